@@ -1,6 +1,6 @@
 //! Reasons of conflicts: the stable codes that clients get with CONFLICT.
 
-use strum::{Display, EnumIter, EnumString, IntoStaticStr};
+use strum::{Display, EnumIter, EnumMessage, EnumString, IntoStaticStr};
 
 /// Reason of a conflict.
 ///
@@ -17,6 +17,7 @@ use strum::{Display, EnumIter, EnumString, IntoStaticStr};
     Hash,
     Display,
     EnumIter,
+    EnumMessage,
     EnumString,
     IntoStaticStr,
 )]
@@ -129,7 +130,7 @@ pub enum ConflictReason {
     /// Notice of the agreement was given already.
     NoticeGiven,
     /// The deadline is not snoozed.
-    NotAcknowledged,
+    NotSnoozed,
     /// The agreement is about no grant.
     NotAGrant,
     /// The counterparty is not a member on every day of the agreement.
@@ -157,7 +158,7 @@ pub enum ConflictReason {
     /// The version of the template is a draft.
     NotPublished,
     /// The bank payment is not excluded.
-    NotSetAside,
+    NotExcluded,
     /// The person may not sign for the network on the day.
     NotSignatory,
     /// The agreement is not signed by both parties.
@@ -219,7 +220,7 @@ pub enum ConflictReason {
     /// A law requires retention of the data.
     Retained,
     /// The bank payment is excluded, or is a refund.
-    SetAside,
+    Excluded,
     /// Another activity or template has the slug.
     SlugTaken,
     /// The version of the template is a draft; no agreement can be offered with it.
@@ -268,15 +269,15 @@ mod tests {
         DOCUMENT_TOO_LONG DOES_NOT_FIT DRAFT DUPLICATE ENDED ERASED FACTS_MISSING FILE \
         FIXED_TERM HAS_PREDECESSORS IN_DETAILS IN_TOTAL IN_USE IS_CONTACT IS_REFUND \
         IS_REVERSAL LATEST_IN_FUTURE LEAVING LIMIT_OPERATIONS LIMIT_SUBSCRIPTIONS \
-        NOTHING_LEFT NOTHING_TO_DECIDE NOTHING_TO_WRITE_OFF NOTICE_GIVEN NOT_ACKNOWLEDGED \
+        NOTHING_LEFT NOTHING_TO_DECIDE NOTHING_TO_WRITE_OFF NOTICE_GIVEN NOT_SNOOZED \
         NOT_A_GRANT NOT_A_MEMBER NOT_CLOSED NOT_EXPORTED NOT_INCOMING NOT_ISSUED NOT_LATE \
         NOT_LEFT NOT_OFFERED NOT_OUTGOING NOT_OVERDUE NOT_OVERPAID NOT_PUBLISHED \
-        NOT_SET_ASIDE NOT_SIGNATORY NOT_SIGNED NOT_STARTED NO_ACCOUNT NO_ALLOCATION \
+        NOT_EXCLUDED NOT_SIGNATORY NOT_SIGNED NOT_STARTED NO_ACCOUNT NO_ALLOCATION \
         NO_DEADLINE NO_DOCUMENT NO_FEE_RULE NO_INTEREST NO_NOTICE NO_PUBLISHED_VERSION \
         NO_TEMPLATE NO_VERSION OCR_TAKEN ORE_ONLY ORG_NUMBER_TAKEN OVERCLAIMED OVERLAPS \
         PAID PAYMENT_DIFFERS PAYMENT_REVERSED PERIOD_CLOSED POSSIBLE_DUPLICATE \
         PROGRAM_TOO_OLD RATE_UNKNOWN REFUND_DIFFERS REFUND_REVERSED REPEATED REPLACED \
-        RETAINED SET_ASIDE SLUG_TAKEN TEMPLATE_NOT_PUBLISHED TEMPLATE_RETIRED \
+        RETAINED EXCLUDED SLUG_TAKEN TEMPLATE_NOT_PUBLISHED TEMPLATE_RETIRED \
         TEXT_UNUSABLE TOO_LARGE TOO_MANY_CONNECTIONS TOO_MANY_REQUESTS TOO_MANY_SOCKETS \
         VAT_UNDECIDED VERSION_RETIRED WITHDRAWN";
 

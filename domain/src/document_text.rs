@@ -7,23 +7,25 @@
 use documents::typesetting;
 use serde_json::{Map, Value};
 
-use crate::error::{LINE, ValidationErrors};
+use crate::error::{FieldErrorCode, FieldProblem, LINE, ValidationErrors};
 
 /// Returns a description of the first character of a text that a document can't show: the fonts
 /// lack it, or it is hidden or changes the direction of writing.
 #[must_use]
-pub fn problem(text: &str) -> Option<String> {
+pub fn problem(text: &str) -> Option<FieldProblem> {
     let char = typesetting::unsettable(text)?;
     let code = format!("U+{:04X}", u32::from(char));
     if char.is_control()
         || typesetting::shows_nothing(&char.to_string())
         || typesetting::is_hidden(char)
     {
-        return Some(format!("has the invisible character {code}; leave it out"));
+        let message = format!("has the invisible character {code}; leave it out");
+        return Some(FieldErrorCode::Unprintable.problem(message));
     }
-    Some(format!(
+    let message = format!(
         "has the character {char} ({code}), which documents can't show; write it in other words"
-    ))
+    );
+    Some(FieldErrorCode::Unprintable.problem(message))
 }
 
 impl ValidationErrors {
@@ -60,7 +62,7 @@ impl ValidationErrors {
     /// at most `max` errors.
     pub fn settable_values(&mut self, path: &str, values: &Map<String, Value>, max: usize) {
         let texts = values.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
-        let found: Vec<(String, String)> = texts
+        let found: Vec<(String, FieldProblem)> = texts
             .filter_map(|(name, text)| Some((name.clone(), problem(text)?)))
             .take(max)
             .collect();
@@ -71,9 +73,11 @@ impl ValidationErrors {
 
     /// Adds an error for each line of a longer text that a document can't show, with its number.
     pub fn settable_lines(&mut self, path: &str, text: &str) {
-        let lines = (1..)
-            .zip(text.lines())
-            .filter_map(|(line, text)| Some(format!("line {line}: {}", problem(text)?)));
+        let lines = (1..).zip(text.lines()).filter_map(|(line, text)| {
+            let problem = problem(text)?;
+            let message = format!("line {line}: {problem}");
+            Some(problem.with_message(message).with("line", line))
+        });
         self.add_each(path, lines.take(100));
     }
 }
@@ -108,7 +112,11 @@ mod tests {
                 "has the character ❤ (U+2764), which documents can't show; write it in other words",
             ),
         ] {
-            assert_eq!(problem(text).as_deref(), Some(expected), "{text:?}");
+            assert_eq!(
+                problem(text).map(|found| found.to_string()).as_deref(),
+                Some(expected),
+                "{text:?}"
+            );
         }
     }
 

@@ -6,7 +6,11 @@ use chrono::NaiveDate;
 use documents::typesetting;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
-pub use crate::conflict_reason::ConflictReason;
+pub use crate::{
+    codes::{ErrorCode, LimitReason},
+    conflict_reason::ConflictReason,
+    field_problem::{FieldErrorCode, FieldProblem, FieldValue},
+};
 
 /// Result of a rule.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,13 +37,13 @@ pub enum Error {
     /// get INVALID with the reason.
     #[error("{}", .error.message)]
     Limit {
-        /// Stable code of the first limit, as LIMIT_DEPTH.
-        reason: &'static str,
+        /// Stable code of the first limit.
+        reason: LimitReason,
         /// The part of the request, and the description of the error in whole sentences.
         error: FieldError,
         /// The exceeded limits by code, with the actual and the maximum value; empty if nothing is
         /// counted.
-        exceeded: Vec<(&'static str, u64, u64)>,
+        exceeded: Vec<(LimitReason, u64, u64)>,
     },
     /// A business rule forbids it, or a concurrent change won.
     #[error("{message}")]
@@ -83,14 +87,30 @@ pub struct FieldError {
     /// The path of the field: the names of the Rust fields with dots between them, an index or a
     /// key in brackets, as `lines[2].unit_price`.
     pub path: String,
+    /// Stable code for programs.
+    pub code: FieldErrorCode,
     /// Description of the error and of valid values, to follow the field's name.
     pub message: String,
+    /// The numbers and names of the message, by their stable names: `max`, `min`.
+    pub values: Vec<(&'static str, FieldValue)>,
 }
 
 impl FieldError {
     /// Returns the error of a field of the rule's input.
-    pub fn of_input(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { origin: Origin::Input, path: path.into(), message: message.into() }
+    pub fn of_input(path: impl Into<String>, problem: impl Into<FieldProblem>) -> Self {
+        Self::of(Origin::Input, path, problem)
+    }
+
+    /// Returns the error of a field of `origin`.
+    pub fn of(origin: Origin, path: impl Into<String>, problem: impl Into<FieldProblem>) -> Self {
+        let FieldProblem { code, message, values } = problem.into();
+        Self { origin, path: path.into(), code, message: message.into_owned(), values }
+    }
+
+    /// Returns the problem, to report it for another field.
+    #[must_use]
+    pub fn into_problem(self) -> FieldProblem {
+        FieldProblem { code: self.code, message: self.message.into(), values: self.values }
     }
 }
 
@@ -112,13 +132,13 @@ pub enum Origin {
 
 impl Error {
     /// Returns the error for one bad field.
-    pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldError::of_input(path, message)])
+    pub fn invalid(path: impl Into<String>, problem: impl Into<FieldProblem>) -> Self {
+        Self::Invalid(vec![FieldError::of_input(path, problem)])
     }
 
     /// Returns the error for one bad field of another origin than the rule's input.
-    pub fn invalid_of(origin: Origin, path: &str, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldError { origin, path: path.to_owned(), message: message.into() }])
+    pub fn invalid_of(origin: Origin, path: &str, problem: impl Into<FieldProblem>) -> Self {
+        Self::Invalid(vec![FieldError::of(origin, path, problem)])
     }
 
     /// Translates each bad field into the names of an interface; returns other errors unchanged.
@@ -147,8 +167,9 @@ impl Error {
     }
 
     /// Returns the error for a limit without figures; the message is one or more whole sentences.
-    pub fn limit(reason: &'static str, path: &str, message: impl Into<String>) -> Self {
-        Self::Limit { reason, error: FieldError::of_input(path, message), exceeded: Vec::new() }
+    pub fn limit(reason: LimitReason, path: &str, message: impl Into<String>) -> Self {
+        let problem = FieldErrorCode::LimitExceeded.problem(message.into());
+        Self::Limit { reason, error: FieldError::of_input(path, problem), exceeded: Vec::new() }
     }
 
     /// Returns the error for a request that succeeds when it is sent again later.
@@ -167,14 +188,16 @@ impl Error {
 
     /// Returns the code that clients rely on.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unauthenticated(_) => "UNAUTHENTICATED",
-            Self::Forbidden(_) => "FORBIDDEN",
-            Self::NotFound(_) => "NOT_FOUND",
-            Self::Invalid(_) | Self::Limit { .. } => "INVALID",
-            Self::Conflict { .. } | Self::Retained { .. } | Self::Throttled { .. } => "CONFLICT",
-            Self::Internal(_) => "INTERNAL",
+            Self::Unauthenticated(_) => ErrorCode::Unauthenticated,
+            Self::Forbidden(_) => ErrorCode::Forbidden,
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Invalid(_) | Self::Limit { .. } => ErrorCode::Invalid,
+            Self::Conflict { .. } | Self::Retained { .. } | Self::Throttled { .. } => {
+                ErrorCode::Conflict
+            }
+            Self::Internal(_) => ErrorCode::Internal,
         }
     }
 
@@ -289,50 +312,50 @@ impl ValidationErrors {
     }
 
     /// Adds the error of a setting, under the name that it has in the settings file.
-    pub fn add_setting(&mut self, name: &str, message: impl Into<String>) {
+    pub fn add_setting(&mut self, name: &str, problem: impl Into<FieldProblem>) {
         let origin = std::mem::replace(&mut self.origin, Origin::Setting);
-        self.add(name, message);
+        self.add(name, problem);
         self.origin = origin;
     }
 
-    /// Adds a bad field. Only the first error of a field is retained: later checks see a default
-    /// value in place of an invalid one.
-    pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+    /// Adds a bad field; a problem without a code of its own has INVALID_VALUE. Only the first
+    /// error of a field is retained: later checks see a default value in place of an invalid one.
+    pub fn add(&mut self, path: impl Into<String>, problem: impl Into<FieldProblem>) {
         let path = path.into();
         if self.paths.insert(path.clone()) {
-            self.found.push(FieldError { origin: self.origin, path, message: message.into() });
+            self.found.push(FieldError::of(self.origin, path, problem));
         }
     }
 
     /// Adds several errors of one field; none if the field already has an error.
-    pub fn add_each(&mut self, path: &str, messages: impl IntoIterator<Item = String>) {
-        let mut messages = messages.into_iter().peekable();
-        if messages.peek().is_some() && self.paths.insert(path.to_owned()) {
+    pub fn add_each<P: Into<FieldProblem>>(
+        &mut self,
+        path: &str,
+        problems: impl IntoIterator<Item = P>,
+    ) {
+        let mut problems = problems.into_iter().peekable();
+        if problems.peek().is_some() && self.paths.insert(path.to_owned()) {
             let origin = self.origin;
-            self.found.extend(messages.map(|message| FieldError {
-                origin,
-                path: path.to_owned(),
-                message,
-            }));
+            self.found.extend(problems.map(|problem| FieldError::of(origin, path, problem)));
         }
     }
 
     /// Adds an error of a field unless `holds`.
-    pub fn expect(&mut self, holds: bool, path: &str, message: &str) {
+    pub fn expect(&mut self, holds: bool, path: &str, problem: impl Into<FieldProblem>) {
         if !holds {
-            self.add(path, message);
+            self.add(path, problem);
         }
     }
 
     /// Returns the value; or adds its error and returns the type's default, which is never used
     /// because [`ValidationErrors::finish`] fails.
-    pub fn take<T: Default, E: fmt::Display>(
+    pub fn take<T: Default, E: Into<FieldProblem>>(
         &mut self,
         path: &str,
         value: std::result::Result<T, E>,
     ) -> T {
-        value.unwrap_or_else(|reason| {
-            self.add(path, reason.to_string());
+        value.unwrap_or_else(|problem| {
+            self.add(path, problem);
             T::default()
         })
     }
@@ -372,30 +395,33 @@ pub const TEXT: usize = 20_000;
 /// Returns the reason why no document could show the text; `None` if it can. An empty text is valid
 /// here.
 #[must_use]
-pub fn unprintable(text: &str) -> Option<&'static str> {
+pub fn unprintable(text: &str) -> Option<FieldProblem> {
     if text.is_empty() || text.is_ascii() {
         return None;
     }
     if typesetting::stacks_marks(text) {
-        return Some(
+        return Some(FieldErrorCode::Unprintable.problem(
             "has more than 30 combining marks in a row; write the letters with the marks that they have in a language",
-        );
+        ));
     }
-    typesetting::shows_nothing(text).then_some(
-        "shows nothing: each of its characters is invisible; write something that can be read",
-    )
+    typesetting::shows_nothing(text).then(|| {
+        FieldErrorCode::Unprintable.problem(
+            "shows nothing: each of its characters is invisible; write something that can be read",
+        )
+    })
 }
 
 /// Returns a description of the first character of a text that a document could not show: the text
 /// of its PDF would differ from that of its e-invoice.
 #[must_use]
-pub fn undisplayable(text: &str) -> Option<String> {
+pub fn undisplayable(text: &str) -> Option<FieldProblem> {
     let missing = typesetting::missing(text)?;
-    Some(format!(
+    let message = format!(
         "has the character {} (U+{:04X}), which documents can't show; write it in other words",
         missing.escape_debug(),
         u32::from(missing)
-    ))
+    );
+    Some(FieldErrorCode::Unprintable.problem(message))
 }
 
 impl ValidationErrors {
@@ -404,7 +430,7 @@ impl ValidationErrors {
     /// long text).
     pub fn text(&mut self, path: &str, text: &str, max_length: usize) -> String {
         let text = text.trim();
-        self.expect(!text.is_empty(), path, "must not be empty");
+        self.expect(!text.is_empty(), path, FieldErrorCode::Empty.problem("must not be empty"));
         self.readable(path, text, max_length);
         text.to_owned()
     }
@@ -423,11 +449,13 @@ impl ValidationErrors {
 
     fn readable(&mut self, path: &str, text: &str, max_length: usize) {
         if text.chars().count() > max_length {
-            self.add(path, format!("must not be longer than {max_length} characters"));
+            let message = format!("must not be longer than {max_length} characters");
+            self.add(path, FieldErrorCode::TooLong.problem(message).with("max", max_length));
         }
         let is_break = |char: char| max_length > LINE && matches!(char, '\n' | '\r' | '\t');
         if text.chars().any(|char| char.is_control() && !is_break(char)) {
-            self.add(path, "must not have control characters");
+            let message = "must not have control characters";
+            self.add(path, FieldErrorCode::ControlCharacters.problem(message));
         }
         if let Some(problem) = unprintable(text) {
             self.add(path, problem);

@@ -8,8 +8,11 @@
 
 // Foundation
 pub mod clock;
+pub mod codes;
 pub mod config;
 mod conflict_reason;
+mod field_error_code;
+mod field_problem;
 pub mod error;
 mod document_text;
 pub mod files;
@@ -29,6 +32,7 @@ pub mod auth;
 
 // Rules by noun
 pub mod term_sql;
+pub mod stored_files;
 pub mod books;
 pub mod members;
 pub mod organisations;
@@ -36,12 +40,15 @@ pub mod activities;
 pub mod templates;
 pub mod agreements;
 pub mod fees;
+pub mod decisions;
 pub mod interest;
 pub mod invoices;
 pub mod payments;
 pub mod receivables;
+pub mod document_list;
 pub mod vouchers;
 pub mod revenue;
+pub mod file_access;
 pub mod change_feed;
 pub mod interchange;
 pub mod retention;

@@ -25,8 +25,42 @@ use crate::{
         admit::NewBilling,
         remove::{Removed, counted},
     },
+    page::{self, KeyType, Order, Slice},
+    search::{self, EntityType},
     swedish,
 };
+
+/// Filter of organisations; an organisation must match every part.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// `true` for those with agreements that the viewer can read, `false` for the others.
+    pub has_agreements: Option<bool>,
+    /// Words, or beginnings of words, that must all occur in the name and the organisation number:
+    /// see [`search`].
+    pub search: Option<String>,
+}
+
+/// A field that organisations can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Name, in Swedish order.
+    Name,
+    /// Organisation number; those without one first.
+    OrgNumber,
+}
+
+/// Returns an order of organisations.
+#[must_use]
+pub fn order(field: Field, descending: bool) -> Order {
+    let (name, key) = match field {
+        Field::Name => ("NAME", column(Column::NameKey)),
+        // As in the index.
+        Field::OrgNumber => {
+            ("ORG_NUMBER", Expr::cust("COALESCE(\"organisation\".\"org_number\", '')"))
+        }
+    };
+    Order { name, key, key_type: KeyType::Text, id: column(Column::Id), descending }
+}
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
@@ -42,16 +76,7 @@ pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
     {
         return Condition::all();
     }
-    use ::entity::activity;
-    let activities = Query::select()
-        .column(activity::Column::Id)
-        .from(activity::Entity)
-        .and_where(among_words(
-            db.backend(),
-            Expr::col((activity::Entity, activity::Column::Slug)),
-            &visibility.activities,
-        ))
-        .take();
+    let activities = activities_of(db, &visibility.activities);
     let counterparties = Query::select()
         .column(agreement::Column::OrganisationId)
         .from(agreement::Entity)
@@ -59,6 +84,17 @@ pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
         .and_where(Expr::col(agreement::Column::ActivityId).in_subquery(activities))
         .take();
     Condition::all().add(column(Column::Id).in_subquery(counterparties))
+}
+
+/// Selects the ids of the activities with these slugs.
+fn activities_of(db: &Database, slugs: &[String]) -> SelectStatement {
+    use ::entity::activity;
+    let slug = Expr::col((activity::Entity, activity::Column::Slug));
+    Query::select()
+        .column(activity::Column::Id)
+        .from(activity::Entity)
+        .and_where(among_words(db.backend(), slug, slugs))
+        .take()
 }
 
 fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
@@ -79,6 +115,74 @@ pub async fn by_ids(
         ids.iter().copied(),
     ));
     rows(db.read(), &select, columns).await
+}
+
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = select(db, viewer);
+    if let Some(has_agreements) = filter.has_agreements {
+        let own = Expr::col((agreement::Entity, agreement::Column::OrganisationId));
+        let theirs = Query::select()
+            .expr(Expr::cust("1"))
+            .from(agreement::Entity)
+            .and_where(own.eq(column(Column::Id)))
+            .cond_where(readable_agreements(db, viewer))
+            .take();
+        let found = Expr::exists(theirs);
+        select.and_where(if has_agreements { found } else { found.not() });
+    }
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let noun = EntityType::Organisation;
+        select.and_where(search::found(db.backend(), noun, column(Column::Id), text));
+    }
+    select
+}
+
+/// Selects the agreements with organisations that the viewer can read.
+fn readable_agreements(db: &Database, viewer: &Viewer) -> Condition {
+    let visibility = viewer.visibility(Resource::Agreements);
+    if visibility.all {
+        return Condition::all();
+    }
+    Condition::all().add(
+        Expr::col((agreement::Entity, agreement::Column::ActivityId))
+            .in_subquery(activities_of(db, &visibility.activities)),
+    )
+}
+
+/// Returns a page of the organisations that the viewer can read and that match the filter.
+/// `errors` are those already found in the arguments; errors of the page are added.
+///
+/// # Errors
+/// INVALID naming every bad argument.
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    order: &Order,
+    args: &page::Args,
+    columns: &[Column],
+    errors: ValidationErrors,
+) -> Result<Slice<Model>> {
+    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+}
+
+/// Counts the organisations that [`list`] pages through.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(db, viewer, filter)).await
+}
+
+/// Returns the organisation with this organisation number, if the viewer can read it.
+pub async fn by_org_number(
+    db: &Database,
+    viewer: &Viewer,
+    number: &OrgNumber,
+    columns: &[Column],
+) -> Result<Option<Model>> {
+    let mut select = select(db, viewer);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(column(Column::OrgNumber).eq(number.clone()));
+    Ok(rows(db.read(), &select, columns).await?.pop())
 }
 
 /// Returns the billing details of an organisation. They are empty for a viewer who cannot read the

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::error::{Result, ValidationErrors};
+use crate::error::{FieldErrorCode, Result, ValidationErrors};
 
 /// Default page size, in rows.
 pub const DEFAULT: u64 = 25;
@@ -125,18 +125,33 @@ impl Page {
         let mut size = |name: &str, value: Option<i64>| {
             value.map(|size| {
                 let fits = u64::try_from(size).ok().filter(|size| *size <= MAX_PAGE);
-                errors.expect(fits.is_some(), name, &format!("must be 0 to {MAX_PAGE}"));
+                errors.expect(
+                    fits.is_some(),
+                    name,
+                    FieldErrorCode::OutOfRange
+                        .problem(format!("must be 0 to {MAX_PAGE}"))
+                        .with("min", 0)
+                        .with("max", MAX_PAGE),
+                );
                 fits.unwrap_or_default()
             })
         };
         let (first, last) = (size("first", args.first), size("last", args.last));
-        errors.expect(first.is_none() || last.is_none(), "last", "must not be combined with first");
+        errors.expect(
+            first.is_none() || last.is_none(),
+            "last",
+            FieldErrorCode::NotAllowed.problem("must not be combined with first"),
+        );
         let mut cursor = |name: &str, text: Option<&String>| {
             let text = text?;
             let found = Cursor::decode(text).filter(|cursor| {
                 cursor.order == order.name && cursor.key.key_type() == order.key_type
             });
-            errors.expect(found.is_some(), name, "is not a cursor of this list in this order");
+            errors.expect(
+                found.is_some(),
+                name,
+                FieldErrorCode::NotACursor.problem("is not a cursor of this list in this order"),
+            );
             found
         };
         Self {

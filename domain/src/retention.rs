@@ -117,6 +117,8 @@ impl Kind {
                 "agreement_signature",
                 "deadline_acknowledgement",
                 "requisition",
+                "stored_file",
+                "stored_content",
             ],
             Self::Invoices => &[
                 "invoice",
@@ -131,7 +133,7 @@ impl Kind {
             Self::Payments => &["payment", "adjustment", "export_batch", "voucher"],
             Self::BankPayments => &["bank_payment", "bank_payment_part"],
             Self::Payers => &["bank_payment"],
-            Self::Costs => &["cost"],
+            Self::Costs => &["cost", "stored_file", "stored_content"],
             Self::Grants => &["activity_grant"],
             Self::AuditTrail => &["audit_entry", "person_key", "sealed_entry"],
             Self::Members => &[

@@ -1,5 +1,5 @@
-//! Full-text search for members, activities, templates and agreements that have all words of a
-//! text. The index is updated in the transaction of each change.
+//! Full-text search for members, organisations, contacts, activities, decisions, templates,
+//! agreements, invoices and payments that have all words of a text. The index is updated in the transaction of each change.
 //!
 //! The words of an object are in `search_document`, folded by this module, because the databases do
 //! not know that å is a letter in its own right and é is not. Database triggers mark an object's
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::kind::SubjectKind;
 use sea_orm::{
-    ConnectionTrait, DbBackend, ExprTrait, Statement, Value,
+    Condition, ConnectionTrait, DbBackend, ExprTrait, Statement, Value,
     sea_query::{Alias, ArrayType, BinOper, Expr, OnConflict, Query, SimpleExpr},
 };
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
@@ -24,10 +24,27 @@ use crate::{database::sql::among, error::Result};
 pub enum EntityType {
     /// By name and slug.
     Activity,
+    /// A refund, by the reference of the bank.
+    Adjustment,
     /// By number, the names of its counterparty, its activity, and the values of its parameters.
     Agreement,
+    /// By payer, references and message.
+    BankPayment,
+    /// By name and e-mail.
+    Contact,
+    /// By name.
+    ContactArea,
+    /// By paragraph and document.
+    Decision,
+    /// By number, payment reference, the names of its buyer, its references, and the text of its
+    /// lines.
+    Invoice,
     /// By current and former names, organisation number and municipalities.
     Member,
+    /// By name and organisation number.
+    Organisation,
+    /// By the reference of the bank.
+    Payment,
     /// By title, slug and activity.
     Template,
 }
@@ -35,18 +52,48 @@ pub enum EntityType {
 impl EntityType {
     pub(crate) const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// Returns the kind of subject that the audit trail records these entities as.
-    pub(crate) fn subject_kind(self) -> SubjectKind {
+    /// Returns the kinds of subject that the audit trail records these entities, or what they
+    /// belong to, as.
+    pub(crate) fn subject_kinds(self) -> &'static [SubjectKind] {
         match self {
-            Self::Activity => SubjectKind::Activity,
-            Self::Agreement => SubjectKind::Agreement,
-            Self::Member => SubjectKind::Member,
-            Self::Template => SubjectKind::Template,
+            Self::Activity => &[SubjectKind::Activity],
+            Self::Agreement => &[SubjectKind::Agreement],
+            Self::BankPayment => &[SubjectKind::BankPayment],
+            Self::Contact => &[SubjectKind::Contact],
+            Self::ContactArea => &[SubjectKind::ContactArea],
+            Self::Decision => {
+                &[SubjectKind::Activity, SubjectKind::Agreement, SubjectKind::FeeSchedule]
+            }
+            Self::Invoice | Self::Adjustment | Self::Payment => &[SubjectKind::Invoice],
+            Self::Member => &[SubjectKind::Member],
+            Self::Organisation => &[SubjectKind::Organisation],
+            Self::Template => &[SubjectKind::Template],
+        }
+    }
+
+    /// Returns the column with the id of the subject in the audit trail.
+    fn subject_column(self) -> &'static str {
+        match self {
+            Self::Adjustment | Self::Payment => "invoice_id",
+            _ => "id",
         }
     }
 
     fn word(self) -> &'static str {
-        self.subject_kind().word()
+        match self {
+            Self::Activity => "ACTIVITY",
+            Self::Adjustment => "ADJUSTMENT",
+            Self::Agreement => "AGREEMENT",
+            Self::BankPayment => "BANK_PAYMENT",
+            Self::Contact => "CONTACT",
+            Self::ContactArea => "CONTACT_AREA",
+            Self::Decision => "DECISION",
+            Self::Invoice => "INVOICE",
+            Self::Member => "MEMBER",
+            Self::Organisation => "ORGANISATION",
+            Self::Payment => "PAYMENT",
+            Self::Template => "TEMPLATE",
+        }
     }
 
     /// Returns the prefix of each word in the index, so that a search for one entity type
@@ -54,8 +101,16 @@ impl EntityType {
     fn code(self) -> char {
         match self {
             Self::Activity => 'v',
+            Self::Adjustment => 'r',
             Self::Agreement => 'a',
+            Self::BankPayment => 'b',
+            Self::Contact => 'k',
+            Self::ContactArea => 'o',
+            Self::Decision => 'd',
+            Self::Invoice => 'i',
             Self::Member => 'm',
+            Self::Organisation => 'g',
+            Self::Payment => 'p',
             Self::Template => 't',
         }
     }
@@ -63,8 +118,16 @@ impl EntityType {
     fn table(self) -> &'static str {
         match self {
             Self::Activity => "activity",
+            Self::Adjustment => "adjustment",
             Self::Agreement => "agreement",
+            Self::BankPayment => "bank_payment",
+            Self::Contact => "contact",
+            Self::ContactArea => "contact_area",
+            Self::Decision => "decision",
+            Self::Invoice => "invoice",
             Self::Member => "member",
+            Self::Organisation => "organisation",
+            Self::Payment => "payment",
             Self::Template => "agreement_template",
         }
     }
@@ -76,6 +139,9 @@ impl EntityType {
             Self::Activity => {
                 "SELECT id, name, 0 FROM activity WHERE id {among} UNION ALL SELECT id, slug, 0 FROM activity WHERE id {among}"
             }
+            Self::Adjustment => {
+                "SELECT id, reference, 0 FROM adjustment WHERE id {among} AND kind = 'REFUND'"
+            }
             Self::Agreement => {
                 "SELECT id, number, 0 FROM agreement WHERE id {among} AND number IS NOT NULL \
                  UNION ALL SELECT a.id, m.name, 0 FROM agreement a JOIN member m ON m.id = a.member_id WHERE a.id {among} \
@@ -85,12 +151,43 @@ impl EntityType {
                  UNION ALL SELECT a.id, v.slug, 0 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.id {among} \
                  UNION ALL SELECT agreement_id, parameters, 1 FROM agreement_parameters WHERE agreement_id {among}"
             }
+            Self::BankPayment => {
+                "SELECT id, bank_reference, 0 FROM bank_payment WHERE id {among} \
+                 UNION ALL SELECT id, reference, 0 FROM bank_payment WHERE id {among} AND reference IS NOT NULL \
+                 UNION ALL SELECT id, message, 0 FROM bank_payment WHERE id {among} AND message IS NOT NULL \
+                 UNION ALL SELECT id, payer_name, 0 FROM bank_payment WHERE id {among} AND payer_name IS NOT NULL"
+            }
+            Self::Contact => {
+                "SELECT id, name, 0 FROM contact WHERE id {among} \
+                 UNION ALL SELECT id, email, 0 FROM contact WHERE id {among} AND email IS NOT NULL"
+            }
+            Self::ContactArea => "SELECT id, name, 0 FROM contact_area WHERE id {among}",
+            Self::Decision => {
+                "SELECT id, paragraph, 0 FROM decision WHERE id {among} AND paragraph IS NOT NULL \
+                 UNION ALL SELECT id, document, 0 FROM decision WHERE id {among} AND document IS NOT NULL"
+            }
+            Self::Invoice => {
+                "SELECT id, number, 0 FROM invoice WHERE id {among} AND number IS NOT NULL \
+                 UNION ALL SELECT id, ocr, 0 FROM invoice WHERE id {among} AND ocr IS NOT NULL \
+                 UNION ALL SELECT id, order_reference, 0 FROM invoice WHERE id {among} AND order_reference IS NOT NULL \
+                 UNION ALL SELECT id, our_reference, 0 FROM invoice WHERE id {among} AND our_reference IS NOT NULL \
+                 UNION ALL SELECT id, buyer_reference, 0 FROM invoice WHERE id {among} AND buyer_reference IS NOT NULL \
+                 UNION ALL SELECT i.id, m.name, 0 FROM invoice i JOIN member m ON m.id = i.member_id WHERE i.id {among} \
+                 UNION ALL SELECT i.id, f.name, 0 FROM invoice i JOIN member_former_name f ON f.member_id = i.member_id WHERE i.id {among} \
+                 UNION ALL SELECT i.id, o.name, 0 FROM invoice i JOIN organisation o ON o.id = i.organisation_id WHERE i.id {among} \
+                 UNION ALL SELECT invoice_id, description, 0 FROM invoice_line WHERE invoice_id {among}"
+            }
             Self::Member => {
                 "SELECT id, name, 0 FROM member WHERE id {among} \
                  UNION ALL SELECT id, org_number, 0 FROM member WHERE id {among} AND org_number IS NOT NULL \
                  UNION ALL SELECT member_id, name, 0 FROM member_former_name WHERE member_id {among} \
                  UNION ALL SELECT member_id, municipality, 0 FROM member_municipality WHERE member_id {among}"
             }
+            Self::Organisation => {
+                "SELECT id, name, 0 FROM organisation WHERE id {among} \
+                 UNION ALL SELECT id, org_number, 0 FROM organisation WHERE id {among} AND org_number IS NOT NULL"
+            }
+            Self::Payment => "SELECT id, reference, 0 FROM payment WHERE id {among}",
             Self::Template => {
                 "SELECT id, title, 0 FROM agreement_template WHERE id {among} \
                  UNION ALL SELECT id, slug, 0 FROM agreement_template WHERE id {among} \
@@ -354,19 +451,48 @@ pub async fn violations_of(
     Ok(found)
 }
 
-/// Returns the ids among these that belong to objects of this entity type.
+/// Returns the ids of the objects of this entity type that the audit trail records as one of these
+/// subjects.
 pub async fn ids_of_type(
     db: &impl ConnectionTrait,
     noun: EntityType,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<Uuid>> {
-    let id = Expr::col(Alias::new("id"));
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let is_subject = |column: &'static str| {
+        let column = Expr::col(Alias::new(column));
+        among(db.get_database_backend(), column, ids.iter().copied())
+    };
+    let own = match noun {
+        EntityType::Decision => decided_by(is_subject),
+        _ => Condition::all().add(is_subject(noun.subject_column())),
+    };
     let select = Query::select()
-        .expr(id.clone())
+        .expr(Expr::col(Alias::new("id")))
         .from(Alias::new(noun.table()))
-        .and_where(among(db.get_database_backend(), id, ids))
+        .cond_where(own)
         .take();
     db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// Selects the decisions about subjects of the audit trail; `is_subject` is the condition that a
+/// column has the id of one of them.
+fn decided_by(is_subject: impl Fn(&'static str) -> SimpleExpr) -> Condition {
+    let of = |table: &'static str, subject: &'static str| {
+        let decision = Expr::col(Alias::new("decision_id"));
+        let decisions = Query::select()
+            .expr(decision.clone())
+            .from(Alias::new(table))
+            .and_where(decision.is_not_null())
+            .and_where(is_subject(subject))
+            .take();
+        Expr::col(Alias::new("id")).in_subquery(decisions)
+    };
+    Condition::any()
+        .add(of("activity", "id"))
+        .add(of("agreement", "id"))
+        .add(of("fee_schedule", "id"))
+        .add(of("fee_schedule", "activity_id"))
 }
 
 /// Compares the words of these objects with their rows, and returns the number of objects with

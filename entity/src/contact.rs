@@ -41,6 +41,8 @@ pub struct Model {
     pub valid_to: Option<NaiveDate>,
     /// Time at which the person was erased; the row then holds a pseudonym.
     pub erased_at: Option<DateTimeUtc>,
+    /// Day on which the person agreed to be named to everyone with a token; null: has not.
+    pub name_published_on: Option<NaiveDate>,
 }
 
 /// No relations are declared: each query joins the tables it needs.
@@ -49,4 +51,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-partial!(id: Id, import_key: ImportKey, member_id: MemberId, organisation_id: OrganisationId, contact_area_id: ContactAreaId, role: Role, name: Name, name_key: NameKey, email: Email, phone: Phone, valid_from: ValidFrom, valid_to: ValidTo, erased_at: ErasedAt);
+partial!(id: Id, import_key: ImportKey, member_id: MemberId, organisation_id: OrganisationId, contact_area_id: ContactAreaId, role: Role, name: Name, name_key: NameKey, email: Email, phone: Phone, valid_from: ValidFrom, valid_to: ValidTo, erased_at: ErasedAt, name_published_on: NamePublishedOn);

@@ -3,6 +3,8 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::id_sequence;
+
 /// Declares the identifier of a table: a UUID of version 7, so that later rows sort later and the
 /// rows of a page are adjacent on disk.
 macro_rules! id {
@@ -16,7 +18,7 @@ macro_rules! id {
             /// Returns a new identifier, which sorts after all earlier ones.
             #[must_use]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(id_sequence::next().unwrap_or_else(Uuid::now_v7))
             }
         }
 
@@ -146,6 +148,8 @@ id! {
     ReferenceRateId: ReferenceRate,
     /// Id of a token revocation.
     TokenRevocationId: TokenRevocation,
+    /// Id of an uploaded file.
+    StoredFileId: StoredFile,
     /// An audit entry's: its revision in the low half.
     AuditEntryId: AuditEntry,
 }
@@ -159,7 +163,7 @@ mod tests {
         activity fee_schedule tax_decision cost grant status_report template template_version \
         agreement signature acknowledgement invoice invoice_line payment reminder requisition \
         adjustment bank_payment export_batch books_closing reference_rate token_revocation \
-        audit_entry";
+        stored_file audit_entry";
 
     #[test]
     fn global_ids_stay_readable() {

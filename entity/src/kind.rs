@@ -391,6 +391,10 @@ kind! {
         InvoicePdf = "INVOICE_PDF",
         /// The digest of an invoice's XML.
         InvoiceXml = "INVOICE_XML",
+        /// The digest of an uploaded signed copy of an agreement.
+        SignatureFile = "SIGNATURE_FILE",
+        /// The digest of an uploaded voucher of a cost.
+        CostFile = "COST_FILE",
         /// A payment in a bank's file.
         BankPayment = "BANK_PAYMENT",
         /// A payment of an invoice as part of a bank payment.

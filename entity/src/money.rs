@@ -191,26 +191,6 @@ impl PerMille {
     pub fn of(self, allocation: Money) -> Option<Money> {
         allocation.times(self.0, 1_000_000)
     }
-
-    /// Returns the rate in per mille, for the API.
-    #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "rates are at most 1000 per mille, far below 2^53 thousandths"
-    )]
-    pub fn as_f64(self) -> f64 {
-        self.0 as f64 / 1000.0
-    }
-
-    /// Returns a rate from the API's number; `None` unless it is 0 to 1000 with at most three
-    /// decimals.
-    #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be 0 to 1000000 first")]
-    pub fn from_f64(rate: f64) -> Option<Self> {
-        let thousandths = (rate * 1000.0).round();
-        ((0.0..=1_000_000.0).contains(&thousandths) && (rate * 1000.0 - thousandths).abs() < 1e-6)
-            .then_some(Self(thousandths as i64))
-    }
 }
 
 impl fmt::Display for PerMille {

@@ -65,6 +65,11 @@ mod m2026_12_02_31_exemption_reasons;
 mod m2026_12_02_40_invoice_references;
 mod m2026_12_02_50_requisition_withdrawal;
 mod m2026_12_02_51_notice_end_decisions;
+mod m2026_12_02_61_invoice_lists;
+mod m2026_12_02_62_invoice_search;
+mod m2026_12_02_63_register_lists;
+mod m2026_12_02_64_published_names;
+mod m2026_12_02_70_stored_files;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -125,6 +130,11 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_02_40_invoice_references::Migration),
             Box::new(m2026_12_02_50_requisition_withdrawal::Migration),
             Box::new(m2026_12_02_51_notice_end_decisions::Migration),
+            Box::new(m2026_12_02_61_invoice_lists::Migration),
+            Box::new(m2026_12_02_62_invoice_search::Migration),
+            Box::new(m2026_12_02_63_register_lists::Migration),
+            Box::new(m2026_12_02_64_published_names::Migration),
+            Box::new(m2026_12_02_70_stored_files::Migration),
         ]
     }
 }

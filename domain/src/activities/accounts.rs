@@ -2,7 +2,7 @@
 
 use ::entity::{
     cost, grant,
-    id::{ActivityId, AgreementId, CostId, GrantId},
+    id::{ActivityId, AgreementId, CostId, GrantId, StoredFileId},
     money::Money,
 };
 use chrono::NaiveDate;
@@ -18,8 +18,9 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{LINE, Result, ValidationErrors},
+    error::{FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
+    stored_files::{self, FileOwner},
 };
 
 /// Input for booking a cost or a grant.
@@ -46,11 +47,17 @@ pub struct CostDetails {
     pub reference: Option<String>,
     /// Deducted input VAT in öre; null: unknown.
     pub vat: Option<Money>,
+    /// The uploaded voucher, if any.
+    pub file_id: Option<StoredFileId>,
 }
 
 impl NewBooking {
     fn check(&self, text: &str, errors: &mut ValidationErrors) -> String {
-        errors.expect(self.amount != Money::ZERO, "amount", "must not be zero");
+        errors.expect(
+            self.amount != Money::ZERO,
+            "amount",
+            FieldErrorCode::OutOfRange.problem("must not be zero"),
+        );
         errors.text(text, &self.text, LINE)
     }
 }
@@ -77,12 +84,12 @@ pub async fn record_cost(
     new: NewBooking,
     details: CostDetails,
     mut errors: ValidationErrors,
-) -> Result<()> {
+) -> Result<CostId> {
     viewer.require(Permission::ManageAccounts)?;
     let description = new.check("description", &mut errors);
     let reference = errors.optional_text("reference", details.reference.as_deref(), LINE);
     if let Some(reason) = details.vat.and_then(|vat| unfit_vat(new.amount, vat)) {
-        errors.add("vat", reason);
+        errors.add("vat", FieldErrorCode::Mismatch.problem(reason));
     }
     let mut change = audit::begin(db, viewer, Action::CostRecord).await?;
     let supplier =
@@ -109,7 +116,12 @@ pub async fn record_cost(
     };
     audit::insert(&change, row.clone()).await?;
     change.record(None, Some(&row))?;
-    change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
+    if let Some(file) = details.file_id {
+        let owner = FileOwner::Cost(row.id, row.activity_id, row.booked_on);
+        stored_files::attach(&mut change, viewer, file, owner).await?;
+    }
+    change.commit_with(Outcome::of(row.id).with(row.activity_id)).await?;
+    Ok(row.id)
 }
 
 /// Books a grant. `errors` are those already found in the input.
@@ -122,7 +134,7 @@ pub async fn record_grant(
     viewer: &Viewer,
     new: NewBooking,
     mut errors: ValidationErrors,
-) -> Result<()> {
+) -> Result<GrantId> {
     viewer.require(Permission::ManageAccounts)?;
     let funder = new.check("funder", &mut errors);
     let mut change = audit::begin(db, viewer, Action::GrantRecord).await?;
@@ -143,7 +155,8 @@ pub async fn record_grant(
     };
     audit::insert(&change, row.clone()).await?;
     change.record(None, Some(&row))?;
-    change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
+    change.commit_with(Outcome::of(row.id).with(row.activity_id)).await?;
+    Ok(row.id)
 }
 
 /// Returns the occurrence number for the next cost of an activity with this day and description.

@@ -8,7 +8,7 @@ use ::entity::{
 };
 use sea_orm::{ConnectionTrait, EntityTrait};
 
-use crate::error::{Result, ValidationErrors};
+use crate::error::{FieldErrorCode, Result, ValidationErrors};
 
 /// The supplier of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +85,15 @@ pub(super) async fn check_cost(
     };
     let Some(supplier) = supplier else { return Ok(counterparty) };
     if !supplier.is_known(db).await? {
-        errors.add("supplier_id", "is not the id of a member or an organisation");
+        errors.add(
+            "supplier_id",
+            FieldErrorCode::Unknown.problem("is not the id of a member or an organisation"),
+        );
     }
     errors.expect(
         counterparty.is_none_or(|other| other == supplier),
         "supplier_id",
-        "must be the counterparty of the agreement",
+        FieldErrorCode::Mismatch.problem("must be the counterparty of the agreement"),
     );
     Ok(Some(supplier))
 }
@@ -116,11 +119,12 @@ async fn find(
     let Some(id) = agreement else { return Ok(None) };
     let found = agreement::Entity::find_by_id(id).one(db).await?;
     match &found {
-        None => errors.add("agreement_id", "is not the id of an agreement"),
+        None => errors
+            .add("agreement_id", FieldErrorCode::Unknown.problem("is not the id of an agreement")),
         Some(found) => {
             // An invalid activity id has its own error already.
             if let Some(reason) = unfit(found, activity).filter(|_| !activity.0.is_nil()) {
-                errors.add("agreement_id", reason);
+                errors.add("agreement_id", FieldErrorCode::Mismatch.problem(reason));
             }
         }
     }

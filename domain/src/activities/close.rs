@@ -11,7 +11,7 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
 };
 
 /// Closes an activity: `ends_on` is its last day. `errors` are those already found in the input.
@@ -30,21 +30,36 @@ pub async fn close(
     viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, Action::ActivityClose).await?;
     let before = snapshot_or_errors(&change, id, &mut errors).await?;
-    errors.expect(ends_on >= before.row.starts_on, "ends_on", "must not be before the first day");
+    errors.expect(
+        ends_on >= before.row.starts_on,
+        "ends_on",
+        FieldErrorCode::TooEarly.problem("must not be before the first day"),
+    );
     errors.finish()?;
     if before.row.ends_on == Some(ends_on) {
         return change.commit_with(id).await;
     }
-    if let Some(ended_on) = before.row.ends_on.filter(|last| *last < db.clock.today()) {
-        return Err(Error::conflict(
-            ConflictReason::AlreadyClosed,
-            format!("{} ended on {ended_on} already", before.row.name),
-        ));
-    }
+    require_not_ended(&before.row, db.clock.today())?;
     expect_no_agreements_after(&change, &before.row, ends_on).await?;
     audit::replace(&change, activity::Model { ends_on: Some(ends_on), ..before.row.clone() })
         .await?;
     let after = snapshot(change.tx(), id).await?;
     change.record(Some(&before), Some(&after))?;
     change.commit_with(id).await
+}
+
+/// Returns `true` if the viewer may close the activity and it has not ended yet. Other facts, as
+/// agreements in force, may still prevent it.
+#[must_use]
+pub fn can_close(viewer: &Viewer, row: &activity::Model, today: NaiveDate) -> bool {
+    viewer.has(Permission::ManageRegister) && require_not_ended(row, today).is_ok()
+}
+
+/// Fails with `ALREADY_CLOSED` if an activity ended before today.
+fn require_not_ended(row: &activity::Model, today: NaiveDate) -> Result<()> {
+    let Some(ended_on) = row.ends_on.filter(|last| *last < today) else { return Ok(()) };
+    Err(Error::conflict(
+        ConflictReason::AlreadyClosed,
+        format!("{} ended on {ended_on} already", row.name),
+    ))
 }

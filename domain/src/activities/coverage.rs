@@ -1,5 +1,6 @@
 //! Coverage: the members that have joined an activity by a participation agreement as of a day, for
-//! example "40 of 70".
+//! example "40 of 70". The numbers are public; the names only to viewers who can read every
+//! agreement about the activity and every member.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +13,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
+    ColumnTrait, Condition, ConnectionTrait, ExprTrait,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
@@ -35,72 +36,63 @@ pub fn present(on: NaiveDate) -> members::Filter {
     members::Filter { status: Some(Status::Active), as_of: Some(on), ..members::Filter::default() }
 }
 
-/// Selects the agreements in force that the viewer can read. Drafts are never among them.
-fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
-    let visibility = viewer.visibility(Resource::Agreements);
-    if visibility.all {
-        return Condition::all();
-    }
-    let mut any = Condition::any();
-    if let Some(own) = visibility.member {
-        any = any.add(column(Column::MemberId).eq(own));
-    }
-    if !visibility.activities.is_empty() {
-        any = any.add(
-            column(Column::ActivityId).in_subquery(with_slugs(backend, &visibility.activities)),
-        );
-    }
-    if any.is_empty() { any.add(Expr::cust("1 = 0")) } else { any }
-}
-
-/// Selects the participation agreements about these activities in force on the day.
-fn participation(
+/// Returns those of these activities whose participants the viewer may know by name.
+pub async fn readable(
     db: &Database,
     viewer: &Viewer,
     activities: &[ActivityId],
-    on: NaiveDate,
-) -> SelectStatement {
+) -> Result<HashSet<ActivityId>> {
+    let visibility = viewer.visibility(Resource::Agreements);
+    if !viewer.visibility(Resource::Members).all {
+        return Ok(HashSet::new());
+    }
+    if visibility.all {
+        return Ok(activities.iter().copied().collect());
+    }
+    if visibility.activities.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let led = with_slugs(db.backend(), &visibility.activities);
+    let mut found = HashSet::new();
+    for row in &db.read().query_all(&led).await? {
+        let activity: ActivityId = row.try_get_by_index(0)?;
+        if activities.contains(&activity) {
+            found.insert(activity);
+        }
+    }
+    Ok(found)
+}
+
+/// Selects the participation agreements about these activities in force on the day.
+fn participation(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
     Query::select()
         .from(agreement::Entity)
         .and_where(term_sql::is_participation())
         .and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()))
         .and_where(column(Column::MemberId).is_not_null())
         .cond_where(term_sql::in_force(on))
-        .cond_where(visible(db.backend(), viewer))
         .take()
 }
 
-/// Selects the same agreements as [`participation`], restricted to members on the day that the
-/// viewer can read.
-fn joined(
-    db: &Database,
-    viewer: &Viewer,
-    activities: &[ActivityId],
-    on: NaiveDate,
-) -> SelectStatement {
+/// Selects the same agreements as [`participation`], restricted to members on the day.
+fn joined(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
     let of_agreement = Expr::col((member::Entity, member::Column::Id))
         .equals((agreement::Entity, Column::MemberId));
-    let mut select = participation(db, viewer, activities, on);
+    let mut select = participation(db, activities, on);
     // Look up each agreement's member by its key: with `IN`, the database tried every member on the
     // day for each activity.
     select.inner_join(member::Entity, of_agreement);
-    narrow_to_present(&mut select, viewer, on);
+    narrow_to_present(&mut select, on);
     select
 }
 
-fn narrow_to_present(select: &mut SelectStatement, viewer: &Viewer, on: NaiveDate) {
-    select
-        .cond_where(members::visible(viewer))
-        .and_where(member::Column::JoinedOn.lte(on))
-        .cond_where(
-            Condition::any()
-                .add(member::Column::LeftOn.is_null())
-                .add(member::Column::LeftOn.gte(on)),
-        );
+fn narrow_to_present(select: &mut SelectStatement, on: NaiveDate) {
+    select.and_where(member::Column::JoinedOn.lte(on)).cond_where(
+        Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)),
+    );
 }
 
-/// The number of members, and of those that have joined each activity, among the members that the
-/// viewer can read.
+/// The number of members, and of those that have joined each activity.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     /// Number of members on the day.
@@ -110,14 +102,22 @@ pub struct Counts {
     pub connected: HashMap<ActivityId, i64>,
 }
 
+/// Selects the number of members on a day.
+fn number_of_members(on: NaiveDate) -> SelectStatement {
+    let mut all = Query::select().from(member::Entity).expr(Expr::cust("COUNT(*)")).take();
+    narrow_to_present(&mut all, on);
+    all
+}
+
+/// Returns the number of members on a day.
+pub async fn member_count(db: &Database, on: NaiveDate) -> Result<i64> {
+    let found = db.read().query_all(&number_of_members(on)).await?;
+    found.first().map_or(Ok(0), |row| Ok(row.try_get_by_index(0)?))
+}
+
 /// Counts the coverage of these activities, in one statement.
-pub async fn counts(
-    db: &Database,
-    viewer: &Viewer,
-    activities: &[ActivityId],
-    on: NaiveDate,
-) -> Result<Counts> {
-    let mut select = joined(db, viewer, activities, on);
+pub async fn counts(db: &Database, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
+    let mut select = joined(db, activities, on);
     select
         .expr(column(Column::ActivityId))
         .expr(column(Column::MemberId).count_distinct())
@@ -127,7 +127,7 @@ pub async fn counts(
         .expr(Expr::cust("NULL"))
         .expr(Expr::cust("COUNT(*)"))
         .take();
-    narrow_to_present(&mut all, viewer, on);
+    narrow_to_present(&mut all, on);
     let mut counts = Counts::default();
     for row in &db.read().query_all(select.union(UnionType::All, all)).await? {
         match row.try_get_by_index::<Option<ActivityId>>(0)? {
@@ -149,26 +149,27 @@ pub fn share(connected: i64, members: i64) -> f64 {
 /// member's row is stored only one time.
 #[derive(Clone, Debug, Default)]
 pub struct Missing {
-    /// The members that the viewer can read, ordered by name.
+    /// The members, ordered by name.
     pub members: Vec<member::Model>,
     /// Number of them that have joined each activity.
     pub connected: HashMap<ActivityId, i64>,
     /// Indexes into `members` of those that have not joined; empty for an activity that needs no
-    /// agreements.
+    /// agreements. An activity that is not [`readable`] has no entry.
     pub positions: HashMap<ActivityId, Vec<usize>>,
 }
 
-/// Returns the members that have not joined each of these activities, in two statements. An
-/// activity that only volunteers fund needs no agreements, so no member is missing there.
+/// Returns the members that have not joined each of these activities, in two statements, for a
+/// viewer to whom `readable` ones are [`readable`]. An activity that only volunteers fund needs no
+/// agreements, so no member is missing there.
 pub async fn missing(
     db: &Database,
     viewer: &Viewer,
-    activities: &[ActivityId],
+    (activities, readable): (&[ActivityId], &HashSet<ActivityId>),
     on: NaiveDate,
     columns: &[member::Column],
 ) -> Result<Missing> {
     let members = members::all(db, viewer, &present(on), columns).await?;
-    let mut select = participation(db, viewer, activities, on);
+    let mut select = participation(db, activities, on);
     select
         .distinct()
         .expr(column(Column::ActivityId))
@@ -189,9 +190,10 @@ pub async fn missing(
         let lacking: Vec<_> = lacking.collect();
         let connected = i64::try_from(missing.members.len() - lacking.len()).unwrap_or(i64::MAX);
         missing.connected.insert(*activity, connected);
-        missing
-            .positions
-            .insert(*activity, if needs_none.contains(activity) { Vec::new() } else { lacking });
+        if readable.contains(activity) {
+            let lacking = if needs_none.contains(activity) { Vec::new() } else { lacking };
+            missing.positions.insert(*activity, lacking);
+        }
     }
     Ok(missing)
 }
@@ -208,17 +210,16 @@ pub struct Trend {
     pub left: HashMap<ActivityId, Vec<MemberId>>,
 }
 
-/// Returns the members that joined and left these activities between two days, among those that the
-/// viewer can read, in two statements.
+/// Returns the members that joined and left these activities between two days, in two statements.
+/// Their numbers are public; the members only of activities that are [`readable`].
 pub async fn trend(
     db: &Database,
-    viewer: &Viewer,
     activities: &[ActivityId],
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Trend> {
     let on = |day| {
-        joined(db, viewer, activities, day)
+        joined(db, activities, day)
             .expr(column(Column::ActivityId))
             .expr(column(Column::MemberId))
             .take()

@@ -16,9 +16,9 @@ use std::collections::HashMap;
 
 use ::entity::{
     activity::{Column, Entity, Model},
-    activity_funding, activity_text,
-    id::ActivityId,
-    kind::FundingKind,
+    activity_funding, activity_text, contact, decision,
+    id::{ActivityId, ContactId},
+    kind::{DecisionBody, FundingKind},
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -28,9 +28,10 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::{Viewer, Visibility},
+    auth::viewer::{Resource, Viewer, Visibility},
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
+    members::of_visible_member,
     page::{self, KeyType, Order, Slice},
     search::{self, EntityType},
 };
@@ -42,6 +43,12 @@ pub struct Filter {
     pub funding: Vec<FundingKind>,
     /// A day on which the activity runs.
     pub active_on: Option<NaiveDate>,
+    /// The contact who leads it; matches nothing if the viewer cannot read the contact.
+    pub lead: Option<ContactId>,
+    /// The contact on the board; matches nothing if the viewer cannot read the contact.
+    pub board_contact: Option<ContactId>,
+    /// Bodies, one of which decided to start it; empty: any.
+    pub decision_bodies: Vec<DecisionBody>,
     /// Words, or beginnings of words, that must all occur in the name and slug: see [`search`].
     pub search: Option<String>,
 }
@@ -50,16 +57,31 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Returns the order of activities: by name, in Swedish order.
+/// A field that activities can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Name, in Swedish order.
+    Name,
+    /// First day.
+    StartsOn,
+    /// Last day; activities until further notice last.
+    EndsOn,
+}
+
+/// Returns an order of activities. The expressions are the same as in the indexes.
 #[must_use]
-pub fn by_name() -> Order {
-    Order {
-        name: "NAME",
-        key: column(Column::NameKey),
-        key_type: KeyType::Text,
-        id: column(Column::Id),
-        descending: false,
-    }
+pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        Field::Name => ("NAME", column(Column::NameKey), KeyType::Text),
+        Field::StartsOn => ("STARTS_ON", column(Column::StartsOn), KeyType::Day),
+        Field::EndsOn => {
+            let is_postgres = backend == DbBackend::Postgres;
+            let never = if is_postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
+            let key = Expr::cust(format!("COALESCE(\"activity\".\"ends_on\", {never})"));
+            ("ENDS_ON", key, KeyType::Day)
+        }
+    };
+    Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
 /// Selects the activities that the viewer can read: all of them, since activities are public to
@@ -112,6 +134,21 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
             .and_where(Column::StartsOn.lte(on))
             .cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
     }
+    if let Some(lead) = filter.lead {
+        select.and_where(has_contact(viewer, Column::LeadContactId, lead));
+    }
+    if let Some(contact) = filter.board_contact {
+        select.and_where(has_contact(viewer, Column::BoardContactId, contact));
+    }
+    if !filter.decision_bodies.is_empty() {
+        let bodies = filter.decision_bodies.iter().map(|body| body.word());
+        let decisions = Query::select()
+            .column(decision::Column::Id)
+            .from(decision::Entity)
+            .and_where(among_words(db.backend(), Expr::col(decision::Column::Body), bodies))
+            .take();
+        select.and_where(column(Column::DecisionId).in_subquery(decisions));
+    }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         select.and_where(search::found(
             db.backend(),
@@ -123,8 +160,21 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     select
 }
 
-/// Returns a page of the activities that the viewer can read and that match the filter, ordered by
-/// name.
+/// Selects activities with this contact in a column, if the viewer can read the contact: the filter
+/// must not reveal a contact that the rows do not show.
+fn has_contact(viewer: &Viewer, role: Column, id: ContactId) -> SimpleExpr {
+    let visibility = viewer.visibility(Resource::MemberAffairs);
+    let member = Expr::col((contact::Entity, contact::Column::MemberId));
+    let readable = Query::select()
+        .expr(Expr::col((contact::Entity, contact::Column::Id)))
+        .from(contact::Entity)
+        .and_where(Expr::col((contact::Entity, contact::Column::Id)).eq(id))
+        .cond_where(of_visible_member(&visibility, member))
+        .take();
+    column(role).in_subquery(readable)
+}
+
+/// Returns a page of the activities that the viewer can read and that match the filter.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -132,13 +182,14 @@ pub async fn list(
     db: &Database,
     viewer: &Viewer,
     filter: &Filter,
+    order: &Order,
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let (order, mut errors) = (by_name(), ValidationErrors::default());
-    let page = page::Page::check(args, &order, &mut errors);
+    let mut errors = ValidationErrors::default();
+    let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
-    page::fetch(db.read(), matching(db, viewer, filter), columns, &order, &page).await
+    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
 }
 
 /// Counts the activities that [`list`] pages through.

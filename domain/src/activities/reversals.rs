@@ -15,7 +15,7 @@ use crate::{
     books::Closing,
     clock::day_of,
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -135,9 +135,17 @@ fn day_of_reversal(
     let last = day_of(change.at()).max(booked_on);
     let Some(day) = reversed_on else { return closing.open_day(last) };
     if day < booked_on {
-        errors.add("reversed_on", format!("must not be before {booked_on}, when it was booked"));
+        errors.add(
+            "reversed_on",
+            FieldErrorCode::TooEarly
+                .problem(format!("must not be before {booked_on}, when it was booked"))
+                .with("min", booked_on),
+        );
     } else if day > last {
-        errors.add("reversed_on", format!("must not be after {last}"));
+        errors.add(
+            "reversed_on",
+            FieldErrorCode::TooLate.problem(format!("must not be after {last}")).with("max", last),
+        );
     }
     day
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, TEXT, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors},
     swedish,
 };
 
@@ -149,7 +149,11 @@ fn check(
         texts.goal.as_deref(),
     );
     let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
-    errors.expect(in_order, "ends_on", "must not be before the first day");
+    errors.expect(
+        in_order,
+        "ends_on",
+        FieldErrorCode::TooEarly.problem("must not be before the first day"),
+    );
 }
 
 impl NewActivity {
@@ -159,7 +163,7 @@ impl NewActivity {
         errors.expect(
             is_slug(&slug),
             "slug",
-            "must have small letters a to z, digits and hyphens between them only, as stoppa-valdet",
+            FieldErrorCode::NotASlug.problem("must have small letters a to z, digits and hyphens between them only, as stoppa-valdet"),
         );
         let mut row = activity::Model {
             id: ActivityId::new(),
@@ -249,6 +253,12 @@ pub async fn start(
     change.record(None, Some(&after))?;
     change.commit_with(id).await?;
     Ok(id)
+}
+
+/// Returns `true` if the viewer may update activities.
+#[must_use]
+pub fn can_update(viewer: &Viewer) -> bool {
+    viewer.has(Permission::ManageRegister)
 }
 
 /// Updates an activity. `errors` are those already found in the input.

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use ::entity::{
+    activity,
     id::{ActivityId, StatusReportId},
     kind::Health,
     status_report::{Column, Entity, Model},
     status_report_text,
 };
+use chrono::NaiveDate;
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
+    Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
@@ -18,7 +20,8 @@ use super::{of_visible_activity, start::find};
 use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Resource, Role, Viewer},
-    database::{Database, among, rows},
+    clock,
+    database::{Database, among, among_words, rows},
     error::{Error, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
@@ -31,42 +34,123 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Returns the order of reports: the latest first.
-fn latest_first(backend: DbBackend) -> Order {
-    // SQLite stores timestamps as text whose order is chronological.
-    let key = if backend == DbBackend::Postgres {
-        Expr::cust(
-            "to_char(\"status_report\".\"reported_at\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
-        )
-    } else {
-        column(Column::ReportedAt)
-    };
-    Order {
-        name: "REPORTED_AT",
-        key,
-        key_type: KeyType::Text,
-        id: column(Column::Id),
-        descending: true,
-    }
+/// A field that reports can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Time of the report.
+    ReportedAt,
+    /// Reported period.
+    Period,
 }
 
-fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
-    let visible = of_visible_activity(
-        db.backend(),
-        &viewer.visibility(Resource::Revenue),
-        column(Column::ActivityId),
-    );
-    Query::select().from(Entity).cond_where(visible).take()
+/// Returns an order of reports.
+#[must_use]
+pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        // Microseconds, as in the index.
+        Field::ReportedAt if backend == DbBackend::Postgres => {
+            let time = "EXTRACT(EPOCH FROM \"status_report\".\"reported_at\" AT TIME ZONE 'UTC')";
+            let key = Expr::cust(format!("CAST({time} * 1000000 AS bigint)"));
+            ("REPORTED_AT", key, KeyType::Number)
+        }
+        // SQLite stores timestamps as text whose order is chronological.
+        Field::ReportedAt => ("REPORTED_AT", column(Column::ReportedAt), KeyType::Text),
+        Field::Period => ("PERIOD", column(Column::Period), KeyType::Text),
+    };
+    Order { name, key, key_type, id: column(Column::Id), descending }
+}
+
+/// Filter of reports; a report must match every part.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Activities, one of which it is about; empty: any.
+    pub activities: Vec<ActivityId>,
+    /// Healths, one of which it reports; empty: any.
+    pub healths: Vec<Health>,
+    /// The year that its period begins with.
+    pub year: Option<i32>,
+    /// Its period is this one or sorts after it, as `2026-T2` after `2026-T1`.
+    pub period_from: Option<String>,
+    /// Its period is this one, begins with it, or sorts before it.
+    pub period_to: Option<String>,
+    /// Reported on this day or later.
+    pub reported_from: Option<NaiveDate>,
+    /// Reported on this day or earlier.
+    pub reported_to: Option<NaiveDate>,
+}
+
+/// Sorts after every text that begins with the prefix.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
+}
+
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = select(viewer);
+    if !filter.activities.is_empty() {
+        let activities = filter.activities.iter().copied();
+        select.and_where(among(db.backend(), column(Column::ActivityId), activities));
+    }
+    if !filter.healths.is_empty() {
+        let healths = filter.healths.iter().map(|health| health.word());
+        select.and_where(among_words(db.backend(), column(Column::Health), healths));
+    }
+    if let Some(year) = filter.year {
+        let year = format!("{year:04}");
+        select
+            .and_where(column(Column::Period).gte(year.as_str()))
+            .and_where(column(Column::Period).lte(end_of(&year)));
+    }
+    if let Some(period) = &filter.period_from {
+        select.and_where(column(Column::Period).gte(period.as_str()));
+    }
+    if let Some(period) = &filter.period_to {
+        select.and_where(column(Column::Period).lte(end_of(period)));
+    }
+    if let Some(day) = filter.reported_from {
+        select.and_where(column(Column::ReportedAt).gte(clock::start_of(day)));
+    }
+    if let Some(day) = filter.reported_to {
+        let next = day.succ_opt().unwrap_or(day);
+        select.and_where(column(Column::ReportedAt).lt(clock::start_of(next)));
+    }
+    select
+}
+
+/// Returns a page of the reports that the viewer can read and that match the filter. `errors` are
+/// those already found in the arguments; errors of the page are added.
+///
+/// # Errors
+/// INVALID naming every bad argument.
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    order: &Order,
+    args: &page::Args,
+    columns: &[Column],
+    errors: ValidationErrors,
+) -> Result<Slice<Model>> {
+    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+}
+
+/// Counts the reports that [`list`] pages through.
+pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
+    page::count(db.read(), matching(db, viewer, filter)).await
+}
+
+/// Selects the reports that the viewer can read: all of them, since reports are public to everyone
+/// with a token. Their authors are not: see [`authors_of`].
+fn select(_: &Viewer) -> SelectStatement {
+    Query::select().from(Entity).take()
 }
 
 fn of(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
-    let mut select = select(db, viewer);
+    let mut select = select(viewer);
     select.and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()));
     select
 }
 
-/// Returns the same page of the reports on each of these activities, the latest first, as far as
-/// the viewer can read them.
+/// Returns the same page of the reports on each of these activities, the latest first.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -77,7 +161,7 @@ pub async fn of_each(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let order = latest_first(db.backend());
+    let order = order(db.backend(), Field::ReportedAt, true);
     let mut errors = ValidationErrors::default();
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
@@ -92,14 +176,39 @@ pub async fn of_each(
     .await
 }
 
-/// Counts the reports on each of these activities that the viewer can read. An activity without
-/// reports has no entry.
+/// Counts the reports on each of these activities. An activity without reports has no entry.
 pub async fn count_each(
     db: &Database,
     viewer: &Viewer,
     activities: &[ActivityId],
 ) -> Result<HashMap<Uuid, i64>> {
     page::count_each(db.read(), of(db, viewer, activities), column(Column::ActivityId)).await
+}
+
+/// Returns the authors of those of these reports whose author the viewer may know: of the
+/// activities whose revenue it can read, and its own. The rows must include the id and the author.
+pub async fn authors_of(
+    db: &Database,
+    viewer: &Viewer,
+    reports: &[Model],
+) -> Result<HashMap<StatusReportId, String>> {
+    let revenue = viewer.visibility(Resource::Revenue);
+    if revenue.all {
+        return Ok(reports.iter().map(|row| (row.id, row.reported_by.clone())).collect());
+    }
+    let visible = Condition::any()
+        .add(of_visible_activity(db.backend(), &revenue, column(Column::ActivityId)))
+        .add(column(Column::ReportedBy).eq(viewer.subject.as_str()));
+    let columns = [Column::Id, Column::ReportedBy];
+    let mut select = select(viewer);
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        reports.iter().map(|row| row.id),
+    ));
+    select.cond_where(visible);
+    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
+    Ok(found.into_iter().map(|row| (row.id, row.reported_by)).collect())
 }
 
 /// Returns those of these reports that the viewer can read, in no particular order.
@@ -109,7 +218,7 @@ pub async fn by_ids(
     ids: &[StatusReportId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
         db.backend(),
         column(Column::Id),
@@ -118,7 +227,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// Returns the texts of these reports. The caller has checked that the viewer can read them.
+/// Returns the texts of these reports.
 pub async fn texts_of(
     db: &impl ConnectionTrait,
     reports: &[StatusReportId],
@@ -146,6 +255,21 @@ pub struct NewReport {
     pub next_steps: Option<String>,
 }
 
+/// Returns `true` if the viewer may report on the activity.
+#[must_use]
+pub fn can_report(viewer: &Viewer, activity: &activity::Model) -> bool {
+    viewer.has(Permission::Report) && require_lead(viewer, activity).is_ok()
+}
+
+/// Fails unless the viewer is the office or leads the activity.
+fn require_lead(viewer: &Viewer, activity: &activity::Model) -> Result<()> {
+    if viewer.is(Role::Office) || viewer.activities.contains(&activity.slug) {
+        return Ok(());
+    }
+    let words = format!("only the lead of {} or the office can report on it", activity.slug);
+    Err(Error::Forbidden(words))
+}
+
 /// Files a report under the viewer's subject. `errors` are those already found in the input.
 ///
 /// # Errors
@@ -166,12 +290,7 @@ pub async fn file(
 
     let mut change = audit::begin(db, viewer, Action::StatusReportFile).await?;
     let activity = find(change.tx(), new.activity).await?;
-    if !viewer.is(Role::Office) && !viewer.activities.contains(&activity.slug) {
-        return Err(Error::Forbidden(format!(
-            "only the lead of {} or the office can report on it",
-            activity.slug
-        )));
-    }
+    require_lead(viewer, &activity)?;
     let row = Model {
         id: StatusReportId::new(),
         activity_id: activity.id,

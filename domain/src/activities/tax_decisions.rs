@@ -23,7 +23,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::{Database, among},
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors, field_path},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors, field_path},
     idempotency::Outcome,
 };
 
@@ -60,18 +60,27 @@ pub fn checked_exemption(
         errors.settable(&of_reason, reason);
     }
     let is_exempt = rate == VatRate::Exempt;
-    errors.expect(is_exempt || reason.is_none(), &of_reason, "is only for EXEMPT");
-    errors.expect(is_exempt || code.is_none(), &of_code, "is only for EXEMPT");
+    errors.expect(
+        is_exempt || reason.is_none(),
+        &of_reason,
+        FieldErrorCode::NotAllowed.problem("is only for EXEMPT"),
+    );
+    errors.expect(
+        is_exempt || code.is_none(),
+        &of_code,
+        FieldErrorCode::NotAllowed.problem("is only for EXEMPT"),
+    );
     let is_known = code.as_deref().is_none_or(is_exemption_code);
     errors.expect(
         is_known,
         &of_code,
-        "must be a VATEX code for exempt supplies, for example VATEX-EU-132-1I",
+        FieldErrorCode::UnknownValue
+            .problem("must be a VATEX code for exempt supplies, for example VATEX-EU-132-1I"),
     );
     errors.expect(
         code.is_none() || reason.is_some(),
         &of_reason,
-        "is needed with an exemption code",
+        FieldErrorCode::Required.problem("is needed with an exemption code"),
     );
     (reason, code)
 }
@@ -103,21 +112,29 @@ impl NewTaxDecision {
         errors.expect(
             !is_special || self.activity_id.is_some(),
             "activity_id",
-            "is needed for SPECIAL_FEE",
+            FieldErrorCode::Required.problem("is needed for SPECIAL_FEE"),
         );
         errors.expect(
             is_special || self.activity_id.is_none(),
             "activity_id",
-            "is only for SPECIAL_FEE",
+            FieldErrorCode::NotAllowed.problem("is only for SPECIAL_FEE"),
         );
-        errors.expect(self.vat_rate != VatRate::Zero, "vat_rate", NO_RATE_OF_ZERO);
-        errors.expect(self.decided_on <= today, "decided_on", "must not be after today");
+        errors.expect(
+            self.vat_rate != VatRate::Zero,
+            "vat_rate",
+            FieldErrorCode::Unsupported.problem(NO_RATE_OF_ZERO),
+        );
+        errors.expect(
+            self.decided_on <= today,
+            "decided_on",
+            FieldErrorCode::TooLate.problem("must not be after today"),
+        );
         let stated = (self.exemption_reason.as_deref(), self.exemption_code.as_deref());
         let (exemption_reason, exemption_code) =
             checked_exemption(self.vat_rate, stated, "", errors);
         let is_reasoned = self.vat_rate != VatRate::Exempt || exemption_reason.is_some();
         let message = "is needed for EXEMPT: an invoice says why it has no VAT (mervärdesskattelag 2023:200, 17 kap. 24 §)";
-        errors.expect(is_reasoned, "exemption_reason", message);
+        errors.expect(is_reasoned, "exemption_reason", FieldErrorCode::Required.problem(message));
         Model {
             id: TaxDecisionId::new(),
             fee: self.fee,

@@ -16,7 +16,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, busy},
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
 };
 
 /// Maximum number of parameters whose unsupported characters are reported.
@@ -111,8 +111,8 @@ async fn changed(
     let own_template = own.as_ref().map(|version| version.template_id);
     errors.expect(
         changes.template.is_some() || own_template.is_some(),
-        "template",
-        "is needed, since the draft has no template",
+        "template_id",
+        FieldErrorCode::Required.problem("is needed, since the draft has no template"),
     );
     let template = changes.template.or(own_template).unwrap_or_default();
     let own_version = own.map(|version| version.id).filter(|_| own_template == Some(template));
@@ -155,8 +155,16 @@ async fn changed(
         let replaced = lifecycle::find(db, replaced).await?;
         expect_later(&replaced, new.starts_on, errors);
         let message = "must stay that of the agreement that it replaces";
-        errors.expect(Some(new.counterparty) == counterparty, "counterparty", message);
-        errors.expect(new.activity == row.activity_id, "activity", message);
+        errors.expect(
+            Some(new.counterparty) == counterparty,
+            "counterparty_id",
+            FieldErrorCode::Mismatch.problem(message),
+        );
+        errors.expect(
+            new.activity == row.activity_id,
+            "activity_id",
+            FieldErrorCode::Mismatch.problem(message),
+        );
     }
     Ok((new, row))
 }
@@ -178,7 +186,8 @@ pub(super) fn expect_later(replaced: &Model, starts_on: NaiveDate, errors: &mut 
         replaced.starts_on,
         lifecycle::name(replaced)
     );
-    errors.expect(starts_on > replaced.starts_on, "starts_on", &message);
+    let problem = FieldErrorCode::TooEarly.problem(message);
+    errors.expect(starts_on > replaced.starts_on, "starts_on", problem);
 }
 
 /// Returns the stored parameters of an agreement.

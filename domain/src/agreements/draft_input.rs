@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::Counterparty;
 use crate::{
     activities::{decisions::NewDecision, tax_decisions::NO_RATE_OF_ZERO},
-    error::ValidationErrors,
+    error::{FieldErrorCode, ValidationErrors},
 };
 
 /// The fee of an agreement.
@@ -80,24 +80,48 @@ impl Fee {
         } else {
             (self.amount.is_some(), self.per_mille.is_some())
         };
-        errors.expect(has_needed, needed, "is needed for this basis");
-        errors.expect(!has_other, other, "does not fit this basis");
+        errors.expect(
+            has_needed,
+            needed,
+            FieldErrorCode::Required.problem("is needed for this basis"),
+        );
+        errors.expect(
+            !has_other,
+            other,
+            FieldErrorCode::NotAllowed.problem("does not fit this basis"),
+        );
         for (path, sum) in
             [("fee.amount", self.amount), ("fee.cap", self.cap), ("fee.minimum", self.minimum)]
         {
-            errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+            errors.expect(
+                sum.is_none_or(|sum| sum >= Money::ZERO),
+                path,
+                FieldErrorCode::OutOfRange.problem("must not be negative").with("min", 0),
+            );
         }
         for (path, limit) in [("fee.cap", self.cap), ("fee.minimum", self.minimum)] {
-            errors.expect(is_rate || limit.is_none(), path, "is only for PER_MILLE_OF_ALLOCATION");
+            errors.expect(
+                is_rate || limit.is_none(),
+                path,
+                FieldErrorCode::NotAllowed.problem("is only for PER_MILLE_OF_ALLOCATION"),
+            );
         }
         errors.expect(
             is_rate || self.allocation_basis.is_none(),
             "fee.allocation_basis",
-            "is only for PER_MILLE_OF_ALLOCATION",
+            FieldErrorCode::NotAllowed.problem("is only for PER_MILLE_OF_ALLOCATION"),
         );
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-        errors.expect(in_order, "fee.cap", "must not be below the minimum");
-        errors.expect(self.vat_rate != VatRate::Zero, "fee.vat_rate", NO_RATE_OF_ZERO);
+        errors.expect(
+            in_order,
+            "fee.cap",
+            FieldErrorCode::OutOfRange.problem("must not be below the minimum"),
+        );
+        errors.expect(
+            self.vat_rate != VatRate::Zero,
+            "fee.vat_rate",
+            FieldErrorCode::Unsupported.problem(NO_RATE_OF_ZERO),
+        );
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
 
@@ -107,7 +107,9 @@ pub(super) async fn write(
     errors.expect(
         parameters.len() <= MAX_PARAMETER_BYTES,
         "parameters",
-        "must not be longer than 200000 bytes of JSON",
+        FieldErrorCode::TooLong
+            .problem("must not be longer than 200000 bytes of JSON")
+            .with("max", 200_000),
     );
     if !text.is_of(source(change.tx(), &row, new).await?.as_ref()) {
         return Ok(None);
@@ -159,7 +161,11 @@ async fn build(
     let (template, version) = template_and_version(db, viewer, new, errors).await?;
     if let Some(of_template) = template.activity_id {
         let message = "must be left out: the template is for another activity";
-        errors.expect(new.activity.is_none_or(|values| values == of_template), "activity", message);
+        errors.expect(
+            new.activity.is_none_or(|values| values == of_template),
+            "activity_id",
+            FieldErrorCode::NotAllowed.problem(message),
+        );
     }
     let activity = match template.activity_id.or(new.activity) {
         Some(id) => Some(activities::start::find(db, id).await?),
@@ -251,7 +257,7 @@ fn expect_price(
             "is needed: {} is funded by special fees and has no price on {}; set null for no fee",
             activity.name, new.starts_on
         );
-        errors.add("fee", message);
+        errors.add("fee", FieldErrorCode::Required.problem(message));
     }
 }
 
@@ -304,7 +310,10 @@ async fn template_and_version(
         ));
     };
     let Some(version) = seen.find(|version| version.id == wanted) else {
-        errors.add("template_version", "is not a version of the template");
+        errors.add(
+            "template_version_id",
+            FieldErrorCode::Unknown.problem("is not a version of the template"),
+        );
         return Err(none());
     };
     document_source::require_published(&template, &version)?;
@@ -315,20 +324,21 @@ fn check_term(new: &NewAgreement, errors: &mut ValidationErrors) {
     errors.expect(
         new.ends_on.is_none_or(|last| last >= new.starts_on),
         "ends_on",
-        "must not be before the first day",
+        FieldErrorCode::TooEarly.problem("must not be before the first day"),
     );
     errors.expect(
         new.notice_months.is_none_or(|months| (0..=120).contains(&months)),
         "notice_months",
-        "must be 0 to 120",
+        FieldErrorCode::OutOfRange.problem("must be 0 to 120").with("min", 0).with("max", 120),
     );
     errors.expect(
         new.renewal_months.is_none_or(|months| (1..=600).contains(&months)),
         "renewal_months",
-        "must be 1 to 600",
+        FieldErrorCode::OutOfRange.problem("must be 1 to 600").with("min", 1).with("max", 600),
     );
     let has_term = new.renewal_months.is_none() || new.ends_on.is_some();
-    errors.expect(has_term, "renewal_months", "needs the last day of the first term");
+    let problem = FieldErrorCode::Mismatch.problem("needs the last day of the first term");
+    errors.expect(has_term, "renewal_months", problem);
 }
 
 /// Returns the activity's price on a day; `None` if it has none. Its VAT treatment is that of the
@@ -353,19 +363,17 @@ async fn scheduled(
         .all(db)
         .await?;
     if found.len() > 1 {
-        let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
-        errors.add(
-            "fee",
-            format!(
-                "is needed, since the activity has several prices on {on}: {}",
-                bases.join(", ")
-            ),
+        let bases: Vec<_> = found.iter().map(|price| price.basis.word().to_owned()).collect();
+        let message = format!(
+            "is needed, since the activity has several prices on {on}: {}",
+            bases.join(", ")
         );
+        errors.add("fee", FieldErrorCode::Required.problem(message).with("bases", bases));
     }
     let Some(price) = found.first() else { return Ok(None) };
     match TaxDecisions::on(db, on.max(today)).await?.rate_of(price) {
         Some(VatRate::Zero) => {
-            errors.add("fee", format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}"));
+            errors.add("fee", FieldErrorCode::Required.problem(format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}")));
             Ok(None)
         }
         Some(rate) => Ok(Some(Fee::priced(price, rate))),

@@ -7,7 +7,7 @@ use super::document_source::Source;
 use crate::{
     auth::viewer::Viewer,
     config::Network,
-    error::{Error, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
     worker_pool,
 };
 
@@ -54,13 +54,16 @@ impl CheckedText {
     pub fn report(&self, errors: &mut ValidationErrors) -> Result<()> {
         match &self.error {
             Some(Error::Invalid(found)) => {
-                found.iter().for_each(|error| errors.add(error.path.clone(), error.message.clone()))
+                for error in found {
+                    errors.add(error.path.clone(), error.clone().into_problem());
+                }
             }
             Some(error) if errors.is_empty() => return Err(error.clone()),
             _ => {}
         }
         if let Some(problem) = &self.problem {
-            errors.add("parameters", format!("make a text that can't be typeset: it {problem}"));
+            let message = format!("make a text that can't be typeset: it {problem}");
+            errors.add("parameters", FieldErrorCode::Template.problem(message));
         }
         Ok(())
     }

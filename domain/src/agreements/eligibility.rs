@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use super::lifecycle::name;
 use crate::{
     activities,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
 
@@ -76,7 +76,20 @@ pub(super) fn ineligibilities(row: &Model, facts: &EligibilityFacts) -> Vec<Inel
 /// Adds an error to the input's field for each reason why a draft is not eligible.
 pub(super) fn check(row: &Model, facts: &EligibilityFacts, errors: &mut ValidationErrors) {
     for ineligibility in ineligibilities(row, facts) {
-        errors.add(ineligibility.field, ineligibility.message);
+        let code = field_code(ineligibility.reason, ineligibility.field);
+        errors.add(ineligibility.field, code.problem(ineligibility.message));
+    }
+}
+
+/// Returns the code of a field for a reason why a draft is not eligible.
+fn field_code(reason: ConflictReason, field: &str) -> FieldErrorCode {
+    match (reason, field) {
+        (ConflictReason::NotAMember | ConflictReason::ActivityNotStarted, "starts_on") => {
+            FieldErrorCode::TooEarly
+        }
+        (ConflictReason::ActivityEnded, "starts_on") | (_, "ends_on") => FieldErrorCode::TooLate,
+        (_, "renewal_months" | "fee") => FieldErrorCode::NotAllowed,
+        _ => FieldErrorCode::Mismatch,
     }
 }
 
@@ -173,7 +186,7 @@ fn check_days(
         });
         if let Some(left_on) = member.left_on {
             if row.starts_on > left_on {
-                found.expect(false, "counterparty", || {
+                found.expect(false, "counterparty_id", || {
                     format!("was a member until {left_on}, before the agreement starts")
                 });
             } else {
@@ -217,10 +230,10 @@ fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Colle
     let direction = row.direction;
     match row.kind {
         AgreementKind::Participation => {
-            found.expect(row.organisation_id.is_none(), "counterparty", || {
+            found.expect(row.organisation_id.is_none(), "counterparty_id", || {
                 "must be a member: the template is for participation in an activity".to_owned()
             });
-            found.expect(activity.is_some(), "activity", || {
+            found.expect(activity.is_some(), "activity_id", || {
                 "is needed: a participation agreement is about an activity".to_owned()
             });
             found.expect(direction != Direction::Cost, "direction", || {
@@ -345,7 +358,7 @@ mod tests {
             let mut leaves = facts();
             leaves.member.as_mut().unwrap().left_on = Some(day(last));
             let of_row =
-                of_row.map(|field| if field == "starts_on" { "counterparty" } else { field });
+                of_row.map(|field| if field == "starts_on" { "counterparty_id" } else { field });
             let expected: Vec<_> =
                 of_row.map(|field| (ConflictReason::NotAMember, field)).into_iter().collect();
             assert_eq!(found(&row, &leaves), expected, "{last}");

@@ -14,7 +14,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     members::ended_agreements,
     term_sql,
 };
@@ -61,13 +61,17 @@ pub async fn give(
     errors.expect(
         says_why,
         "reason",
-        "is needed with a last day: state why the agreement ends sooner than by its months of notice",
+        FieldErrorCode::Required.problem("is needed with a last day: state why the agreement ends sooner than by its months of notice"),
     );
-    errors.expect(new.given_on <= db.clock.today(), "given_on", "must not be after today");
+    errors.expect(
+        new.given_on <= db.clock.today(),
+        "given_on",
+        FieldErrorCode::TooLate.problem("must not be after today"),
+    );
     errors.expect(
         new.ends_on.is_none_or(|last| last >= new.given_on),
         "ends_on",
-        "must not be before the day of the notice",
+        FieldErrorCode::TooEarly.problem("must not be before the day of the notice"),
     );
     errors.finish()?;
     let mut change = audit::begin(db, viewer, Action::AgreementGiveNotice).await?;
@@ -100,17 +104,31 @@ pub async fn give(
     change.commit_with(id).await.map_err(overlaps::describe)
 }
 
+/// Returns `true` if the viewer may give notice of the agreement, which is signed, has not ended,
+/// and is neither replaced nor given notice already. Before its first day, and for a fixed term,
+/// only notice with an explicit last day is possible.
+#[must_use]
+pub fn can_give_notice(viewer: &Viewer, row: &Model, today: NaiveDate) -> bool {
+    // A notice without a last day requires what one with a last day requires, and more.
+    lifecycle::can(viewer, Transition::EndEarly, row, today) && require_not_replaced(row).is_ok()
+}
+
+/// Fails with `REPLACED` if an agreement has a signed successor.
+fn require_not_replaced(row: &Model) -> Result<()> {
+    let Some(from) = row.replaced_from else { return Ok(()) };
+    let name = name(row);
+    Err(Error::conflict(
+        ConflictReason::Replaced,
+        format!(
+            "{name} is replaced from {from}, and ends the day before; give notice of its successor"
+        ),
+    ))
+}
+
 /// Returns the last day in force after notice on a day; `early` is the explicit last day.
 fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<NaiveDate> {
+    require_not_replaced(row)?;
     let name = name(row);
-    if let Some(from) = row.replaced_from {
-        return Err(Error::conflict(
-            ConflictReason::Replaced,
-            format!(
-                "{name} is replaced from {from}, and ends the day before; give notice of its successor"
-            ),
-        ));
-    }
     if early.is_none() && given_on < row.starts_on {
         let message = format!(
             "{name} is in force from {}; notice can't be given before that day, unless the contract lets it end sooner: then state the last day",
@@ -121,7 +139,9 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
     if let Some(signed_on) = row.signed_on.filter(|signed_on| given_on < *signed_on) {
         return Err(Error::invalid(
             "given_on",
-            format!("must not be before {signed_on}, when it was signed"),
+            FieldErrorCode::TooEarly
+                .problem(format!("must not be before {signed_on}, when it was signed"))
+                .with("min", signed_on),
         ));
     }
     // The months of notice begin on the first day at the earliest.
@@ -136,9 +156,9 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
         } else {
             Err(Error::invalid(
                 "ends_on",
-                format!(
+                FieldErrorCode::TooLate.problem(format!(
                     "must not be after {last}, when {name} ends anyway after notice on {given_on}"
-                ),
+                )).with("max", last),
             ))
         };
     }

@@ -17,6 +17,7 @@ use sea_orm::{
 };
 
 use crate::{
+    auth::viewer::{Permission, Viewer},
     database::among,
     error::{ConflictReason, Error, Result},
     term_sql,
@@ -104,6 +105,13 @@ pub(super) fn allow(transition: Transition, row: &Model, today: NaiveDate) -> Re
         (Transition::GiveNotice | Transition::EndEarly | Transition::Replace, Ended) => (ConflictReason::Ended, "has ended; draft a new one".to_owned()),
     };
     Err(Error::conflict(reason, format!("{} {words}", name(row))))
+}
+
+/// Returns `true` if the viewer may make the transition and the stage of the agreement allows it.
+/// Other facts, as a retired template, may still prevent it.
+#[must_use]
+pub fn can(viewer: &Viewer, transition: Transition, row: &Model, today: NaiveDate) -> bool {
+    viewer.has(Permission::ManageAgreements) && allow(transition, row, today).is_ok()
 }
 
 /// Loads the agreement of a mutation.

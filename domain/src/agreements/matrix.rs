@@ -16,7 +16,7 @@ use crate::{
     activities::{self, coverage},
     auth::viewer::{Resource, Viewer},
     database::{Database, among, rows},
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     members, page, term_sql,
 };
 
@@ -75,7 +75,7 @@ pub async fn members_on(
         db,
         viewer,
         &coverage::present(on),
-        &members::order(members::Field::Name, false),
+        &members::order(db.backend(), members::Field::Name, false),
         args,
         columns,
     )
@@ -92,7 +92,7 @@ pub fn check(compared_to: Option<NaiveDate>, as_of: NaiveDate, errors: &mut Vali
     errors.expect(
         compared_to.is_none_or(|compared_to| compared_to < as_of),
         "compared_to",
-        "must be before the day of the matrix",
+        FieldErrorCode::TooLate.problem("must be before the day of the matrix"),
     );
 }
 

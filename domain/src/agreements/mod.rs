@@ -47,7 +47,7 @@ use uuid::Uuid;
 pub use self::visibility::visible;
 use self::visibility::{about, column};
 use crate::{
-    auth::viewer::Viewer,
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -94,7 +94,7 @@ pub struct Filter {
     pub search: Option<String>,
     /// `false` omits agreements whose deadline is acknowledged until `as_of` or later, as far as
     /// the viewer may know it. `None` is `false` for lists of deadlines, otherwise `true`.
-    pub include_acknowledged: Option<bool>,
+    pub include_snoozed: Option<bool>,
 }
 
 /// A field that agreements can be ordered by.
@@ -106,13 +106,20 @@ pub enum Field {
     StartsOn,
     /// Last day of the agreed term; agreements until further notice last.
     EndsOn,
+    /// Day on which both parties had signed; unsigned agreements last.
+    SignedOn,
 }
 
-/// Returns the last day of the agreed term, or a day after all others. The expression is the same
-/// as in the index.
+/// Returns the last day of the agreed term, or a day after all others.
 fn ends_on(backend: DbBackend) -> SimpleExpr {
+    or_never(backend, "ends_on")
+}
+
+/// Returns the day in a column, or a day after all others. The expressions are the same as in the
+/// indexes.
+fn or_never(backend: DbBackend, column: &str) -> SimpleExpr {
     let never = if backend == DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
-    Expr::cust(format!("COALESCE(\"agreement\".\"ends_on\", {never})"))
+    Expr::cust(format!("COALESCE(\"agreement\".\"{column}\", {never})"))
 }
 
 /// Returns an order of agreements.
@@ -122,6 +129,7 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
         Field::Number => ("NUMBER", column(Column::NumberKey), KeyType::Text),
         Field::StartsOn => ("STARTS_ON", column(Column::StartsOn), KeyType::Day),
         Field::EndsOn => ("ENDS_ON", ends_on(db.backend()), KeyType::Day),
+        Field::SignedOn => ("SIGNED_ON", or_never(db.backend(), "signed_on"), KeyType::Day),
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
@@ -185,7 +193,7 @@ fn narrow(
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         select.and_where(search::found(backend, EntityType::Agreement, column(Column::Id), text));
     }
-    if filter.include_acknowledged == Some(false) {
+    if filter.include_snoozed == Some(false) {
         select.cond_where(acknowledged::acknowledged(db, viewer, on).not());
     }
     select
@@ -367,12 +375,16 @@ pub struct Usage {
 }
 
 /// Counts the agreements made from each of these versions of templates. A version without
-/// agreements has no entry.
+/// agreements has no entry. `None` if the viewer cannot read all agreements: a count of some would
+/// be false.
 pub async fn usage_of(
     db: &Database,
     viewer: &Viewer,
     versions: &[TemplateVersionId],
-) -> Result<HashMap<TemplateVersionId, Usage>> {
+) -> Result<Option<HashMap<TemplateVersionId, Usage>>> {
+    if !viewer.visibility(Resource::Agreements).all {
+        return Ok(None);
+    }
     let in_force: SimpleExpr =
         CaseStatement::new().case(term_sql::in_force(db.clock.today()), 1).into();
     let version = column(Column::TemplateVersionId);
@@ -383,14 +395,10 @@ pub async fn usage_of(
         .expr(in_force.count())
         .and_where(among(db.backend(), version.clone(), versions.iter().copied()))
         .add_group_by([version]);
-    let found = db.read().query_all(&select).await?;
-    found
-        .iter()
-        .map(|row| {
-            Ok((
-                row.try_get_by_index(0)?,
-                Usage { agreements: row.try_get_by_index(1)?, active: row.try_get_by_index(2)? },
-            ))
-        })
-        .collect()
+    let mut usage = HashMap::new();
+    for row in &db.read().query_all(&select).await? {
+        let of = Usage { agreements: row.try_get_by_index(1)?, active: row.try_get_by_index(2)? };
+        usage.insert(row.try_get_by_index(0)?, of);
+    }
+    Ok(Some(usage))
 }

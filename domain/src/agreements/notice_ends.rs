@@ -24,7 +24,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
 
@@ -152,7 +152,7 @@ pub async fn decide(
             "must be {}, as the counterparty was notified, or {}, by the present rule",
             end.ends_on, end.rule_ends_on
         );
-        return Err(Error::invalid("ends_on", message));
+        return Err(Error::invalid("ends_on", FieldErrorCode::Mismatch.problem(message)));
     }
     let before = snapshot(change.tx(), row.clone()).await?;
     let mut row =

@@ -1,13 +1,15 @@
 //! Replaces signed agreements: drafts a successor with new terms.
 
+use std::collections::HashSet;
+
 use ::entity::{
-    agreement::Model,
+    agreement::{Column, Entity, Model},
     id::{AgreementId, TemplateId, TemplateVersionId},
     kind::Direction,
     template, template_version,
 };
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use serde_json::{Map, Value};
 
 use super::{
@@ -22,8 +24,8 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     config::Network,
-    database::{Database, busy},
-    error::{Result, ValidationErrors},
+    database::{Database, among, busy},
+    error::{FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -93,6 +95,27 @@ pub async fn replace(
     Err(busy())
 }
 
+/// Returns those of these agreements that the viewer may replace: they are signed, have not ended,
+/// and have no successor, not even a draft. Their rows must have the columns of a term.
+pub async fn replaceable(
+    db: &Database,
+    viewer: &Viewer,
+    rows: &[Model],
+) -> Result<HashSet<AgreementId>> {
+    if !viewer.has(Permission::ManageAgreements) {
+        return Ok(HashSet::new());
+    }
+    let theirs = among(db.backend(), Expr::col(Column::ReplacesId), rows.iter().map(|row| row.id));
+    let replaced = Entity::find().select_only().column(Column::ReplacesId).filter(theirs);
+    let replaced = replaced.into_tuple::<Option<AgreementId>>().all(db.read()).await?;
+    let replaced: HashSet<_> = replaced.into_iter().flatten().collect();
+    let today = db.clock.today();
+    let can = |row: &&Model| {
+        lifecycle::can(viewer, Transition::Replace, row, today) && !replaced.contains(&row.id)
+    };
+    Ok(rows.iter().filter(can).map(|row| row.id).collect())
+}
+
 /// Loads the predecessor. Returns the input for the successor, and its row so far.
 ///
 /// # Errors
@@ -118,8 +141,8 @@ async fn planned(
     };
     errors.expect(
         new.template.is_some() || own.is_some(),
-        "template",
-        "is needed, since the agreement has no template",
+        "template_id",
+        FieldErrorCode::Required.problem("is needed, since the agreement has no template"),
     );
     let template = new.template.or(own).unwrap_or_default();
     // The check of the text rejects a template that the viewer can't read; its kind must not be
@@ -131,8 +154,13 @@ async fn planned(
             .filter(|found| found.kind != old.kind)
     {
         errors.add(
-            "template",
-            format!("is for {}, and {} is {}", found.kind, lifecycle::name(&old), old.kind),
+            "template_id",
+            FieldErrorCode::Mismatch.problem(format!(
+                "is for {}, and {} is {}",
+                found.kind,
+                lifecycle::name(&old),
+                old.kind
+            )),
         );
     }
     let parameters = match new.parameters {

@@ -2,7 +2,7 @@
 
 use ::entity::{
     agreement::Model,
-    id::{AgreementId, SignatureId},
+    id::{AgreementId, SignatureId, StoredFileId},
     kind::{SignatureMethod, SignatureParty},
     signature,
 };
@@ -19,8 +19,9 @@ use crate::{
     clock::day_of,
     config::Signatory,
     database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
+    stored_files::{self, FileOwner},
     swedish,
 };
 
@@ -41,6 +42,8 @@ pub struct NewSignature {
     pub method: SignatureMethod,
     /// SHA-256 of the signed PDF in hexadecimal.
     pub document_sha256: String,
+    /// The uploaded signed copy, if any.
+    pub file_id: Option<StoredFileId>,
 }
 
 /// Records a signature. The agreement is signed on the day on which both parties have signed; its
@@ -63,14 +66,9 @@ pub async fn sign(
     viewer.require(Permission::ManageAgreements)?;
     let signed_by = errors.document_line("name", &new.name);
     let title = errors.optional_document_line("title", new.title.as_deref());
-    let sha256 = new.document_sha256.trim().to_lowercase();
-    let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-    errors.expect(
-        is_digest,
-        "document_sha256",
-        "is not a SHA-256 in hexadecimal; give that of the agreement's document",
-    );
-    errors.expect(new.signed_on <= db.clock.today(), "signed_on", "must not be after today");
+    let sha256 = digest(&new.document_sha256, &mut errors);
+    let problem = FieldErrorCode::TooLate.problem("must not be after today");
+    errors.expect(new.signed_on <= db.clock.today(), "signed_on", problem);
     errors.finish()?;
 
     let mut change = audit::begin(db, viewer, Action::AgreementSign).await?;
@@ -99,10 +97,9 @@ pub async fn sign(
     if let Some(offered_on) =
         row.offered_at.map(day_of).filter(|offered_on| new.signed_on < *offered_on)
     {
-        return Err(Error::invalid(
-            "signed_on",
-            format!("must not be before {offered_on}, when it was offered"),
-        ));
+        let message = format!("must not be before {offered_on}, when it was offered");
+        let problem = FieldErrorCode::TooEarly.problem(message).with("min", offered_on);
+        return Err(Error::invalid("signed_on", problem));
     }
     let own_title = match new.party {
         SignatureParty::Network => may_sign(signatories, &signed_by, new.signed_on)?,
@@ -131,7 +128,21 @@ pub async fn sign(
     }
     let (id, after) = (after.id, snapshot(change.tx(), after).await?);
     change.record(Some(&before), Some(&after))?;
+    if let Some(file) = new.file_id {
+        let owner = FileOwner::Signature(signature.id, id);
+        stored_files::attach(&mut change, viewer, file, owner).await?;
+    }
     change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::describe)
+}
+
+/// Returns the SHA-256 of the document in lower case, or adds an error.
+fn digest(text: &str, errors: &mut ValidationErrors) -> String {
+    let digest = text.trim().to_lowercase();
+    let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let problem = FieldErrorCode::NotADigest
+        .problem("is not a SHA-256 in hexadecimal; give that of the agreement's document");
+    errors.expect(is_digest, "document_sha256", problem);
+    digest
 }
 
 /// Stores an agreement that both parties have signed, and the day on which it replaces its

@@ -18,7 +18,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
 
@@ -101,7 +101,7 @@ async fn agreed_end(
     let ends_on = match (known, stated) {
         (Some(known), Some(stated)) if known != stated => {
             let message = format!("must be left out: {} was agreed {}", name(row), words(known));
-            return Err(Error::invalid("ends_on", message));
+            return Err(Error::invalid("ends_on", FieldErrorCode::NotAllowed.problem(message)));
         }
         (Some(known), _) => known,
         (None, Some(stated)) => stated,
@@ -117,12 +117,12 @@ async fn agreed_end(
     errors.expect(
         ends_on.is_none_or(|last| last >= row.starts_on),
         "ends_on",
-        "must not be before the first day in force",
+        FieldErrorCode::TooEarly.problem("must not be before the first day in force"),
     );
     errors.expect(
         ends_on.is_some() || row.renewal_months.is_none(),
         "ends_on",
-        "is needed: the agreement renews automatically",
+        FieldErrorCode::Required.problem("is needed: the agreement renews automatically"),
     );
     errors.finish()?;
     Ok(ends_on)

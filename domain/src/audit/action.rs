@@ -55,9 +55,9 @@ pub enum Action {
     /// Matches a bank payment with an invoice.
     BankPaymentMatch,
     /// Excludes a bank payment from matching.
-    BankPaymentSetAside,
+    BankPaymentExclude,
     /// Reopens a bank payment that was excluded.
-    BankPaymentTakeUp,
+    BankPaymentReopen,
     /// Accepts a clock that is behind the last entry of the trail.
     ClockAccept,
     /// Adds a contact.
@@ -73,9 +73,9 @@ pub enum Action {
     /// Reverses a cost of an activity.
     CostReverse,
     /// Snoozes the deadline of an agreement.
-    DeadlineAcknowledge,
+    DeadlineSnooze,
     /// Withdraws the snooze of a deadline.
-    DeadlineAcknowledgementWithdraw,
+    DeadlineUnsnooze,
     /// Sets a fee schedule.
     FeeScheduleSet,
     /// Records a grant of an activity.
@@ -170,7 +170,12 @@ pub enum Action {
 }
 
 /// Former stored words of renamed actions. Entries with these words stay as they are.
-const ALIASES: &[(&str, Action)] = &[];
+const ALIASES: &[(&str, Action)] = &[
+    ("bankPaymentSetAside", Action::BankPaymentExclude),
+    ("bankPaymentTakeUp", Action::BankPaymentReopen),
+    ("deadlineAcknowledge", Action::DeadlineSnooze),
+    ("deadlineAcknowledgementWithdraw", Action::DeadlineUnsnooze),
+];
 
 impl Action {
     /// Returns the word that new entries store.

@@ -14,6 +14,7 @@ mod entries;
 pub mod forms;
 mod gaps;
 mod head;
+mod history;
 mod key_owners;
 mod key_replacement;
 pub(crate) mod migration;
@@ -38,9 +39,10 @@ pub use self::{
     entries::readable,
     gaps::{Gaps, imported},
     head::{is_appointed, last_key, replacement},
+    history::History,
     key_replacement::replace_key,
     reading::{
-        Filter, about, about_records, by_revisions, count, last_action, list, order, revision,
+        Filter, by_revisions, count, count_each, last_action, list, of_each, order, revision,
         revision_in,
     },
     recorded::{Fields, Person, Personal, Recorded, Written, parts, to_value},
@@ -48,4 +50,9 @@ pub use self::{
     signature::{TrailKey, TrustedKeys, write_private},
     trail_head::TrailHead,
 };
-pub(crate) use self::{appending::Appender, head::trusted, reading::opened, recorded::fields};
+pub(crate) use self::{
+    appending::Appender,
+    head::trusted,
+    reading::{opened, visible},
+    recorded::fields,
+};

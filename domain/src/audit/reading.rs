@@ -1,5 +1,7 @@
 //! Queries of the trail: pages of it, and the entries about an object.
 
+use std::collections::HashMap;
+
 use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::{Form, SubjectKind},
@@ -7,15 +9,16 @@ use ::entity::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
 
-use super::{action::Action, reads, sealing};
+use super::{action::Action, history::History, reads, sealing};
 use crate::{
     auth::viewer::{TrailVisibility, Viewer},
-    database::{Database, among, rows},
+    database::{Database, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
 };
@@ -48,9 +51,10 @@ pub fn order() -> Order {
 }
 
 /// The forms of objects that the accounts and invoices permissions allow to change.
-const ACCOUNTS: [Form; 19] = [
+const ACCOUNTS: [Form; 20] = [
     Form::Allocation,
     Form::Cost,
+    Form::CostFile,
     Form::Grant,
     Form::Requisition,
     Form::FeeSchedule,
@@ -70,18 +74,21 @@ const ACCOUNTS: [Form; 19] = [
     Form::ReferenceRate,
 ];
 
-fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = Query::select().from(Entity).take();
+/// Selects the entries that the viewer can read; the condition is empty if it can read all of them.
+pub(crate) fn visible(viewer: &Viewer) -> Condition {
     match viewer.trail() {
-        TrailVisibility::All => {}
+        TrailVisibility::All => Condition::all(),
         TrailVisibility::Accounts => {
             let words = ACCOUNTS.map(Form::word).join("', '");
-            select.and_where(Expr::cust(format!("\"audit_entry\".\"form\" IN ('{words}')")));
+            let own = Expr::cust(format!("\"audit_entry\".\"form\" IN ('{words}')"));
+            Condition::all().add(own)
         }
-        TrailVisibility::Nothing => {
-            select.and_where(Expr::cust("1 = 0"));
-        }
+        TrailVisibility::Nothing => Condition::all().add(Expr::cust("1 = 0")),
     }
+}
+
+fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
+    let mut select = Query::select().from(Entity).cond_where(visible(viewer)).take();
     if let Some(actor) = &filter.actor {
         select.and_where(Column::Actor.eq(actor.as_str()));
     }
@@ -192,52 +199,46 @@ pub async fn by_revisions(
     Ok(found)
 }
 
-/// Returns the entries about each of these objects, the oldest first; none for a viewer who may not
-/// read the trail.
-pub async fn about(
+/// Returns the same page of the entries about each of these objects, the latest first; empty for a
+/// viewer who may not read them.
+///
+/// # Errors
+/// INVALID for a bad page.
+pub async fn of_each(
     db: &Database,
     viewer: &Viewer,
-    subjects: &[Uuid],
+    history: History,
+    ids: &[Uuid],
+    args: &page::Args,
     columns: &[Column],
-) -> Result<Vec<audit_entry::Model>> {
-    let mut select = matching(viewer, &Filter::default());
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(
-            db.backend(),
-            Expr::col((Entity, Column::SubjectId)),
-            subjects.iter().copied(),
-        ))
-        .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
-    let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
-    sealing::open_all(db.read(), &mut found).await?;
-    note(db, viewer, &found)?;
+) -> Result<HashMap<Uuid, Slice<audit_entry::Model>>> {
+    let (order, mut errors) = (order(), ValidationErrors::default());
+    let page = page::Page::check(args, &order, &mut errors);
+    errors.finish()?;
+    let select = about(db, viewer, history, ids);
+    let mut found =
+        page::fetch_each(db.read(), select, columns, &order, &page, history.id()).await?;
+    let opened = found.values_mut().flat_map(|slice| slice.rows.iter_mut());
+    open_in_place(db, opened.map(|(_, entry)| entry)).await?;
+    let shown = found.values().flat_map(|slice| slice.rows.iter());
+    note(db, viewer, shown.map(|(_, entry)| entry))?;
     Ok(found)
 }
 
-/// Returns the entries about each of these records of a form, the oldest first; none for a viewer
-/// who may not read them.
-pub async fn about_records(
+/// Counts the entries about each of these objects. An object without entries has none here.
+pub async fn count_each(
     db: &Database,
     viewer: &Viewer,
-    form: Form,
-    records: &[Uuid],
-    columns: &[Column],
-) -> Result<Vec<audit_entry::Model>> {
+    history: History,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, i64>> {
+    page::count_each(db.read(), about(db, viewer, history, ids), history.id()).await
+}
+
+fn about(db: &Database, viewer: &Viewer, history: History, ids: &[Uuid]) -> SelectStatement {
     let mut select = matching(viewer, &Filter::default());
+    select.cond_where(history.entries(db.backend(), ids));
     select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(
-            db.backend(),
-            Expr::col((Entity, Column::RecordId)),
-            records.iter().copied(),
-        ))
-        .and_where(Column::Form.eq(form))
-        .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
-    let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
-    sealing::open_all(db.read(), &mut found).await?;
-    note(db, viewer, &found)?;
-    Ok(found)
 }
 
 /// Returns the action that last changed an object; `None` if there is no entry.

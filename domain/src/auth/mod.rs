@@ -1,6 +1,8 @@
 //! Authentication and authorization: tokens, and what a viewer may read and do.
 
+mod bearer;
 mod claims;
+pub mod file_link;
 mod key_set;
 pub mod minting;
 mod pem;

@@ -2,41 +2,34 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use entity::id::{Identifier, MemberId};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use entity::id::Identifier;
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto, errors::ErrorKind,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use super::bearer::{SCOPES, Verified};
 use super::{
+    bearer::{role_values, viewer_of},
     claims::{check_times, check_type, check_use, refused},
+    file_link::LinkKeys,
     key_set::{Key, KeySet},
-    pem, subject,
+    pem,
     viewer::{Role, Viewer},
 };
-use crate::config::{self, Settings, VerificationKey, names};
-use crate::error::{Error, Origin, Result, ValidationErrors};
+use crate::{
+    config::{self, ClaimNames, Settings, VerificationKey, names},
+    error::{Error, FieldErrorCode, Origin, Result, ValidationErrors},
+    files,
+};
 
-/// Every scope that a [`Role::Service`] can have, separated by spaces.
-pub const SCOPES: &str = "members:read agreements:read agreements:write invoices:read invoices:write \
-    revenue:read templates:read templates:write audit:read";
 /// Longest accepted token, in bytes. A lead of a hundred activities needs less.
 const MAX_TOKEN_BYTES: usize = 8_192;
-
-/// The content of a verified token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Bearer of the token.
-    pub viewer: Viewer,
-    /// Time from which the token is invalid: its expiry plus the allowed clock difference.
-    pub until: DateTime<Utc>,
-    /// Time of issue, in whole seconds; null if the token has none.
-    pub issued: Option<i64>,
-    /// Id of the token (`jti`), if it has one.
-    pub id: Option<String>,
-}
+/// Longest file of a key that links are signed with, in bytes.
+const MAX_KEY_FILE_BYTES: u64 = 1 << 20;
 
 /// The keys that verify tokens, the key that signs them if there is one, and the claims that every
 /// token must have.
@@ -48,6 +41,10 @@ pub struct Keys {
     audience: String,
     /// Longest validity of a token, in days.
     max_days: u32,
+    /// Names of the claims, and values of roles.
+    claims: Arc<ClaimNames>,
+    /// Keys that sign links to files.
+    links: LinkKeys,
 }
 
 /// A minted token.
@@ -81,11 +78,14 @@ impl Keys {
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         let (issuer, audience, max_days) =
             (settings.jwt_issuer.clone(), settings.jwt_audience.clone(), settings.max_token_days);
+        let claims = Arc::new(settings.claims.clone());
         let (verifying, setting) = match settings.verification_key()? {
             VerificationKey::Secrets(secrets) => {
                 let secrets: Vec<_> =
                     secrets.iter().map(|secret| secret.expose().as_bytes()).collect();
-                return Ok(Self { max_days, ..Self::of_secrets(&secrets, issuer, audience) });
+                let links = link_keys(settings, &secrets);
+                let own = Self::of_secrets(&secrets, issuer, audience);
+                return Ok(Self { max_days, claims, links, ..own });
             }
             VerificationKey::PublicKey(file) => (KeySet::of_pem(file)?, names::JWT_PUBLIC_KEY),
             VerificationKey::KeySet(file) => (KeySet::of_file(file)?, names::JWT_JWKS),
@@ -110,7 +110,8 @@ impl Keys {
             })?;
             Ok(Signing { algorithm: public.algorithm, key, id: public.id.clone() })
         });
-        Ok(Self { verifying, signing: signing.transpose()?, issuer, audience, max_days })
+        let (signing, links) = (signing.transpose()?, link_keys(settings, &[]));
+        Ok(Self { verifying, signing, issuer, audience, max_days, claims, links })
     }
 
     /// Returns keys of a random secret, which exists in this process only.
@@ -123,6 +124,24 @@ impl Keys {
         )
     }
 
+    /// Returns the keys of a demo on this day, which anyone can derive: only for a server that no
+    /// other machine can reach.
+    #[must_use]
+    pub fn demo_of_day(day: NaiveDate) -> Self {
+        let secret = Self::demo_secret(day);
+        Self::of_secrets(
+            &[secret.as_bytes()],
+            config::TOKEN_NAME.to_owned(),
+            config::TOKEN_NAME.to_owned(),
+        )
+    }
+
+    /// Returns the secret of [`Keys::demo_of_day`], with which a command mints tokens for it.
+    #[must_use]
+    pub fn demo_secret(day: NaiveDate) -> String {
+        hex::encode(Sha256::digest(format!("samregister demo {day}")))
+    }
+
     /// Returns keys of these secrets: the first signs, and every one verifies.
     fn of_secrets(secrets: &[&[u8]], issuer: String, audience: String) -> Self {
         // The library refuses an empty secret, and the settings have none.
@@ -130,7 +149,21 @@ impl Keys {
         let verifying = KeySet::fixed(Algorithm::HS256, verifying);
         let signing = secrets.first().and_then(|secret| EncodingKey::from_secret(secret).ok());
         let signing = signing.map(|key| Signing { algorithm: Algorithm::HS256, key, id: None });
-        Self { verifying, signing, issuer, audience, max_days: config::MAX_TOKEN_DAYS }
+        Self {
+            verifying,
+            signing,
+            issuer,
+            audience,
+            max_days: config::MAX_TOKEN_DAYS,
+            claims: Arc::default(),
+            links: LinkKeys::derive(secrets.iter().copied()),
+        }
+    }
+
+    /// Returns the keys that sign links to files.
+    #[must_use]
+    pub fn links(&self) -> &LinkKeys {
+        &self.links
     }
 
     /// Re-reads the keys at intervals, for as long as it is polled.
@@ -196,7 +229,7 @@ impl Keys {
         let until = check_times(&claims, self.max_days, now)?;
         let issued = claims["iat"].as_f64().map(|seconds| seconds as i64);
         Ok(Verified {
-            viewer: viewer_of(&claims)?,
+            viewer: viewer_of(&claims, &self.claims)?,
             until,
             issued,
             id: claims["jti"].as_str().map(str::to_owned),
@@ -238,8 +271,24 @@ impl Keys {
         Ok(self.issue(viewer, days, now)?.token)
     }
 
+    /// Returns the token of `viewer` that was issued at the start of this day (UTC): the same at
+    /// each call with the same keys. Errors as in [`Keys::mint`].
+    pub fn mint_for_day(&self, viewer: &Viewer, days: u32, day: NaiveDate) -> Result<String> {
+        let start = day.and_time(NaiveTime::MIN).and_utc();
+        let mut of_subject = [0; 10];
+        of_subject.copy_from_slice(&Sha256::digest(&viewer.subject)[..10]);
+        let millis = start.timestamp_millis().unsigned_abs();
+        let id = uuid::Builder::from_unix_timestamp_millis(millis, &of_subject).into_uuid();
+        Ok(self.sign(viewer, days, start, id)?.token)
+    }
+
     /// Returns the same token with its id and expiry. Errors as in [`Keys::mint`].
     pub fn issue(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<Minted> {
+        self.sign(viewer, days, now, Uuid::now_v7())
+    }
+
+    /// Signs a token with this id (`jti`), by which it can be revoked.
+    fn sign(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>, id: Uuid) -> Result<Minted> {
         let unset = || {
             let message = "must be set to mint tokens";
             Error::invalid_of(Origin::Setting, names::JWT_SIGNING_KEY, message)
@@ -247,7 +296,14 @@ impl Keys {
         let signing = self.signing.as_ref().ok_or_else(unset)?;
         let mut errors = ValidationErrors::default();
         let max = self.max_days;
-        errors.expect((1..=max).contains(&days), "days", &format!("must be from 1 to {max}"));
+        errors.expect(
+            (1..=max).contains(&days),
+            "days",
+            FieldErrorCode::OutOfRange
+                .problem(format!("must be from 1 to {max}"))
+                .with("min", 1)
+                .with("max", max),
+        );
         for (role, field, is_given) in [
             (Role::Member, "member", viewer.member.is_some()),
             (Role::ActivityLead, "activities", !viewer.activities.is_empty()),
@@ -256,18 +312,17 @@ impl Keys {
             errors.expect(
                 is_given || !viewer.is(role),
                 field,
-                &format!("must be given for the role {}", role.word()),
+                FieldErrorCode::Required
+                    .problem(format!("must be given for the role {}", role.word())),
             );
             errors.expect(
                 !is_given || viewer.is(role),
                 field,
-                &format!("is for the role {} only", role.word()),
+                FieldErrorCode::NotAllowed.problem(format!("is for the role {} only", role.word())),
             );
         }
         errors.finish()?;
 
-        // The id by which the token can be revoked.
-        let id = Uuid::now_v7();
         let expires_at = now + TimeDelta::days(i64::from(days));
         let mut claims = json!({
             "iss": self.issuer,
@@ -276,11 +331,17 @@ impl Keys {
             "jti": id.to_string(),
             "iat": now.timestamp(),
             "exp": expires_at.timestamp(),
-            "roles": viewer.roles.iter().map(|role| role.word()).collect::<Vec<_>>(),
-            "member": viewer.member.map(Identifier::global_id),
-            "activities": Some(&viewer.activities).filter(|slugs| !slugs.is_empty()),
-            "scope": Some(viewer.scopes.join(" ")).filter(|scope| !scope.is_empty()),
         });
+        let names = &*self.claims;
+        for (name, claim) in [
+            (&names.subject, json!(viewer.subject)),
+            (&names.roles, json!(role_values(viewer, names))),
+            (&names.member, json!(viewer.member.map(Identifier::global_id))),
+            (&names.activities, json!(Some(&viewer.activities).filter(|slugs| !slugs.is_empty()))),
+            (&names.scope, json!(Some(viewer.scopes.join(" ")).filter(|scope| !scope.is_empty()))),
+        ] {
+            claims[name.as_str()] = claim;
+        }
         claims
             .as_object_mut()
             .into_iter()
@@ -293,69 +354,23 @@ impl Keys {
     }
 }
 
-// Reads the claims one by one, so that each error has its own text.
-
-fn viewer_of(claims: &Value) -> Result<Viewer> {
-    let name = claims["sub"].as_str().unwrap_or_default();
-    subject::check(name).map_err(refused)?;
-    let mut viewer = Viewer { subject: name.to_owned(), ..Viewer::default() };
-    for word in texts(&claims["roles"], "roles")? {
-        let role = word.parse().map_err(|reason| refused(format!("has a role that {reason}")))?;
-        if !viewer.is(role) {
-            viewer.roles.push(role);
-        }
+/// Returns the keys that sign links to files: of the setting for them, or else of the secrets of
+/// tokens, or of the private key that signs tokens or the trail. All servers of a register have the
+/// same. Without any, links open on the server that made them, until it stops.
+fn link_keys(settings: &Settings, secrets: &[&[u8]]) -> LinkKeys {
+    if let Some(secret) = &settings.link_secret {
+        return LinkKeys::derive([secret.expose().as_bytes()]);
     }
-    if viewer.roles.is_empty() {
-        return Err(refused("has no roles"));
+    if !secrets.is_empty() {
+        return LinkKeys::derive(secrets.iter().copied());
     }
-    if viewer.is(Role::Member) {
-        let member = claims["member"]
-            .as_str()
-            .ok_or_else(|| refused("has the role MEMBER but no member"))?;
-        viewer.member = Some(member_id(member).ok_or_else(|| {
-            refused("has a member that is not an id of a member, as member_0190…")
-        })?);
+    let trail = settings.trail_key_file();
+    let paths = settings.jwt_signing_key.iter().chain([&trail]);
+    let mut texts = paths.filter_map(|file| files::read_text(file, MAX_KEY_FILE_BYTES).ok());
+    match texts.next() {
+        Some(text) => LinkKeys::derive([text.trim().as_bytes()]),
+        None => LinkKeys::random(),
     }
-    if viewer.is(Role::ActivityLead) {
-        viewer.activities =
-            texts(&claims["activities"], "activities")?.into_iter().map(str::to_owned).collect();
-        if viewer.activities.is_empty() {
-            return Err(refused("has the role ACTIVITY_LEAD but no activities"));
-        }
-    }
-    if viewer.is(Role::Service) {
-        let scope = if claims["scope"].is_null() { Some("") } else { claims["scope"].as_str() };
-        let scopes = scope
-            .ok_or_else(|| {
-                refused("has a scope that is not a string of words separated by spaces")
-            })?
-            .split_whitespace();
-        viewer.scopes = scopes.map(str::to_owned).collect();
-        if !viewer.scopes.iter().all(|scope| SCOPES.split(' ').any(|known| known == scope)) {
-            return Err(refused(format!("has a scope that is none of {SCOPES}")));
-        }
-    }
-    Ok(viewer)
-}
-
-/// Returns a claim that is a list of non-blank strings; an absent claim is an empty list.
-fn texts<'c>(claim: &'c Value, name: &str) -> Result<Vec<&'c str>> {
-    let error = || refused(format!("has {name} that are not a list of strings"));
-    match claim {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(list) => list
-            .iter()
-            .map(|text| text.as_str().filter(|text| !text.trim().is_empty()).ok_or_else(error))
-            .collect(),
-        _ => Err(error()),
-    }
-}
-
-/// Parses a member's id, exactly as the API writes it.
-fn member_id(text: &str) -> Option<MemberId> {
-    let (_, id) = text.rsplit_once('_')?;
-    let id = MemberId(Uuid::try_parse(id).ok()?);
-    (id.global_id() == text).then_some(id)
 }
 
 #[cfg(test)]
@@ -363,6 +378,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::auth::bearer::member_id;
 
     // Keys made for these tests only; bodies of PEM files.
     const ED: &str = "MC4CAQAwBQYDK2VwBCIEIMpA9bDNvL7SXBJj9D8BeXHg58xMVPGez0mN2kxHBWig";
@@ -402,6 +418,31 @@ mod tests {
 
     fn by_secret() -> Keys {
         Keys::of_secrets(&[SECRET.as_bytes()], "samregister".to_owned(), "samregister".to_owned())
+    }
+
+    #[test]
+    fn a_minted_token_has_the_claims_of_the_settings() {
+        let settings = Settings::load(
+            [
+                (names::JWT_SECRET, SECRET),
+                ("SAMREGISTER_CLAIM_ROLES", "realm_access.roles"),
+                ("SAMREGISTER_CLAIM_SUBJECT", "preferred_username"),
+                ("SAMREGISTER_ROLE_MAP", "kansli=OFFICE"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            None,
+        );
+        let keys = Keys::from_settings(&settings.unwrap()).unwrap();
+        let viewer = |role| Viewer {
+            subject: "anna@example.se".into(),
+            roles: vec![role],
+            ..Viewer::default()
+        };
+        let token = keys.mint(&viewer(Role::Office), 1, now()).unwrap();
+        let read = keys.verify(&token, now()).unwrap().viewer;
+        assert_eq!(read, viewer(Role::Office));
+        assert!(keys.mint(&viewer(Role::Auditor), 1, now()).is_err(), "no value grants the role");
+        assert!(by_secret().verify(&token, now()).is_err(), "another server reads other claims");
     }
 
     /// Returns the keys of two PEM files, each a label and a body.
@@ -685,6 +726,26 @@ mod tests {
                 "{first:x} {between:x} {last:x}"
             );
         }
+    }
+
+    #[test]
+    fn tokens_of_a_demo_are_the_same_all_day() {
+        let (day, next): (NaiveDate, NaiveDate) =
+            ("2026-11-30".parse().unwrap(), "2026-12-01".parse().unwrap());
+        let viewer = |name: &str| Viewer {
+            subject: name.to_owned(),
+            roles: vec![Role::Board],
+            ..Viewer::default()
+        };
+        let token = |name, day| {
+            Keys::demo_of_day(day).mint_for_day(&viewer(name), 30, day).unwrap_or_default()
+        };
+        assert_eq!(token("a", day), token("a", day));
+        assert!(token("a", day) != token("b", day) && token("a", day) != token("a", next));
+        let at = |day: NaiveDate| day.and_hms_opt(23, 59, 59).unwrap().and_utc();
+        assert!(Keys::demo_of_day(day).verify(&token("a", day), at(day)).is_ok());
+        let message = refusal(&Keys::demo_of_day(next), &token("a", day));
+        assert!(message.contains("not signed by the key"), "{message}");
     }
 
     #[test]

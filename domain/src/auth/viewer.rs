@@ -78,7 +78,7 @@ pub enum Resource {
 }
 
 /// A permission to change a part of the register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub enum Permission {
     /// Change members, contacts, organisations and activities.
     ManageRegister,
@@ -94,6 +94,22 @@ pub enum Permission {
     Report,
     /// Mint and revoke tokens, which is done on the server only.
     ManageKeys,
+}
+
+impl Permission {
+    /// Returns the roles and the scope of a service that have the permission.
+    fn granted_to(self) -> (&'static [Role], Option<&'static str>) {
+        match self {
+            // The operator of the server only.
+            Self::ManageKeys => (&[], None),
+            Self::ManageRegister => (&[Role::Office], None),
+            Self::ManageAccounts => (&[Role::Office, Role::Finance], None),
+            Self::ManageTemplates => (&[Role::Office], Some("templates:write")),
+            Self::ManageAgreements => (&[Role::Office], Some("agreements:write")),
+            Self::ManageInvoices => (&[Role::Office, Role::Finance], Some("invoices:write")),
+            Self::Report => (&[Role::Office, Role::ActivityLead], None),
+        }
+    }
 }
 
 /// The part of a resource that a viewer may read: all of it, or what belongs to the member or the
@@ -310,30 +326,35 @@ impl Viewer {
         }
     }
 
+    /// Returns `true` if the viewer has the permission. Rules about single activities check those
+    /// in addition.
+    #[must_use]
+    pub fn has(&self, permission: Permission) -> bool {
+        let (allowed, scope) = permission.granted_to();
+        (permission == Permission::ManageKeys && self.subject.starts_with(OPERATOR))
+            || allowed.iter().any(|role| self.is(*role))
+            || scope.is_some_and(|scope| self.has_scope(&[scope]))
+    }
+
+    /// Returns the permissions that the viewer has.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> {
+        Permission::VARIANTS.iter().copied().filter(|permission| self.has(*permission))
+    }
+
     /// Requires a permission. Rules about single activities check those in addition.
     ///
     /// # Errors
     /// [`Error::Forbidden`] if the viewer lacks the permission.
     pub fn require(&self, permission: Permission) -> Result<()> {
-        let (allowed, scope): (&[Role], Option<&str>) = match permission {
-            Permission::ManageKeys if self.subject.starts_with(OPERATOR) => return Ok(()),
-            Permission::ManageKeys => {
-                return Err(Error::Forbidden(
-                    "only the command samregister token on the server can do this".into(),
-                ));
-            }
-            Permission::ManageRegister => (&[Role::Office], None),
-            Permission::ManageAccounts => (&[Role::Office, Role::Finance], None),
-            Permission::ManageTemplates => (&[Role::Office], Some("templates:write")),
-            Permission::ManageAgreements => (&[Role::Office], Some("agreements:write")),
-            Permission::ManageInvoices => (&[Role::Office, Role::Finance], Some("invoices:write")),
-            Permission::Report => (&[Role::Office, Role::ActivityLead], None),
-        };
-        if allowed.iter().any(|role| self.is(*role))
-            || scope.is_some_and(|scope| self.has_scope(&[scope]))
-        {
+        if self.has(permission) {
             return Ok(());
         }
+        if permission == Permission::ManageKeys {
+            return Err(Error::Forbidden(
+                "only the command samregister token on the server can do this".into(),
+            ));
+        }
+        let (allowed, scope) = permission.granted_to();
         let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
         let or_scope =
             scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));

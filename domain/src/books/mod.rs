@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
 };
 
 /// Returns the id of the only row.
@@ -116,8 +116,8 @@ pub(crate) async fn begin(
     viewer.require(Permission::ManageAccounts)?;
     errors.expect(
         through < db.clock.today(),
-        "through",
-        "must be before today: a day is closed when it is over",
+        "closed_through",
+        FieldErrorCode::TooLate.problem("must be before today: a day is closed when it is over"),
     );
     errors.finish()?;
     let change = audit::begin(db, viewer, Action::PeriodClose).await?;

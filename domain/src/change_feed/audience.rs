@@ -7,8 +7,8 @@ use ::entity::{
     contact,
     id::MemberId,
     invoice,
-    kind::SubjectKind,
-    member, organisation, status_report, template, template_version,
+    kind::{Form, SubjectKind},
+    member, organisation, template, template_version,
 };
 use sea_orm::{
     ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, Iterable,
@@ -78,8 +78,8 @@ impl Action {
             | Self::BankFileImport
             | Self::BankPaymentMarkDuplicate
             | Self::BankPaymentMatch
-            | Self::BankPaymentSetAside
-            | Self::BankPaymentTakeUp
+            | Self::BankPaymentExclude
+            | Self::BankPaymentReopen
             | Self::ContactAdd
             | Self::ContactErase
             | Self::ContactUpdate
@@ -116,8 +116,8 @@ impl Action {
             Self::AgreementDraft
             | Self::AgreementDraftUpdate
             | Self::AgreementReplace
-            | Self::DeadlineAcknowledge
-            | Self::DeadlineAcknowledgementWithdraw
+            | Self::DeadlineSnooze
+            | Self::DeadlineUnsnooze
             | Self::InvoiceDraft
             | Self::InvoiceDraftDiscard
             | Self::InvoiceDraftUpdate
@@ -200,11 +200,12 @@ fn about<E: EntityTrait>(of: E, id: E::Column, visible: Condition) -> Condition 
 fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     let backend = db.backend();
     match kind {
-        // Anyone with a token can read what the network runs and what it costs.
+        // Anyone with a token can read what the network runs, how it goes and what it costs.
         SubjectKind::Activity
         | SubjectKind::ContactArea
         | SubjectKind::FeeSchedule
-        | SubjectKind::ReferenceRate => Condition::all(),
+        | SubjectKind::ReferenceRate
+        | SubjectKind::StatusReport => Condition::all(),
         SubjectKind::Member => about(member::Entity, member::Column::Id, members::visible(viewer)),
         SubjectKind::Contact => {
             let owner = Expr::col((contact::Entity, contact::Column::MemberId));
@@ -219,14 +220,6 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
             organisation::Column::Id,
             organisations::visible(db, viewer),
         ),
-        SubjectKind::StatusReport => {
-            let activity = Expr::col((status_report::Entity, status_report::Column::ActivityId));
-            about(
-                status_report::Entity,
-                status_report::Column::Id,
-                of_visible_activity(backend, &viewer.visibility(Resource::Revenue), activity),
-            )
-        }
         SubjectKind::Template if viewer.visibility(Resource::Templates).all => Condition::all(),
         SubjectKind::Template => Condition::any()
             .add(about(template::Entity, template::Column::Id, templates::visible(viewer)))
@@ -362,6 +355,31 @@ fn changes_own(backend: DbBackend, member: MemberId, field: &str) -> Condition {
     Condition::all().add(changed).add(Expr::exists(own))
 }
 
+/// Forms of digests and parts, which are always recorded together with their document.
+const PARTS: [Form; 8] = [
+    Form::InvoiceContent,
+    Form::InvoiceXml,
+    Form::AgreementHtml,
+    Form::FeeCharge,
+    Form::BankPaymentPart,
+    Form::Adjustment,
+    Form::SignatureFile,
+    Form::CostFile,
+];
+
+/// Selects the entries about an object, and not about a part that is recorded together with it.
+pub(super) fn is_whole_object() -> SimpleExpr {
+    Expr::cust(format!("COALESCE(form, '') NOT IN ('{}')", PARTS.map(Form::word).join("', '")))
+}
+
+/// Selects the entries about objects of this kind that are published to the viewer.
+pub(super) fn published(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
+    Condition::all()
+        .add(Column::SubjectKind.eq(kind))
+        .add(seen(db, viewer, kind))
+        .add(reported(db, viewer, kind))
+}
+
 /// Selects the entries that are published to the viewer and are of one of these kinds; of any kind
 /// if none is named.
 pub(super) fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
@@ -371,7 +389,7 @@ pub(super) fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condit
             kind_of(kind, is_payment).is_some_and(|kind| kinds.is_empty() || kinds.contains(&kind))
         };
         let payments = || Action::iter().filter(|action| action.is_payment());
-        let mut entries = Condition::all().add(Column::SubjectKind.eq(kind));
+        let mut entries = published(db, viewer, kind);
         // An invoice has two kinds, by the action.
         match (is_wanted(false), is_wanted(true)) {
             (false, false) => continue,
@@ -385,7 +403,7 @@ pub(super) fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condit
             }
             (true, true) => {}
         }
-        any = any.add(entries.add(seen(db, viewer, kind)).add(reported(db, viewer, kind)));
+        any = any.add(entries);
     }
     any
 }

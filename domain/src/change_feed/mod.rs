@@ -6,33 +6,31 @@
 //! changes the events of a follower.
 
 mod audience;
+pub mod times;
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use ::entity::{
-    audit_entry,
-    kind::{Form, SubjectKind},
-};
+use ::entity::{audit_entry, kind::SubjectKind};
 use audit_entry::{Column, Entity};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt, future::BoxFuture, stream};
 use sea_orm::{
     ColumnTrait,
-    sea_query::{Expr, Query, SelectStatement},
+    sea_query::{Query, SelectStatement},
 };
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 pub use self::audience::{Audience, Kind};
-use self::audience::{kind_of, matching};
+use self::audience::{is_whole_object, kind_of, matching};
 use crate::{
     audit::{self, Action},
     auth::viewer::Viewer,
     database::{Database, rows},
-    error::{Error, Result},
+    error::{Error, FieldErrorCode, Result},
 };
 
 /// A committed change, with only the facts that every viewer of the event may know.
@@ -61,16 +59,6 @@ const MAX_SCANNED_REVISIONS: i64 = 10_000;
 /// they must not starve queries.
 const MAX_READING: usize = 4;
 
-/// Forms of digests and parts, which are always recorded together with their document.
-const PARTS: [Form; 6] = [
-    Form::InvoiceContent,
-    Form::InvoiceXml,
-    Form::AgreementHtml,
-    Form::FeeCharge,
-    Form::BankPaymentPart,
-    Form::Adjustment,
-];
-
 fn select(
     db: &Database,
     viewer: &Viewer,
@@ -85,10 +73,7 @@ fn select(
         .and_where(Column::Revision.lte(upto))
         // A migration records only what existed before.
         .and_where(Column::Action.is_not_in(Action::TrailMigrate.words()))
-        .and_where(Expr::cust(format!(
-            "COALESCE(form, '') NOT IN ('{}')",
-            PARTS.map(Form::word).join("', '")
-        )))
+        .and_where(is_whole_object())
         .cond_where(matching(db, viewer, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)
         .limit(PAGE_SIZE)
@@ -294,9 +279,11 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
     // The local notification of another process's write may not have arrived yet.
     db.notify_local(last);
     match after {
-        Some(after) if after > last => {
-            Err(Error::invalid("after", format!("must not be after the last revision, {last}")))
-        }
+        Some(after) if after > last => Err(Error::invalid(
+            "after",
+            FieldErrorCode::OutOfRange
+                .problem(format!("must not be after the last revision, {last}")),
+        )),
         _ => Ok(last),
     }
 }

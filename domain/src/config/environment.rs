@@ -38,7 +38,10 @@ impl Environment {
     /// Reads the environment, which overrides the file. A blank setting counts as not set.
     pub(super) fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
         let is_ours = |name: &str| {
-            name == DATABASE_URL || name == DATABASE_URL_FILE || name.starts_with("SAMREGISTER_")
+            let is_setting = name == DATABASE_URL
+                || name == DATABASE_URL_FILE
+                || name.starts_with("SAMREGISTER_");
+            is_setting && !names::OF_COMMANDS.contains(&name)
         };
         let (blank, set): (Vec<_>, Vec<_>) =
             env.filter(|(name, _)| is_ours(name)).partition(|(_, text)| text.trim().is_empty());
@@ -194,7 +197,7 @@ pub(super) fn pem_file(text: &str) -> Result<PathBuf, String> {
 pub(super) fn line(text: &str) -> Result<String, String> {
     let holds = text.chars().count() <= LINE && !text.chars().any(char::is_control);
     checked(text, holds, &format!("must be one line of at most {LINE} characters"))?;
-    unprintable(text).map_or_else(|| Ok(text.to_owned()), |problem| Err(problem.to_owned()))
+    unprintable(text).map_or_else(|| Ok(text.to_owned()), |problem| Err(problem.to_string()))
 }
 
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {

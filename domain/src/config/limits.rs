@@ -24,6 +24,8 @@ pub struct Limits {
     pub tokens: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Bytes of an uploaded file.
+    pub upload_bytes: usize,
     /// Time limit for receiving a request, and then for responding to it.
     pub request_time: Duration,
     /// Concurrent requests of one subject.
@@ -71,6 +73,9 @@ impl Environment {
                 .take("SAMREGISTER_MAX_TOKENS", 20_000, |text| number(text, 100..=1_000_000)),
             body_bytes: self.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| {
                 number(text, 1 << 10..=1 << 28)
+            }),
+            upload_bytes: self.take("SAMREGISTER_MAX_UPLOAD_BYTES", 25 << 20, |text| {
+                number(text, 1 << 10..=1 << 30)
             }),
             request_time: Duration::from_secs(self.take(
                 "SAMREGISTER_REQUEST_SECONDS",

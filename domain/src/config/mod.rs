@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod books;
+mod claims;
 mod environment;
 mod iban;
 mod invoicing;
@@ -31,6 +32,7 @@ pub use self::{
     access::MetricsAccess,
     accounts::Accounts,
     books::{ActivityBooks, RevenueAccounts, VatBox},
+    claims::ClaimNames,
     invoicing::Invoicing,
     keys::KeySource,
     limits::{DOCUMENTS, Exposure, Limits},
@@ -145,6 +147,8 @@ pub(super) mod tests {
         let origins = good(&[("SAMREGISTER_CORS_ORIGINS", "https://a.se, http://[::1]:3000")], "")
             .cors_origins;
         assert_eq!(origins, ["https://a.se", "http://[::1]:3000"]);
+        let address = good(&[("SAMREGISTER_PUBLIC_URL", "https://a.se:8443/nns/")], "").public_url;
+        assert_eq!(address.as_deref(), Some("https://a.se:8443/nns"));
     }
 
     #[test]
@@ -199,6 +203,12 @@ pub(super) mod tests {
                     "https://a.se; https://b.se",
                 ],
             ),
+            (
+                "SAMREGISTER_PUBLIC_URL",
+                &["a.se", "https://A.se", "https://", "https://a.se/?x", "ftp://a.se"],
+            ),
+            ("SAMREGISTER_LINK_SECRET", &["short"]),
+            ("SAMREGISTER_MAX_UPLOAD_BYTES", &["0", "25MiB"]),
             ("SAMREGISTER_LOG", &["info=loud=1", "a=b"]),
             ("SAMREGISTER_LOG_FORMAT", &["JSON"]),
             ("SAMREGISTER_MAX_BODY_BYTES", &["1MiB", "-1", "0", "99999999999999999999"]),

@@ -13,14 +13,26 @@ pub(super) fn is_table(name: &str) -> bool {
 }
 
 /// Settings that can be in a file, with the settings that name the file.
-pub(super) const IN_FILES: [(&str, &str); 3] = [
+pub(super) const IN_FILES: [(&str, &str); 4] = [
     (DATABASE_URL, DATABASE_URL_FILE),
     (JWT_SECRET, JWT_SECRET_FILE),
+    (LINK_SECRET, LINK_SECRET_FILE),
     (METRICS_TOKEN, METRICS_TOKEN_FILE),
 ];
 
+/// The variable that names the settings file.
+pub(super) const CONFIG: &str = "SAMREGISTER_CONFIG";
+
+/// Variables of commands, which are no settings of the program: the settings file, and the server
+/// and the token of commands that use the API.
+pub(super) const OF_COMMANDS: [&str; 3] = [CONFIG, "SAMREGISTER_URL", "SAMREGISTER_TOKEN"];
+
 /// Tables of the network's signatories.
 pub(super) const SIGNATORIES: &str = "network.signatories";
+
+pub(super) const LINK_SECRET: &str = "SAMREGISTER_LINK_SECRET";
+
+pub(super) const LINK_SECRET_FILE: &str = "SAMREGISTER_LINK_SECRET_FILE";
 
 pub(super) const METRICS_TOKEN: &str = "SAMREGISTER_METRICS_TOKEN";
 

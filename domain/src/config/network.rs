@@ -57,6 +57,17 @@ pub struct Network {
     pub retention: Retention,
     /// Persons who may sign for the network; empty: signatories are not checked.
     pub signatories: Vec<Signatory>,
+    /// Number of counterparties that must stand behind a public sum; null: the default.
+    pub min_counterparties: Option<usize>,
+}
+
+impl Network {
+    /// Returns the number of counterparties, other than the viewer, that must stand behind a sum
+    /// of an activity which is shown to viewers who may not see its rows.
+    #[must_use]
+    pub fn counterparties_required(&self) -> usize {
+        self.min_counterparties.unwrap_or(3)
+    }
 }
 
 impl Environment {
@@ -127,6 +138,8 @@ impl Environment {
             payments: self.payments(),
             retention: self.retention(),
             signatories: self.signatories(),
+            min_counterparties: self
+                .optional("SAMREGISTER_MIN_COUNTERPARTIES", |text| number(text, 1..=100)),
         }
     }
 }
@@ -158,6 +171,16 @@ mod tests {
         super::tests::{bad, good},
         *,
     };
+
+    #[test]
+    fn three_counterparties_are_required_unless_set_otherwise() {
+        let name = "SAMREGISTER_MIN_COUNTERPARTIES";
+        assert_eq!(good(&[], "").network.counterparties_required(), 3);
+        assert_eq!(good(&[(name, "5")], "").network.counterparties_required(), 5);
+        for value in ["0", "101", "x"] {
+            assert!(bad(&[(name, value)], "").starts_with(name), "{value}");
+        }
+    }
 
     #[test]
     fn signatories_have_days() {

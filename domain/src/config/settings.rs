@@ -11,19 +11,25 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     access::MetricsAccess,
+    claims::ClaimNames,
     environment::{Environment, checked, line, number, pem_file},
     keys::{self, KeySource},
     limits::{Exposure, Limits},
-    names::{DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET, JWT_SIGNING_KEY},
+    names::{
+        CONFIG, DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET, JWT_SIGNING_KEY, LINK_SECRET,
+    },
     network::Network,
     secrets::{self, Secret},
     sockets::Sockets,
     trail::Trail,
 };
-use crate::error::Result;
+use crate::error::{Error, Origin, Result};
 
 /// Name of the settings file, in the working directory.
 pub const FILE: &str = "samregister.toml";
+
+/// The settings file that is read if there is none in the working directory.
+const SYSTEM_FILE: &str = "/etc/samregister/samregister.toml";
 
 /// Default of the issuer and the audience of tokens.
 pub(crate) const TOKEN_NAME: &str = "samregister";
@@ -50,6 +56,12 @@ pub struct Settings {
     pub jwt_issuer: String,
     /// The claim `aud` of every token, or one of its list.
     pub jwt_audience: String,
+    /// Names of the claims of tokens, and the values that grant roles.
+    pub claims: ClaimNames,
+    /// Secret that links to files are signed with; null: a secret or key of tokens.
+    pub link_secret: Option<Secret>,
+    /// Address of the API in links, as `https://register.example.se`; null: that of the request.
+    pub public_url: Option<String>,
     /// Longest validity of a token, in days.
     pub max_token_days: u32,
     /// Number of days for which a member that has left may read its own invoices and agreements.
@@ -74,6 +86,8 @@ pub struct Settings {
     pub trail: Trail,
     /// Details of the network itself.
     pub network: Network,
+    /// The settings file, which need not exist.
+    pub(crate) file: PathBuf,
     /// Files with secrets and with the database's URL.
     pub(crate) secret_files: Vec<PathBuf>,
 }
@@ -88,14 +102,36 @@ pub enum LogFormat {
 }
 
 impl Settings {
-    /// Returns the settings of this process: its environment, and [`FILE`] in the working
-    /// directory. Errors as in [`Settings::load`].
-    pub fn of_process() -> Result<Self> {
+    /// Returns the settings of this process: its environment, and the file that
+    /// [`Settings::find_file`] returns. Errors as in both functions.
+    pub fn of_process(named: Option<&Path>) -> Result<Self> {
         let text = |text: OsString| text.to_string_lossy().into_owned();
-        Self::load(
-            std::env::vars_os().map(|(name, value)| (text(name), text(value))),
-            Some(Path::new(FILE)),
-        )
+        let file = Self::find_file(named)?;
+        Self::load(std::env::vars_os().map(|(name, value)| (text(name), text(value))), Some(&file))
+    }
+
+    /// Returns the settings file of this process: `named`, the value of --config, or else that of
+    /// SAMREGISTER_CONFIG, or else [`FILE`] in the working directory, or else the system's. The
+    /// last two need not exist.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Invalid`] if a file that is named does not exist.
+    pub fn find_file(named: Option<&Path>) -> Result<PathBuf> {
+        let of_environment = || std::env::var_os(CONFIG).filter(|value| !value.is_empty());
+        let stated = match named {
+            Some(file) => Some(("--config", file.to_owned())),
+            None => of_environment().map(|file| (CONFIG, PathBuf::from(file))),
+        };
+        if let Some((name, file)) = stated {
+            let missing = || {
+                let message = format!("names {}, which does not exist", file.display());
+                Error::invalid_of(Origin::Setting, name, message)
+            };
+            return if file.exists() { Ok(file) } else { Err(missing()) };
+        }
+        let own = PathBuf::from(FILE);
+        let of_system = PathBuf::from(SYSTEM_FILE);
+        Ok(if !own.exists() && of_system.exists() { of_system } else { own })
     }
 
     /// Returns the settings in `env`, then those in `file`, then the defaults. A blank setting
@@ -160,6 +196,9 @@ impl Settings {
             jwt_signing_key: source.optional(JWT_SIGNING_KEY, pem_file),
             jwt_issuer: source.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
             jwt_audience: source.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
+            claims: source.claims(),
+            link_secret: source.optional(LINK_SECRET, secrets::bearer),
+            public_url: source.optional("SAMREGISTER_PUBLIC_URL", public_url),
             max_token_days: source.max_token_days(),
             former_member_days: source.former_member_days(),
             trusted_proxies: source.trusted_proxies(),
@@ -184,11 +223,23 @@ impl Settings {
             sockets: source.sockets(),
             trail: source.trail(),
             network: source.network(),
+            file: file.map_or_else(|| PathBuf::from(FILE), Path::to_owned),
             secret_files: std::mem::take(&mut source.secret_files),
         };
         source.finish()?;
         Ok(settings)
     }
+}
+
+/// Parses the address of the API in links: an origin, and possibly a path.
+fn public_url(text: &str) -> Result<String, String> {
+    let bare = text.trim_end_matches('/');
+    let after_scheme = bare.split_once("://").map_or("", |(_, rest)| rest);
+    let (host, path) = after_scheme.split_at(after_scheme.find('/').unwrap_or(after_scheme.len()));
+    let scheme = bare.strip_suffix(after_scheme).unwrap_or_default();
+    let is_path = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
+    let holds = is_path && origin(&format!("{scheme}{host}")).is_ok();
+    checked(bare, holds, "must be an address as https://register.example.se, in small letters")
 }
 
 /// Parses an origin as browsers write it, because origins are compared byte by byte.

@@ -154,7 +154,7 @@ mod tests {
         let own = env!("CARGO_PKG_VERSION");
         ensure_supported(["0.1.0", own]).unwrap();
         let error = ensure_supported(["0.1.0", "99.1.0", "99.0.3", own]).unwrap_err();
-        assert_eq!(error.code(), "CONFLICT");
+        assert_eq!(error.code(), crate::error::ErrorCode::Conflict);
         assert!(
             error.to_string().contains(own) && error.to_string().contains("needs 99.1.0 or later"),
             "{error}"

@@ -20,7 +20,7 @@ use super::{Quote, allocations, amounts, basis_of, quote, rule};
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, rows},
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     members,
 };
 
@@ -77,6 +77,9 @@ pub struct Scenario {
     /// Members whose allocation of that basis and year is unknown, ordered by name in Swedish
     /// order; they are in no total.
     pub missing: Vec<MemberId>,
+    /// `true` if it includes every member. The totals for a viewer who cannot read all allocations
+    /// would be false.
+    pub is_complete: bool,
 }
 
 /// Calculates the fees of every member of the year whose affairs the viewer can read. A member of
@@ -92,12 +95,27 @@ pub async fn scenario(
     proposal: &Proposal,
     mut errors: ValidationErrors,
 ) -> Result<Scenario> {
-    errors.expect(amounts::YEARS.contains(&proposal.year), "year", "must be 1900 to 2999");
+    errors.expect(
+        amounts::YEARS.contains(&proposal.year),
+        "year",
+        FieldErrorCode::OutOfRange
+            .problem("must be 1900 to 2999")
+            .with("min", 1900)
+            .with("max", 2999),
+    );
     for (path, sum) in [("cap", proposal.cap), ("minimum", proposal.minimum)] {
-        errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+        errors.expect(
+            sum.is_none_or(|sum| sum >= Money::ZERO),
+            path,
+            FieldErrorCode::OutOfRange.problem("must not be negative").with("min", 0),
+        );
     }
     let in_order = proposal.minimum.zip(proposal.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-    errors.expect(in_order, "cap", "must not be below the minimum");
+    errors.expect(
+        in_order,
+        "cap",
+        FieldErrorCode::OutOfRange.problem("must not be below the minimum"),
+    );
     if !errors.is_empty() {
         return Err(Error::Invalid(errors.into_inner()));
     }
@@ -105,8 +123,8 @@ pub async fn scenario(
     for (position, id) in proposal.without.iter().enumerate() {
         errors.expect(
             members.contains(id),
-            &format!("without[{position}]"),
-            "is not the id of a member in that year",
+            &format!("without_member_ids[{position}]"),
+            FieldErrorCode::Unknown.problem("is not the id of a member in that year"),
         );
     }
     errors.finish()?;
@@ -119,12 +137,13 @@ pub async fn scenario(
         None => None,
     };
     let current = current.as_ref().map(|rule| (rule, other.as_ref().unwrap_or(&proposed)));
-    compare(proposal, current, &members, &proposed).ok_or_else(|| {
+    let found = compare(proposal, current, &members, &proposed).ok_or_else(|| {
         Error::conflict(
             ConflictReason::TooLarge,
             format!("the fees add up to more than {} kronor", Money::MAX),
         )
-    })
+    })?;
+    Ok(Scenario { is_complete: viewer.visibility(Resource::MemberAffairs).all, ..found })
 }
 
 /// Returns the members on some day of a year whose affairs the viewer can read, ordered by name in

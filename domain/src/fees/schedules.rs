@@ -25,7 +25,7 @@ use crate::{
     },
     auth::viewer::{Permission, Viewer},
     database::{Database, among, rows},
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -70,14 +70,6 @@ pub fn is_decided_late(row: &Model, decision: &decision::Model) -> Option<bool> 
     decision.decided_on.map(|day| day > row.valid_from)
 }
 
-/// Parses a rate from a number of per mille.
-///
-/// # Errors
-/// A description of the problem.
-pub fn rate(per_mille: f64) -> Result<PerMille, &'static str> {
-    PerMille::from_f64(per_mille).ok_or("must be 0 to 1000 with at most three decimals")
-}
-
 /// Input for setting a price.
 #[derive(Clone, Debug, Default)]
 pub struct NewSchedule {
@@ -108,33 +100,58 @@ pub struct NewSchedule {
 impl NewSchedule {
     fn check(&self, errors: &mut ValidationErrors) -> (Model, Option<decision::Model>) {
         let in_order = self.valid_to.is_none_or(|last| self.valid_from <= last);
-        errors.expect(in_order, "valid_to", "must not be before the first day");
+        errors.expect(
+            in_order,
+            "valid_to",
+            FieldErrorCode::TooEarly.problem("must not be before the first day"),
+        );
         if self.basis == FeeBasis::PerMilleOfAllocation {
-            errors.expect(self.per_mille.is_some(), "per_mille", "is needed for this basis");
+            errors.expect(
+                self.per_mille.is_some(),
+                "per_mille",
+                FieldErrorCode::Required.problem("is needed for this basis"),
+            );
             errors.expect(
                 self.amount.is_none(),
                 "amount",
-                "does not fit this basis; give only a rate per mille",
+                FieldErrorCode::NotAllowed
+                    .problem("does not fit this basis; give only a rate per mille"),
             );
         } else {
-            errors.expect(self.amount.is_some(), "amount", "is needed for this basis");
+            errors.expect(
+                self.amount.is_some(),
+                "amount",
+                FieldErrorCode::Required.problem("is needed for this basis"),
+            );
             errors.expect(
                 self.per_mille.is_none(),
                 "per_mille",
-                "does not fit this basis; set only amount",
+                FieldErrorCode::NotAllowed.problem("does not fit this basis; set only amount"),
             );
             errors.expect(
                 self.allocation_basis.is_none(),
                 "allocation_basis",
-                "is only for PER_MILLE_OF_ALLOCATION",
+                FieldErrorCode::NotAllowed.problem("is only for PER_MILLE_OF_ALLOCATION"),
             );
         }
         for (path, sum) in [("amount", self.amount), ("cap", self.cap), ("minimum", self.minimum)] {
-            errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+            errors.expect(
+                sum.is_none_or(|sum| sum >= Money::ZERO),
+                path,
+                FieldErrorCode::OutOfRange.problem("must not be negative").with("min", 0),
+            );
         }
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-        errors.expect(in_order, "cap", "must not be below the minimum");
-        errors.expect(self.vat_rate != Some(VatRate::Zero), "vat_rate", NO_RATE_OF_ZERO);
+        errors.expect(
+            in_order,
+            "cap",
+            FieldErrorCode::OutOfRange.problem("must not be below the minimum"),
+        );
+        errors.expect(
+            self.vat_rate != Some(VatRate::Zero),
+            "vat_rate",
+            FieldErrorCode::Unsupported.problem(NO_RATE_OF_ZERO),
+        );
         let row = Model {
             id: FeeScheduleId::new(),
             activity_id: self.activity,
@@ -197,7 +214,7 @@ async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<
     let message = format!(
         "must be {rate}, which the network's tax decision says from {day} on, or left out; record another tax decision first"
     );
-    Err(Error::invalid("vat_rate", message))
+    Err(Error::invalid("vat_rate", FieldErrorCode::Mismatch.problem(message)))
 }
 
 /// Sets a price. It replaces one that begins on the same day with the same basis. An open-ended one

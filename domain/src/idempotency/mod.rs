@@ -21,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 pub use self::outcome::{FromOutcome, ObjectId, Outcome, Warning, Warnings};
-use crate::error::{ConflictReason, Error, Origin, Result};
+use crate::error::{ConflictReason, Error, FieldErrorCode, Origin, Result};
 
 /// Time for which a request with a key is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
@@ -144,7 +144,7 @@ impl Key {
             Some(found) if found.digest != self.digest => Err(Error::invalid_of(
                 Origin::Request,
                 HEADER,
-                "was used for another request in the last 24 hours, or with other rights; use a new key",
+                FieldErrorCode::Duplicate.problem("was used for another request in the last 24 hours, or with other rights; use a new key"),
             )),
             found => Ok(found),
         }

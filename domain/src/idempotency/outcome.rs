@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::{
+    codes::WarningCode,
+    error::{Error, Result},
+};
 
 /// The outcome of one mutation: all data from which its payload is built.
 ///
@@ -39,7 +42,7 @@ pub struct Outcome {
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
     /// Stable code for programs.
-    pub code: String,
+    pub code: WarningCode,
     /// Message for people.
     pub message: String,
 }
@@ -74,8 +77,8 @@ impl Outcome {
 
     /// Adds a warning.
     #[must_use]
-    pub fn warning(mut self, code: &str, message: impl Into<String>) -> Self {
-        self.warnings.push(Warning { code: code.to_owned(), message: message.into() });
+    pub fn warning(mut self, code: WarningCode, message: impl Into<String>) -> Self {
+        self.warnings.push(Warning { code, message: message.into() });
         self
     }
 
@@ -194,7 +197,7 @@ mod tests {
     use super::*;
 
     /// A payload that shows its warnings.
-    struct Warned(Vec<(String, String)>);
+    struct Warned(Vec<(WarningCode, String)>);
 
     impl FromOutcome for Warned {
         fn from_outcome(outcome: &Outcome) -> Option<Self> {
@@ -202,7 +205,7 @@ mod tests {
                 outcome
                     .warnings
                     .iter()
-                    .map(|warning| (warning.code.clone(), warning.message.clone()))
+                    .map(|warning| (warning.code, warning.message.clone()))
                     .collect(),
             ))
         }
@@ -214,7 +217,7 @@ mod tests {
         let outcome = Outcome::of(member)
             .with(contact)
             .deleting(InvoiceId::new())
-            .warning("LATE", "it is late")
+            .warning(WarningCode::SupplyDateAssumed, "it is late")
             .detailed(&["a"])?;
         let text = serde_json::to_string(&outcome)?;
         assert!(
@@ -226,7 +229,7 @@ mod tests {
         let again = serde_json::from_str::<Outcome>(&text)?;
         assert_eq!(
             Warned::from_outcome(&again).map(|warned| warned.0),
-            Some(vec![("LATE".to_owned(), "it is late".to_owned())])
+            Some(vec![(WarningCode::SupplyDateAssumed, "it is late".to_owned())])
         );
         assert_eq!(
             (MemberId::from_outcome(&outcome), ContactId::from_outcome(&outcome)),

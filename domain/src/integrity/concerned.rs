@@ -63,13 +63,14 @@ impl Concerned {
         agreements::integrity::findings_of(db, &agreements).await
     }
 
-    /// Checks the search words of these members, activities, agreements and templates.
+    /// Checks the search words of all of these that have any.
     pub async fn search(&self, db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let mut of_search = Vec::new();
         for &entity_type in EntityType::ALL {
             // The entries of a template's versions name the version, which has no search words.
-            let ids: Vec<Uuid> =
-                search::ids_of_type(db, entity_type, self.of(entity_type.subject_kind())).await?;
+            let subjects: Vec<Uuid> =
+                entity_type.subject_kinds().iter().flat_map(|kind| self.of(*kind)).collect();
+            let ids: Vec<Uuid> = search::ids_of_type(db, entity_type, subjects).await?;
             of_search.extend(search::violations_of(db, entity_type, &ids).await?);
         }
         Ok(of_search)

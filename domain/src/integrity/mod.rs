@@ -321,6 +321,7 @@ impl Half {
 async fn of_documents(tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
     checked.add("documents", invoices::integrity::documents::violations(&tx).await);
+    checked.add("uploaded files", crate::stored_files::violations(&tx).await);
     tx.rollback().await.ok();
     checked
 }

@@ -112,6 +112,8 @@ const REMINDERS: &[&str] = &["invoice", "sent_on", "fee"];
 const FEE_CHARGES: &[&str] = &["invoice", "line", "kind", "year", "round"];
 const INVOICE_DOCUMENTS: &[&str] = &["invoice", "format", "sha256", "file"];
 const COSTS: &[&str] = &["activity", "booked_on", "amount", "description"];
+const COST_FILES: &[&str] =
+    &["activity", "booked_on", "description", "occurrence", "name", "media_type", "sha256", "file"];
 const GRANTS: &[&str] = &["activity", "booked_on", "amount", "funder"];
 const REQUISITIONS: &[&str] = &[
     "number",
@@ -164,6 +166,7 @@ impl File {
             Self::FeeCharges => FEE_CHARGES,
             Self::InvoiceDocuments => INVOICE_DOCUMENTS,
             Self::Costs => COSTS,
+            Self::CostFiles => COST_FILES,
             Self::Grants => GRANTS,
             Self::Requisitions => REQUISITIONS,
             Self::StatusReports => STATUS_REPORTS,
@@ -187,7 +190,7 @@ impl File {
                 "postal_code",
                 "city",
             ],
-            Self::Contacts => &["organisation", "contact_area", "erased_at"],
+            Self::Contacts => &["organisation", "contact_area", "erased_at", "name_published_on"],
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
             Self::Agreements => &[

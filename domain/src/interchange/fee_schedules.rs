@@ -103,8 +103,8 @@ pub(super) fn check_sums(
     } else {
         (amount.is_some(), rate.is_some())
     };
-    errors.expect(has_needed, needed, &format!("is needed for {basis}"));
-    errors.expect(!has_other, other, &format!("must be empty for {basis}"));
+    errors.expect(has_needed, needed, format!("is needed for {basis}"));
+    errors.expect(!has_other, other, format!("must be empty for {basis}"));
     errors.expect(
         amount.is_none_or(|amount| amount >= Money::ZERO),
         amount_column,

@@ -99,8 +99,8 @@ pub(super) fn check_billing(billing: &NewBilling, errors: &mut ValidationErrors)
     let mut broken = ValidationErrors::default();
     billing.readable("", &mut broken);
     for error in broken.into_inner() {
-        errors
-            .add(if error.path == "email" { "billing_email" } else { "peppol_id" }, error.message);
+        let column = if error.path == "email" { "billing_email" } else { "peppol_id" };
+        errors.add(column, error.into_problem());
     }
 }
 

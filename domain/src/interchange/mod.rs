@@ -28,6 +28,7 @@ mod books_closing;
 mod bulk_insert;
 mod columns;
 mod contact_areas;
+mod cost_files;
 mod fee_schedules;
 mod invoices;
 mod key_resolution;
@@ -96,6 +97,8 @@ pub enum File {
     InvoiceDocuments,
     /// Costs of activities.
     Costs,
+    /// Uploaded vouchers of costs; the bytes are separate files.
+    CostFiles,
     /// Grants to activities.
     Grants,
     /// Requisitions of grants.

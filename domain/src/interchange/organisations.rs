@@ -151,6 +151,7 @@ struct ContactDraft {
     organisation: Option<Option<String>>,
     contact_area: Option<Option<String>>,
     erased_at: Option<Option<DateTime<Utc>>>,
+    name_published_on: Option<Option<NaiveDate>>,
 }
 
 fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
@@ -168,6 +169,9 @@ fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
             .present("contact_area")
             .then(|| cells.optional_text("contact_area", LINE)),
         erased_at: cells.present("erased_at").then(|| cells.optional_instant("erased_at")),
+        name_published_on: cells
+            .present("name_published_on")
+            .then(|| cells.optional_day("name_published_on")),
     };
     cells.check(|errors| {
         errors.expect(
@@ -293,6 +297,9 @@ fn build_contact(
         valid_from: draft.valid_from,
         valid_to: draft.valid_to,
         erased_at: draft.erased_at.unwrap_or_else(|| before.and_then(|before| before.erased_at)),
+        name_published_on: draft
+            .name_published_on
+            .unwrap_or_else(|| before.and_then(|before| before.name_published_on)),
     }
 }
 
@@ -360,6 +367,7 @@ pub(super) async fn export_contacts(
                 key_in(&export.organisations, row.organisation_id),
                 optional(row.contact_area_id.and_then(|area| areas.get(&area))),
                 optional(row.erased_at.map(instant)),
+                optional(row.name_published_on),
             ])?;
         }
         export.report(&sheet);

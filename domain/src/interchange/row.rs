@@ -1,13 +1,13 @@
 //! The cells of a row, parsed by the type of their column. Every bad cell becomes an error.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use csv::ByteRecord;
 
 use crate::{
     clock,
-    error::{LINE, ValidationErrors},
+    error::{FieldProblem, LINE, ValidationErrors},
 };
 
 /// Maximum length of the number of an agreement or invoice, in characters.
@@ -59,7 +59,7 @@ impl<D> Line<D> {
         self.errors.is_empty() && !self.depends_on_bad
     }
 
-    pub fn error(&mut self, column: &str, reason: impl Into<String>) {
+    pub fn error(&mut self, column: &str, reason: impl Into<FieldProblem>) {
         self.errors.add(column, reason);
     }
 }
@@ -132,7 +132,7 @@ impl<'a> Cells<'a> {
         errors
             .into_inner()
             .into_iter()
-            .for_each(|error| self.errors.add(error.path, error.message));
+            .for_each(|error| self.errors.add(error.path.clone(), error.into_problem()));
         if is_good { value } else { T::default() }
     }
 
@@ -171,21 +171,24 @@ impl<'a> Cells<'a> {
     }
 
     /// Parses a required value.
-    pub fn value<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
+    pub fn value<T: FromStr<Err: Into<FieldProblem>> + Default>(&mut self, column: &str) -> T {
         self.required(column, Self::optional)
     }
 
-    pub fn optional<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> Option<T> {
+    pub fn optional<T: FromStr<Err: Into<FieldProblem>> + Default>(
+        &mut self,
+        column: &str,
+    ) -> Option<T> {
         let text = self.raw(column);
         (!text.is_empty()).then(|| self.errors.take(column, text.parse()))
     }
 
     /// Parses a required decimal number, with a point or with a comma as in Swedish spreadsheets.
-    pub fn decimal<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
+    pub fn decimal<T: FromStr<Err: Into<FieldProblem>> + Default>(&mut self, column: &str) -> T {
         self.required(column, Self::optional_decimal)
     }
 
-    pub fn optional_decimal<T: FromStr<Err: fmt::Display> + Default>(
+    pub fn optional_decimal<T: FromStr<Err: Into<FieldProblem>> + Default>(
         &mut self,
         column: &str,
     ) -> Option<T> {
@@ -210,7 +213,7 @@ impl<'a> Cells<'a> {
         self.errors.expect(
             number.is_some(),
             column,
-            &format!("must be a whole number from {least} to {most}"),
+            format!("must be a whole number from {least} to {most}"),
         );
         Some(number.unwrap_or_default())
     }

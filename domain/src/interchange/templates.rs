@@ -121,7 +121,7 @@ fn check_text(body: &str, declared: &[Parameter], errors: &mut ValidationErrors)
                 None => error.message,
             });
         let messages: Vec<_> = messages.collect();
-        errors.expect(messages.is_empty(), column, &messages.join("; "));
+        errors.expect(messages.is_empty(), column, messages.join("; "));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
 };
 
 /// The bundled rates: first day of the half-year, per cent, and the place of publication.
@@ -87,23 +87,23 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
     Ok(both.collect::<BTreeMap<_, _>>().into_values().rev().collect())
 }
 
+/// Returns those of these rates that are known, the latest first. Public.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[ReferenceRateId]) -> Result<Vec<Model>> {
+    Ok(all(db).await?.into_iter().filter(|rate| ids.contains(&rate.id)).collect())
+}
+
 /// Converts a number of per cent to hundredths of a per cent.
 ///
 /// # Errors
 /// A description of the problem.
-#[expect(clippy::cast_possible_truncation, reason = "checked to be at most 10000 first")]
-pub fn hundredths(percent: f64) -> Result<i64, &'static str> {
-    let rounded = (percent * 100.0).round();
-    let is_valid =
-        (-10_000.0..=10_000.0).contains(&rounded) && (percent * 100.0 - rounded).abs() < 1e-6;
-    if is_valid { Ok(rounded as i64) } else { Err("must be -100 to 100 with at most two decimals") }
-}
-
-/// Converts hundredths of a per cent to per cent, for the API.
-#[must_use]
-#[expect(clippy::cast_precision_loss, reason = "rates are at most 10000 hundredths")]
-pub fn percent(hundredths: i64) -> f64 {
-    hundredths as f64 / 100.0
+pub fn hundredths(percent: &str) -> Result<i64, FieldProblem> {
+    let parsed = percent.parse().ok().map(|Money(hundredths)| hundredths);
+    parsed.filter(|hundredths| (-10_000..=10_000).contains(hundredths)).ok_or_else(|| {
+        FieldErrorCode::OutOfRange
+            .problem("must be -100 to 100 with at most two decimals")
+            .with("min", -100)
+            .with("max", 100)
+    })
 }
 
 /// Formats a rate in Swedish, for example `10 %` or `10,25 %`, with a no-break space.
@@ -132,7 +132,8 @@ pub async fn set(
     errors.expect(
         half_year(valid_from) == valid_from,
         "valid_from",
-        "must be 1 January or 1 July, the first day of a half-year",
+        FieldErrorCode::OutOfRange
+            .problem("must be 1 January or 1 July, the first day of a half-year"),
     );
     let source = errors.text("source", source, LINE);
     errors.finish()?;
@@ -233,11 +234,7 @@ mod tests {
 
     #[test]
     fn a_rate_has_two_decimals() {
-        assert_eq!([2.0, -0.5, 3.25].map(hundredths), [Ok(200), Ok(-50), Ok(325)]);
-        assert!(
-            [2.005, 101.0, f64::NAN, f64::INFINITY]
-                .into_iter()
-                .all(|rate| hundredths(rate).is_err())
-        );
+        assert_eq!(["2.0", "-0.5", "3.25"].map(hundredths), [Ok(200), Ok(-50), Ok(325)]);
+        assert!(["2.005", "101", "NaN", ""].into_iter().all(|rate| hundredths(rate).is_err()));
     }
 }

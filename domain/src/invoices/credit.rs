@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use super::{
     aggregate::InvoiceAggregate,
     bulk_insert::insert,
-    creditable::{Left, has_whole_kronor},
+    creditable::{Left, has_whole_kronor, require_left},
     draft,
     issue::{self, IssueRenderer},
     loading::notes_of,
@@ -25,7 +25,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::Database,
-    error::{ConflictReason, Error, Result, TEXT, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -76,12 +76,11 @@ pub async fn credit(
         }
         found => found?,
     };
-    let first_day = require_creditable(&original)?;
+    let first_day = require_creditable(&original.row)?;
     if issued_on < first_day {
-        errors.add(
-            "issued_on",
-            format!("must not be before {first_day}, when the invoice was issued"),
-        );
+        let message = format!("must not be before {first_day}, when the invoice was issued");
+        let problem = FieldErrorCode::TooEarly.problem(message).with("min", first_day);
+        errors.add("issued_on", problem);
     }
     let earlier = notes_of(change.tx(), BTreeSet::from([original.row.id]))
         .await?
@@ -95,7 +94,10 @@ pub async fn credit(
     note.lines = lines(&original, &note, &left, &wanted);
     left.calculate(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
     if note.row.total <= Money::ZERO {
-        return Err(Error::invalid("lines", "must add up to more than zero"));
+        return Err(Error::invalid(
+            "lines",
+            FieldErrorCode::OutOfRange.problem("must add up to more than zero").with("min", 0),
+        ));
     }
     let too_much = left.exceeding(&note);
     if !too_much.is_empty() {
@@ -125,6 +127,15 @@ pub async fn credit(
     settle(&mut change, &original, &credits, network.payments.write_off_limit).await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;
     Ok(id)
+}
+
+/// Returns `true` if the viewer may credit the invoice: it is issued, and a part of it is not
+/// credited yet.
+#[must_use]
+pub fn can_credit(viewer: &Viewer, row: &invoice::Model) -> bool {
+    viewer.has(Permission::ManageInvoices)
+        && require_creditable(row).is_ok()
+        && require_left(row, row.total - row.credited).is_ok()
 }
 
 /// Returns the row of a new credit note of an invoice, without lines and sums.
@@ -171,14 +182,14 @@ async fn settle(
 
 /// Fails with `NOT_ISSUED` or `CREDIT_NOTE` unless a document can be credited; otherwise returns its
 /// day of issue.
-fn require_creditable(original: &InvoiceAggregate) -> Result<NaiveDate> {
-    let Some(issued_on) = original.row.issued_on else {
+fn require_creditable(row: &invoice::Model) -> Result<NaiveDate> {
+    let Some(issued_on) = row.issued_on else {
         return Err(Error::conflict(
             ConflictReason::NotIssued,
             "the invoice is a draft; change or discard it instead",
         ));
     };
-    if original.row.kind == InvoiceKind::CreditNote {
+    if row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict(
             ConflictReason::CreditNote,
             "a credit note can't be credited; issue an invoice instead",

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
-    invoice_line,
+    invoice, invoice_line,
     kind::VatRate,
     money::Money,
 };
@@ -14,9 +14,9 @@ use super::{
     aggregate::InvoiceAggregate,
     amounts::{RateSum, Share, by_rate, rounding_to_krona},
     loading::{self, notes_of},
-    payment_allocation,
+    naming, payment_allocation,
 };
-use crate::error::{ConflictReason, Error, Result, ValidationErrors};
+use crate::error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors};
 
 /// Remaining sums of an invoice that can be credited.
 #[derive(Clone, Debug)]
@@ -32,6 +32,17 @@ pub(super) struct Left {
     pub(super) total: Money,
     /// The rounding of the invoice itself, and its sum before rounding.
     original: (Money, Money),
+}
+
+/// Fails with `NOTHING_LEFT` unless a part of an invoice is left to credit.
+pub(super) fn require_left(row: &invoice::Model, left: Money) -> Result<()> {
+    if left > Money::ZERO {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        ConflictReason::NothingLeft,
+        format!("{} is fully credited already", naming::name(row)),
+    ))
 }
 
 impl Left {
@@ -65,33 +76,34 @@ impl Left {
         requested: Option<&[(InvoiceLineId, Money)]>,
         errors: &mut ValidationErrors,
     ) -> Result<Vec<Money>> {
-        if self.total <= Money::ZERO {
-            return Err(Error::conflict(
-                ConflictReason::NothingLeft,
-                format!("{} is fully credited already", original.name()),
-            ));
-        }
+        require_left(&original.row, self.total)?;
         let Some(requested) = requested else { return Ok(self.lines.clone()) };
         errors.expect(
             !requested.is_empty(),
             "lines",
-            "must not be empty; leave it out to credit everything that remains",
+            FieldErrorCode::Empty
+                .problem("must not be empty; leave it out to credit everything that remains"),
         );
         let mut wanted = vec![Money::ZERO; self.lines.len()];
         let mut exceeding = Vec::new();
         for (position, (id, amount)) in requested.iter().enumerate() {
             let path = |field: &str| format!("lines[{position}].{field}");
             let Some(own) = original.lines.iter().position(|line| line.id == *id) else {
-                errors.add(path("line"), "is not a line of the invoice");
+                errors.add(
+                    path("line_id"),
+                    FieldErrorCode::Unknown.problem("is not a line of the invoice"),
+                );
                 continue;
             };
             let (net, left) = (original.lines[own].net, self.lines[own]);
             if wanted[own] != Money::ZERO {
-                errors.add(path("line"), "is named twice");
+                errors.add(path("line_id"), FieldErrorCode::Duplicate.problem("is named twice"));
             } else if *amount == Money::ZERO || amount.0.signum() != net.0.signum() {
                 errors.add(
                     path("amount"),
-                    format!("must have the sign of the line's {net}, and not be zero"),
+                    FieldErrorCode::OutOfRange.problem(format!(
+                        "must have the sign of the line's {net}, and not be zero"
+                    )),
                 );
             } else if amount.0.abs() > left.0.abs() || left.0.signum() != net.0.signum() {
                 exceeding.push(format!("line {} has {left} left, without VAT", own + 1));

@@ -22,7 +22,7 @@ use documents::{
     invoice::{self as document, Invoice, Line, RateSum, Reference},
 };
 use sea_orm::{
-    ConnectionTrait, DbBackend, EntityTrait,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, JoinType,
     sea_query::{Expr, Query},
 };
 use tokio::{
@@ -226,6 +226,31 @@ pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTree
         .and_where(among(db.backend(), id, invoices.iter().copied()))
         .take();
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+}
+
+/// Returns those of these invoices that have a document, with the SHA-256 of their file in this
+/// format; none for a PDF that is not rendered yet.
+pub async fn digests(
+    db: &Database,
+    invoices: &[InvoiceId],
+    format: FileFormat,
+) -> Result<HashMap<InvoiceId, Option<String>>> {
+    let id = (invoice_content::Entity, invoice_content::Column::InvoiceId);
+    let is_its_file = Expr::col((invoice_file::Entity, invoice_file::Column::InvoiceId))
+        .equals(id)
+        .and(invoice_file::Column::Format.eq(format));
+    let select = Query::select()
+        .column(id)
+        .column((invoice_file::Entity, invoice_file::Column::Sha256))
+        .from(invoice_content::Entity)
+        .join(JoinType::LeftJoin, invoice_file::Entity, is_its_file)
+        .and_where(among(db.backend(), Expr::col(id), invoices.iter().copied()))
+        .take();
+    let mut found = HashMap::new();
+    for row in db.read().query_all(&select).await? {
+        found.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    }
+    Ok(found)
 }
 
 /// A file of an invoice.

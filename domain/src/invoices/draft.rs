@@ -12,7 +12,7 @@ use super::{
     draft_lines::{
         NewLine, as_new, decisions_for, delete_lines, has_line_for, insert_lines, lines, spread,
     },
-    loading,
+    loading, naming,
     parties::{Buyers, buyer_of},
     supply_date::Supplied,
 };
@@ -22,7 +22,9 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, TEXT, ValidationErrors, field_path},
+    error::{
+        ConflictReason, Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors, field_path,
+    },
     idempotency::Outcome,
 };
 
@@ -164,7 +166,9 @@ pub async fn update(
         errors.expect(
             has_line_for(&new, days),
             field,
-            "changes no line, since each has days of its own; state the lines with their days",
+            FieldErrorCode::NotAllowed.problem(
+                "changes no line, since each has days of its own; state the lines with their days",
+            ),
         );
     }
     let is_touched = changes.lines.is_some() || changes.buyer.is_some() || supplied.is_some();
@@ -250,14 +254,26 @@ pub(super) async fn find_draft(
     id: InvoiceId,
 ) -> Result<InvoiceAggregate> {
     let found = find(db, id).await?;
-    if found.is_issued() {
-        let message = format!(
-            "{} is issued already, and never changes; credit it, or correct it by another invoice",
-            found.name()
-        );
-        return Err(Error::conflict(ConflictReason::AlreadyIssued, message));
-    }
+    require_draft(&found.row)?;
     Ok(found)
+}
+
+/// Returns `true` if the viewer may update the invoice: it is a draft.
+#[must_use]
+pub fn can_update(viewer: &Viewer, row: &invoice::Model) -> bool {
+    viewer.has(Permission::ManageInvoices) && require_draft(row).is_ok()
+}
+
+/// Fails with `ALREADY_ISSUED` unless an invoice is a draft.
+fn require_draft(row: &invoice::Model) -> Result<()> {
+    if row.issued_on.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is issued already, and never changes; credit it, or correct it by another invoice",
+        naming::name(row)
+    );
+    Err(Error::conflict(ConflictReason::AlreadyIssued, message))
 }
 
 async fn set_buyer(
@@ -290,16 +306,20 @@ pub(super) async fn correct(
         found => found?,
     };
     let is_fit = found.row.kind == InvoiceKind::Invoice && found.is_issued();
-    errors.expect(is_fit, &field_path(name, "corrects"), "must be an issued invoice");
+    errors.expect(
+        is_fit,
+        &field_path(name, "corrects_id"),
+        FieldErrorCode::WrongStatus.problem("must be an issued invoice"),
+    );
     errors.expect(
         buyer_of(&found.row) == buyer_of(&after.row),
-        &field_path(name, "buyer"),
-        "must be that of the invoice that it corrects",
+        &field_path(name, "buyer_id"),
+        FieldErrorCode::Mismatch.problem("must be that of the invoice that it corrects"),
     );
     errors.expect(
         after.row.reason.is_some(),
         &field_path(name, "reason"),
-        "is required: state what is corrected, and why",
+        FieldErrorCode::Required.problem("is required: state what is corrected, and why"),
     );
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{aggregate::InvoiceAggregate, amounts};
 use crate::{
     activities::tax_decisions::NO_RATE_OF_ZERO,
     config::Network,
-    error::{ValidationErrors, field_path, undisplayable, unprintable},
+    error::{FieldErrorCode, ValidationErrors, field_path, undisplayable, unprintable},
 };
 
 /// Returns the texts of an invoice outside its lines, with their field names.
@@ -52,13 +52,17 @@ pub(crate) fn check(
     errors: &mut ValidationErrors,
 ) {
     let days_fit = after.row.due_in_days.is_none_or(|days| (0..=MAX_DUE_IN_DAYS).contains(&days));
-    let message = "must be 0 to 30: 30 days is the maximum for a public body (räntelagen 2 a §)";
-    errors.expect(days_fit, &field_path(name, "due_in_days"), message);
+    let problem = FieldErrorCode::OutOfRange
+        .problem("must be 0 to 30: 30 days is the maximum for a public body (räntelagen 2 a §)")
+        .with("min", 0)
+        .with("max", MAX_DUE_IN_DAYS);
+    errors.expect(days_fit, &field_path(name, "due_in_days"), problem);
     let lines = field_path(name, "lines");
     for (position, _) in
         after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero)
     {
-        errors.add(format!("{lines}[{position}].vat_rate"), NO_RATE_OF_ZERO);
+        let problem = FieldErrorCode::Unsupported.problem(NO_RATE_OF_ZERO);
+        errors.add(format!("{lines}[{position}].vat_rate"), problem);
     }
     for (position, line) in after.lines.iter().enumerate() {
         if let Some(key) = network.accounts.reserved_for(&line.account) {
@@ -66,20 +70,19 @@ pub(crate) fn check(
                 "must not be {}, which the settings use as `{key}`; use a revenue account",
                 line.account
             );
-            errors.add(format!("{lines}[{position}].account"), message);
+            let problem = FieldErrorCode::NotAllowed.problem(message);
+            errors.add(format!("{lines}[{position}].account"), problem);
         }
     }
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
     errors.expect(
         fit,
         &lines,
-        "has lines outside the scope of VAT together with others; put them on an invoice of their own",
+        FieldErrorCode::Mismatch.problem("has lines outside the scope of VAT together with others; put them on an invoice of their own"),
     );
     // A draft may be older than this check.
     for (position, line) in after.lines.iter().enumerate() {
-        let problem = unprintable(&line.description)
-            .map(str::to_owned)
-            .or_else(|| undisplayable(&line.description));
+        let problem = unprintable(&line.description).or_else(|| undisplayable(&line.description));
         if let Some(problem) = problem {
             errors.add(format!("{lines}[{position}].description"), problem);
         }
@@ -97,12 +100,22 @@ pub(crate) fn check(
     errors.expect(
         is_settable,
         &lines,
-        "has more text than a PDF of an invoice can have; split it into several invoices",
+        FieldErrorCode::TooLong.problem(
+            "has more text than a PDF of an invoice can have; split it into several invoices",
+        ),
     );
     let is_small = calculate(network, after);
-    errors.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
-    let message = "must add up to more than zero; to pay money back, credit the invoice";
-    errors.expect(!is_small || after.row.total > Money::ZERO, &lines, message);
+    errors.expect(
+        is_small,
+        &lines,
+        FieldErrorCode::OutOfRange
+            .problem("adds up to more than 10000000000.00 kronor")
+            .with("max", Money::MAX),
+    );
+    let problem = FieldErrorCode::OutOfRange
+        .problem("must add up to more than zero; to pay money back, credit the invoice")
+        .with("min", 0);
+    errors.expect(!is_small || after.row.total > Money::ZERO, &lines, problem);
 }
 
 /// Longest time to pay, in days: the maximum for a public body (räntelagen 2 a §).

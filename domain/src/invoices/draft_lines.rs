@@ -25,7 +25,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::among,
-    error::{LINE, Result, ValidationErrors},
+    error::{FieldErrorCode, LINE, Result, ValidationErrors},
 };
 
 /// Maximum number of lines of an invoice.
@@ -116,15 +116,25 @@ impl LineReferences<'_> {
         let activity_id = line.activity.or(agreement.and_then(|agreement| agreement.activity_id));
         let (period_from, period_to) =
             line.supplied().check(&format!("lines[{position}]"), errors).unzip();
-        errors.expect(line.quantity.0 > 0, &path("quantity"), "must be above zero");
+        errors.expect(
+            line.quantity.0 > 0,
+            &path("quantity"),
+            FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0),
+        );
         let is_small = line.quantity.at(line.unit_price).is_some();
         errors.expect(
             is_small,
             &path("unit_price"),
-            "times quantity exceeds 10000000000.00 kronor",
+            FieldErrorCode::OutOfRange
+                .problem("times quantity exceeds 10000000000.00 kronor")
+                .with("max", Money::MAX),
         );
         if let Some(account) = &line.account {
-            errors.expect(is_account(account), &path("account"), "must be four digits");
+            errors.expect(
+                is_account(account),
+                &path("account"),
+                FieldErrorCode::NotANumber.problem("must be four digits"),
+            );
         }
         let taxed = line_taxes::taxed(
             matches!(self.buyer, Some(Buyer::Member(_))),
@@ -172,13 +182,16 @@ impl LineReferences<'_> {
         if let Some(id) = line.activity {
             errors.expect(
                 self.activities.contains(&id),
-                &path("activity"),
-                "is not an existing activity",
+                &path("activity_id"),
+                FieldErrorCode::Unknown.problem("is not an existing activity"),
             );
         }
         match line.agreement.map(|id| self.agreements.get(&id)) {
             None => {}
-            Some(None) => errors.add(path("agreement"), "is not an existing agreement"),
+            Some(None) => errors.add(
+                path("agreement_id"),
+                FieldErrorCode::Unknown.problem("is not an existing agreement"),
+            ),
             Some(Some(agreement)) => {
                 let theirs = agreement
                     .member_id
@@ -186,21 +199,23 @@ impl LineReferences<'_> {
                     .or(agreement.organisation_id.map(Buyer::Organisation));
                 errors.expect(
                     self.buyer.is_none() || theirs == self.buyer,
-                    &path("agreement"),
-                    "is with another counterparty; name an agreement of the buyer, or none",
+                    &path("agreement_id"),
+                    FieldErrorCode::Mismatch.problem(
+                        "is with another counterparty; name an agreement of the buyer, or none",
+                    ),
                 );
                 errors.expect(
                     agreement.number.is_some(),
-                    &path("agreement"),
-                    "is a draft; offer it first",
+                    &path("agreement_id"),
+                    FieldErrorCode::WrongStatus.problem("is a draft; offer it first"),
                 );
                 let fits = line.activity.is_none()
                     || agreement.activity_id.is_none()
                     || line.activity == agreement.activity_id;
                 errors.expect(
                     fits,
-                    &path("activity"),
-                    "differs from the activity of the agreement",
+                    &path("activity_id"),
+                    FieldErrorCode::Mismatch.problem("differs from the activity of the agreement"),
                 );
             }
         }
@@ -221,11 +236,15 @@ pub(super) async fn lines(
     decisions: &TaxDecisions,
     errors: &mut ValidationErrors,
 ) -> Result<Vec<invoice_line::Model>> {
-    errors.expect(!new.is_empty(), "lines", "must not be empty");
+    errors.expect(!new.is_empty(), "lines", FieldErrorCode::Empty.problem("must not be empty"));
     if new.len() > MAX_LINES {
         errors.add(
             "lines",
-            format!("must not be more than {MAX_LINES}; split it into several invoices"),
+            FieldErrorCode::TooMany
+                .problem(format!(
+                    "must not be more than {MAX_LINES}; split it into several invoices"
+                ))
+                .with("max", MAX_LINES),
         );
         return Ok(Vec::new());
     }

@@ -9,7 +9,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     fees, term_sql,
 };
 
@@ -26,11 +26,19 @@ pub(super) fn check_period(
     if from < term.starts_on {
         errors.add(
             "period_from",
-            format!("must not be before {}, the first day of the agreement", term.starts_on),
+            FieldErrorCode::TooEarly.problem(format!(
+                "must not be before {}, the first day of the agreement",
+                term.starts_on
+            )),
         );
     }
     if let Some(last) = term.final_day().filter(|last| to > *last) {
-        errors.add("period_to", format!("must not be after {last}, the last day of the agreement"));
+        errors.add(
+            "period_to",
+            FieldErrorCode::TooLate
+                .problem(format!("must not be after {last}, the last day of the agreement"))
+                .with("max", last),
+        );
     }
 }
 

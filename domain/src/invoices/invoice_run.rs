@@ -41,7 +41,9 @@ use crate::{
     clock::day_of,
     config::Network,
     database::{Database, among, analyze, rows},
-    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
+    error::{
+        ConflictReason, Error, FieldErrorCode, FieldProblem, Origin, Result, ValidationErrors,
+    },
     fees::{self, amounts},
     idempotency::{FromOutcome, Outcome},
 };
@@ -243,7 +245,7 @@ async fn plan(
     issued_on: NaiveDate,
     mut errors: ValidationErrors,
 ) -> Result<Plan> {
-    errors.expect(amounts::YEARS.contains(&input.year), "year", "must be 1900 to 2999");
+    errors.expect(amounts::YEARS.contains(&input.year), "year", outside_years());
     if let Some(members) = &input.members {
         check_members(db, members, &mut errors).await?;
     }
@@ -329,9 +331,15 @@ impl References {
         );
         let is_of_one = input.members.as_ref().is_some_and(|members| members.len() == 1);
         let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
-        errors.expect(buyers.is_none() || is_of_one, "buyer_reference", message);
+        let problem = FieldErrorCode::NotAllowed.problem(message);
+        errors.expect(buyers.is_none() || is_of_one, "buyer_reference", problem);
         Self { our, buyers }
     }
+}
+
+/// Returns the problem of a year that is not supported.
+fn outside_years() -> FieldProblem {
+    FieldErrorCode::OutOfRange.problem("must be 1900 to 2999").with("min", 1900).with("max", 2999)
 }
 
 /// Returns the fee of every member of the year, in order of name. A member on any day of the year
@@ -360,7 +368,7 @@ async fn of_members(
         .ok_or_else(|| undecided(&format!("the {fee} of {}", input.year)))?;
     plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, input.year).await?);
     let (first, last) =
-        amounts::year(input.year).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+        amounts::year(input.year).ok_or_else(|| Error::invalid("year", outside_years()))?;
     let found = members_between(db, (first, last), input.members.as_ref()).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
     let allocations = fees::allocations(
@@ -464,8 +472,10 @@ async fn check_members(
         .and_where(among(db.backend(), Expr::col(member::Column::Id), members.iter().copied()))
         .take();
     let found: Vec<member::Model> = rows(db.read(), &select, &[member::Column::Id]).await?;
-    errors.expect(found.len() == members.len(), "members", "has an id that belongs to no member");
-    errors.expect(!members.is_empty(), "members", "must not be empty; leave it out to invoice all");
+    let problem = FieldErrorCode::Unknown.problem("has an id that belongs to no member");
+    errors.expect(found.len() == members.len(), "member_ids", problem);
+    let problem = FieldErrorCode::Empty.problem("must not be empty; leave it out to invoice all");
+    errors.expect(!members.is_empty(), "member_ids", problem);
     Ok(())
 }
 

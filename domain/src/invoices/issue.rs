@@ -33,7 +33,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::Database,
-    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Origin, Result, ValidationErrors},
     idempotency::{Outcome, Warnings},
     swedish,
 };
@@ -72,12 +72,7 @@ pub async fn issue(
         }
         found => found?,
     };
-    if before.row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict(
-            ConflictReason::CreditNote,
-            "a credit note is not issued from a draft; credit its invoice instead",
-        ));
-    }
+    require_invoice(&before.row)?;
     let mut renderer = IssueRenderer::load(
         &change,
         network,
@@ -112,10 +107,28 @@ pub async fn issue(
     change.record(Some(&before), Some(&issued.aggregate))?;
     store(&mut change, vec![issued]).await?;
     let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| {
-        outcome.warning(&warning.code, warning.message.clone())
+        outcome.warning(warning.code, warning.message.clone())
     });
     change.commit_with(outcome).await?;
     Ok(Warnings(warnings))
+}
+
+/// Returns `true` if the viewer may issue the invoice: it is a draft, and no draft of a credit
+/// note. Other facts, as missing billing details, may still prevent it.
+#[must_use]
+pub fn can_issue(viewer: &Viewer, row: &invoice::Model) -> bool {
+    draft::can_update(viewer, row) && require_invoice(row).is_ok()
+}
+
+/// Fails with `CREDIT_NOTE` for an imported draft of a credit note.
+fn require_invoice(row: &invoice::Model) -> Result<()> {
+    match row.kind {
+        InvoiceKind::Invoice => Ok(()),
+        InvoiceKind::CreditNote => Err(Error::conflict(
+            ConflictReason::CreditNote,
+            "a credit note is not issued from a draft; credit its invoice instead",
+        )),
+    }
 }
 
 /// Rejects an invoice of fees that have been invoiced since it was drafted, for example by a run.
@@ -188,12 +201,17 @@ pub(crate) async fn check_day(
     errors: &mut ValidationErrors,
 ) -> Result<()> {
     Closing::load(db).await?.require_open(day)?;
-    errors.expect(day <= today, "issued_on", "must not be after today");
+    errors.expect(
+        day <= today,
+        "issued_on",
+        FieldErrorCode::TooLate.problem("must not be after today"),
+    );
     let in_known_year = u16::try_from(day.year()).is_ok_and(|year| numbers::YEARS.contains(&year));
     errors.expect(
         in_known_year,
         "issued_on",
-        "must not be before 1990, the first year of the number series",
+        FieldErrorCode::TooEarly
+            .problem("must not be before 1990, the first year of the number series"),
     );
     let latest = Query::select()
         .column(Column::IssuedOn)
@@ -210,7 +228,11 @@ pub(crate) async fn check_day(
         let latest: NaiveDate = row.try_get_by_index(0)?;
         errors.add(
             "issued_on",
-            format!("must not be before {latest}, the day of the latest one: numbers follow days"),
+            FieldErrorCode::TooEarly
+                .problem(format!(
+                    "must not be before {latest}, the day of the latest one: numbers follow days"
+                ))
+                .with("min", latest),
         );
     }
     Ok(())

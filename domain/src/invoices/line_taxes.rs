@@ -12,13 +12,10 @@ use sea_orm::ConnectionTrait;
 use super::{aggregate::InvoiceAggregate, fee_charges};
 use crate::{
     activities::tax_decisions::{TaxDecisions, Taxed},
+    codes::WarningCode,
     error::Result,
     idempotency::Warning,
 };
-
-/// The code of the warning about a line whose VAT treatment is not that of the tax decision in
-/// force.
-const DIFFERS: &str = "TAX_DECISION_DIFFERS";
 
 /// Returns the fee of a line, by its activity or its text; `None` if it has none, or names both
 /// fees of members.
@@ -93,7 +90,7 @@ fn difference(
          it with that treatment",
         line.position, line.vat_rate, decision.valid_from, decision.vat_rate
     );
-    Some(Warning { code: DIFFERS.to_owned(), message })
+    Some(Warning { code: WarningCode::TaxDecisionDiffers, message })
 }
 
 fn lacks_reason(line: &invoice_line::Model) -> bool {

@@ -29,6 +29,7 @@ pub mod listing;
 pub mod monthly_totals;
 mod numbers;
 pub mod parties;
+pub mod parts;
 pub mod revenue_accounts;
 pub mod requisitions;
 pub mod invoice_run;
@@ -45,8 +46,8 @@ pub mod write_off;
 use std::{cmp::max, collections::HashMap};
 
 use ::entity::{
-    activity,
-    id::{InvoiceId, MemberId, OrganisationId},
+    activity, agreement,
+    id::{AgreementId, InvoiceId, MemberId, OrganisationId},
     invoice::{Column, Entity, Model},
     invoice_line,
     kind::InvoiceKind,
@@ -63,11 +64,13 @@ use uuid::Uuid;
 
 use self::{amounts::State, differences::Difference};
 use crate::{
+    agreements,
     auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
     members::succession,
     page::{self, KeyType, Order, Slice},
+    search::{self, EntityType},
 };
 
 /// A buyer.
@@ -93,6 +96,8 @@ pub struct Filter {
     pub activities: Vec<String>,
     /// To this buyer.
     pub buyer: Option<Buyer>,
+    /// With a line of this agreement; matches nothing if the viewer can't read the agreement.
+    pub agreement: Option<AgreementId>,
     /// Issued on this day or later.
     pub issued_from: Option<NaiveDate>,
     /// Issued on this day or earlier.
@@ -103,6 +108,9 @@ pub struct Filter {
     pub overpaid: Option<bool>,
     /// With one of these differences between the paid sum and the total; empty: with any or none.
     pub differences: Vec<Difference>,
+    /// Words, or beginnings of words, that must all occur in the number, the payment reference, the
+    /// buyer's names, the references or the text of the lines: see [`search`].
+    pub search: Option<String>,
 }
 
 /// Fields that invoices can be ordered by.
@@ -160,7 +168,28 @@ fn select(viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(viewer)).take()
 }
 
-fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+/// Selects the invoices with a line of this agreement; none if the viewer can't read it.
+fn of_agreement(db: &Database, viewer: &Viewer, id: AgreementId) -> SelectStatement {
+    let own = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
+    let readable = Query::select()
+        .column((agreement::Entity, agreement::Column::Id))
+        .from(agreement::Entity)
+        .and_where(Expr::col((agreement::Entity, agreement::Column::Id)).eq(id))
+        .cond_where(agreements::visible(db.backend(), viewer))
+        .take();
+    Query::select()
+        .expr(own(invoice_line::Column::InvoiceId))
+        .from(invoice_line::Entity)
+        .and_where(own(invoice_line::Column::AgreementId).in_subquery(readable))
+        .take()
+}
+
+fn narrow(
+    db: &Database,
+    viewer: &Viewer,
+    mut select: SelectStatement,
+    filter: &Filter,
+) -> SelectStatement {
     let on = filter.as_of.unwrap_or_else(|| db.clock.today());
     if !filter.states.is_empty() {
         select.cond_where(status_filter::has_state(&filter.states, on));
@@ -201,6 +230,14 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
         }
         None => &mut select,
     };
+    if let Some(agreement) = filter.agreement {
+        let invoices = of_agreement(db, viewer, agreement);
+        select.and_where(column(Column::Id).in_subquery(invoices));
+    }
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let id = column(Column::Id);
+        select.and_where(search::found(db.backend(), EntityType::Invoice, id, text));
+    }
     select
         .and_where_option(filter.issued_from.map(|day| column(Column::IssuedOn).gte(day)))
         .and_where_option(filter.issued_to.map(|day| column(Column::IssuedOn).lte(day)))
@@ -209,7 +246,7 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
 }
 
 pub(crate) fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    narrow(db, select(viewer), filter)
+    narrow(db, viewer, select(viewer), filter)
 }
 
 /// Returns a page of the invoices that the viewer may read and that match the filter.
@@ -381,7 +418,8 @@ pub async fn of_each(
     let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
     let (select, parent) = of.select(db, viewer, parents);
-    page::fetch_each(db.read(), narrow(db, select, filter), columns, order, &page, parent).await
+    let select = narrow(db, viewer, select, filter);
+    page::fetch_each(db.read(), select, columns, order, &page, parent).await
 }
 
 /// Counts the invoices of each of these parents; parents without any are left out.
@@ -393,7 +431,7 @@ pub async fn count_each(
     filter: &Filter,
 ) -> Result<HashMap<Uuid, i64>> {
     let (select, parent) = of.select(db, viewer, parents);
-    page::count_each(db.read(), narrow(db, select, filter), parent).await
+    page::count_each(db.read(), narrow(db, viewer, select, filter), parent).await
 }
 
 /// Returns the sum that is still to be paid: the total without what was paid, credited and written

@@ -15,7 +15,7 @@ use super::{Buyer, claim_terms::ClaimTerms};
 use crate::{
     config::Network,
     database::{Database, among},
-    error::{Result, ValidationErrors, undisplayable},
+    error::{FieldErrorCode, Result, ValidationErrors, undisplayable},
 };
 
 /// Returns the buyer of an invoice; `None` for a row without one.
@@ -128,10 +128,10 @@ impl Buyers {
             value.unwrap_or_else(|| {
                 missing.add(
                     path,
-                    format!(
+                    FieldErrorCode::Required.problem(format!(
                         "is missing: {} needs {what} before it can be invoiced; set it first",
                         facts.name
-                    ),
+                    )),
                 );
                 String::new()
             })
@@ -163,14 +163,16 @@ impl Buyers {
             ("buyer.billing.city", &city),
         ] {
             if let Some(problem) = undisplayable(text) {
-                missing.add(path, format!("{problem}; correct it first"));
+                let message = format!("{problem}; correct it first");
+                missing.add(path, problem.with_message(message));
             }
         }
         // Earlier versions accepted other ids, and issued documents are permanent.
         if let Some(Err(error)) = facts.peppol_id.as_deref().map(check_peppol_id) {
             missing.add(
                 "buyer.billing.peppol_id",
-                format!("{error}; correct the id of {} first", facts.name),
+                FieldErrorCode::NotAPeppolId
+                    .problem(format!("{error}; correct the id of {} first", facts.name)),
             );
         }
         document::Buyer {
@@ -224,7 +226,8 @@ pub(super) fn seller(
         value.cloned().unwrap_or_else(|| {
             missing.add_setting(
                 &format!("network.{name}"),
-                "is required to issue invoices; set it in samregister.toml",
+                FieldErrorCode::Required
+                    .problem("is required to issue invoices; set it in samregister.toml"),
             );
             String::new()
         })

@@ -40,6 +40,17 @@ pub(crate) enum Rejection {
     TooMuch,
 }
 
+impl Rejection {
+    /// Returns the reason why no payment at all can be booked on an invoice.
+    pub fn of_document(row: &invoice::Model) -> Option<Self> {
+        match (row.kind, row.issued_on) {
+            (InvoiceKind::CreditNote, _) => Some(Self::CreditNote),
+            (InvoiceKind::Invoice, None) => Some(Self::Draft),
+            (InvoiceKind::Invoice, Some(_)) => None,
+        }
+    }
+}
+
 /// Invoices on which payments are being booked.
 pub(crate) struct Booking {
     before: BTreeMap<InvoiceId, InvoiceAggregate>,
@@ -99,14 +110,11 @@ impl Booking {
         amount: Money,
     ) -> Vec<Rejection> {
         let Some(aggregate) = self.after.get(&id) else { return Vec::new() };
-        let mut found = Vec::new();
-        match (aggregate.row.kind, aggregate.row.issued_on) {
-            (InvoiceKind::CreditNote, _) => found.push(Rejection::CreditNote),
-            (InvoiceKind::Invoice, None) => found.push(Rejection::Draft),
-            (InvoiceKind::Invoice, Some(issued_on)) if received_on < issued_on => {
-                found.push(Rejection::IssuedOn(issued_on))
-            }
-            (InvoiceKind::Invoice, Some(_)) => {}
+        let mut found = Vec::from_iter(Rejection::of_document(&aggregate.row));
+        if found.is_empty()
+            && let Some(issued_on) = aggregate.row.issued_on.filter(|day| received_on < *day)
+        {
+            found.push(Rejection::IssuedOn(issued_on));
         }
         // All payments, reversed or not, so that no intermediate sum can be too large either.
         let came_in = aggregate

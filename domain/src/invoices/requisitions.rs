@@ -30,7 +30,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::{Database, among, rows},
-    error::{ConflictReason, Error, LINE, Result, TEXT, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     worker_pool,
 };
@@ -119,12 +119,11 @@ pub async fn issue(
 ) -> Result<RequisitionId> {
     // Checked for the agreement, which viewers who may only manage invoices may not read.
     viewer.require(Permission::ManageAccounts)?;
-    errors.expect(new.amount > Money::ZERO, "amount", "must be above 0.00");
-    errors.expect(
-        new.period_from <= new.period_to,
-        "period_to",
-        "must not be before the first day of the period",
-    );
+    let problem = FieldErrorCode::OutOfRange.problem("must be above 0.00").with("min", 0);
+    errors.expect(new.amount > Money::ZERO, "amount", problem);
+    let problem =
+        FieldErrorCode::TooEarly.problem("must not be before the first day of the period");
+    errors.expect(new.period_from <= new.period_to, "period_to", problem);
     let description = errors.text("description", &new.description, TEXT);
     let reference = errors.optional_text("reference", new.reference.as_deref(), LINE);
     errors.settable("description", &description);
@@ -142,7 +141,11 @@ pub async fn issue(
         if let Some(day) = agreement.signed_on.filter(|day| *day > issued_on) {
             errors.add(
                 "issued_on",
-                format!("must not be before {day}, the day on which the agreement was signed"),
+                FieldErrorCode::TooEarly
+                    .problem(format!(
+                        "must not be before {day}, the day on which the agreement was signed"
+                    ))
+                    .with("min", day),
             );
         }
     }
@@ -329,7 +332,8 @@ async fn check_day(
     today: NaiveDate,
     errors: &mut ValidationErrors,
 ) -> Result<()> {
-    errors.expect(issued_on <= today, "issued_on", "must not be after today");
+    let problem = FieldErrorCode::TooLate.problem("must not be after today");
+    errors.expect(issued_on <= today, "issued_on", problem);
     let later = Entity::find()
         .select_only()
         .column(Column::IssuedOn)
@@ -341,9 +345,9 @@ async fn check_day(
     if let Some(day) = latest {
         errors.add(
             "issued_on",
-            format!(
+            FieldErrorCode::TooEarly.problem(format!(
                 "must not be before {day}, the day of the latest requisition: numbers follow days"
-            ),
+            )).with("min", day),
         );
     }
     Ok(())

@@ -8,12 +8,10 @@ use chrono::NaiveDate;
 
 use super::aggregate::InvoiceAggregate;
 use crate::{
-    error::{ValidationErrors, field_path},
+    codes::WarningCode,
+    error::{FieldErrorCode, ValidationErrors, field_path},
     idempotency::Warning,
 };
-
-/// Code of the warning about a line that has the day of issue because no date of supply was stated.
-const ASSUMED: &str = "SUPPLY_DATE_ASSUMED";
 
 /// Date of supply in the input: a day, a period, or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,18 +37,20 @@ impl Supplied {
         errors.expect(
             is_one,
             &field_path(path, "supplied_on"),
-            "can't be combined with a period; state the day or the period",
+            FieldErrorCode::NotAllowed
+                .problem("can't be combined with a period; state the day or the period"),
         );
         let of_end = field_path(path, "period_to");
         errors.expect(
             from.is_some() == to.is_some(),
             &of_end,
-            "must be set together with the first day of the period",
+            FieldErrorCode::Required
+                .problem("must be set together with the first day of the period"),
         );
         errors.expect(
             from.zip(to).is_none_or(|(from, to)| from <= to),
             &of_end,
-            "must not be before the first day of the period",
+            FieldErrorCode::TooEarly.problem("must not be before the first day of the period"),
         );
         on.map(|day| (day, day)).or(from.zip(to))
     }
@@ -68,7 +68,7 @@ pub(super) fn complete(aggregate: &mut InvoiceAggregate, issued_on: NaiveDate) -
                  credit it and issue it with the day of supply",
                 line.position
             );
-            warnings.push(Warning { code: ASSUMED.to_owned(), message });
+            warnings.push(Warning { code: WarningCode::SupplyDateAssumed, message });
         }
         line.period_from = line.period_from.or(line.period_to).or(Some(issued_on));
         line.period_to = line.period_to.or(line.period_from);

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use sea_orm::ActiveEnum;
 
 use super::aggregate::InvoiceAggregate;
-use crate::error::ValidationErrors;
+use crate::error::{FieldErrorCode, ValidationErrors};
 
 /// The rates by law: rate, first and last day, source. A changed rate ends here and starts again as
 /// a variant of its own.
@@ -54,7 +54,7 @@ pub(super) fn check(aggregate: &InvoiceAggregate, day: NaiveDate, errors: &mut V
         errors.expect(
             in_force(line.vat_rate, day),
             &format!("invoice.lines[{position}].vat_rate"),
-            &message,
+            FieldErrorCode::Unsupported.problem(message),
         );
     }
 }

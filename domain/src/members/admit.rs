@@ -17,7 +17,7 @@ use crate::{
     },
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     swedish, term_sql,
 };
 
@@ -53,10 +53,16 @@ impl NewBilling {
             city: line("city", self.city.as_ref()),
         };
         if let Some(email) = &row.email {
-            errors.expect(is_email(email), &format!("{path}email"), "is not an e-mail address");
+            errors.expect(
+                is_email(email),
+                &format!("{path}email"),
+                FieldErrorCode::NotAnEmailAddress.problem("is not an e-mail address"),
+            );
         }
         if let Some(peppol) = &row.peppol_id {
-            errors.take(&format!("{path}peppol_id"), check_peppol_id(peppol));
+            let checked = check_peppol_id(peppol)
+                .map_err(|message| FieldErrorCode::NotAPeppolId.problem(message));
+            errors.take(&format!("{path}peppol_id"), checked);
         }
         row
     }
@@ -196,7 +202,11 @@ pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactArea
 
 /// Adds an error for a name that contains `|`, which separates the names of a list in CSV files.
 pub fn expect_no_bar(path: &str, name: &str, errors: &mut ValidationErrors) {
-    errors.expect(!name.contains('|'), path, "must not have the character |");
+    errors.expect(
+        !name.contains('|'),
+        path,
+        FieldErrorCode::NotAllowed.problem("must not have the character |"),
+    );
 }
 
 fn municipalities(names: &[String], errors: &mut ValidationErrors) -> Vec<String> {
@@ -279,6 +289,12 @@ pub async fn admit(
     Ok(id)
 }
 
+/// Returns `true` if the viewer may update members.
+#[must_use]
+pub fn can_update(viewer: &Viewer) -> bool {
+    viewer.has(Permission::ManageRegister)
+}
+
 /// Updates a member and stores its old name as a former name.
 ///
 /// # Errors
@@ -317,7 +333,7 @@ pub async fn update(
         errors.expect(
             row.left_on.is_none_or(|left_on| joined_on <= left_on),
             "joined_on",
-            "must not be after the last day of membership",
+            FieldErrorCode::TooLate.problem("must not be after the last day of membership"),
         );
     }
     let area = changes

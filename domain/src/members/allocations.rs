@@ -13,7 +13,7 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Resource, Viewer},
     database::{Database, among},
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -67,8 +67,19 @@ pub async fn set(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAccounts)?;
-    errors.expect((1900..=2999).contains(&new.year), "year", "must be 1900 to 2999");
-    errors.expect(new.amount >= Money::ZERO, "amount", "must not be negative");
+    errors.expect(
+        (1900..=2999).contains(&new.year),
+        "year",
+        FieldErrorCode::OutOfRange
+            .problem("must be 1900 to 2999")
+            .with("min", 1900)
+            .with("max", 2999),
+    );
+    errors.expect(
+        new.amount >= Money::ZERO,
+        "amount",
+        FieldErrorCode::OutOfRange.problem("must not be negative").with("min", 0),
+    );
     let source = errors.optional_text("source", new.source.as_deref(), LINE);
     errors.finish()?;
 

@@ -1,7 +1,7 @@
 //! Contacts: people who work for a member, an organisation or a contact area. Their data is
 //! personal data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     audit_entry,
@@ -23,7 +23,7 @@ use crate::{
         viewer::{Permission, Resource, Viewer},
     },
     database::{Database, among, rows},
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     swedish,
 };
 
@@ -32,7 +32,7 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 /// Selects contacts who are in their role on the day, or whose role has no known dates.
-fn current(on: NaiveDate) -> Condition {
+pub(super) fn current(on: NaiveDate) -> Condition {
     Condition::all()
         .add(
             Condition::any()
@@ -59,6 +59,11 @@ fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
         .take()
 }
 
+/// Returns `true` if the columns identify a person.
+pub(super) fn identifies(columns: &[Column]) -> bool {
+    columns.iter().any(|column| matches!(column, Column::Name | Column::Email | Column::Phone))
+}
+
 /// Runs a statement of [`select`]. Records in the read log that the viewer read the contacts if the
 /// columns identify a person.
 async fn read(
@@ -68,7 +73,7 @@ async fn read(
     columns: &[Column],
 ) -> Result<Vec<Model>> {
     let found: Vec<Model> = rows(db.read(), select, columns).await?;
-    if columns.iter().any(|column| matches!(column, Column::Name | Column::Email | Column::Phone)) {
+    if identifies(columns) {
         reads::note(db, viewer, found.iter().map(|row| row.id))?;
     }
     Ok(found)
@@ -114,6 +119,36 @@ pub async fn of_areas(
     read(db, viewer, &select, columns).await
 }
 
+/// A contact as everyone with a token may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedContact {
+    /// Role of the contact.
+    pub role: ContactRole,
+    /// Name, if the person agreed to be named.
+    pub name: Option<String>,
+}
+
+/// Returns these contacts as everyone with a token may see them. Such a read of a name is not
+/// logged: the person agreed to it.
+pub async fn published(
+    db: &Database,
+    ids: &[ContactId],
+) -> Result<HashMap<ContactId, PublishedContact>> {
+    let columns = [Column::Id, Column::Role, Column::Name, Column::NamePublishedOn];
+    let mut select = Query::select();
+    select.from(Entity).columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
+    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
+    let published = |row: Model| {
+        let name = row.name_published_on.map(|_| row.name);
+        (row.id, PublishedContact { role: row.role, name })
+    };
+    Ok(found.into_iter().map(published).collect())
+}
+
 /// Input for adding a contact. It belongs to at most one of a member, an organisation and a contact
 /// area.
 #[derive(Clone, Debug, Default)]
@@ -136,6 +171,8 @@ pub struct NewContact {
     pub valid_from: Option<NaiveDate>,
     /// Last day in the role.
     pub valid_to: Option<NaiveDate>,
+    /// `true` if the person agreed to be named to everyone with a token.
+    pub name_published: bool,
 }
 
 /// Changes to a contact; fields that are `None` stay unchanged.
@@ -153,6 +190,8 @@ pub struct ContactChanges {
     pub valid_from: Option<Option<NaiveDate>>,
     /// Last day in the role.
     pub valid_to: Option<Option<NaiveDate>>,
+    /// `true` if the person agreed to be named to everyone with a token; `false` withdraws it.
+    pub name_published: Option<bool>,
 }
 
 fn check(row: &mut Model, before: Option<&Model>, errors: &mut ValidationErrors) {
@@ -165,9 +204,17 @@ fn check(row: &mut Model, before: Option<&Model>, errors: &mut ValidationErrors)
     row.name_key = swedish::key(&row.name);
     row.email = errors.optional_text("email", row.email.as_deref(), LINE);
     row.phone = errors.optional_text("phone", row.phone.as_deref(), LINE);
-    errors.expect(row.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
+    errors.expect(
+        row.email.as_deref().is_none_or(is_email),
+        "email",
+        FieldErrorCode::NotAnEmailAddress.problem("is not an e-mail address"),
+    );
     let in_order = row.valid_from.zip(row.valid_to).is_none_or(|(from, to)| from <= to);
-    errors.expect(in_order, "valid_to", "must not be before the first day");
+    errors.expect(
+        in_order,
+        "valid_to",
+        FieldErrorCode::TooEarly.problem("must not be before the first day"),
+    );
 }
 
 /// Adds a contact.
@@ -189,7 +236,8 @@ pub async fn add(
     errors.expect(
         owners <= 1,
         "",
-        "must name at most one of member, organisation and contact area",
+        FieldErrorCode::NotAllowed
+            .problem("must name at most one of member, organisation and contact area"),
     );
     let mut row = Model {
         id: ContactId::new(),
@@ -202,6 +250,7 @@ pub async fn add(
         phone: new.phone,
         valid_from: new.valid_from,
         valid_to: new.valid_to,
+        name_published_on: new.name_published.then(|| db.clock.today()),
         ..Model::default()
     };
     check(&mut row, None, &mut errors);
@@ -328,6 +377,11 @@ pub async fn update(
     after.phone = changes.phone.unwrap_or(after.phone);
     after.valid_from = changes.valid_from.unwrap_or(after.valid_from);
     after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
+    if let Some(is_published) = changes.name_published {
+        // A repeated agreement does not change its day.
+        let day = after.name_published_on.unwrap_or_else(|| db.clock.today());
+        after.name_published_on = is_published.then_some(day);
+    }
     check(&mut after, Some(&before), &mut errors);
     errors.finish()?;
     if after != before {
@@ -362,6 +416,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
             name,
             email: None,
             phone: None,
+            name_published_on: None,
             erased_at: Some(change.at()),
             ..before.clone()
         };

@@ -10,7 +10,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock,
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
 };
@@ -48,7 +48,7 @@ pub async fn leave(
     errors.expect(
         departure.left_on >= row.joined_on,
         "left_on",
-        "must not be before the first day of membership",
+        FieldErrorCode::TooEarly.problem("must not be before the first day of membership"),
     );
     errors.finish()?;
     depart(&mut change, row, departure.left_on, reason, None, departure.end_agreements).await?;
@@ -67,6 +67,18 @@ async fn find(
         std::mem::take(errors).finish()?;
     }
     found.ok_or_else(|| Error::NotFound("there is no such member".into()))
+}
+
+/// Returns `true` if the viewer may end the membership and the member has no last day yet. Other
+/// facts, as agreements in force, may still prevent it.
+#[must_use]
+pub fn can_leave(viewer: &Viewer, row: &member::Model, today: NaiveDate) -> bool {
+    viewer.has(Permission::ManageRegister) && require_no_last_day(row, today).is_ok()
+}
+
+/// Fails with `ALREADY_LEFT` or `LEAVING` if a member already has a last day.
+fn require_no_last_day(row: &member::Model, today: NaiveDate) -> Result<()> {
+    row.left_on.map_or(Ok(()), |last| Err(already_left(row, last, today)))
 }
 
 /// Returns the conflict for a member that already has a last day, which may be in the future.
@@ -114,9 +126,7 @@ async fn depart(
     successor: Option<MemberId>,
     end_agreements: bool,
 ) -> Result<()> {
-    if let Some(last) = row.left_on {
-        return Err(already_left(&row, last, clock::day_of(change.at())));
-    }
+    require_no_last_day(&row, clock::day_of(change.at()))?;
     expect_no_later_predecessors(change, &row, left_on).await?;
     let unfinished = agreement::Entity::find()
         .filter(agreement::Column::MemberId.eq(row.id))
@@ -191,11 +201,23 @@ pub async fn merge(
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
     let reason = errors.optional_text("reason", merger.reason.as_deref(), LINE);
-    errors.expect(!merger.from.is_empty(), "from", "must name a member");
+    errors.expect(
+        !merger.from.is_empty(),
+        "from_ids",
+        FieldErrorCode::Empty.problem("must name a member"),
+    );
     for (position, id) in merger.from.iter().enumerate() {
-        let path = format!("from[{position}]");
-        errors.expect(*id != merger.into, &path, "is the member that continues");
-        errors.expect(!merger.from[..position].contains(id), &path, "is named twice");
+        let path = format!("from_ids[{position}]");
+        errors.expect(
+            *id != merger.into,
+            &path,
+            FieldErrorCode::NotAllowed.problem("is the member that continues"),
+        );
+        errors.expect(
+            !merger.from[..position].contains(id),
+            &path,
+            FieldErrorCode::Duplicate.problem("is named twice"),
+        );
     }
     let mut change = audit::begin(db, viewer, Action::MemberMerge).await?;
     let into = find(&change, merger.into, &mut errors).await?;
@@ -205,7 +227,7 @@ pub async fn merge(
         errors.expect(
             merger.left_on >= row.joined_on,
             "left_on",
-            "must not be before the first day of membership",
+            FieldErrorCode::TooEarly.problem("must not be before the first day of membership"),
         );
         leaving.push(row);
     }

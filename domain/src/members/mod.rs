@@ -2,6 +2,8 @@
 
 pub mod admit;
 pub mod allocations;
+pub mod contact_areas;
+pub mod contact_list;
 pub mod contacts;
 pub mod leave;
 pub(crate) mod ended_agreements;
@@ -21,7 +23,8 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
@@ -82,6 +85,8 @@ pub struct Filter {
     /// Words, or beginnings of words, that must all occur in the names, the organisation number or
     /// the municipalities: see [`search`].
     pub search: Option<String>,
+    /// The member that it was merged into; matches nothing if the viewer cannot read that one.
+    pub successor: Option<MemberId>,
     /// Slugs of activities in all of which the member has a participation agreement in force.
     pub in_activity: Vec<String>,
     /// Slugs of activities in none of which the member has one.
@@ -95,20 +100,42 @@ pub enum Field {
     Name,
     /// First day of membership.
     JoinedOn,
+    /// Last day of membership; present members last.
+    LeftOn,
+    /// Organisation number; those without one first.
+    OrgNumber,
+    /// County (län); those without one first.
+    County,
 }
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Returns an order of members.
+/// Returns an order of members. The expressions are the same as in the indexes.
 #[must_use]
-pub fn order(field: Field, descending: bool) -> Order {
+pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
+    let is_postgres = backend == DbBackend::Postgres;
     let (name, key, key_type) = match field {
-        Field::Name => ("NAME", Column::NameKey, KeyType::Text),
-        Field::JoinedOn => ("JOINED_ON", Column::JoinedOn, KeyType::Day),
+        Field::Name => ("NAME", column(Column::NameKey), KeyType::Text),
+        Field::JoinedOn => ("JOINED_ON", column(Column::JoinedOn), KeyType::Day),
+        Field::LeftOn => {
+            let never = if is_postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
+            let key = Expr::cust(format!("COALESCE(\"member\".\"left_on\", {never})"));
+            ("LEFT_ON", key, KeyType::Day)
+        }
+        Field::OrgNumber => {
+            let key = Expr::cust("COALESCE(\"member\".\"org_number\", '')");
+            ("ORG_NUMBER", key, KeyType::Text)
+        }
+        // Byte by byte, as SQLite sorts.
+        Field::County => {
+            let collation = if is_postgres { " COLLATE \"C\"" } else { "" };
+            let key = format!("(COALESCE(\"member\".\"county\", ''){collation})");
+            ("COUNTY", Expr::cust(key), KeyType::Text)
+        }
     };
-    Order { name, key: column(key), key_type, id: column(Column::Id), descending }
+    Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
 /// Selects the visible rows of a table whose rows belong to a member.
@@ -153,6 +180,9 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         select.and_where(search::found(db.backend(), EntityType::Member, column(Column::Id), text));
     }
+    if let Some(successor) = filter.successor {
+        select.and_where(merged_into(viewer, successor));
+    }
     for slug in &filter.in_activity {
         select.and_where(takes_part(viewer, slug, on));
     }
@@ -160,6 +190,14 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         select.and_where(takes_part(viewer, slug, on).not());
     }
     select
+}
+
+/// Selects members that were merged into this one, if the viewer can read it: the filter must not
+/// reveal a successor that the rows do not show.
+fn merged_into(viewer: &Viewer, successor: MemberId) -> SimpleExpr {
+    let other =
+        select(viewer).expr(column(Column::Id)).and_where(column(Column::Id).eq(successor)).take();
+    column(Column::SuccessorId).in_subquery(other)
 }
 
 /// Selects members that participate in the activity by an agreement that the viewer can read, so

@@ -22,7 +22,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::{Database, among, rows},
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     payments::bank::{
         self, State, bookkeeping, import::stand_for, manual_payments::MAX_DAYS_APART, state,
     },
@@ -50,11 +50,18 @@ pub async fn mark(
     }
     let before = bank::find(change.tx(), id).await?;
     let other = bank::find(change.tx(), duplicate_of).await?;
-    errors.expect(id != duplicate_of, "duplicate_of", "must be another bank payment");
+    errors.expect(
+        id != duplicate_of,
+        "duplicate_of_id",
+        FieldErrorCode::NotAllowed.problem("must be another bank payment"),
+    );
     if before.amount != other.amount {
         errors.add(
-            "duplicate_of",
-            format!("must be of the same amount, {}: it is of {}", before.amount, other.amount),
+            "duplicate_of_id",
+            FieldErrorCode::Mismatch.problem(format!(
+                "must be of the same amount, {}: it is of {}",
+                before.amount, other.amount
+            )),
         );
     }
     errors.finish()?;
@@ -102,7 +109,7 @@ pub async fn possible(
     let found = bank::by_ids(db, viewer, ids, &Model::every_column()).await?;
     let waiting: Vec<Model> = found
         .into_iter()
-        .filter(|row| state(row) == State::Waiting && row.amount > Money::ZERO)
+        .filter(|row| state(row) == State::Pending && row.amount > Money::ZERO)
         .collect();
     let (mut alike, recorded) =
         (twins::alike(db.read(), &waiting).await?, recorded(db, &waiting).await?);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ::entity::{
     bank_payment_part,
     id::{InvoiceId, PaymentId},
+    invoice,
     money::Money,
     payment, reminder,
 };
@@ -18,13 +19,16 @@ use super::{
     },
     rejections::refuse,
 };
-use crate::invoices::{counted_payments::counted, posting::Booking};
+use crate::invoices::{
+    counted_payments::counted,
+    posting::{Booking, Rejection},
+};
 use crate::{
     audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::{Database, among},
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -53,7 +57,7 @@ pub struct NewPayment {
 /// Records a payment of an invoice: full, partial or more than the total. The same reference on the
 /// same invoice is the same payment: repeating it changes nothing. The same holds for a payment of
 /// that day and sum that a bank file reported, if the reference is the one that a statement shows.
-/// A difference up to `limit` is written off. `errors` are those found while the input was parsed.
+/// A difference up to `limit` is written off. Returns the payment. `errors` are those found while the input was parsed.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices; INVALID naming every bad field, also for a
@@ -65,10 +69,18 @@ pub async fn record(
     limit: Money,
     new: NewPayment,
     mut errors: ValidationErrors,
-) -> Result<()> {
+) -> Result<PaymentId> {
     viewer.require(Permission::ManageInvoices)?;
-    errors.expect(new.amount > Money::ZERO, "amount", "must be above zero");
-    errors.expect(new.received_on <= db.clock.today(), "received_on", "must not be in the future");
+    errors.expect(
+        new.amount > Money::ZERO,
+        "amount",
+        FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0),
+    );
+    errors.expect(
+        new.received_on <= db.clock.today(),
+        "received_on",
+        FieldErrorCode::TooLate.problem("must not be in the future"),
+    );
     let reference = errors.text("reference", &new.reference, LONGEST);
 
     let mut change = audit::begin(db, viewer, Action::PaymentRecord).await?;
@@ -107,7 +119,8 @@ pub async fn record(
             );
             return Err(Error::conflict(ConflictReason::PaymentReversed, words));
         }
-        return change.commit_with(Outcome::of(new.invoice).with(same.id)).await;
+        change.commit_with(Outcome::of(new.invoice).with(same.id)).await?;
+        return Ok(same.id);
     }
     if !new.is_another {
         require_another(
@@ -127,7 +140,14 @@ pub async fn record(
         ..payment::Model::default()
     });
     booking.close(&mut change).await?;
-    change.commit_with(Outcome::of(new.invoice).with(id)).await
+    change.commit_with(Outcome::of(new.invoice).with(id)).await?;
+    Ok(id)
+}
+
+/// Returns `true` if the viewer may record a payment of the invoice, which is issued.
+#[must_use]
+pub fn can_record(viewer: &Viewer, row: &invoice::Model) -> bool {
+    viewer.has(Permission::ManageInvoices) && Rejection::of_document(row).is_none()
 }
 
 /// Rejects a payment that may be one that a bank file reported: the same amount, a few days apart.
@@ -163,7 +183,7 @@ pub struct Reversal {
 
 /// Reverses a payment that was booked wrongly or that the bank returned. The reversal is a payment
 /// of the same negative sum on a day of its own, so that reports of earlier days stay true. A
-/// payment from a bank file can be matched again afterwards. Returns its invoice.
+/// payment from a bank file can be matched again afterwards. Returns the reversal.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
@@ -175,11 +195,15 @@ pub async fn reverse(
     limit: Money,
     new: Reversal,
     mut errors: ValidationErrors,
-) -> Result<InvoiceId> {
+) -> Result<PaymentId> {
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
-    errors.expect(day <= today, "reversed_on", "must not be in the future");
+    errors.expect(
+        day <= today,
+        "reversed_on",
+        FieldErrorCode::TooLate.problem("must not be in the future"),
+    );
     let reason = errors.text("reason", &new.reason, LINE);
 
     let mut change = audit::begin(db, viewer, Action::PaymentReverse).await?;
@@ -190,7 +214,10 @@ pub async fn reverse(
     if day < payment.received_on {
         errors.add(
             "reversed_on",
-            format!("must not be before {}, when the payment came in", payment.received_on),
+            FieldErrorCode::TooEarly.problem(format!(
+                "must not be before {}, when the payment came in",
+                payment.received_on
+            )),
         );
     }
     errors.finish()?;
@@ -227,8 +254,9 @@ pub async fn reverse(
     booking.add(reversal.clone());
     booking.close(&mut change).await?;
     release(&mut change, &payment, &reversal).await?;
-    change.commit_with(Outcome::of(payment.invoice_id).with(reversal.id)).await?;
-    Ok(payment.invoice_id)
+    let reversal = reversal.id;
+    change.commit_with(Outcome::of(payment.invoice_id).with(reversal)).await?;
+    Ok(reversal)
 }
 
 /// Returns the sum of a reversed payment to its bank payment, to be matched again.

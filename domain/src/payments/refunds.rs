@@ -21,7 +21,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{
         adjustments::{uncovered, uncovered_on},
@@ -60,7 +60,7 @@ pub struct NewRefund {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
-/// CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`, `REFUND_REVERSED`, or `NOT_OUTGOING`, `SET_ASIDE` or
+/// CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`, `REFUND_REVERSED`, or `NOT_OUTGOING`, `EXCLUDED` or
 /// `DUPLICATE` for a bank payment that can't be a refund.
 pub async fn record(
     db: &Database,
@@ -68,11 +68,11 @@ pub async fn record(
     limit: Money,
     new: NewRefund,
     mut errors: ValidationErrors,
-) -> Result<()> {
+) -> Result<AdjustmentId> {
     viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, Action::RefundRecord).await?;
     if new.bank_payment.is_some() && !errors.is_empty() {
-        return errors.finish();
+        return errors.finish().map(|()| AdjustmentId::default());
     }
     let row = match new.bank_payment {
         Some(id) => Some(bank::find(change.tx(), id).await?),
@@ -83,12 +83,10 @@ pub async fn record(
     let (day, amount, reference) = of_row.unwrap_or_default();
     check_source(&new, &mut errors);
     let (day, amount) = (new.paid_on.unwrap_or(day), new.amount.unwrap_or(amount));
-    errors.expect(
-        row.is_some() || new.amount.is_none() || amount > Money::ZERO,
-        "amount",
-        "must be above zero",
-    );
-    errors.expect(day <= db.clock.today(), "paid_on", "must not be in the future");
+    let problem = FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0);
+    errors.expect(row.is_some() || new.amount.is_none() || amount > Money::ZERO, "amount", problem);
+    let problem = FieldErrorCode::TooLate.problem("must not be in the future");
+    errors.expect(day <= db.clock.today(), "paid_on", problem);
     let reference = match &new.reference {
         Some(reference) => errors.text("reference", reference, LONGEST),
         None => reference,
@@ -102,8 +100,9 @@ pub async fn record(
     let is_issued = aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued();
     errors.expect(
         is_issued,
-        "invoice",
-        "must be an issued invoice: nothing is paid of a draft or a credit note",
+        "invoice_id",
+        FieldErrorCode::WrongStatus
+            .problem("must be an issued invoice: nothing is paid of a draft or a credit note"),
     );
     errors.finish()?;
     if let Some(row) = &row {
@@ -140,7 +139,8 @@ pub async fn record(
     if let Some(row) = row {
         set_aside(&mut change, &row, &aggregate, db.clock.today()).await?;
     }
-    change.commit_with(Outcome::of(new.invoice).with(id)).await
+    change.commit_with(Outcome::of(new.invoice).with(id)).await?;
+    Ok(id)
 }
 
 /// Checks that the facts of a refund come either from its bank payment or from the input.
@@ -151,11 +151,13 @@ fn check_source(new: &NewRefund, errors: &mut ValidationErrors) {
         ("reference", new.reference.is_some()),
     ] {
         let has_bank_payment = new.bank_payment.is_some();
-        errors.expect(has_bank_payment || is_given, field, "is required without a bank payment");
+        let problem = FieldErrorCode::Required.problem("is required without a bank payment");
+        errors.expect(has_bank_payment || is_given, field, problem);
         errors.expect(
             !has_bank_payment || !is_given,
             field,
-            "must be left out with a bank payment, which supplies it",
+            FieldErrorCode::NotAllowed
+                .problem("must be left out with a bank payment, which supplies it"),
         );
     }
 }
@@ -166,7 +168,7 @@ async fn repeated(
     aggregate: &InvoiceAggregate,
     same: &Model,
     (day, amount): (NaiveDate, Money),
-) -> Result<()> {
+) -> Result<AdjustmentId> {
     if (same.dated_on, same.amount) != (day, amount) {
         let words = format!(
             "{} has a refund {:?} of {} on {} already, and the same reference is the same refund",
@@ -185,7 +187,8 @@ async fn repeated(
         );
         return Err(Error::conflict(ConflictReason::RefundReversed, words));
     }
-    change.commit_with(Outcome::of(aggregate.row.id).with(same.id)).await
+    change.commit_with(Outcome::of(aggregate.row.id).with(same.id)).await?;
+    Ok(same.id)
 }
 
 /// Returns the reference of a row on an invoice, with a counter if reversed refunds have the same
@@ -226,13 +229,13 @@ fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
         ));
     }
     match state(row) {
-        State::Waiting => Ok(()),
+        State::Pending => Ok(()),
         State::Duplicate => Err(Error::conflict(
             ConflictReason::Duplicate,
             "another bank payment stands for the same money; use that one",
         )),
-        State::SetAside | State::Matched => Err(Error::conflict(
-            ConflictReason::SetAside,
+        State::Excluded | State::Matched => Err(Error::conflict(
+            ConflictReason::Excluded,
             "this bank payment is excluded, or is a refund already; reopen it first",
         )),
     }
@@ -258,14 +261,19 @@ fn check(
     let by_then = -uncovered_on(aggregate, credits, day);
     let mut errors = ValidationErrors::default();
     if amount > overpaid {
-        errors.add("amount", format!("must be at most {overpaid}, the overpaid sum"));
+        errors.add(
+            "amount",
+            FieldErrorCode::OutOfRange
+                .problem(format!("must be at most {overpaid}, the overpaid sum"))
+                .with("max", overpaid),
+        );
     } else if amount > by_then {
         let by_then = by_then.max(Money::ZERO);
         errors.add(
             "paid_on",
-            format!(
+            FieldErrorCode::TooEarly.problem(format!(
                 "must not be before {amount} was overpaid: the overpaid sum on {day} was {by_then}"
-            ),
+            )),
         );
     }
     errors.finish()
@@ -303,7 +311,7 @@ pub struct Reversal {
 
 /// Reverses a refund that was recorded by mistake or was returned, on a day of its own, so that
 /// earlier days stay unchanged. The row of the bank's file waits again, on the observation account
-/// from that day on, and can be recorded again. Returns its invoice.
+/// from that day on, and can be recorded again. Returns the reversal.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
@@ -315,11 +323,12 @@ pub async fn reverse(
     limit: Money,
     new: Reversal,
     mut errors: ValidationErrors,
-) -> Result<InvoiceId> {
+) -> Result<AdjustmentId> {
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
-    errors.expect(day <= today, "reversed_on", "must not be in the future");
+    let problem = FieldErrorCode::TooLate.problem("must not be in the future");
+    errors.expect(day <= today, "reversed_on", problem);
     let reason = errors.text("reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, Action::RefundReverse).await?;
     let found = adjustment::Entity::find_by_id(new.refund).one(change.tx()).await?;
@@ -330,7 +339,8 @@ pub async fn reverse(
     if day < refund.dated_on {
         errors.add(
             "reversed_on",
-            format!("must not be before {}, when it was paid back", refund.dated_on),
+            FieldErrorCode::TooEarly
+                .problem(format!("must not be before {}, when it was paid back", refund.dated_on)),
         );
     }
     errors.finish()?;
@@ -376,7 +386,7 @@ pub async fn reverse(
         change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(Outcome::of(refund.invoice_id).with(id)).await?;
-    Ok(refund.invoice_id)
+    Ok(id)
 }
 
 /// An overpaid invoice that an outgoing row of the bank's file may name.

@@ -2,21 +2,35 @@
 
 use ::entity::money::Money;
 
-use crate::{error::ValidationErrors, invoices::posting::Rejection};
+use crate::{
+    error::{FieldErrorCode, ValidationErrors},
+    invoices::posting::Rejection,
+};
 
 /// Adds an error for each reason against a payment; `day` is the field of its day.
 pub(super) fn refuse(rejections: &[Rejection], day: &str, errors: &mut ValidationErrors) {
     for rejection in rejections {
         match rejection {
-            Rejection::CreditNote => {
-                errors.add("invoice", "must be an invoice: a credit note is never paid")
-            }
-            Rejection::Draft => errors.add("invoice", "must be issued: a draft can't be paid"),
-            Rejection::IssuedOn(issued_on) => errors
-                .add(day, format!("must not be before {issued_on}, when the invoice was issued")),
+            Rejection::CreditNote => errors.add(
+                "invoice_id",
+                FieldErrorCode::WrongStatus
+                    .problem("must be an invoice: a credit note is never paid"),
+            ),
+            Rejection::Draft => errors.add(
+                "invoice_id",
+                FieldErrorCode::WrongStatus.problem("must be issued: a draft can't be paid"),
+            ),
+            Rejection::IssuedOn(issued_on) => errors.add(
+                day,
+                FieldErrorCode::TooEarly
+                    .problem(format!("must not be before {issued_on}, when the invoice was issued"))
+                    .with("min", *issued_on),
+            ),
             Rejection::TooMuch => errors.add(
                 "amount",
-                format!("makes the invoice's payments exceed {} kronor", Money::MAX),
+                FieldErrorCode::OutOfRange
+                    .problem(format!("makes the invoice's payments exceed {} kronor", Money::MAX))
+                    .with("max", Money::MAX),
             ),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{adjustments::uncovered, posting::Booking, write_off},
 };
@@ -47,11 +47,15 @@ pub async fn write_off(
     viewer: &Viewer,
     new: NewWriteOff,
     mut errors: ValidationErrors,
-) -> Result<()> {
+) -> Result<AdjustmentId> {
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.written_off_on.unwrap_or(today);
-    errors.expect(day <= today, "written_off_on", "must not be in the future");
+    errors.expect(
+        day <= today,
+        "written_off_on",
+        FieldErrorCode::TooLate.problem("must not be in the future"),
+    );
     let reason = errors.text("reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, Action::InvoiceWriteOff).await?;
     let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
@@ -62,8 +66,9 @@ pub async fn write_off(
     let is_issued = aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued();
     errors.expect(
         is_issued,
-        "invoice",
-        "must be an issued invoice: no one owes a draft or a credit note",
+        "invoice_id",
+        FieldErrorCode::WrongStatus
+            .problem("must be an issued invoice: no one owes a draft or a credit note"),
     );
     let last = aggregate
         .payments
@@ -72,8 +77,12 @@ pub async fn write_off(
         .chain(aggregate.row.issued_on)
         .max();
     if let Some(last) = last.filter(|last| day < *last) {
-        errors
-            .add("written_off_on", format!("must not be before {last}, when the difference arose"));
+        errors.add(
+            "written_off_on",
+            FieldErrorCode::TooEarly
+                .problem(format!("must not be before {last}, when the difference arose"))
+                .with("min", last),
+        );
     }
     errors.finish()?;
     let credited = booking.credits(new.invoice).iter().map(|(_, amount)| *amount).sum();
@@ -106,5 +115,6 @@ pub async fn write_off(
     let id = written.id;
     booking.adjust(written);
     booking.close(&mut change).await?;
-    change.commit_with(Outcome::of(new.invoice).with(id)).await
+    change.commit_with(Outcome::of(new.invoice).with(id)).await?;
+    Ok(id)
 }

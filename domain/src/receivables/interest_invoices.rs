@@ -24,7 +24,7 @@ use crate::{
     clock::day_of,
     config::Network,
     database::Database,
-    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Origin, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::draft_checks,
 };
@@ -57,7 +57,11 @@ pub async fn issue(
     viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, Action::InterestInvoiceIssue).await?;
     let today = day_of(change.at());
-    errors.expect(until.is_none_or(|until| until <= today), "until", "must not be after today");
+    errors.expect(
+        until.is_none_or(|until| until <= today),
+        "interest_until",
+        FieldErrorCode::TooLate.problem("must not be after today"),
+    );
     let issued_on =
         issue::day_of_issue(change.tx(), InvoiceKind::Invoice, None, today, &mut errors).await?;
     let original = match draft::find(change.tx(), id).await {

@@ -1,6 +1,9 @@
 //! Reminders (påminnelser) of overdue invoices, with a fee if one was agreed.
 
-use std::{cmp::min, collections::BTreeSet};
+use std::{
+    cmp::min,
+    collections::{BTreeSet, HashSet},
+};
 
 use ::documents::invoice::Terms;
 use ::entity::{
@@ -11,7 +14,10 @@ use ::entity::{
     reminder::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
+};
 
 use crate::invoices::{
     adjustments::uncovered_on,
@@ -22,13 +28,14 @@ use crate::invoices::{
     differences::is_small_rest,
     documents,
     loading::{by_ids, credits_of},
+    outstanding,
 };
 use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     books::Closing,
-    database::Database,
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    database::{Database, among},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -85,11 +92,15 @@ pub async fn remind(
     id: InvoiceId,
     sent_on: Option<NaiveDate>,
     mut errors: ValidationErrors,
-) -> Result<()> {
+) -> Result<ReminderId> {
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = sent_on.unwrap_or(today);
-    errors.expect(day <= today, "sent_on", "must not be in the future");
+    errors.expect(
+        day <= today,
+        "sent_on",
+        FieldErrorCode::TooLate.problem("must not be in the future"),
+    );
     errors.finish()?;
 
     let mut change = audit::begin(db, viewer, Action::InvoiceRemind).await?;
@@ -126,7 +137,48 @@ pub async fn remind(
     };
     inserted.map_err(|error| error.on_constraint("reminder__invoice_id__sent_on", twice()))?;
     change.record(None, Some(&reminder))?;
-    change.commit_with(Outcome::of(id).with(reminder.id)).await
+    change.commit_with(Outcome::of(id).with(reminder.id)).await?;
+    Ok(reminder.id)
+}
+
+/// The columns of an invoice by which a reminder is allowed.
+pub const COLUMNS: [invoice::Column; 10] = [
+    invoice::Column::Kind,
+    invoice::Column::IssuedOn,
+    invoice::Column::DueOn,
+    invoice::Column::FirstPaidOn,
+    invoice::Column::SettledOn,
+    invoice::Column::CreditedOn,
+    invoice::Column::Total,
+    invoice::Column::Paid,
+    invoice::Column::Credited,
+    invoice::Column::WrittenOff,
+];
+
+/// Returns those of these invoices that the viewer may remind of today: they are overdue, more than
+/// öre is left to pay, and no reminder of today was sent.
+pub async fn remindable(
+    db: &Database,
+    viewer: &Viewer,
+    rows: &[invoice::Model],
+) -> Result<HashSet<InvoiceId>> {
+    if !viewer.has(Permission::ManageInvoices) {
+        return Ok(HashSet::new());
+    }
+    let today = db.clock.today();
+    let theirs = among(db.backend(), Expr::col(Column::InvoiceId), rows.iter().map(|row| row.id));
+    let sent = Entity::find()
+        .select_only()
+        .column(Column::InvoiceId)
+        .filter(theirs)
+        .filter(Column::SentOn.eq(today));
+    let sent: HashSet<InvoiceId> = sent.into_tuple().all(db.read()).await?.into_iter().collect();
+    let can = |row: &&invoice::Model| {
+        require_overdue(row, today).is_ok()
+            && !is_small_rest(outstanding(row), row.paid > Money::ZERO)
+            && !sent.contains(&row.id)
+    };
+    Ok(rows.iter().filter(can).map(|row| row.id).collect())
 }
 
 fn name(row: &invoice::Model) -> String {

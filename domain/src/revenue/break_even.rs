@@ -30,7 +30,7 @@ use super::{
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, among},
-    error::{Error, Result},
+    error::{Error, FieldErrorCode, Result},
     fees::{self, quote, scenario, schedules},
     term_sql,
 };
@@ -100,9 +100,15 @@ pub async fn break_even_of(
     activities: &[ActivityId],
     year: i32,
 ) -> Result<HashMap<ActivityId, BreakEven>> {
-    let range = Range::year(year)
-        .filter(|_| (1900..=2999).contains(&year))
-        .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| {
+        Error::invalid(
+            "year",
+            FieldErrorCode::OutOfRange
+                .problem("must be 1900 to 2999")
+                .with("min", 1900)
+                .with("max", 2999),
+        )
+    })?;
     let scope = Scope::of_activities(db, viewer, activities).await?;
     let seen: Vec<ActivityId> =
         activities.iter().copied().filter(|activity| scope.can_read_costs_of(*activity)).collect();

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, among, rows},
-    error::{Error, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
     fees::{
         self,
         amounts::{Fee, amount_for},
@@ -118,9 +118,15 @@ pub(super) fn assumed_years(years: &BTreeMap<i32, usize>, year: i32) -> Vec<Stri
 /// # Errors
 /// INVALID for an unsupported year.
 pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forecast> {
-    let range = Range::year(year)
-        .filter(|_| (1900..=2999).contains(&year))
-        .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| {
+        Error::invalid(
+            "year",
+            FieldErrorCode::OutOfRange
+                .problem("must be 1900 to 2999")
+                .with("min", 1900)
+                .with("max", 2999),
+        )
+    })?;
     let scope = Scope::requested(db, viewer, None, None, &mut ValidationErrors::default()).await?;
     let tx = db.snapshot().await?;
     let affairs = viewer.visibility(Resource::MemberAffairs);
@@ -174,7 +180,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
         Sums { invoices: groups.0.values().map(|sums| sums.invoices).sum(), ..Sums::default() };
     let mut report = super::report::finish(&tx, groups, total).await?;
     tx.rollback().await?;
-    if !assumed.withheld.is_empty() {
+    if scope.reads_nothing() || !assumed.withheld.is_empty() {
         report.total = None;
     }
     let today = db.clock.today();

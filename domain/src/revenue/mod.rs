@@ -2,6 +2,9 @@
 
 pub mod accrual;
 mod assumptions;
+mod disclosure;
+mod outstanding;
+mod public_totals;
 pub mod booking_list;
 pub mod bookings;
 pub mod break_even;
@@ -18,10 +21,11 @@ mod sums;
 
 pub use self::{
     break_even::{BreakEven, ByFee, break_even_of},
+    disclosure::ActivityResult,
     forecast::{Forecast, forecast},
     grouping::Period,
     integrity::{findings, of_months, of_months_with, violations},
     report::{Report, ReportQuery, Row, report},
-    result::{ActivityResult, result_of},
+    result::result_of,
     sums::{Basis, Committed, Sums},
 };

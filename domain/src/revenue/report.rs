@@ -2,7 +2,12 @@
 
 use std::collections::HashMap;
 
-use ::entity::{activity, id::MemberId, member, term::add_months};
+use ::entity::{
+    activity,
+    id::{ActivityId, MemberId},
+    member,
+    term::add_months,
+};
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
@@ -20,7 +25,7 @@ use super::{
 use crate::{
     auth::viewer::Viewer,
     database::{Database, among},
-    error::{Error, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
 };
 
 /// The parameters of a report.
@@ -50,11 +55,15 @@ const MAX_MONTHS: i32 = 1200;
 impl ReportQuery {
     /// Adds the errors of the period.
     fn check(&self, errors: &mut ValidationErrors) {
-        errors.expect(self.from <= self.to, "to", "must not be before from");
+        errors.expect(
+            self.from <= self.to,
+            "to",
+            FieldErrorCode::TooEarly.problem("must not be before from"),
+        );
         errors.expect(
             self.to < add_months(self.from, MAX_MONTHS),
             "to",
-            "must be less than 100 years after from",
+            FieldErrorCode::TooLate.problem("must be less than 100 years after from"),
         );
     }
 }
@@ -68,6 +77,14 @@ pub struct Row {
     pub sums: Sums,
 }
 
+impl Row {
+    /// Returns the committed cost; `None` unless it was requested, and if costs are withheld.
+    #[must_use]
+    pub fn committed(&self) -> Option<Committed> {
+        self.sums.committed.filter(|_| !self.sums.are_costs_withheld)
+    }
+}
+
 /// A report.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -76,10 +93,12 @@ pub struct Report {
     /// The sum of the rows; an invoice in several of them is counted only one time. `None` if
     /// something is withheld from the viewer, so that the sum would be false.
     pub total: Option<Sums>,
+    /// Requested activities of which the viewer can read nothing.
+    pub withheld: Vec<ActivityId>,
 }
 
 /// Returns the revenue that the viewer can read. A member reads what it was invoiced, but no costs
-/// and grants, which belong to no member; a lead reads its activities.
+/// and grants, which belong to no member and are withheld from it; a lead reads its activities.
 ///
 /// `errors` are those already found in the input.
 ///
@@ -160,7 +179,16 @@ async fn one(
             sums.committed.get_or_insert_default();
         }
     }
-    finish(tx, groups, total).await
+    for (group, sums) in &mut groups.0 {
+        sums.are_costs_withheld = !scope.can_read_costs_in_row_of(group.activity);
+    }
+    total.are_costs_withheld = !scope.can_read_costs_in_row_of(None);
+    let mut report = finish(tx, groups, total).await?;
+    report.withheld = scope.unreadable();
+    if scope.reads_nothing() || !report.withheld.is_empty() {
+        report.total = None;
+    }
+    Ok(report)
 }
 
 /// Adds the sums of what was invoiced or paid.
@@ -247,7 +275,7 @@ pub(super) async fn finish(
             member,
         )
     });
-    Ok(Report { rows, total: Some(total) })
+    Ok(Report { rows, total: Some(total), withheld: Vec::new() })
 }
 
 /// Loads the sort keys of the rows of a table that has the columns `id` and `name_key`.

@@ -13,7 +13,7 @@ use sea_orm::{
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words},
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     members,
 };
 
@@ -60,8 +60,9 @@ impl Scope {
                     if id.is_none() {
                         let slug: String = slug.chars().take(100).collect();
                         errors.add(
-                            format!("activities[{position}]"),
-                            format!("is not the slug of an activity: {slug:?}"),
+                            format!("activity_slugs[{position}]"),
+                            FieldErrorCode::Unknown
+                                .problem(format!("is not the slug of an activity: {slug:?}")),
                         );
                     }
                     id
@@ -73,8 +74,8 @@ impl Scope {
             for (position, id) in ids.iter().enumerate() {
                 errors.expect(
                     found.iter().any(|row| row.id == *id),
-                    &format!("members[{position}]"),
-                    "is not the id of a member",
+                    &format!("member_ids[{position}]"),
+                    FieldErrorCode::Unknown.problem("is not the id of a member"),
                 );
             }
         }
@@ -100,14 +101,50 @@ impl Scope {
         Ok(Self { activities: Some(activities.to_vec()), ..scope })
     }
 
+    /// Returns all rows of these activities. Only for totals that may be public.
+    #[must_use]
+    pub fn every_row_of(activities: &[ActivityId]) -> Self {
+        Self { activities: Some(activities.to_vec()), members: None, seen: None }
+    }
+
+    /// Returns the part of the scope that belongs to these of its activities.
+    #[must_use]
+    pub fn restricted_to(&self, activities: &[ActivityId]) -> Self {
+        Self { activities: Some(activities.to_vec()), ..self.clone() }
+    }
+
+    /// `true` if the viewer can read no revenue at all.
+    #[must_use]
+    pub fn reads_nothing(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.member.is_none() && seen.activities.is_empty())
+    }
+
+    /// Returns the requested activities of which the viewer can read nothing. A viewer with an own
+    /// association can read what any activity invoiced to it.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<ActivityId> {
+        let requested = self.activities.iter().flatten().copied();
+        match &self.seen {
+            Some(seen) if seen.member.is_none() => {
+                requested.filter(|activity| !seen.activities.contains(activity)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// `true` if the viewer can read all costs and grants that belong in a row: those of an
+    /// activity, or of all in the scope.
+    #[must_use]
+    pub fn can_read_costs_in_row_of(&self, activity: Option<ActivityId>) -> bool {
+        self.seen.as_ref().is_none_or(|seen| {
+            seen.member.is_none() || activity.is_some_and(|id| seen.activities.contains(&id))
+        })
+    }
+
     /// `true` if the scope cannot contain anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let can_read_nothing = self
-            .seen
-            .as_ref()
-            .is_some_and(|seen| seen.member.is_none() && seen.activities.is_empty());
-        can_read_nothing
+        self.reads_nothing()
             || self.activities.as_ref().is_some_and(Vec::is_empty)
             || self.members.as_ref().is_some_and(Vec::is_empty)
     }

@@ -238,7 +238,8 @@ impl<'r> ReportTable<'r> {
         grouping: Grouping,
         basis: Basis,
     ) -> Result<Self> {
-        let has_committed = report.total.is_some_and(|total| total.committed.is_some());
+        let mut sums = report.rows.iter().map(|row| row.sums).chain(report.total);
+        let has_committed = sums.any(|sums| sums.committed.is_some());
         Ok(Self {
             report,
             names: Names::of(db, viewer, report).await?,
@@ -382,21 +383,15 @@ impl<'r> ReportTable<'r> {
             ]);
         }
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
-            let amounts = [
-                sums.net,
-                sums.vat,
-                sums.gross(),
-                sums.credited,
-                sums.cost,
-                sums.grants,
-                sums.result(),
-            ];
-            cells.extend(amounts.map(Cell::Sum));
+            let unless_withheld = |sum| sums.unless_withheld(sum).map_or(Cell::Empty, Cell::Sum);
+            cells.extend([sums.net, sums.vat, sums.gross(), sums.credited].map(Cell::Sum));
+            cells.extend([sums.cost, sums.grants, sums.result()].map(unless_withheld));
             cells.push(Cell::Number(sums.invoices));
             cells.extend(has_unattributed.then_some(Cell::Sum(sums.unattributed)));
             if has_committed {
                 let committed = sums.committed.unwrap_or_default();
-                cells.extend([committed.cost, committed.booked, committed.left()].map(Cell::Sum));
+                let committed = [committed.cost, committed.booked, committed.left()];
+                cells.extend(committed.map(unless_withheld));
             }
             cells
         };

@@ -2,45 +2,26 @@
 
 use std::collections::HashMap;
 
-use ::entity::{
-    attribution, id::ActivityId, invoice, invoice_line, kind::InvoiceKind, total::Total,
-};
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, ExprTrait, JoinType,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
-};
+use ::entity::{id::ActivityId, total::Total};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, sea_query::SelectStatement};
 
 use super::{
+    disclosure::ActivityResult,
     grouping::{Grouping, Range},
     ledger::{self},
+    outstanding, public_totals,
     report_filter::Scope,
     sums::{Basis, Groups},
 };
 use crate::{
     auth::viewer::Viewer,
-    database::{Database, total},
-    error::{Error, Result},
+    database::Database,
+    error::{Error, FieldErrorCode, Result},
 };
 
-/// The result of an activity in a year. All amounts except `outstanding` are without VAT.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ActivityResult {
-    /// Invoiced, after credit notes.
-    pub invoiced: Total,
-    /// Received by payments during the year, for invoices of any year.
-    pub paid: Total,
-    /// Unpaid as of now from what was invoiced during the year, with VAT.
-    pub outstanding: Total,
-    /// Costs.
-    pub cost: Total,
-    /// Grants.
-    pub grants: Total,
-    /// Invoiced plus grants minus cost.
-    pub result: Total,
-}
-
-/// Returns the result of each of these activities in a year, as far as the viewer can read it. An
-/// amount that the viewer cannot read is zero.
+/// Returns the result of each of these activities in a year. A viewer who may not read the rows of
+/// an activity gets its public totals: the figures behind which stand at least
+/// `min_counterparties` counterparties other than the viewer.
 ///
 /// # Errors
 /// INVALID for an unsupported year.
@@ -49,49 +30,76 @@ pub async fn result_of(
     viewer: &Viewer,
     activities: &[ActivityId],
     year: i32,
+    min_counterparties: usize,
 ) -> Result<HashMap<ActivityId, ActivityResult>> {
-    let range = Range::year(year)
-        .filter(|_| (1900..=2999).contains(&year))
-        .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
-    let mut results: HashMap<_, _> =
-        activities.iter().map(|id| (*id, ActivityResult::default())).collect();
+    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| {
+        Error::invalid(
+            "year",
+            FieldErrorCode::OutOfRange
+                .problem("must be 1900 to 2999")
+                .with("min", 1900)
+                .with("max", 2999),
+        )
+    })?;
     let scope = Scope::of_activities(db, viewer, activities).await?;
-    if scope.is_empty() {
-        return Ok(results);
-    }
+    let (readable, others): (Vec<_>, Vec<_>) =
+        activities.iter().copied().partition(|activity| scope.can_read_costs_of(*activity));
     let tx = db.snapshot().await?;
+    let mut results = HashMap::new();
+    if !readable.is_empty() {
+        results = complete(&tx, &scope.restricted_to(&readable), &readable, range).await?;
+    }
+    if !others.is_empty() {
+        results.extend(public_totals::of(&tx, viewer, &others, range, min_counterparties).await?);
+    }
+    tx.rollback().await?;
+    Ok(results)
+}
+
+/// Returns the results of activities all of whose rows are in the scope.
+async fn complete(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    activities: &[ActivityId],
+    range: Range,
+) -> Result<HashMap<ActivityId, ActivityResult>> {
+    let zero = Some(Total::ZERO);
+    let nothing = ActivityResult {
+        invoiced: zero,
+        paid: zero,
+        outstanding: zero,
+        cost: zero,
+        grants: zero,
+        result: zero,
+    };
+    let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, nothing)).collect();
     let group_by = Grouping { activity: true, ..Grouping::default() };
     let (mut invoiced, mut paid) = (Groups::default(), Groups::default());
-    super::report::sums(&tx, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
-    super::report::sums(&tx, &scope, Basis::Paid, group_by, range, &mut paid).await?;
-    ledger::costs(&tx, &scope, group_by, range, &mut invoiced).await?;
+    super::report::sums(tx, scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
+    super::report::sums(tx, scope, Basis::Paid, group_by, range, &mut paid).await?;
+    ledger::costs(tx, scope, group_by, range, &mut invoiced).await?;
     for (group, sums) in invoiced.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
             *result = ActivityResult {
-                invoiced: sums.net,
-                cost: sums.cost,
-                grants: sums.grants,
-                result: sums.result(),
+                invoiced: Some(sums.net),
+                cost: Some(sums.cost),
+                grants: Some(sums.grants),
+                result: Some(sums.result()),
                 ..*result
             };
         }
     }
     for (group, sums) in paid.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
-            result.paid = sums.net;
+            result.paid = Some(sums.net);
         }
     }
-    for (id, amount) in outstanding(&tx, &scope, range).await? {
+    for (id, amount) in outstanding(tx, scope, range).await? {
         if let Some(result) = results.get_mut(&id) {
-            result.outstanding = amount;
+            result.outstanding = Some(amount);
         }
     }
-    tx.rollback().await?;
     Ok(results)
-}
-
-fn line(column: invoice_line::Column) -> SimpleExpr {
-    Expr::col((invoice_line::Entity, column))
 }
 
 /// Returns the unpaid part of each activity's lines on the invoices issued in a range: their gross
@@ -101,62 +109,12 @@ async fn outstanding(
     scope: &Scope,
     range: Range,
 ) -> Result<HashMap<ActivityId, Total>> {
-    let column = |column: invoice::Column| Expr::col((invoice::Entity, column));
-    let ids = || {
-        Query::select().column((invoice::Entity, invoice::Column::Id)).from(invoice::Entity).take()
-    };
-    // A settled invoice has no unpaid part, even if an imported credit note credits more than its
-    // lines have.
-    let unsettled = ids().and_where(column(invoice::Column::SettledOn).is_null()).take();
-    let open = ids()
-        .and_where(column(invoice::Column::Kind).eq(InvoiceKind::Invoice))
-        .and_where(column(invoice::Column::IssuedOn).between(range.from, range.to))
-        .and_where(column(invoice::Column::Id).in_subquery(unsettled))
-        .take();
-    let gross = line(invoice_line::Column::Net).add(line(invoice_line::Column::Vat));
-    let attributed = |column: attribution::Column| Expr::col((attribution::Entity, column));
-    let paid = Query::select()
-        .expr(Expr::cust("COALESCE(SUM(\"attribution\".\"net\" + \"attribution\".\"vat\"), 0)"))
-        .from(attribution::Entity)
-        .and_where(
-            attributed(attribution::Column::InvoiceId).eq(line(invoice_line::Column::InvoiceId)),
-        )
-        .and_where(
-            attributed(attribution::Column::Position).eq(line(invoice_line::Column::Position)),
-        )
-        .take();
-    let left = lines(tx, scope)
-        .expr(total(tx.get_database_backend(), gross.clone().sub(SimpleExpr::from(paid))))
-        .and_where(column(invoice::Column::Id).in_subquery(open.clone()))
-        .take();
-    // A credit note has the same buyer as its invoice, so the scope applies to both.
-    let credited = lines(tx, scope)
-        .expr(total(tx.get_database_backend(), gross))
-        .and_where(column(invoice::Column::IssuedOn).is_not_null())
-        .and_where(column(invoice::Column::CreditsId).in_subquery(open))
-        .take();
-    let mut sums = by_activity(tx, &left).await?;
-    for (id, amount) in by_activity(tx, &credited).await? {
+    let statements = outstanding::statements(tx.get_database_backend(), scope, range, &[]);
+    let mut sums = by_activity(tx, &statements.left).await?;
+    for (id, amount) in by_activity(tx, &statements.credited).await? {
         *sums.entry(id).or_default() += -amount;
     }
     Ok(sums)
-}
-
-/// Selects the lines in a scope with their invoices or credit notes, by activity, which is the
-/// first column.
-fn lines(tx: &DatabaseTransaction, scope: &Scope) -> SelectStatement {
-    let of_invoice =
-        line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
-    // The scope names activities, so every line has one. An expression instead of the column, so
-    // that the planner does not use its index.
-    let activity = Expr::cust("COALESCE(\"invoice_line\".\"activity_id\", NULL)");
-    Query::select()
-        .expr(activity.clone())
-        .from(invoice::Entity)
-        .join(JoinType::InnerJoin, invoice_line::Entity, of_invoice)
-        .cond_where(scope.of_lines(tx.get_database_backend()))
-        .add_group_by([activity])
-        .take()
 }
 
 async fn by_activity(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ::entity::total::Total;
 
 use super::grouping::{Group, MAX_GROUPS};
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldErrorCode, Result};
 
 /// The basis of sums: the amounts that count, and their day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct Sums {
     pub invoices: i64,
     /// Costs to which agreements in force commit the network; null unless requested.
     pub committed: Option<Committed>,
+    /// `true` if the viewer cannot read all costs and grants of the row. `cost`, `grants` and
+    /// `committed` are then incomplete and must not be shown.
+    pub are_costs_withheld: bool,
 }
 
 /// Costs to which agreements in force commit the network, öre without VAT.
@@ -76,6 +79,12 @@ impl Sums {
         self.net + self.grants - self.cost
     }
 
+    /// Returns a figure that depends on costs and grants; `None` if they are withheld.
+    #[must_use]
+    pub fn unless_withheld<T>(&self, figure: T) -> Option<T> {
+        (!self.are_costs_withheld).then_some(figure)
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.net += other.net;
         self.vat += other.vat;
@@ -84,6 +93,7 @@ impl Sums {
         self.grants += other.grants;
         self.unattributed += other.unattributed;
         self.invoices += other.invoices;
+        self.are_costs_withheld |= other.are_costs_withheld;
         if let Some(committed) = &other.committed {
             self.committed.get_or_insert_default().add(committed);
         }
@@ -108,9 +118,9 @@ impl Sums {
 pub(super) fn too_many() -> Error {
     Error::invalid(
         "group_by",
-        format!(
+        FieldErrorCode::TooMany.problem(format!(
             "makes more than {MAX_GROUPS} rows; choose a shorter range, fewer activities or members, or longer periods"
-        ),
+        )).with("max", MAX_GROUPS),
     )
 }
 

@@ -153,7 +153,7 @@ impl Fee {
     /// Returns the rate in Swedish format: `2,5`.
     #[must_use]
     pub fn rate(&self) -> Option<String> {
-        self.per_mille.map(|rate| rate.as_f64().to_string().replace('.', ","))
+        self.per_mille.map(|rate| rate.to_string().replace('.', ","))
     }
 
     /// Describes the VAT treatment in one sentence.

@@ -104,16 +104,23 @@ fn version_column(column: template_version::Column) -> SimpleExpr {
     Expr::col((template_version::Entity, column))
 }
 
-/// Returns the order of templates: by title, in Swedish order.
+/// A field that templates can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Title, in Swedish order.
+    Title,
+    /// Slug.
+    Slug,
+}
+
+/// Returns an order of templates.
 #[must_use]
-pub fn by_title() -> Order {
-    Order {
-        name: "TITLE",
-        key: column(Column::TitleKey),
-        key_type: KeyType::Text,
-        id: column(Column::Id),
-        descending: false,
-    }
+pub fn order(field: Field, descending: bool) -> Order {
+    let (name, key) = match field {
+        Field::Title => ("TITLE", Column::TitleKey),
+        Field::Slug => ("SLUG", Column::Slug),
+    };
+    Order { name, key: column(key), key_type: KeyType::Text, id: column(Column::Id), descending }
 }
 
 /// Selects the versions that the viewer can read: all, or only those that were published.
@@ -165,8 +172,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     select
 }
 
-/// Returns a page of the templates that the viewer can read and that match the filter, ordered by
-/// title. `errors` are those already found in the arguments; errors of the page are added.
+/// Returns a page of the templates that the viewer can read and that match the filter. `errors`
+/// are those already found in the arguments; errors of the page are added.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -174,12 +181,12 @@ pub async fn list(
     db: &Database,
     viewer: &Viewer,
     filter: &Filter,
+    order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    let order = by_title();
-    page::select_rows(db.read(), matching(db, viewer, filter), columns, &order, args, errors).await
+    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
 }
 
 /// Counts the templates that [`list`] pages through.

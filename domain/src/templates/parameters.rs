@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
 use super::{Parameter, ParameterType, datum::Datum, placeholders};
-use crate::error::{LINE, TEXT, ValidationErrors, unprintable};
+use crate::error::{FieldErrorCode, FieldProblem, LINE, TEXT, ValidationErrors, unprintable};
 
 /// Maximum number of parameters of a version.
 const MAX_PARAMETERS: usize = 100;
@@ -24,16 +24,19 @@ pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) 
     errors.expect(
         declared.len() <= MAX_PARAMETERS,
         path,
-        &format!("must be at most {MAX_PARAMETERS}"),
+        FieldErrorCode::TooMany
+            .problem(format!("must be at most {MAX_PARAMETERS}"))
+            .with("max", MAX_PARAMETERS),
     );
     let mut names = BTreeSet::new();
     for (position, parameter) in declared.iter().take(MAX_PARAMETERS).enumerate() {
         let path = |field: &str| format!("{path}[{position}].{field}");
         match check_name(&parameter.name) {
             Err(reason) => errors.add(path("name"), reason),
-            Ok(()) if !names.insert(parameter.name.as_str()) => {
-                errors.add(path("name"), format!("is declared twice: {}", parameter.name))
-            }
+            Ok(()) if !names.insert(parameter.name.as_str()) => errors.add(
+                path("name"),
+                FieldErrorCode::Duplicate.problem(format!("is declared twice: {}", parameter.name)),
+            ),
             Ok(()) => {}
         }
         errors.text(&path("label"), &parameter.label, LINE);
@@ -41,7 +44,10 @@ pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) 
         for (field, bound) in bounds {
             let Some(bound) = bound.as_ref().filter(|bound| !bound.is_null()) else { continue };
             if !has_bounds(parameter.kind) {
-                errors.add(path(field), "is only for INTEGER and MONEY");
+                errors.add(
+                    path(field),
+                    FieldErrorCode::NotAllowed.problem("is only for INTEGER and MONEY"),
+                );
             } else if let Err(reason) = read(parameter.kind, bound) {
                 errors.add(path(field), reason);
             }
@@ -49,7 +55,11 @@ pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) 
         let in_order = bound(parameter, &parameter.minimum)
             .zip(bound(parameter, &parameter.maximum))
             .is_none_or(|(least, most)| least <= most);
-        errors.expect(in_order, &path("maximum"), "must not be below minimum");
+        errors.expect(
+            in_order,
+            &path("maximum"),
+            FieldErrorCode::OutOfRange.problem("must not be below minimum"),
+        );
         match parameter
             .default
             .as_ref()
@@ -89,7 +99,7 @@ fn count(datum: &Datum) -> Option<i64> {
 ///
 /// # Errors
 /// A description of the problem.
-pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, String> {
+pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, FieldProblem> {
     let datum = read(parameter.kind, value)?;
     let (least, most) =
         (bound(parameter, &parameter.minimum), bound(parameter, &parameter.maximum));
@@ -106,11 +116,18 @@ pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, String> {
             count.to_string()
         }
     };
-    Err(match (least, most) {
+    let message = match (least, most) {
         (Some(least), Some(most)) => format!("must be {} to {}", shown(least), shown(most)),
         (Some(least), None) => format!("must be at least {}", shown(least)),
         (_, most) => format!("must be at most {}", shown(most.unwrap_or_default())),
-    })
+    };
+    let mut problem = FieldErrorCode::OutOfRange.problem(message);
+    for (name, bound) in [("min", least), ("max", most)] {
+        if let Some(bound) = bound {
+            problem = problem.with(name, shown(bound));
+        }
+    }
+    Err(problem)
 }
 
 /// Returns `true` if a stored value would be accepted today; a required text must not be blank. The
@@ -166,7 +183,8 @@ pub fn fill<'d>(
         };
         errors.add(
             format!("{path}[{}]", name.chars().take(MAX_NAME).collect::<String>()),
-            format!("is not a parameter of this text; {known}"),
+            FieldErrorCode::UnknownField
+                .problem(format!("is not a parameter of this text; {known}")),
         );
     }
     declared
@@ -194,43 +212,50 @@ pub fn fill<'d>(
                     return (parameter, None);
                 }
             };
-            errors.expect(datum.is_some() || !parameter.required, &path, "is missing");
+            errors.expect(
+                datum.is_some() || !parameter.required,
+                &path,
+                FieldErrorCode::Required.problem("is missing"),
+            );
             (parameter, datum)
         })
         .collect()
 }
 
 /// Parses a JSON value as a type.
-fn read(kind: ParameterType, value: &Value) -> Result<Datum, String> {
+fn read(kind: ParameterType, value: &Value) -> Result<Datum, FieldProblem> {
+    let refused = |message: &'static str| Err(FieldErrorCode::WrongType.problem(message));
     match (kind, value) {
         (ParameterType::Text, Value::String(text)) if text.chars().count() > TEXT => {
-            Err(format!("must not be longer than {TEXT} characters"))
+            let message = format!("must not be longer than {TEXT} characters");
+            Err(FieldErrorCode::TooLong.problem(message).with("max", TEXT))
         }
         (ParameterType::Text, Value::String(text)) => Ok(Datum::Text(text.trim().to_owned())),
-        (ParameterType::Text, _) => Err("must be a text".to_owned()),
+        (ParameterType::Text, _) => refused("must be a text"),
         (ParameterType::Date, _) => {
             let day = value
                 .as_str()
                 .filter(|text| text.len() == 10)
                 .and_then(|text| text.parse::<NaiveDate>().ok());
             let day = day.filter(|day| (1900..=2999).contains(&day.year()));
-            day.map(Datum::Date)
-                .ok_or_else(|| "is not a day; write it as \"2027-01-31\"".to_owned())
+            day.map(Datum::Date).ok_or_else(|| {
+                FieldErrorCode::NotADate.problem("is not a day; write it as \"2027-01-31\"")
+            })
         }
         (ParameterType::Money, Value::String(text)) => text
             .parse()
             .map(Datum::Money)
-            .map_err(|reason: ::entity::money::ParseMoneyError| reason.to_string()),
-        (ParameterType::Money, _) => Err("must be kronor in quotes, as \"26800.00\"".to_owned()),
+            .map_err(|reason: ::entity::money::ParseMoneyError| reason.into()),
+        (ParameterType::Money, _) => refused("must be kronor in quotes, as \"26800.00\""),
         (ParameterType::Integer, _) => {
             let number =
                 value.as_i64().filter(|number| (-MAX_INTEGER..=MAX_INTEGER).contains(number));
-            number
-                .map(Datum::Integer)
-                .ok_or_else(|| "must be a whole number without quotes".to_owned())
+            number.map(Datum::Integer).ok_or_else(|| {
+                FieldErrorCode::NotANumber.problem("must be a whole number without quotes")
+            })
         }
         (ParameterType::Boolean, Value::Bool(value)) => Ok(Datum::Boolean(*value)),
-        (ParameterType::Boolean, _) => Err("must be true or false, without quotes".to_owned()),
+        (ParameterType::Boolean, _) => refused("must be true or false, without quotes"),
     }
 }
 
@@ -394,7 +419,7 @@ mod tests {
             assert_eq!(paths, fields, "{declared:?}");
         }
         let said = |parameter: &Parameter, value: Value| {
-            take(parameter, &value).map_err(|reason| reason.replace('\u{a0}', " "))
+            take(parameter, &value).map_err(|reason| reason.to_string().replace('\u{a0}', " "))
         };
         let days = bounded(Integer, Value::Null, json!(1), json!(30));
         assert_eq!(

@@ -25,7 +25,7 @@ use crate::{
     auth::viewer::Viewer,
     config::Network,
     database::Database,
-    error::{Error, Result},
+    error::{Error, FieldErrorCode, Result},
     worker_pool,
 };
 
@@ -153,7 +153,9 @@ impl Source {
         let Value::Object(values) = values else {
             return Err(Error::invalid(
                 "parameters",
-                "must be an object with a value for each parameter, as {\"days\": 14}",
+                FieldErrorCode::WrongType.problem(
+                    "must be an object with a value for each parameter, as {\"days\": 14}",
+                ),
             ));
         };
         let facts = self.facts(network);

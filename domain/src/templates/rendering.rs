@@ -27,7 +27,7 @@ use super::{
     parameters::{self, Filled},
     placeholders,
 };
-use crate::error::{ConflictReason, Error, Result, ValidationErrors};
+use crate::error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors};
 
 /// Maximum length of a rendered text in bytes: the limit of a document, minus room for the layout.
 const MAX_BYTES: usize = 90_000;
@@ -73,7 +73,7 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut V
     parameters::check(declared, &path, &mut declared_errors);
     let is_declared_well = declared_errors.is_empty();
     for error in declared_errors.into_inner() {
-        errors.add(error.path, error.message);
+        errors.add(error.path.clone(), error.into_problem());
     }
     let reading = analysis::read(body, declared);
     if reading.is_complete {
@@ -84,7 +84,8 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut V
         {
             errors.add(
                 format!("{path}[{position}].name"),
-                format!("is not used in the text: {}", parameter.name),
+                FieldErrorCode::Template
+                    .problem(format!("is not used in the text: {}", parameter.name)),
             );
         }
     }
@@ -100,7 +101,8 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut V
             Err(RenderError::Broken(finding)) => findings.push(finding),
         }
     }
-    errors.add_each(&format!("{prefix}body"), findings.iter().map(ToString::to_string));
+    let problem = |finding: &Finding| FieldErrorCode::Template.problem(finding.to_string());
+    errors.add_each(&format!("{prefix}body"), findings.iter().map(problem));
 }
 
 fn unusable(findings: &[Finding]) -> Error {

@@ -19,7 +19,7 @@ use crate::{
     audit::{self, Action, Change, Fields, Recorded},
     auth::viewer::{Permission, Viewer},
     database::{Database, busy},
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     swedish, worker_pool,
 };
@@ -121,7 +121,7 @@ pub async fn create(
     errors.expect(
         start::is_slug(&slug),
         "slug",
-        "must have small letters a to z, digits and hyphens between them only, as deltagande-bip",
+        FieldErrorCode::NotASlug.problem("must have small letters a to z, digits and hyphens between them only, as deltagande-bip"),
     );
     let title = errors.document_line("title", &new.title);
     let language = check_language(&new.language, &mut errors);
@@ -325,13 +325,13 @@ pub async fn publish(
     viewer.require(Permission::ManageTemplates)?;
     for _ in 0..ATTEMPTS {
         let draft = found(db.read(), version, &mut errors).await?;
-        require_draft(&draft)?;
+        require_draft(&draft.version)?;
         // Before the transaction, so that it does not block other writers.
         let text = Text { body: draft.body.clone(), declared: parameters(&draft.parameters)? };
-        text.checked(viewer, "version.", std::mem::take(&mut errors)).await?;
+        text.checked(viewer, "template_version_id.", std::mem::take(&mut errors)).await?;
         let mut change = audit::begin(db, viewer, Action::TemplateVersionPublish).await?;
         let before = found(change.tx(), version, &mut errors).await?;
-        require_draft(&before)?;
+        require_draft(&before.version)?;
         if before.text() == draft.text() {
             set_published(&mut change, before).await?;
             return change.commit_with(version).await;
@@ -341,9 +341,9 @@ pub async fn publish(
 }
 
 /// Fails with CONFLICT `ALREADY_PUBLISHED` or `VERSION_RETIRED` unless a version is a draft.
-fn require_draft(before: &Snapshot) -> Result<()> {
-    let named = format!("version {}", before.version.version);
-    match before.version.state {
+fn require_draft(row: &template_version::Model) -> Result<()> {
+    let named = format!("version {}", row.version);
+    match row.state {
         TemplateState::Draft => Ok(()),
         TemplateState::Published => Err(Error::conflict(
             ConflictReason::AlreadyPublished,
@@ -354,6 +354,36 @@ fn require_draft(before: &Snapshot) -> Result<()> {
             format!("{named} is retired; draft a new version from it"),
         )),
     }
+}
+
+/// Fails with CONFLICT `NOT_PUBLISHED` or `ALREADY_RETIRED` unless a version is published.
+fn require_published(row: &template_version::Model) -> Result<()> {
+    let named = format!("version {}", row.version);
+    match row.state {
+        TemplateState::Published => Ok(()),
+        TemplateState::Draft => Err(Error::conflict(
+            ConflictReason::NotPublished,
+            format!(
+                "{named} is a draft, which no agreement uses; only a published version can be retired"
+            ),
+        )),
+        TemplateState::Retired => Err(Error::conflict(
+            ConflictReason::AlreadyRetired,
+            format!("{named} is retired already"),
+        )),
+    }
+}
+
+/// Returns `true` if the viewer may publish the version, which is a draft.
+#[must_use]
+pub fn can_publish(viewer: &Viewer, row: &template_version::Model) -> bool {
+    viewer.has(Permission::ManageTemplates) && require_draft(row).is_ok()
+}
+
+/// Returns `true` if the viewer may retire the version, which is published.
+#[must_use]
+pub fn can_retire(viewer: &Viewer, row: &template_version::Model) -> bool {
+    viewer.has(Permission::ManageTemplates) && require_published(row).is_ok()
 }
 
 /// Stores a draft as published.
@@ -383,24 +413,7 @@ pub async fn retire(
     viewer.require(Permission::ManageTemplates)?;
     let mut change = audit::begin(db, viewer, Action::TemplateVersionRetire).await?;
     let before = found(change.tx(), version, &mut errors).await?;
-    let named = format!("version {}", before.version.version);
-    match before.version.state {
-        TemplateState::Published => {}
-        TemplateState::Draft => {
-            return Err(Error::conflict(
-                ConflictReason::NotPublished,
-                format!(
-                    "{named} is a draft, which no agreement uses; only a published version can be retired"
-                ),
-            ));
-        }
-        TemplateState::Retired => {
-            return Err(Error::conflict(
-                ConflictReason::AlreadyRetired,
-                format!("{named} is retired already"),
-            ));
-        }
-    }
+    require_published(&before.version)?;
     let version =
         template_version::Model { state: TemplateState::Retired, ..before.version.clone() };
     let after = Snapshot { version, ..before.clone() };
@@ -487,6 +500,10 @@ fn with_plain_breaks(body: &str) -> String {
 /// placeholders and filters are in Swedish.
 fn check_language(language: &str, errors: &mut ValidationErrors) -> String {
     let language = errors.text("language", language, LINE);
-    errors.expect(language == LANGUAGE, "language", NOT_SWEDISH);
+    errors.expect(
+        language == LANGUAGE,
+        "language",
+        FieldErrorCode::Unsupported.problem(NOT_SWEDISH),
+    );
     language
 }

@@ -15,7 +15,7 @@ use crate::{
     books::exported,
     config::{Accounts, Network},
     database::Database,
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
 };
 
 /// Range of vouchers.
@@ -94,7 +94,8 @@ pub(super) fn require_name(network: &Network, errors: &mut ValidationErrors) {
     if network.name.is_none() {
         errors.add_setting(
             "network.name",
-            "must be set in samregister.toml: a bookkeeping file names its owner",
+            FieldErrorCode::Required
+                .problem("must be set in samregister.toml: a bookkeeping file names its owner"),
         );
     }
 }

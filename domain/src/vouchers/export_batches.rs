@@ -25,7 +25,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, rows},
-    error::{Error, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
 };
 
 /// Vouchers that are written together.
@@ -58,7 +58,11 @@ pub async fn export(
 ) -> Result<Option<Model>> {
     viewer.require(Permission::ManageAccounts)?;
     viewer.require(Permission::ManageInvoices)?;
-    errors.expect(through <= db.clock.today(), "through", "must not be in the future");
+    errors.expect(
+        through <= db.clock.today(),
+        "through",
+        FieldErrorCode::TooLate.problem("must not be in the future"),
+    );
     errors.finish()?;
     let mut change = audit::begin(db, viewer, Action::VoucherExport).await?;
     let mut booked = vouchers::booked(change.tx(), network, Range::NewThrough(through)).await?;

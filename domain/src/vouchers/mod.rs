@@ -18,7 +18,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::Database,
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
 };
 
 /// Returns the journal from `from` to `to`, both included, in order of days. Series F has a voucher
@@ -39,7 +39,7 @@ pub async fn journal(
 ) -> Result<Journal> {
     viewer.require(Permission::ManageInvoices)?;
     let mut errors = ValidationErrors::default();
-    errors.expect(from <= to, "to", "must not be before from");
+    errors.expect(from <= to, "to", FieldErrorCode::TooEarly.problem("must not be before from"));
     require_name(network, &mut errors);
     errors.finish()?;
     // Everything is read in one transaction, so that it is consistent despite concurrent writes.

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, among},
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     term_sql,
 };
@@ -61,7 +61,14 @@ impl Window {
     ) -> Self {
         let from = from.unwrap_or_else(|| db.clock.today());
         let days = u64::try_from(within_days).ok().filter(|_| within_days <= MAX_DAYS);
-        errors.expect(days.is_some(), path, &format!("must be 0 to {MAX_DAYS}"));
+        errors.expect(
+            days.is_some(),
+            path,
+            FieldErrorCode::OutOfRange
+                .problem(format!("must be 0 to {MAX_DAYS}"))
+                .with("min", 0)
+                .with("max", MAX_DAYS),
+        );
         let to = days.and_then(|days| from.checked_add_days(Days::new(days)));
         Self { from, to: to.unwrap_or(from) }
     }
@@ -150,12 +157,12 @@ pub(super) fn expiring(
     // evaluated on another day.
     let own = Filter {
         as_of: filter.as_of.or(Some(window.from)),
-        include_acknowledged: None,
+        include_snoozed: None,
         ..filter.clone()
     };
     let mut select = matching(db, viewer, &own);
     select.cond_where(term_sql::deadline_within(db.backend(), window.from, window.to));
-    if !filter.include_acknowledged.unwrap_or_default() {
+    if !filter.include_snoozed.unwrap_or_default() {
         select.cond_where(acknowledged(db, viewer, window.from).not());
     }
     select

@@ -13,7 +13,7 @@ use crate::{
     audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
 };
@@ -67,11 +67,15 @@ pub async fn acknowledge(
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
     let today = db.clock.today();
-    errors.expect(new.until >= today, "until", "must not be in the past");
+    errors.expect(
+        new.until >= today,
+        "snoozed_until",
+        FieldErrorCode::TooEarly.problem("must not be in the past"),
+    );
     let note = errors.optional_text("note", new.note.as_deref(), LINE);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::DeadlineAcknowledge).await?;
+    let mut change = audit::begin(db, viewer, Action::DeadlineSnooze).await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let Some(deadline) = term_sql::of(&row).next_deadline(today) else {
         let words = "has no deadline to acknowledge: it is not signed, has ended, has a signed successor or runs until further notice";
@@ -89,7 +93,8 @@ pub async fn acknowledge(
                 format!("must not be after the agreement's last day, {}", deadline.on)
             }
         };
-        return Err(Error::invalid("until", words));
+        let problem = FieldErrorCode::TooLate.problem(words);
+        return Err(Error::invalid("snoozed_until", problem.with("max", deadline.on)));
     }
     let before = delete_current(&mut change, row.id, today).await?;
     let after = Model {
@@ -112,7 +117,7 @@ pub async fn acknowledge(
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID for a bad id, CONFLICT
-/// `NOT_ACKNOWLEDGED`.
+/// `NOT_SNOOZED`.
 pub async fn withdraw(
     db: &Database,
     viewer: &Viewer,
@@ -121,12 +126,12 @@ pub async fn withdraw(
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::DeadlineAcknowledgementWithdraw).await?;
+    let mut change = audit::begin(db, viewer, Action::DeadlineUnsnooze).await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let before = delete_current(&mut change, id, db.clock.today()).await?;
     let before = before.ok_or_else(|| {
         Error::conflict(
-            ConflictReason::NotAcknowledged,
+            ConflictReason::NotSnoozed,
             format!("the deadline of {} has no acknowledgement until today or later", name(&row)),
         )
     })?;

@@ -2,7 +2,7 @@
 //! erasures, and the trail's own keys.
 
 use ::entity::{
-    id::{InvoiceId, MemberId},
+    id::{ActivityId, AgreementId, CostId, InvoiceId, MemberId, SignatureId, StoredFileId},
     kind::{Form, PersonKind, SubjectKind},
 };
 use chrono::NaiveDate;
@@ -48,6 +48,67 @@ document! {
     InvoicePdf as InvoicePdf,
     /// The digest of an invoice's XML.
     InvoiceXml as InvoiceXml
+}
+
+/// The digest of an uploaded signed copy of an agreement. The file's name may name a person, and is
+/// in no entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignatureFile {
+    /// The file.
+    pub id: StoredFileId,
+    /// The agreement.
+    pub agreement_id: AgreementId,
+    /// The signature that the copy shows.
+    pub signature_id: SignatureId,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+    /// Number of bytes.
+    pub size: i64,
+}
+
+fields!(SignatureFile { id, agreement_id, signature_id, sha256, size });
+
+impl Recorded for SignatureFile {
+    const FORM: Form = Form::SignatureFile;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Agreement, self.agreement_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+/// The digest of an uploaded voucher of a cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CostFile {
+    /// The file.
+    pub id: StoredFileId,
+    /// The activity of the cost.
+    pub activity_id: ActivityId,
+    /// The cost.
+    pub cost_id: CostId,
+    /// Day of the cost, by which an entry is recognized as one about accounts.
+    pub booked_on: NaiveDate,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+    /// Number of bytes.
+    pub size: i64,
+}
+
+fields!(CostFile { id, activity_id, cost_id, booked_on, sha256, size });
+
+impl Recorded for CostFile {
+    const FORM: Form = Form::CostFile;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::Activity, self.activity_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.id.0
+    }
 }
 
 /// The predecessors of a member, before and after a merger.

@@ -9,8 +9,8 @@ use ::entity::{
 
 use super::{
     super::recorded::{Fields, to_value},
-    Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf,
-    InvoiceXml, Member, StatusReport,
+    Activity, Agreement, AgreementHtml, CostFile, FeeCharge, FeeSchedule, InvoiceContent,
+    InvoicePdf, InvoiceXml, Member, SignatureFile, StatusReport,
 };
 
 fn names(record: &impl Fields) -> Vec<String> {
@@ -95,7 +95,7 @@ fn the_fields_of_other_rows_retain_their_names() {
         ),
         (
             names(&contact::Model::default()),
-            "id import_key member_id organisation_id contact_area_id role name name_key email phone valid_from valid_to erased_at",
+            "id import_key member_id organisation_id contact_area_id role name name_key email phone valid_from valid_to erased_at name_published_on",
         ),
         (names(&contact_area::Model::default()), "id name name_key"),
         (names(&decision::Model::default()), "id body decided_on paragraph document"),
@@ -157,5 +157,7 @@ fn the_fields_of_records_with_parts_retain_their_names() {
         (names(&InvoiceContent::default()), "invoice_id number sha256"),
         (names(&InvoicePdf::default()), "invoice_id number sha256"),
         (names(&InvoiceXml::default()), "invoice_id number sha256"),
+        (names(&SignatureFile::default()), "id agreement_id signature_id sha256 size"),
+        (names(&CostFile::default()), "id activity_id cost_id booked_on sha256 size"),
     ]);
 }

@@ -188,6 +188,7 @@ fields!(contact::Model {
     valid_from,
     valid_to,
     erased_at,
+    name_published_on,
 });
 fields!(contact_area::Model { id, name, name_key });
 fields!(cost::Model {

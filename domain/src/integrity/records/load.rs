@@ -24,14 +24,15 @@ use crate::{
     audit::{
         Recorded,
         forms::{
-            self, Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent,
-            InvoicePdf, InvoiceXml, Member, StatusReport,
+            self, Activity, Agreement, AgreementHtml, CostFile, FeeCharge, FeeSchedule,
+            InvoiceContent, InvoicePdf, InvoiceXml, Member, SignatureFile, StatusReport,
         },
         to_value,
     },
     database::among,
     error::{Error, Result},
     invoices::{aggregate::InvoiceAggregate, loading},
+    stored_files,
     templates::versions,
 };
 
@@ -124,6 +125,8 @@ pub(super) async fn each(
                 sha256,
             }))
         }
+        Form::SignatureFile => found.add_all(stored_files::signature_files(db, ids).await?),
+        Form::CostFile => found.add_all(stored_files::cost_files(db, ids).await?),
         Form::BankPayment => found.add_all(rows::<bank_payment::Entity>(db, ids).await?),
         Form::BankPaymentPart => found.add_all(bank_payment_parts(db, ids).await?),
         Form::ExportBatch => found.add_all(rows::<export_batch::Entity>(db, ids).await?),
@@ -169,6 +172,8 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::InvoiceContent => forms::current::<InvoiceContent>(version, text),
         Form::InvoicePdf => forms::current::<InvoicePdf>(version, text),
         Form::InvoiceXml => forms::current::<InvoiceXml>(version, text),
+        Form::SignatureFile => forms::current::<SignatureFile>(version, text),
+        Form::CostFile => forms::current::<CostFile>(version, text),
         Form::BankPayment => forms::current::<bank_payment::Model>(version, text),
         Form::BankPaymentPart => forms::current::<bank_payment_part::Model>(version, text),
         Form::ExportBatch => forms::current::<export_batch::Model>(version, text),

@@ -73,6 +73,8 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::InvoiceContent, "invoice_id", &["invoice_content"]),
     (Form::InvoicePdf, "invoice_id", &["invoice_file"]),
     (Form::InvoiceXml, "invoice_id", &["invoice_file"]),
+    (Form::SignatureFile, "id", &["stored_file"]),
+    (Form::CostFile, "id", &["stored_file"]),
     (Form::BankPayment, "id", &["bank_payment"]),
     (Form::BankPaymentPart, "payment_id", &["bank_payment_part"]),
     (Form::ExportBatch, "id", &["export_batch", "voucher"]),
@@ -432,6 +434,8 @@ fn rows_of(form: Form) -> &'static str {
     match form {
         Form::InvoicePdf => "AND t.format = 'PDF'",
         Form::InvoiceXml => "AND t.format = 'XML'",
+        Form::SignatureFile => "AND t.signature_id IS NOT NULL",
+        Form::CostFile => "AND t.cost_id IS NOT NULL",
         _ => "",
     }
 }

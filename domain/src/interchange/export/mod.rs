@@ -9,8 +9,8 @@ use self::session::Export;
 pub use self::session::Exported;
 use super::{
     File, Watcher, accounts, activities, agreements, allocations, bank_payments, books_closing,
-    fee_schedules, invoices, members, organisations, reference_rates, requisitions, tax_decisions,
-    templates, unusable, vouchers,
+    cost_files, fee_schedules, invoices, members, organisations, reference_rates, requisitions,
+    tax_decisions, templates, unusable, vouchers,
 };
 use crate::{
     auth::viewer::{Permission, Viewer},
@@ -61,6 +61,7 @@ pub async fn export(
     bank_payments::export(&mut export).await?;
     invoices::export(&mut export).await?;
     accounts::export_costs(&mut export).await?;
+    cost_files::export(&mut export).await?;
     accounts::export_grants(&mut export).await?;
     requisitions::export(&mut export).await?;
     activities::export_status_reports(&mut export).await?;

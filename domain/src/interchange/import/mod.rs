@@ -10,8 +10,8 @@ pub use self::report::{BadRow, FileReport, ImportError, MAX_BAD_ROWS, Report};
 use self::session::Import;
 use super::{
     File, Watcher, accounts, activities, agreements, allocations, bank_payments, books_closing,
-    fee_schedules, invoices, members, organisations, reference_rates, requisitions, staging,
-    tax_decisions, templates, unusable, vouchers,
+    cost_files, fee_schedules, invoices, members, organisations, reference_rates, requisitions,
+    staging, tax_decisions, templates, unusable, vouchers,
 };
 use crate::{
     audit::{self, Action},
@@ -59,6 +59,7 @@ pub async fn import(
     bank_payments::import(&mut import).await?;
     invoices::import(&mut import).await?;
     accounts::import_costs(&mut import).await?;
+    cost_files::import(&mut import).await?;
     accounts::import_grants(&mut import).await?;
     requisitions::import(&mut import).await?;
     activities::import_status_reports(&mut import).await?;

@@ -141,7 +141,7 @@ impl Incoming {
     /// payment.
     pub fn error(&mut self, column: &str, reason: impl Into<String>) {
         if let Some(head) = &mut self.head {
-            head.error(column, reason);
+            head.error(column, reason.into());
         } else if let Some((line, _)) = self.lines.first() {
             self.bad.push(BadRow::new(File::InvoiceLines, *line, "invoice", reason));
         } else if let Some((line, _)) = self.payments.first() {

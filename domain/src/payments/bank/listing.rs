@@ -37,7 +37,7 @@ pub struct Listed {
 /// first.
 pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed>> {
     let columns = Model::every_column();
-    let mut select = matching(viewer, filter);
+    let mut select = matching(db, viewer, filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::BookedOn), Order::Asc)

@@ -7,6 +7,7 @@ pub mod import;
 pub mod listing;
 pub mod matching;
 pub(crate) mod manual_payments;
+pub mod status;
 
 use std::{
     cmp::max,
@@ -17,68 +18,46 @@ use ::entity::{
     bank_payment::{Column, Entity, Model},
     bank_payment_part,
     id::{BankPaymentId, InvoiceId, PaymentId},
-    kind::VoucherSource,
+    kind::{BankFinding, VoucherSource},
     money::Money,
     partial::PartialRow,
     payment,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait,
+    Condition, ConnectionTrait, EntityTrait, ExprTrait,
     sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
 use self::manual_payments::{ManualMatch, ManualPayments, Part};
+pub use self::status::{State, state};
 use super::rejections;
 use crate::invoices::{counted_payments, posting::Booking};
 use crate::{
     audit::{self, Action, Change},
     auth::viewer::{Permission, Resource, Viewer},
     books::Closing,
-    database::{Database, among, rows},
-    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
+    database::{Database, among, among_words, rows},
+    error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
+    search::{self, EntityType},
 };
 
 /// Filter of bank payments; all conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// `true`: fully matched with invoices; `false`: not.
-    pub matched: Option<bool>,
-    /// `true`: excluded from matching; `false`: not.
-    pub set_aside: Option<bool>,
+    /// In one of these states; empty: in any.
+    pub states: Vec<State>,
+    /// With one of these results of the matching at import; empty: with any.
+    pub findings: Vec<BankFinding>,
+    /// Words, or beginnings of words, that must all occur in the payer's name, the references or
+    /// the message: see [`search`].
+    pub search: Option<String>,
     /// In the bank on this day or later.
     pub from: Option<NaiveDate>,
     /// In the bank on this day or earlier.
     pub to: Option<NaiveDate>,
-}
-
-/// State of a bank payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Fully matched with invoices.
-    Matched,
-    /// Excluded: the rest of it pays no invoice.
-    SetAside,
-    /// Another bank payment stands for the same money.
-    Duplicate,
-    /// Waits for a user.
-    Waiting,
-}
-
-/// Returns the state of a bank payment.
-#[must_use]
-pub fn state(row: &Model) -> State {
-    if row.duplicate_of_id.is_some() {
-        State::Duplicate
-    } else if row.matched == row.amount {
-        State::Matched
-    } else if row.set_aside_on.is_some() {
-        State::SetAside
-    } else {
-        State::Waiting
-    }
 }
 
 /// Returns the sum that is not matched; negative for a return by the bank.
@@ -91,39 +70,71 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Returns the order of bank payments: the latest first.
+/// Fields that bank payments can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Day in the bank.
+    BookedOn,
+    /// Amount.
+    Amount,
+}
+
+/// Returns the order of bank payments by a field.
 #[must_use]
-pub fn order() -> Order {
-    Order {
-        name: "BOOKED_ON",
-        key: column(Column::BookedOn),
-        key_type: KeyType::Day,
-        id: column(Column::Id),
-        descending: true,
+pub fn order(field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        Field::BookedOn => ("BOOKED_ON", column(Column::BookedOn), KeyType::Day),
+        Field::Amount => ("AMOUNT", column(Column::Amount), KeyType::Number),
+    };
+    Order { name, key, key_type, id: column(Column::Id), descending }
+}
+
+/// Returns the condition that a bank payment has this state; must agree with [`state`]. The
+/// expressions are the same as in the partial indexes, so that they are used.
+fn has_state(state: State) -> Condition {
+    let own = |conditions: &[&'static str]| {
+        conditions.iter().fold(Condition::all(), |all, part| all.add(Expr::cust(*part)))
+    };
+    let (counts, unmatched) = ("duplicate_of_id IS NULL", "matched <> amount");
+    match state {
+        State::Duplicate => own(&["duplicate_of_id IS NOT NULL"]),
+        State::Matched => own(&[counts, "matched = amount"]),
+        State::Excluded => own(&[counts, unmatched, "set_aside_on IS NOT NULL"]),
+        State::Pending => own(&[counts, unmatched, "set_aside_on IS NULL"]),
     }
 }
 
 /// Selects the bank payments that the viewer may read and that match the filter. A viewer may read
 /// all of them or none, since an unmatched payment belongs to no member.
-fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
     if !viewer.visibility(Resource::Invoices).all {
         select.and_where(Expr::cust("1 = 0"));
     }
-    // The same expressions as in the partial indexes, so that they are used.
-    let is_matched =
-        |matched: bool| Expr::cust(if matched { "matched = amount" } else { "matched <> amount" });
+    match filter.states.as_slice() {
+        [] => {}
+        // Without an OR, so that the partial index is used.
+        [one] => _ = select.cond_where(has_state(*one)),
+        several => {
+            let any = several.iter().fold(Condition::any(), |any, one| any.add(has_state(*one)));
+            select.cond_where(any);
+        }
+    }
+    if !filter.findings.is_empty() {
+        let words = filter.findings.iter().map(|finding| finding.word());
+        select.and_where(among_words(db.backend(), column(Column::Finding), words));
+    }
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let id = column(Column::Id);
+        select.and_where(search::found(db.backend(), EntityType::BankPayment, id, text));
+    }
     select
-        .and_where_option(filter.matched.map(is_matched))
-        .and_where_option(filter.set_aside.map(|aside| {
-            Expr::cust(if aside { "set_aside_on IS NOT NULL" } else { "set_aside_on IS NULL" })
-        }))
         .and_where_option(filter.from.map(|day| column(Column::BookedOn).gte(day)))
         .and_where_option(filter.to.map(|day| column(Column::BookedOn).lte(day)));
     select
 }
 
-/// Returns a page of bank payments, the latest first.
+/// Returns a page of the bank payments that match the filter.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -131,19 +142,17 @@ pub async fn list(
     db: &Database,
     viewer: &Viewer,
     filter: &Filter,
+    order: &Order,
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let mut errors = ValidationErrors::default();
-    let order = order();
-    let page = page::Page::check(args, &order, &mut errors);
-    errors.finish()?;
-    page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
+    let select = matching(db, viewer, filter);
+    page::select_rows(db.read(), select, columns, order, args, ValidationErrors::default()).await
 }
 
 /// Counts the bank payments that match the filter.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(viewer, filter)).await
+    page::count(db.read(), matching(db, viewer, filter)).await
 }
 
 /// Returns those of these bank payments that the viewer may read, in no order.
@@ -153,7 +162,7 @@ pub async fn by_ids(
     ids: &[BankPaymentId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = matching(viewer, &Filter::default());
+    let mut select = matching(db, viewer, &Filter::default());
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
         db.backend(),
         column(Column::Id),
@@ -226,7 +235,7 @@ pub struct Match {
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
-/// CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` if
+/// CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`, `EXCLUDED` or `DUPLICATE`, or `PERIOD_CLOSED` if
 /// `booked_on` is a day of a closed period, or if the manually recorded payment, named or not, is
 /// of a closed day and of no export batch.
 pub async fn match_with(
@@ -242,7 +251,7 @@ pub async fn match_with(
         return errors.finish();
     }
     let before = find(change.tx(), new.payment).await?;
-    require_matchable(&before)?;
+    status::require_matchable(&before)?;
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
@@ -254,19 +263,16 @@ pub async fn match_with(
         .map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
     let amount = new.amount.unwrap_or(left);
-    errors.expect(amount > Money::ZERO, "amount", "must be above zero");
-    if amount > left {
-        errors.add("amount", format!("must be at most {left}, the unmatched rest"));
-    }
+    check_amount(amount, left, &mut errors);
     let mut recorded = ManualPayments::load(&change, &booking, [new.invoice]).await?;
     // A payment that is recorded already adds nothing to the paid sum.
     let added = if new.recorded_payment.is_some() { Money::ZERO } else { amount };
-    rejections::refuse(&booking.rejections(new.invoice, day, added), "invoice", &mut errors);
+    rejections::refuse(&booking.rejections(new.invoice, day, added), "invoice_id", &mut errors);
     if let Some(id) = new.recorded_payment {
         errors.expect(
             is_free(&booking, &recorded, (new.invoice, id), amount),
-            "recorded_payment",
-            "must be a payment of the invoice with the same amount that no bank file has reported",
+            "recorded_payment_id",
+            FieldErrorCode::Mismatch.problem("must be a payment of the invoice with the same amount that no bank file has reported"),
         );
     }
     let today = db.clock.today();
@@ -275,16 +281,16 @@ pub async fn match_with(
         free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
     let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
     let booked_on = new.booked_on.unwrap_or(if is_late { today } else { earliest });
-    errors.expect(booked_on <= today, "booked_on", "must not be in the future");
+    let problem = FieldErrorCode::TooLate.problem("must not be in the future");
+    errors.expect(booked_on <= today, "booked_on", problem);
     let closing = Closing::load(change.tx()).await?;
     let is_closed = new.booked_on.is_some_and(|day| closing.is_closed(day));
     if booked_on < earliest && !is_closed {
-        errors.add(
-            "booked_on",
-            format!(
-                "must not be before {earliest}, the first day on which this sum can be matched"
-            ),
+        let message = format!(
+            "must not be before {earliest}, the first day on which this sum can be matched"
         );
+        let problem = FieldErrorCode::TooEarly.problem(message).with("min", earliest);
+        errors.add("booked_on", problem);
     }
     errors.finish()?;
     if is_closed {
@@ -310,26 +316,13 @@ pub async fn match_with(
     change.commit_with(outcome).await
 }
 
-/// Fails with `NOT_INCOMING`, `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE` unless a bank payment
-/// can be matched.
-fn require_matchable(row: &Model) -> Result<()> {
-    if row.amount < Money::ZERO {
-        return Err(Error::conflict(
-            ConflictReason::NotIncoming,
-            "a negative bank payment pays no invoice; reverse the payment that the bank returned, or match less of the payment that it was deducted from, and exclude this one",
-        ));
-    }
-    match state(row) {
-        State::Matched => Err(Error::conflict(
-            ConflictReason::AlreadyMatched,
-            "this bank payment is fully matched; reverse one of its payments first",
-        )),
-        State::SetAside => Err(Error::conflict(
-            ConflictReason::SetAside,
-            "this bank payment is excluded; reopen it first",
-        )),
-        State::Duplicate => Err(duplicate()),
-        State::Waiting => Ok(()),
+/// Adds an error unless an amount is above zero, and at most the unmatched rest.
+fn check_amount(amount: Money, left: Money, errors: &mut ValidationErrors) {
+    let problem = FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0);
+    errors.expect(amount > Money::ZERO, "amount", problem);
+    if amount > left {
+        let message = format!("must be at most {left}, the unmatched rest");
+        errors.add("amount", FieldErrorCode::OutOfRange.problem(message).with("max", left));
     }
 }
 
@@ -364,12 +357,6 @@ async fn require_linkable(
         return Ok(());
     }
     bookkeeping::require_correctable(change.tx(), closing, of_payment, own.day_in_books()).await
-}
-
-fn duplicate() -> Error {
-    let words =
-        "another bank payment stands for the same money; match that one, or reopen this one first";
-    Error::conflict(ConflictReason::Duplicate, words)
 }
 
 /// Returns the last day in the books on which a reversal returned a part of a bank payment; `None`
@@ -456,7 +443,7 @@ fn book(
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
-/// CONFLICT `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`.
+/// CONFLICT `ALREADY_MATCHED`, `EXCLUDED` or `DUPLICATE`.
 pub async fn set_aside(
     db: &Database,
     viewer: &Viewer,
@@ -467,24 +454,9 @@ pub async fn set_aside(
     viewer.require(Permission::ManageInvoices)?;
     let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let change = audit::begin(db, viewer, Action::BankPaymentSetAside).await?;
+    let change = audit::begin(db, viewer, Action::BankPaymentExclude).await?;
     let before = find(change.tx(), id).await?;
-    match state(&before) {
-        State::Matched => {
-            return Err(Error::conflict(
-                ConflictReason::AlreadyMatched,
-                "this bank payment is fully matched; nothing remains to exclude",
-            ));
-        }
-        State::SetAside => {
-            return Err(Error::conflict(
-                ConflictReason::SetAside,
-                "this bank payment is excluded already",
-            ));
-        }
-        State::Duplicate => return Err(duplicate()),
-        State::Waiting => {}
-    }
+    status::require_excludable(&before)?;
     let after = Model {
         set_aside_on: Some(db.clock.today()),
         set_aside_reason: Some(reason),
@@ -497,7 +469,7 @@ pub async fn set_aside(
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, INVALID for a bad id, NOT_FOUND, CONFLICT
-/// `NOT_SET_ASIDE`, `IS_REFUND` for a refund that was not reversed, `IN_DETAILS` for a total whose
+/// `NOT_EXCLUDED`, `IS_REFUND` for a refund that was not reversed, `IN_DETAILS` for a total whose
 /// payments count instead, `IN_TOTAL` for a payment whose total counts instead, or `PERIOD_CLOSED`
 /// for a duplicate whose voucher is of a closed day and of no export batch.
 pub async fn take_up(
@@ -508,23 +480,14 @@ pub async fn take_up(
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
     errors.finish()?;
-    let change = audit::begin(db, viewer, Action::BankPaymentTakeUp).await?;
+    let change = audit::begin(db, viewer, Action::BankPaymentReopen).await?;
     let before = find(change.tx(), id).await?;
-    if before.set_aside_on.is_none() {
-        return Err(Error::conflict(
-            ConflictReason::NotSetAside,
-            "this bank payment is not excluded",
-        ));
-    }
-    if !bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?.is_empty() {
-        return Err(Error::conflict(
-            ConflictReason::IsRefund,
-            "this bank payment is matched as a refund; reverse the refund instead",
-        ));
-    }
-    if let Some(other) = before.duplicate_of_id {
-        require_other_entry(&before, &find(change.tx(), other).await?)?;
-    }
+    let refunds = bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?;
+    let other = match before.duplicate_of_id {
+        Some(other) => Some(find(change.tx(), other).await?),
+        None => None,
+    };
+    status::require_reopenable(&before, !refunds.is_empty(), other.as_ref())?;
     let mut after = Model {
         set_aside_on: None,
         set_aside_reason: None,
@@ -538,24 +501,6 @@ pub async fn take_up(
         after.posted_on = closing.booked_on(before.day_in_books()).or(before.posted_on);
     }
     replace(change, &before, after).await
-}
-
-/// Rejects reopening a total that is reported payment by payment, or a payment of an entry whose
-/// total counts: both would count twice.
-fn require_other_entry(row: &Model, other: &Model) -> Result<()> {
-    let is_total_of = |total: &Model, part: &Model| {
-        total.entry_reference.is_none()
-            && part.entry_reference.as_deref() == Some(total.bank_reference.as_str())
-    };
-    if is_total_of(row, other) {
-        let words = "the bank reported this total payment by payment, and those payments count instead; match them";
-        return Err(Error::conflict(ConflictReason::InDetails, words));
-    }
-    if is_total_of(other, row) {
-        let words = "the total of this payment's entry counts instead; match the total, in parts if necessary";
-        return Err(Error::conflict(ConflictReason::InTotal, words));
-    }
-    Ok(())
 }
 
 /// Writes the changed bank payment and commits.

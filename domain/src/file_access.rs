@@ -1,0 +1,38 @@
+//! Reading of uploaded files: a viewer may read a file if it may read the agreement or the cost that
+//! the file belongs to.
+
+use ::entity::{agreement, cost, id::StoredFileId, stored_file};
+
+use crate::{
+    agreements,
+    auth::viewer::Viewer,
+    database::Database,
+    error::Result,
+    revenue::bookings,
+    stored_files::{self, FileOwner},
+};
+
+/// Returns a file with its bytes; `None` if there is none, or the viewer may not read it.
+pub async fn read(
+    db: &Database,
+    viewer: &Viewer,
+    id: StoredFileId,
+) -> Result<Option<(stored_file::Model, Vec<u8>)>> {
+    let Some((row, owner)) = stored_files::find(db, id).await? else { return Ok(None) };
+    let is_visible = match owner {
+        FileOwner::Signature(_, agreement) => {
+            let found =
+                agreements::by_ids(db, viewer, &[agreement], &[agreement::Column::Id]).await?;
+            !found.is_empty()
+        }
+        FileOwner::Cost(cost, ..) => {
+            let columns = [cost::Column::Id];
+            let found = bookings::by_ids::<cost::Model>(db, viewer, &[cost.0], &columns).await?;
+            !found.is_empty()
+        }
+    };
+    if !is_visible {
+        return Ok(None);
+    }
+    Ok(stored_files::content(db.read(), &row.sha256).await?.map(|bytes| (row, bytes)))
+}

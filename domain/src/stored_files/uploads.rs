@@ -1,0 +1,145 @@
+//! Uploads: files that wait for the mutation that uses them. An upload changes nothing in the
+//! register, so it has no entry in the audit trail: the mutation that uses the file records it.
+
+use std::time::Duration;
+
+use ::entity::{
+    id::StoredFileId,
+    stored_content,
+    stored_file::{Column, Entity, Model},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use documents::sha256;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
+    sea_query::{Expr, OnConflict, Query},
+};
+
+use super::media_type;
+use crate::{
+    auth::viewer::{Permission, Viewer},
+    database::Database,
+    error::{Error, LINE, Result, ValidationErrors},
+};
+
+/// Time after which an unused file is removed.
+const UNUSED_DAYS: i64 = 1;
+/// Interval at which unused files are removed.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// A file to store.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    /// Name of the file.
+    pub name: String,
+    /// Media type that the uploader declares; null: none.
+    pub media_type: Option<String>,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Stores an uploaded file, which only the same subject may use, within a day.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer may record signatures or costs, INVALID naming every bad field,
+/// CONFLICT `BUSY`.
+pub async fn upload(db: &Database, viewer: &Viewer, new: NewFile) -> Result<Model> {
+    if !viewer.has(Permission::ManageAgreements) {
+        viewer.require(Permission::ManageAccounts)?;
+    }
+    let mut errors = ValidationErrors::default();
+    let name = errors.text("name", &new.name, LINE);
+    let media_type = match media_type::detect(&new.bytes, new.media_type.as_deref()) {
+        Ok(media_type) => media_type,
+        Err(problem) => {
+            errors.add("media_type", problem);
+            ""
+        }
+    };
+    errors.finish()?;
+    let row = Model {
+        id: StoredFileId::new(),
+        sha256: sha256(&new.bytes),
+        media_type: media_type.to_owned(),
+        name,
+        size: i64::try_from(new.bytes.len()).map_err(Error::internal)?,
+        uploaded_at: db.clock.now(),
+        uploaded_by: sha256(viewer.subject.as_bytes()),
+        signature_id: None,
+        cost_id: None,
+    };
+    let tx = db.write().await?;
+    store_content(&tx, &row.sha256, new.bytes).await?;
+    Entity::insert(row.clone().into_active_model()).exec_without_returning(&tx).await?;
+    db.commit(tx, None).await?;
+    Ok(row)
+}
+
+/// Stores bytes, unless they are stored already.
+pub(super) async fn store_content(
+    tx: &impl ConnectionTrait,
+    sha256: &str,
+    bytes: Vec<u8>,
+) -> Result<()> {
+    let known = stored_content::Entity::find_by_id(sha256.to_owned())
+        .select_only()
+        .column(stored_content::Column::Sha256)
+        .into_tuple::<String>()
+        .one(tx)
+        .await?;
+    if known.is_none() {
+        let content = stored_content::Model { sha256: sha256.to_owned(), bytes };
+        // Another server may store the same bytes at the same time.
+        let same = OnConflict::column(stored_content::Column::Sha256).do_nothing().to_owned();
+        stored_content::Entity::insert(content.into_active_model())
+            .on_conflict(same)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes unused files every hour, for as long as a server runs.
+pub async fn remove_continuously(db: Database) {
+    loop {
+        if let Err(error) = remove_unused(&db).await {
+            tracing::warn!(?error, "unused files wait to be removed");
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+/// Removes files that nothing has used within a day, and bytes of no file. Returns the number of
+/// removed files.
+///
+/// # Errors
+/// CONFLICT `BUSY`.
+pub async fn remove_unused(db: &Database) -> Result<u64> {
+    let before = db.clock.now() - TimeDelta::days(UNUSED_DAYS);
+    let is_old = Entity::find().filter(unused_since(before)).one(db.read()).await?.is_some();
+    if !is_old {
+        return Ok(0);
+    }
+    let tx = db.write().await?;
+    let removed = Entity::delete_many().filter(unused_since(before)).exec(&tx).await?.rows_affected;
+    let file = Query::select()
+        .expr(Expr::val(1))
+        .from(Entity)
+        .and_where(
+            Expr::col((Entity, Column::Sha256))
+                .equals((stored_content::Entity, stored_content::Column::Sha256)),
+        )
+        .take();
+    stored_content::Entity::delete_many().filter(Expr::exists(file).not()).exec(&tx).await?;
+    db.commit(tx, None).await?;
+    Ok(removed)
+}
+
+/// Selects files that were uploaded before this instant and that nothing uses.
+fn unused_since(before: DateTime<Utc>) -> Condition {
+    Condition::all()
+        .add(Column::SignatureId.is_null())
+        .add(Column::CostId.is_null())
+        .add(Column::UploadedAt.lt(before))
+}
