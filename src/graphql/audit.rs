@@ -1,25 +1,30 @@
 //! GraphQL types and query of the audit trail.
 
+use std::{collections::HashMap, hash::Hash};
+
 use ::entity::{
     audit_entry,
-    id::{AuditEntryId, NodeType},
-    kind::{Form, SubjectKind},
+    id::{AuditEntryId, Identifier, NodeType},
+    kind::SubjectKind,
 };
 use async_graphql::{Context, Description, ID, InputObject, Object};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
-    batch::{BatchRow, grouped, take_rows},
-    connection::{self, Column, Connection, ConnectionNode, ListRequest, selected_columns},
+    batch::BatchRow,
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, ListRequest, selected_columns,
+    },
     cost::cost,
     database,
     node::{self, Node},
     request::take_bytes,
-    scalars::{DateTime, Json, NodeId, Parsed, node_id, take},
+    scalars::{DateTime, Json, NodeId, Parsed, Revision, Sha256, node_id, take},
     viewer,
 };
 use domain::{
-    audit,
+    audit::{self, History},
     error::{Result, ValidationErrors},
 };
 
@@ -59,12 +64,12 @@ impl AuditEntry {
     }
 
     /// Position in the audit trail: 1, 2, 3 … without a gap.
-    async fn revision(&self) -> String {
-        self.0.revision.to_string()
+    async fn revision(&self) -> Revision {
+        Revision::new(self.0.revision)
     }
 
     /// Time of the commit.
-    async fn at(&self) -> DateTime {
+    async fn recorded_at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 
@@ -102,8 +107,8 @@ impl AuditEntry {
     /// Revision that erased a person named in this entry: the person's fields in `before` and
     /// `after` are then null, or a pseudonym in entries from before the trail was signed. Null when
     /// no one was erased.
-    async fn erased_in(&self) -> Option<String> {
-        self.0.erased_in.map(|revision| revision.to_string())
+    async fn erased_in(&self) -> Option<Revision> {
+        self.0.erased_in.map(Revision::new)
     }
 
     /// The record before the change, as it was stored; null when it did not exist.
@@ -120,8 +125,8 @@ impl AuditEntry {
 
     /// SHA-256 over this entry and the previous entry's hash, in hexadecimal. It does not change
     /// when a person is erased.
-    async fn hash(&self) -> &str {
-        &self.0.hash
+    async fn hash(&self) -> Sha256 {
+        Sha256::new(&self.0.hash)
     }
 }
 
@@ -142,7 +147,7 @@ impl ConnectionNode for AuditEntry {
     fn columns(field: &str) -> &'static [Column<Self::Row>] {
         use audit_entry::Column as C;
         match field {
-            "at" => &[C::At],
+            "recordedAt" => &[C::At],
             "actor" => &[C::Actor],
             "action" => &[C::Action],
             "subject" => &[C::SubjectKind],
@@ -169,7 +174,7 @@ pub struct AuditFilter {
     /// Written by this actor: the subject of a token, exactly.
     actor: Option<String>,
     /// Id of the changed object.
-    subject: Option<ID>,
+    subject_id: Option<ID>,
     /// Committed at this time or later.
     from: Option<Parsed<DateTime>>,
     /// Committed before this time.
@@ -180,9 +185,9 @@ impl AuditFilter {
     fn check(self, errors: &mut ValidationErrors) -> audit::Filter {
         audit::Filter {
             actor: errors.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
-            subject: self
-                .subject
-                .map(|id| errors.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
+            subject: self.subject_id.map(|id| {
+                errors.take("filter.subjectId", id.parse::<NodeId>().map(|read| read.id))
+            }),
             from: take(self.from, "filter.from", errors).map(|from| from.0),
             to: take(self.to, "filter.to", errors).map(|to| to.0),
         }
@@ -198,7 +203,7 @@ impl AuditQuery {
     /// Entries of the audit trail, the latest first; empty when you may not read it. OFFICE and
     /// AUDITOR read all of it. FINANCE reads the entries about what it may change: costs, grants,
     /// allocations, fees, invoices, payments, reference rates and the books.
-    async fn audit_log(
+    async fn audit_entries(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AuditFilter>>,
@@ -232,49 +237,39 @@ impl AuditQuery {
     }
 }
 
-/// Returns the audit entries of each row of a batch, the oldest first; empty for a viewer who may
-/// not read them.
-pub async fn history_of<M: Send + Sync>(
-    ctx: &Context<'_>,
-    row: &BatchRow<M>,
-    id: fn(&M) -> Uuid,
-) -> Result<Vec<AuditEntry>> {
-    let entries = row
-        .load(ctx, "history", || async {
-            let subjects: Vec<_> = row.batch_rows().iter().map(id).collect();
-            let columns = selected_columns::<AuditEntry>(ctx, connection::DIRECT);
-            let entries = audit::about(database(ctx), viewer(ctx), &subjects, &columns).await?;
-            Ok(grouped(BatchRow::each(entries), |entry| entry.subject_id))
-        })
-        .await?;
-    let entries = entries.get(&id(row)).map(Vec::as_slice).unwrap_or_default();
-    take_rows(ctx, entries.len())?;
-    Ok(entries.iter().cloned().map(AuditEntry).collect())
-}
-
-/// Returns the audit entries of rows whose history belongs to another object, for a batch, the
-/// oldest first; empty for a viewer who may not read them.
-pub async fn history_of_records<M: Send + Sync>(
-    ctx: &Context<'_>,
-    row: &BatchRow<M>,
-    form: Form,
-    id: fn(&M) -> Uuid,
-) -> Result<Vec<AuditEntry>> {
-    let entries = row
-        .load(ctx, "history", || async {
-            let records: Vec<_> = row.batch_rows().iter().map(id).collect();
-            let columns = connection::and(
-                selected_columns::<AuditEntry>(ctx, connection::DIRECT),
-                audit_entry::Column::RecordId,
-            );
-            let entries =
-                audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;
-            Ok(grouped(BatchRow::each(entries), |entry| entry.record_id))
-        })
-        .await?;
-    let entries = entries.get(&Some(id(row))).map(Vec::as_slice).unwrap_or_default();
-    take_rows(ctx, entries.len())?;
-    Ok(entries.iter().cloned().map(AuditEntry).collect())
+/// Returns the same page of the audit entries about each row of a batch, the latest first; empty
+/// for a viewer who may not read them.
+pub fn entries_of<'c, M, K>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<M>,
+    id: fn(&M) -> K,
+    args: domain::page::Args,
+) -> BoxFuture<'c, Result<Connection<AuditEntry>>>
+where
+    M: Send + Sync + 'static,
+    K: Identifier + Eq + Hash + Send + Sync + 'static,
+{
+    let uuids = |ids: &[K]| ids.iter().map(|id| (*id).into()).collect::<Vec<Uuid>>();
+    connection::nested_connection(
+        ctx,
+        row,
+        id,
+        History::of(K::NODE_TYPE),
+        move |ctx, ids, history| {
+            Box::pin(async move {
+                let Some(history) = *history else { return Ok(HashMap::new()) };
+                let columns = selected_columns::<AuditEntry>(ctx, CONNECTION);
+                let ids = uuids(ids);
+                audit::of_each(database(ctx), viewer(ctx), history, &ids, &args, &columns).await
+            })
+        },
+        move |ctx, ids, history| {
+            Box::pin(async move {
+                let Some(history) = *history else { return Ok(HashMap::new()) };
+                audit::count_each(database(ctx), viewer(ctx), history, &uuids(ids)).await
+            })
+        },
+    )
 }
 
 /// Returns the entries with these ids.

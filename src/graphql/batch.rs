@@ -19,7 +19,7 @@ use async_graphql::{Context, QueryPathSegment};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
-use domain::error::{Error, Result};
+use domain::error::{Error, FieldErrorCode, Result};
 
 /// Data about the rows of a batch as a whole: see [`BatchRow::extra`].
 pub type Extra = Arc<dyn Any + Send + Sync>;
@@ -210,7 +210,11 @@ impl Rows {
         }
         Err(Error::invalid(
             "query",
-            format!("returns more than {MAX_ROWS} rows in lists without pagination; request fewer"),
+            FieldErrorCode::TooMany
+                .problem(format!(
+                    "returns more than {MAX_ROWS} rows in lists without pagination; request fewer"
+                ))
+                .with("max", MAX_ROWS),
         ))
     }
 }

@@ -32,14 +32,14 @@ impl ClosingQuery {
 #[derive(InputObject)]
 pub struct PeriodCloseInput {
     /// Last day of the period, before today. All earlier days are closed too.
-    through: Parsed<Date>,
+    closed_through: Parsed<Date>,
 }
 
 /// Input of `periodReopen`.
 #[derive(InputObject)]
 pub struct PeriodReopenInput {
     /// First day to reopen. All later days are open too.
-    from: Parsed<Date>,
+    reopened_from: Parsed<Date>,
     /// Reason, in one line; stored in the audit trail.
     reason: String,
 }
@@ -78,7 +78,7 @@ impl ClosingMutation {
         #[graphql(desc = "The period to close.")] input: Box<PeriodCloseInput>,
     ) -> Option<Result<PeriodClosePayload>> {
         let mut errors = ValidationErrors::default();
-        let through = input.through.take("through", &mut errors).0;
+        let through = input.closed_through.take("closed_through", &mut errors).0;
         let mutation = mutation(ctx);
         let rule = close_period::close(
             mutation.db(),
@@ -105,7 +105,7 @@ impl ClosingMutation {
         #[graphql(desc = "The period to reopen.")] input: Box<PeriodReopenInput>,
     ) -> Option<Result<PeriodReopenPayload>> {
         let mut errors = ValidationErrors::default();
-        let from = input.from.take("from", &mut errors).0;
+        let from = input.reopened_from.take("reopened_from", &mut errors).0;
         let mutation = mutation(ctx);
         let rule = books::reopen(mutation.db(), viewer(ctx), from, &input.reason, errors);
         let payload = |_| async move {

@@ -36,7 +36,7 @@ impl ContactRead {
     }
 
     /// Day of the reads, in Swedish time.
-    async fn day(&self) -> Date {
+    async fn read_on(&self) -> Date {
         Date(self.0.day)
     }
 
@@ -51,7 +51,7 @@ impl ContactRead {
     }
 
     /// Number of reads on that day; each position of an answer counts.
-    async fn times(&self) -> i64 {
+    async fn read_count(&self) -> i64 {
         self.0.times
     }
 }
@@ -69,10 +69,10 @@ impl ConnectionNode for ContactRead {
         match field {
             "reader" => &[C::Reader],
             "contact" => &[C::ContactId],
-            "day" => &[C::Day],
+            "readOn" => &[C::Day],
             "firstAt" => &[C::FirstAt],
             "lastAt" => &[C::LastAt],
-            "times" => &[C::Times],
+            "readCount" => &[C::Times],
             _ => &[],
         }
     }
@@ -86,7 +86,7 @@ impl ConnectionNode for ContactRead {
 #[derive(InputObject, Default)]
 pub struct ContactReadFilter {
     /// Id of the contact that was read.
-    contact: Option<ID>,
+    contact_id: Option<ID>,
     /// Read by this token subject, exactly.
     reader: Option<String>,
     /// On this day or later.
@@ -98,7 +98,7 @@ pub struct ContactReadFilter {
 impl ContactReadFilter {
     fn check(self, errors: &mut ValidationErrors) -> reads::Filter {
         reads::Filter {
-            contact: self.contact.map(|id| row_id(&id, "filter.contact", errors)),
+            contact: self.contact_id.map(|id| row_id(&id, "filter.contactId", errors)),
             reader: errors.optional_text("filter.reader", self.reader.as_deref(), LINE),
             from: take(self.from, "filter.from", errors).map(|from| from.0),
             to: take(self.to, "filter.to", errors).map(|to| to.0),

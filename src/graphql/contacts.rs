@@ -5,7 +5,9 @@ use ::entity::{
     id::{ContactAreaId, ContactId},
     member,
 };
-use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{
+    Context, Description, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject,
+};
 use chrono::NaiveDate;
 
 use super::{
@@ -15,8 +17,12 @@ use super::{
     database, errors,
     members::{Member, member_of},
     mutation::mutation,
-    scalars::{Date, Json, Parsed, change, node_id, plain_change, row_id, take},
-    viewer,
+    organisation_queries::organisation_of,
+    organisations::Organisation,
+    scalars::{
+        Date, DateTime, EmailAddress, Json, Parsed, change, node_id, plain_change, row_id, take,
+    },
+    times, viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -52,6 +58,18 @@ impl Contact {
         node_id(self.0.id)
     }
 
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
     /// Name; a pseudonym when the person was erased.
     async fn name(&self) -> &str {
         &self.0.name
@@ -63,8 +81,8 @@ impl Contact {
     }
 
     /// E-mail address; null when not known.
-    async fn email(&self) -> Option<&str> {
-        self.0.email.as_deref()
+    async fn email(&self) -> Option<EmailAddress> {
+        self.0.email.as_deref().map(EmailAddress::new)
     }
 
     /// Phone number; null when not known.
@@ -82,9 +100,25 @@ impl Contact {
         self.0.valid_to.map(Date)
     }
 
+    /// Day on which the person agreed to be named to everyone with a token, as lead or board contact
+    /// of an activity; null: the person did not agree.
+    async fn name_published_on(&self) -> Option<Date> {
+        self.0.name_published_on.map(Date)
+    }
+
     /// Member that the person works for; null for other contacts.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
         member_of(ctx, &self.0, |row| row.member_id).await.transpose()
+    }
+
+    /// Organisation that the person works for; null for other contacts.
+    async fn organisation(&self, ctx: &Context<'_>) -> Option<Result<Organisation>> {
+        organisation_of(ctx, &self.0, |row| row.organisation_id).await.transpose()
+    }
+
+    /// Contact area that the person represents on the board; null for other contacts.
+    async fn contact_area(&self, ctx: &Context<'_>) -> Option<Result<ContactArea>> {
+        contact_area_of(ctx, &self.0, |row| row.contact_area_id).await.transpose()
     }
 }
 
@@ -105,7 +139,10 @@ impl ConnectionNode for Contact {
             "phone" => &[C::Phone],
             "validFrom" => &[C::ValidFrom],
             "validTo" => &[C::ValidTo],
+            "namePublishedOn" => &[C::NamePublishedOn],
             "member" => &[C::MemberId],
+            "organisation" => &[C::OrganisationId],
+            "contactArea" => &[C::ContactAreaId],
             _ => &[],
         }
     }
@@ -147,6 +184,18 @@ impl ContactArea {
     /// Global id of the contact area, opaque.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Name of the area.
@@ -216,53 +265,59 @@ async fn changed(ctx: &Context<'_>, id: ContactId) -> Result<Contact> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// Input of `contactAdd`. Set at most one of `member`, `organisation` and `contactArea`.
+/// Input of `contactAdd`. Set at most one of `memberId`, `organisationId` and `contactAreaId`.
 #[derive(InputObject)]
 pub struct ContactAddInput {
     /// Id of the member that the person works for.
-    member: Option<ID>,
+    member_id: Option<ID>,
     /// Id of the organisation that the person works for.
-    organisation: Option<ID>,
+    organisation_id: Option<ID>,
     /// Id of the contact area that the person serves on the board.
-    contact_area: Option<ID>,
+    contact_area_id: Option<ID>,
     /// Role of the person.
     role: ContactRole,
     /// Name.
     name: String,
     /// E-mail address.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// Phone number.
     phone: Option<String>,
     /// First day in the role.
     valid_from: Option<Parsed<Date>>,
     /// Last day in the role.
     valid_to: Option<Parsed<Date>>,
+    /// `true` if the person agreed to be named to everyone with a token, as lead or board contact
+    /// of an activity.
+    #[graphql(default)]
+    name_published: bool,
 }
 
 /// Input of `contactUpdate`. Omitted fields stay unchanged.
 #[derive(InputObject)]
 pub struct ContactUpdateInput {
     /// Id of the contact.
-    contact: ID,
+    contact_id: ID,
     /// New role.
     role: Option<ContactRole>,
     /// New name.
     name: Option<String>,
     /// New e-mail address; null removes it.
-    email: MaybeUndefined<String>,
+    email: MaybeUndefined<EmailAddress>,
     /// New phone number; null removes it.
     phone: MaybeUndefined<String>,
     /// First day in the role; null: not known.
     valid_from: MaybeUndefined<Parsed<Date>>,
     /// Last day in the role; null: the person still has it.
     valid_to: MaybeUndefined<Parsed<Date>>,
+    /// `true` if the person agreed to be named to everyone with a token; `false` withdraws it.
+    name_published: Option<bool>,
 }
 
 /// Input of `contactErase`.
 #[derive(InputObject)]
 pub struct ContactEraseInput {
     /// Id of the contact.
-    contact: ID,
+    contact_id: ID,
 }
 
 /// Queries of contacts.
@@ -280,17 +335,38 @@ impl ContactQuery {
     async fn contact_export(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Id of the contact.")] contact: ID,
+        #[graphql(desc = "Id of the contact.")] contact_id: ID,
     ) -> Option<Result<Json>> {
-        Some(Box::pin(export(ctx, &contact)).await)
+        Some(Box::pin(export(ctx, &contact_id)).await)
     }
 }
 
 async fn export(ctx: &Context<'_>, contact: &ID) -> Result<Json> {
     let mut errors = ValidationErrors::default();
-    let id = row_id(contact, "contact", &mut errors);
+    let id = row_id(contact, "contact_id", &mut errors);
     errors.finish()?;
     Ok(Json(subject_access::export(database(ctx), viewer(ctx), id).await?))
+}
+
+/// Payload of `contactAdd`.
+#[derive(SimpleObject)]
+pub struct ContactAddPayload {
+    /// The contact.
+    contact: Contact,
+}
+
+/// Payload of `contactUpdate`.
+#[derive(SimpleObject)]
+pub struct ContactUpdatePayload {
+    /// The contact.
+    contact: Contact,
+}
+
+/// Payload of `contactErase`.
+#[derive(SimpleObject)]
+pub struct ContactErasePayload {
+    /// The contact without personal data.
+    contact: Contact,
 }
 
 /// Mutations of contacts.
@@ -306,23 +382,32 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The contact to add.")] input: Box<ContactAddInput>,
-    ) -> Result<Contact> {
+    ) -> Option<Result<ContactAddPayload>> {
         let mut errors = ValidationErrors::default();
         let new = contacts::NewContact {
-            member: input.member.map(|id| row_id(&id, "member", &mut errors)),
-            organisation: input.organisation.map(|id| row_id(&id, "organisation", &mut errors)),
-            contact_area: input.contact_area.map(|id| row_id(&id, "contact_area", &mut errors)),
+            member: input.member_id.map(|id| row_id(&id, "member_id", &mut errors)),
+            organisation: input
+                .organisation_id
+                .map(|id| row_id(&id, "organisation_id", &mut errors)),
+            contact_area: input
+                .contact_area_id
+                .map(|id| row_id(&id, "contact_area_id", &mut errors)),
             role: input.role.into(),
             name: input.name,
-            email: input.email,
+            email: input.email.map(|email| email.0),
             phone: input.phone,
             valid_from: day(take(input.valid_from, "valid_from", &mut errors)),
             valid_to: day(take(input.valid_to, "valid_to", &mut errors)),
+            name_published: input.name_published,
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(contacts::add(mutation.db(), viewer(ctx), new, errors), |id| changed(ctx, id))
-            .await
+        Some(
+            mutation
+                .perform(contacts::add(mutation.db(), viewer(ctx), new, errors), async |id| {
+                    Ok(ContactAddPayload { contact: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
     /// Changes a contact. CONFLICT with reason ERASED when the contact was erased.
@@ -332,23 +417,27 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: Box<ContactUpdateInput>,
-    ) -> Result<Contact> {
+    ) -> Option<Result<ContactUpdatePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.contact, "contact", &mut errors);
+        let id = row_id(&input.contact_id, "contact_id", &mut errors);
         let changes = contacts::ContactChanges {
             role: input.role.map(Into::into),
             name: input.name,
-            email: plain_change(input.email),
+            email: plain_change(input.email).map(|email| email.map(|email| email.0)),
             phone: plain_change(input.phone),
             valid_from: change(input.valid_from, "valid_from", &mut errors).map(day),
             valid_to: change(input.valid_to, "valid_to", &mut errors).map(day),
+            name_published: input.name_published,
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(contacts::update(mutation.db(), viewer(ctx), id, changes, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    contacts::update(mutation.db(), viewer(ctx), id, changes, errors),
+                    async |()| Ok(ContactUpdatePayload { contact: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Erases a person (GDPR art. 17): a pseudonym replaces the name, e-mail and phone are deleted,
@@ -359,14 +448,20 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The contact to erase.")] input: Box<ContactEraseInput>,
-    ) -> Result<Contact> {
+    ) -> Option<Result<ContactErasePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.contact, "contact", &mut errors);
-        errors.finish().map_err(errors::within_input)?;
+        let id = row_id(&input.contact_id, "contact_id", &mut errors);
+        if let Err(error) = errors.finish() {
+            return Some(Err(errors::within_input(error)));
+        }
         let mutation = mutation(ctx);
-        mutation
-            .perform(contacts::erase(mutation.db(), viewer(ctx), id), |()| changed(ctx, id))
-            .await
+        Some(
+            mutation
+                .perform(contacts::erase(mutation.db(), viewer(ctx), id), async |()| {
+                    Ok(ContactErasePayload { contact: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 }
 

@@ -1,6 +1,9 @@
 //! GraphQL type of the coverage of an activity.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use ::entity::{activity, id::ActivityId, member};
 use async_graphql::{Context, Description, Object};
@@ -13,7 +16,7 @@ use super::{
     cost::list_size,
     database,
     members::Member,
-    scalars::{Date, Parsed, take},
+    scalars::{Date, Decimal, Parsed, take},
     viewer,
 };
 use domain::{
@@ -21,7 +24,8 @@ use domain::{
     error::{Result, ValidationErrors},
 };
 
-/// Number of members that take part in an activity as of a day, of all members: "40 of 70".
+/// Number of members that take part in an activity as of a day, of all members: "40 of 70". The
+/// numbers are the same for every viewer.
 #[derive(Clone, Description)]
 pub struct Coverage {
     activity: ActivityId,
@@ -46,47 +50,54 @@ impl Coverage {
 #[Object(use_type_description)]
 impl Coverage {
     /// Day of the coverage.
-    async fn on(&self) -> Date {
+    async fn as_of(&self) -> Date {
         Date(self.on)
     }
 
     /// Number of members on that day with a participation agreement in force.
-    async fn connected(&self) -> i64 {
+    async fn connected_count(&self) -> i64 {
         self.count()
     }
 
     /// Number of members on that day.
-    async fn members(&self) -> i64 {
+    async fn member_count(&self) -> i64 {
         self.calculated.counts.members
     }
 
-    /// `connected` ⁄ `members`, 0 to 1; 0 when there are no members.
-    async fn share(&self) -> f64 {
-        coverage::share(self.count(), self.calculated.counts.members)
+    /// `connectedCount` ⁄ `memberCount`, 0 to 1, rounded to four decimals; 0 when there are no
+    /// members.
+    async fn share(&self) -> Decimal {
+        Decimal::new(format!(
+            "{:.4}",
+            coverage::share(self.count(), self.calculated.counts.members)
+        ))
     }
 
     /// Members on that day without such an agreement, in order of name. Empty for an activity that
-    /// volunteers alone carry, since it needs no agreements.
+    /// volunteers alone carry, since it needs no agreements. Null when you may not see every
+    /// agreement about the activity and every member.
     #[graphql(directive = list_size::apply(Some(50), None))]
-    async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let positions =
-            self.calculated.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
-        take_rows(ctx, positions.len())?;
+    async fn not_connected(&self, ctx: &Context<'_>) -> Option<Result<Vec<Member>>> {
+        let positions = self.calculated.missing.get(&self.activity)?;
+        if let Err(error) = take_rows(ctx, positions.len()) {
+            return Some(Err(error));
+        }
         let rows = positions.iter().filter_map(|position| {
             Some(BatchRow::at(self.calculated.members.as_ref()?, *position))
         });
-        Ok(rows.map(Member).collect())
+        Some(Ok(rows.map(Member).collect()))
     }
 }
 
-/// Returns the coverage of a row; loads its batch. `on` defaults to today.
+/// Returns the coverage of a row; loads its batch. `asOf` defaults to today.
 pub(super) async fn coverage_of(
     ctx: &Context<'_>,
     row: &BatchRow<activity::Model>,
-    on: Option<Parsed<Date>>,
+    as_of: Option<Parsed<Date>>,
 ) -> Result<Coverage> {
     let mut errors = ValidationErrors::default();
-    let on = take(on, "on", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+    let on =
+        take(as_of, "as_of", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
     errors.finish()?;
     coverage_on(ctx, row, on).await
 }
@@ -107,10 +118,17 @@ async fn calculate(
     on: NaiveDate,
 ) -> Result<Calculated> {
     let is_selected = |field: &str| ctx.look_ahead().field(field).exists();
-    if is_selected("notConnected") {
+    let activities = ids(row);
+    let readable = if is_selected("notConnected") {
+        coverage::readable(database(ctx), viewer(ctx), &activities).await?
+    } else {
+        HashSet::new()
+    };
+    if !readable.is_empty() {
         // The counts follow from the lists.
         let columns = selected_columns::<Member>(ctx, &[&["notConnected"]]);
-        let found = coverage::missing(database(ctx), viewer(ctx), &ids(row), on, &columns).await?;
+        let (db, of) = (database(ctx), (activities.as_slice(), &readable));
+        let found = coverage::missing(db, viewer(ctx), of, on, &columns).await?;
         let counts = coverage::Counts {
             members: i64::try_from(found.members.len()).unwrap_or(i64::MAX),
             connected: found.connected,
@@ -121,8 +139,8 @@ async fn calculate(
             missing: found.positions,
         });
     }
-    if is_selected("connected") || is_selected("members") || is_selected("share") {
-        let counts = coverage::counts(database(ctx), viewer(ctx), &ids(row), on).await?;
+    if ["connectedCount", "memberCount", "share"].into_iter().any(is_selected) {
+        let counts = coverage::counts(database(ctx), &activities, on).await?;
         return Ok(Calculated { counts, ..Calculated::default() });
     }
     Ok(Calculated::default())

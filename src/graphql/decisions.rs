@@ -33,7 +33,7 @@ pub enum DecisionBody {
 
 /// A decision (beslut): body, date and source.
 #[derive(Clone, Description)]
-pub struct Decision(decision::Model);
+pub struct Decision(pub decision::Model);
 
 #[Object(use_type_description)]
 impl Decision {
@@ -43,7 +43,7 @@ impl Decision {
     }
 
     /// Day of the decision; null when not known.
-    async fn on(&self) -> Option<Date> {
+    async fn decided_on(&self) -> Option<Date> {
         self.0.decided_on.map(Date)
     }
 
@@ -87,7 +87,7 @@ pub struct DecisionInput {
     /// Body that decided; UNKNOWN is accepted.
     body: DecisionBody,
     /// Day of the decision; omit when not known.
-    on: Option<Parsed<Date>>,
+    decided_on: Option<Parsed<Date>>,
     /// Paragraph of the minutes, as `§ 7`.
     paragraph: Option<String>,
     /// Location of the minutes, as a file name or a link.
@@ -99,7 +99,7 @@ impl DecisionInput {
     pub(super) fn check(self, path: &str, errors: &mut ValidationErrors) -> decisions::NewDecision {
         decisions::NewDecision {
             body: self.body.into(),
-            on: take(self.on, &format!("{path}.on"), errors).map(|day| day.0),
+            on: take(self.decided_on, &format!("{path}.decided_on"), errors).map(|day| day.0),
             paragraph: self.paragraph,
             document: self.document,
         }

@@ -8,10 +8,12 @@ use tokio::sync::OnceCell;
 
 use super::{
     batch::BatchRow,
-    cost::{CostMeter, cost},
-    database, network,
-    request::{LongText, RequestCache},
-    scalars::node_id,
+    cost::{CostMeter, cost, unversioned},
+    database,
+    file_links::link,
+    network,
+    request::{LongText, RequestCache, take_bytes},
+    scalars::{Sha256, Url, node_id},
     viewer,
 };
 use ::documents::agreement as document;
@@ -25,15 +27,15 @@ use domain::{
 #[derive(Description)]
 pub struct AgreementDocument {
     row: agreement_document::Model,
-    pdf_url: String,
+    path: String,
 }
 
 #[Object(use_type_description)]
 impl AgreementDocument {
     /// SHA-256 of the PDF's bytes, in hexadecimal; signatures refer to it. For an imported text,
     /// the digest of the text.
-    async fn sha256(&self) -> &str {
-        &self.row.sha256
+    async fn sha256(&self) -> Sha256 {
+        Sha256::new(&self.row.sha256)
     }
 
     /// Text as an HTML page, in which all values are escaped.
@@ -42,9 +44,18 @@ impl AgreementDocument {
         LongText(&self.row.html)
     }
 
-    /// Path of the PDF, relative to the API's address; requires the same token as the API.
-    async fn pdf_url(&self) -> &str {
-        &self.pdf_url
+    /// Link to the PDF: absolute, and signed so that it opens without a token for some minutes.
+    #[graphql(directive = unversioned::apply())]
+    async fn pdf_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Result<Url> {
+        link(ctx, &self.path, Some(&self.row.sha256), valid_for_seconds)
     }
 }
 
@@ -52,7 +63,7 @@ impl AgreementDocument {
 #[derive(Description)]
 pub struct AgreementPreview {
     rendering: Arc<Rendering>,
-    pdf_url: Arc<str>,
+    path: Arc<str>,
 }
 
 /// A document and its renderings, each made at most a single time per request.
@@ -61,17 +72,17 @@ pub(super) struct Rendering {
     document: OnceCell<Result<Arc<document::Agreement>>>,
     html: OnceCell<Result<Arc<str>>>,
     pdf_sha256: OnceCell<Result<Arc<str>>>,
-    /// Contains the parameters, which may be long.
-    pdf_url: OnceLock<Arc<str>>,
+    /// Path of the PDF. Contains the parameters, which may be long.
+    path: OnceLock<Arc<str>>,
 }
 
 impl AgreementPreview {
     /// Returns the preview of `name` in this request. `make` creates its document on first use, and
-    /// `pdf_url` its address.
+    /// `path` the path of its PDF.
     pub(super) async fn of<F>(
         ctx: &Context<'_>,
         name: String,
-        pdf_url: impl FnOnce() -> String,
+        path: impl FnOnce() -> String,
         make: impl FnOnce() -> F,
     ) -> Result<Self>
     where
@@ -81,8 +92,8 @@ impl AgreementPreview {
             .data_opt::<RequestCache>()
             .map_or_else(Arc::default, |cache| cache.shared(name, Rendering::default));
         rendering.document.get_or_init(|| async { make().await.map(Arc::new) }).await.clone()?;
-        let pdf_url = Arc::clone(rendering.pdf_url.get_or_init(|| pdf_url().into()));
-        Ok(Self { rendering, pdf_url })
+        let path = Arc::clone(rendering.path.get_or_init(|| path().into()));
+        Ok(Self { rendering, path })
     }
 
     async fn document(&self) -> Result<document::Agreement> {
@@ -103,7 +114,7 @@ impl AgreementPreview {
     /// longer than the declared cost uses more of your budget, as estimated from the document:
     /// CONFLICT with reason COST_BUDGET when too little is left.
     #[graphql(directive = cost::apply("8000".into()))]
-    async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
+    async fn sha256(&self, ctx: &Context<'_>) -> Result<Sha256> {
         let meter = ctx.data_opt::<CostMeter>().cloned();
         let allow = move |time| meter.map_or(Ok(()), |meter| meter.take_beyond(PDF_COST, time));
         let render = || {
@@ -112,7 +123,7 @@ impl AgreementPreview {
                 Ok(layout::render_if(viewer(ctx), document, allow).await?.sha256.into())
             })
         };
-        Ok(self.rendering.pdf_sha256.get_or_init(render).await.clone()?.to_string())
+        Ok(Sha256::new(self.rendering.pdf_sha256.get_or_init(render).await.clone()?))
     }
 
     /// Text as an HTML page, in which all values are escaped.
@@ -124,9 +135,20 @@ impl AgreementPreview {
         self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }
 
-    /// Path of the PDF, relative to the API's address; requires the same token as the API.
-    async fn pdf_url(&self) -> LongText<Arc<str>> {
-        LongText(Arc::clone(&self.pdf_url))
+    /// Link to the PDF: absolute, and signed so that it opens without a token for some minutes.
+    #[graphql(directive = unversioned::apply())]
+    async fn pdf_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Result<Url> {
+        let link = link(ctx, &self.path, None, valid_for_seconds)?;
+        take_bytes(ctx, link.0.len())?;
+        Ok(link)
     }
 }
 
@@ -134,7 +156,7 @@ impl AgreementPreview {
 const PDF_COST: u64 = 8000;
 
 /// Returns the path of an agreement's PDF.
-fn pdf_url(id: AgreementId) -> String {
+fn path(id: AgreementId) -> String {
     format!("/files/agreements/{}.pdf", *node_id(id))
 }
 
@@ -146,7 +168,8 @@ pub(super) async fn frozen(
     use agreement_document::Column as C;
     let found = agreement.load(ctx, "", || async {
         let look_ahead = ctx.look_ahead();
-        let wanted = [("sha256", C::Sha256), ("html", C::Html)]
+        // A link is bound to the digest of its file.
+        let wanted = [("sha256", C::Sha256), ("pdfUrl", C::Sha256), ("html", C::Html)]
             .into_iter()
             .filter(|(field, _)| look_ahead.field(field).exists());
         let columns: Vec<_> =
@@ -158,7 +181,7 @@ pub(super) async fn frozen(
         .await?
         .get(&agreement.id)
         .cloned()
-        .map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
+        .map(|row| AgreementDocument { row, path: path(agreement.id) }))
 }
 
 /// Returns the preview of a draft; `None` unless it is a draft with a template.
@@ -182,7 +205,7 @@ pub(super) async fn preview(
     AgreementPreview::of(
         ctx,
         format!("agreement {}", agreement.id.0),
-        || pdf_url(agreement.id),
+        || path(agreement.id),
         || async { Ok(document) },
     )
     .await
@@ -192,9 +215,7 @@ pub(super) async fn preview(
 /// Measures the futures of the types of this file whose fields are private.
 #[cfg(test)]
 pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
-    sizes.add(&AgreementDocument {
-        row: agreement_document::Model::default(),
-        pdf_url: String::new(),
-    });
-    sizes.add(&AgreementPreview { rendering: Arc::default(), pdf_url: Arc::from("") });
+    sizes
+        .add(&AgreementDocument { row: agreement_document::Model::default(), path: String::new() });
+    sizes.add(&AgreementPreview { rendering: Arc::default(), path: Arc::from("") });
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    ErrorExtensionValues, PathSegment, Pos, Response, ServerError, Value,
+    ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value,
+    indexmap::IndexMap,
     parser::{
         parse_query,
         types::{ExecutableDocument, Selection, SelectionSet},
     },
 };
 
+use super::library_errors;
 use domain::{
+    codes::{Code, ErrorCode},
     error::{ConflictReason, Error, FieldError, Origin},
     idempotency::Mutations,
 };
@@ -31,14 +34,14 @@ pub fn finish(mut response: Response, document_text: &str, request_id: &str) -> 
         response.errors.truncate(MAX_FIELD_ERRORS);
         response.extensions.insert("omittedErrors".to_owned(), omitted.into());
     }
-    if response.errors.iter().any(|error| !error.path.is_empty())
-        && let Ok(document) = parse_query(document_text)
-    {
-        response.errors.iter_mut().for_each(|error| complete_path(error, &document));
+    let has_paths = response.errors.iter().any(|error| !error.path.is_empty());
+    let document = has_paths.then(|| parse_query(document_text).ok()).flatten();
+    if let Some(document) = &document {
+        response.errors.iter_mut().for_each(|error| complete_path(error, document));
     }
     response.errors.sort_by_cached_key(order);
     for error in &mut response.errors {
-        describe(error, request_id);
+        describe(error, document.as_ref(), request_id);
     }
     response
 }
@@ -130,14 +133,14 @@ fn find_below(
     })
 }
 
-fn describe(error: &mut ServerError, request_id: &str) {
+fn describe(error: &mut ServerError, document: Option<&ExecutableDocument>, request_id: &str) {
     let source = error.source.take();
     let own = source.as_ref().and_then(own).cloned().map(with_api_names);
-    let mut extensions = error.extensions.take().unwrap_or_default();
+    let mut extensions = error.extensions.clone().unwrap_or_default();
     match &own {
         Some(own) => {
             error.message = own.to_string();
-            extensions.set("code", own.code());
+            extensions.set("code", own.code().word());
             if let Some(seconds) = own.retry_after_seconds() {
                 extensions.set("retryAfterSeconds", seconds);
             }
@@ -154,11 +157,13 @@ fn describe(error: &mut ServerError, request_id: &str) {
         }
         // An error of the library: the document or a variable does not fit the schema.
         None if extensions.get("code").is_none() => {
-            extensions.set("code", "INVALID");
+            // Drops the extensions that a scalar passed through the library.
+            extensions = ErrorExtensionValues::default();
+            extensions.set("code", ErrorCode::Invalid.word());
             // Some messages of the library end with a full stop; one-sentence messages here do not.
             error.message.truncate(error.message.trim_end_matches('.').len());
-            let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
-            extensions.set("fields", fields(&[FieldError::of_input(field, error.message.clone())]));
+            let field = library_errors::field(error, document, path(error));
+            extensions.set("fields", fields(&[field]));
         }
         None => {}
     }
@@ -182,11 +187,11 @@ fn add_extensions(own: &Error, extensions: &mut ErrorExtensionValues) {
     match own {
         Error::Invalid(errors) => extensions.set("fields", fields(errors)),
         Error::Limit { reason, error, exceeded } => {
-            extensions.set("reason", *reason);
+            extensions.set("reason", reason.word());
             extensions.set("fields", fields(std::slice::from_ref(error)));
             let limits = exceeded.iter().map(|(limit, found, most)| {
                 object([
-                    ("limit", Value::from(*limit)),
+                    ("limit", Value::from(limit.word())),
                     ("found", Value::from(*found)),
                     ("most", Value::from(*most)),
                 ])
@@ -211,23 +216,22 @@ fn add_extensions(own: &Error, extensions: &mut ErrorExtensionValues) {
 }
 
 fn fields(errors: &[FieldError]) -> Value {
-    Value::List(
-        errors
-            .iter()
-            .map(|error| {
-                object([
-                    ("path", error.path.clone().into()),
-                    ("message", error.message.clone().into()),
-                ])
-            })
-            .collect(),
-    )
+    Value::List(errors.iter().map(field).collect())
+}
+
+fn field(error: &FieldError) -> Value {
+    let mut parts: IndexMap<Name, Value> = IndexMap::from([
+        (Name::new("path"), error.path.as_str().into()),
+        (Name::new("code"), error.code.word().into()),
+        (Name::new("message"), error.message.as_str().into()),
+    ]);
+    let values = error.values.iter();
+    parts.extend(values.map(|(name, value)| (Name::new(*name), library_errors::json(value))));
+    Value::Object(parts)
 }
 
 fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
-    Value::Object(
-        pairs.into_iter().map(|(name, value)| (async_graphql::Name::new(name), value)).collect(),
-    )
+    Value::Object(pairs.into_iter().map(|(name, value)| (Name::new(name), value)).collect())
 }
 
 /// Maximum of reported errors of a document: each may be many times as long as the part that it is
@@ -246,11 +250,11 @@ pub fn hide_suggestions(response: &mut Response) {
     }
 }
 
-/// Lists the committed mutations of a response without data: under `done` in the extensions of the
+/// Lists the committed mutations of a response with errors: under `done` in the extensions of the
 /// response, and in those of each error, since many clients show only these.
 pub fn set_done(response: &mut Response, mutations: &Mutations) {
     let committed = mutations.committed();
-    if response.errors.is_empty() || response.data != Value::Null || committed.is_empty() {
+    if response.errors.is_empty() || committed.is_empty() {
         return;
     }
     let done = Value::from_iter(committed);

@@ -5,21 +5,20 @@ use std::collections::HashMap;
 use ::entity::{
     fee_schedule,
     id::{FeeScheduleId, MemberId},
-    money::PerMille,
 };
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::{
-    activities::{Activity, changed},
+    activities::{Activity, activity_of, changed},
     batch::{BatchRow, listed},
     connection::{Column, ConnectionNode, DIRECT, every, selected_columns},
-    cost::list_size,
+    cost::{cost, list_size},
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
     members::AllocationBasis,
     mutation::mutation,
-    scalars::{Date, Money, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{Date, DateTime, Decimal, Money, Parsed, node_id, row_id, take},
+    times, viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -83,8 +82,8 @@ impl FeeQuote {
     }
 
     /// Rate in per mille; null unless `basis` is PER_MILLE_OF_ALLOCATION.
-    async fn per_mille(&self) -> Option<f64> {
-        self.quote.per_mille.map(PerMille::as_f64)
+    async fn per_mille(&self) -> Option<Decimal> {
+        self.quote.per_mille.map(Decimal::new)
     }
 
     /// Allocation in kronor that the rate applies to; null unless `basis` is
@@ -104,14 +103,14 @@ impl FeeQuote {
     }
 
     /// Fee in kronor before rounding, minimum and cap, with all its decimals: `8648.666`.
-    async fn exact(&self) -> String {
-        self.quote.exact()
+    async fn exact(&self) -> Decimal {
+        Decimal::new(self.quote.exact())
     }
 
     /// Difference in kronor that rounding half up to whole öre added to `exact`: `0.004`; negative
     /// when rounded down.
-    async fn rounding(&self) -> String {
-        self.quote.rounding()
+    async fn rounding(&self) -> Decimal {
+        Decimal::new(self.quote.rounding())
     }
 
     /// Rule that the fee follows, with its decision.
@@ -146,9 +145,26 @@ pub struct FeeSchedule(pub BatchRow<fee_schedule::Model>);
 
 #[Object(use_type_description)]
 impl FeeSchedule {
-    /// Global id of the fee schedule, opaque.
-    async fn id(&self) -> ID {
+    /// Global id of the fee schedule, opaque. Pass it to `node`.
+    pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Activity that it is the price of; null for a fee of the network itself.
+    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
+        activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
     /// First day on which it applies.
@@ -172,8 +188,8 @@ impl FeeSchedule {
     }
 
     /// Rate in per mille; null unless `basis` is PER_MILLE_OF_ALLOCATION.
-    async fn per_mille(&self) -> Option<f64> {
-        self.0.per_mille.map(PerMille::as_f64)
+    async fn per_mille(&self) -> Option<Decimal> {
+        self.0.per_mille.map(Decimal::new)
     }
 
     /// Maximum of a year (maxtak) in kronor; null: no cap.
@@ -222,6 +238,7 @@ impl ConnectionNode for FeeSchedule {
     fn columns(field: &str) -> &'static [Column<Self::Row>] {
         use fee_schedule::Column as C;
         match field {
+            "activity" => &[C::ActivityId],
             "validFrom" => &[C::ValidFrom],
             "validTo" => &[C::ValidTo],
             "basis" => &[C::Basis],
@@ -265,7 +282,7 @@ impl FeeQuery {
 #[derive(InputObject)]
 pub struct FeeScheduleSetInput {
     /// Id of the activity.
-    activity: ID,
+    activity_id: ID,
     /// First day on which it applies.
     valid_from: Parsed<Date>,
     /// Last day on which it applies; omit: until further notice.
@@ -276,7 +293,7 @@ pub struct FeeScheduleSetInput {
     amount: Option<Parsed<Money>>,
     /// Rate in per mille, 0 to 1000 with at most three decimals; required for
     /// PER_MILLE_OF_ALLOCATION.
-    per_mille: Option<f64>,
+    per_mille: Option<Decimal>,
     /// Maximum of a year (maxtak) in kronor; omit: no cap.
     cap: Option<Parsed<Money>>,
     /// Minimum of a year in kronor; omit: no minimum.
@@ -306,7 +323,7 @@ pub struct NetworkFeeSetInput {
     amount: Option<Parsed<Money>>,
     /// Rate in per mille, 0 to 1000 with at most three decimals; required for
     /// PER_MILLE_OF_ALLOCATION.
-    per_mille: Option<f64>,
+    per_mille: Option<Decimal>,
     /// Maximum of a year (maxtak) in kronor; omit: no cap.
     cap: Option<Parsed<Money>>,
     /// Minimum of a year in kronor; omit: no minimum.
@@ -333,7 +350,7 @@ impl NetworkFeeSetInput {
             valid_to: take(self.valid_to, "valid_to", errors).map(|day| day.0),
             basis: self.basis.into(),
             amount: money(self.amount, "amount", errors),
-            per_mille: self.per_mille.map(|rate| errors.take("per_mille", schedules::rate(rate))),
+            per_mille: self.per_mille.map(|rate| rate.read("per_mille", errors)),
             cap: money(self.cap, "cap", errors),
             minimum: money(self.minimum, "minimum", errors),
             allocation_basis: self.allocation_basis.map(Into::into),
@@ -345,7 +362,7 @@ impl NetworkFeeSetInput {
 
 impl FeeScheduleSetInput {
     fn check(self, errors: &mut ValidationErrors) -> schedules::NewSchedule {
-        let activity = row_id(&self.activity, "activity", errors);
+        let activity = row_id(&self.activity_id, "activity_id", errors);
         let price = NetworkFeeSetInput {
             valid_from: self.valid_from,
             valid_to: self.valid_to,
@@ -360,6 +377,22 @@ impl FeeScheduleSetInput {
         };
         schedules::NewSchedule { activity: Some(activity), ..price.check(errors) }
     }
+}
+
+/// Payload of `feeScheduleSet`.
+#[derive(SimpleObject)]
+pub struct FeeScheduleSetPayload {
+    /// The price.
+    fee_schedule: FeeSchedule,
+    /// Activity of the fee schedule.
+    activity: Activity,
+}
+
+/// Payload of `networkFeeSet`.
+#[derive(SimpleObject)]
+pub struct NetworkFeeSetPayload {
+    /// The fee schedule.
+    fee_schedule: FeeSchedule,
 }
 
 /// Mutations of fees.
@@ -377,16 +410,21 @@ impl FeeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The price.")] input: Box<FeeScheduleSetInput>,
-    ) -> Result<Activity> {
+    ) -> Option<Result<FeeScheduleSetPayload>> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
         let activity = new.activity.unwrap_or_default();
         let mutation = mutation(ctx);
-        mutation
-            .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), |_| {
-                changed(ctx, activity)
-            })
-            .await
+        Some(
+            mutation
+                .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), async |id| {
+                    Ok(FeeScheduleSetPayload {
+                        fee_schedule: changed_schedule(ctx, id).await?,
+                        activity: changed(ctx, activity).await?,
+                    })
+                })
+                .await,
+        )
     }
 
     /// Sets the network's service or membership fee, as `feeScheduleSet` does for an activity. The
@@ -397,15 +435,17 @@ impl FeeMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The price.")] input: Box<NetworkFeeSetInput>,
-    ) -> Result<FeeSchedule> {
+    ) -> Option<Result<NetworkFeeSetPayload>> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), |id| {
-                changed_schedule(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), async |id| {
+                    Ok(NetworkFeeSetPayload { fee_schedule: changed_schedule(ctx, id).await? })
+                })
+                .await,
+        )
     }
 }
 

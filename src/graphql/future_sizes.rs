@@ -24,15 +24,20 @@ use super::{
     connection::{self, ConnectionNode},
     contact_reads::ContactRead,
     contacts::{Contact, ContactArea},
-    coverage, documents,
+    coverage,
+    decision_queries::DecisionUse,
+    document_list::Document,
+    documents,
     fees::FeeSchedule,
-    invoices::{self, Invoice, InvoiceLine, bank::BankPayment},
+    invoices::{
+        self, Invoice, InvoiceLine, Payment, Refund, Reminder, WriteOff, bank::BankPayment,
+    },
     ledger::{Cost, Grant},
     matrix::{self, MatrixRow},
     members::{self, Member},
     organisations::Organisation,
     requisitions::Requisition,
-    revenue, scenarios, subscription,
+    revenue, scenarios, stored_files, subscription,
     tax_decisions::TaxDecision,
     templates::{self, AgreementTemplate, AgreementTemplateVersion},
 };
@@ -42,12 +47,15 @@ const MAX_BYTES: usize = 1024;
 
 /// Types whose objects hold all data of their fields: no resolver of theirs waits for anything.
 const WITHOUT_WAITING: &[&str] = &[
+    "ActivityRepresentative",
     "AgreementNoticeEndDecidePayload",
     "AgreementNoticeWithdrawPayload",
     "BankPaymentMarkDuplicatePayload",
     "BreakEven",
     "BreakEvenByFee",
     "CostReversePayload",
+    "EnumLabel",
+    "EnumLabels",
     "FeeQuote",
     "GrantReversePayload",
     "InterestInvoiceIssuePayload",
@@ -123,21 +131,27 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     sizes.add_list::<AgreementTemplate>();
     sizes.add_list::<AuditEntry>();
     sizes.add_list::<BankPayment>();
+    sizes.add_list::<Payment>();
+    sizes.add_list::<Refund>();
+    sizes.add_list::<Reminder>();
+    sizes.add_list::<Document>();
+    sizes.add_list::<Contact>();
+    sizes.add_list::<ContactArea>();
     sizes.add_list::<ContactRead>();
     sizes.add_list::<Cost>();
+    sizes.add_list::<DecisionUse>();
     sizes.add_list::<Grant>();
     sizes.add_list::<Invoice>();
     sizes.add_list::<MatrixRow>();
     sizes.add_list::<Member>();
+    sizes.add_list::<Organisation>();
     sizes.add_list::<activities::StatusReport>();
     sizes.add_list::<TemplateDeviation>();
     sizes.add_node::<AgreementTemplateVersion>();
-    sizes.add_node::<Contact>();
     sizes.add_node::<FeeSchedule>();
     sizes.add_node::<InvoiceLine>();
-    sizes.add_node::<Organisation>();
+    sizes.add_node::<WriteOff>();
     sizes.add_node::<Requisition>();
-    sizes.add(&ContactArea(row()));
     sizes.add(&TaxDecision(row()));
     agreements::measure(&mut sizes);
     coverage::measure(&mut sizes);
@@ -148,6 +162,7 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     members::measure(&mut sizes);
     revenue::measure(&mut sizes);
     scenarios::measure(&mut sizes);
+    stored_files::measure(&mut sizes);
     subscription::measure(&mut sizes);
     templates::measure(&mut sizes);
     measure_roots(&mut sizes);
@@ -174,17 +189,24 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             invoices,
             runs,
             bank_payments,
+            parts,
+            document_list,
             rates,
             revenue,
             audit,
             revisions,
             contacts,
             contact_reads,
+            contact_lists,
+            organisations,
+            decisions,
+            status_reports,
             retention,
             notice_ends,
             closings,
             ledger,
-            tax_decisions
+            tax_decisions,
+            enum_labels
         )
     );
     measure_parts!(

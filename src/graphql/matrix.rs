@@ -90,7 +90,7 @@ impl ActivityMatrix {
     ) -> Result<Connection<MatrixRow>> {
         let request = ListRequest::<MatrixRow, _> {
             filter: self.as_of,
-            order: members::order(members::Field::Name, false),
+            order: members::order(database(ctx).backend(), members::Field::Name, false),
             args: connection::args(first, after, last, before),
             columns: selected_columns::<Member>(
                 ctx,
@@ -138,7 +138,8 @@ impl MatrixActivity {
         Activity(self.row.clone())
     }
 
-    /// Number of members that take part on the day, and the members that do not.
+    /// Number of members that take part on the day, and the members that do not. The numbers are
+    /// the same for every viewer.
     #[graphql(directive = cost::apply("5".into()))]
     async fn coverage(&self, ctx: &Context<'_>) -> Result<Coverage> {
         coverage_on(ctx, &self.row, self.as_of).await
@@ -153,11 +154,18 @@ impl MatrixActivity {
         let columns = selected_columns::<Member>(ctx, &[&["joined"], &["left"]]);
         let calculated = self.row.load(ctx, "", || async {
             let (db, viewer) = (database(ctx), viewer(ctx));
-            let trend = coverage::trend(db, viewer, &ids(&self.row), from, self.as_of).await?;
-            let mut found = Vec::new();
+            let activities = ids(&self.row);
+            let trend = coverage::trend(db, &activities, from, self.as_of).await?;
+            let (mut found, mut readable) = (Vec::new(), HashSet::new());
             if wants_members {
-                let mut who: Vec<MemberId> =
-                    trend.joined.values().chain(trend.left.values()).flatten().copied().collect();
+                readable = coverage::readable(db, viewer, &activities).await?;
+                let mut who: Vec<MemberId> = trend
+                    .joined
+                    .iter()
+                    .chain(&trend.left)
+                    .filter(|(activity, _)| readable.contains(*activity))
+                    .flat_map(|(_, members)| members.iter().copied())
+                    .collect();
                 who.sort();
                 who.dedup();
                 found = members::by_ids(db, viewer, &who, &and(columns, member::Column::NameKey))
@@ -166,7 +174,7 @@ impl MatrixActivity {
                     (&one.name_key, one.id).cmp(&(&other.name_key, other.id))
                 });
             }
-            Ok(Calculated { trend, members: BatchRow::each(found) })
+            Ok(Calculated { trend, readable, members: BatchRow::each(found) })
         });
         let (row, earlier) = (self.row.clone(), from);
         Some(calculated.await.map(|calculated| MatrixTrend { row, earlier, calculated }))
@@ -176,6 +184,8 @@ impl MatrixActivity {
 /// Changes of participation in the activities of a matrix, and the rows of the members concerned.
 struct Calculated {
     trend: coverage::Trend,
+    /// Activities whose participants the viewer may know by name.
+    readable: HashSet<ActivityId>,
     members: Vec<BatchRow<member::Model>>,
 }
 
@@ -192,17 +202,14 @@ impl MatrixTrend {
         &self,
         ctx: &Context<'_>,
         of: &HashMap<ActivityId, Vec<MemberId>>,
-    ) -> Result<Vec<Member>> {
+    ) -> Result<Option<Vec<Member>>> {
+        if !self.calculated.readable.contains(&self.row.id) {
+            return Ok(None);
+        }
         let ids: HashSet<_> = of.get(&self.row.id).into_iter().flatten().collect();
         take_rows(ctx, ids.len())?;
-        Ok(self
-            .calculated
-            .members
-            .iter()
-            .filter(|member| ids.contains(&member.id))
-            .cloned()
-            .map(Member)
-            .collect())
+        let members = self.calculated.members.iter().filter(|member| ids.contains(&member.id));
+        Ok(Some(members.cloned().map(Member).collect()))
     }
 }
 
@@ -218,7 +225,7 @@ impl MatrixTrend {
     }
 
     /// Number of members that take part on the day and did not on the earlier one.
-    /// `before.connected` + `joinedCount` − `leftCount` take part on the day.
+    /// `before.connectedCount` + `joinedCount` − `leftCount` take part on the day.
     async fn joined_count(&self) -> i64 {
         count_of(&self.calculated.trend.joined, self.row.id)
     }
@@ -229,16 +236,18 @@ impl MatrixTrend {
         count_of(&self.calculated.trend.left, self.row.id)
     }
 
-    /// Members that take part on the day and did not on the earlier one, by name.
+    /// Members that take part on the day and did not on the earlier one, by name. Null when you may
+    /// not see every agreement about the activity and every member.
     #[graphql(directive = list_size::apply(Some(50), None))]
-    async fn joined(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        self.members(ctx, &self.calculated.trend.joined)
+    async fn joined(&self, ctx: &Context<'_>) -> Option<Result<Vec<Member>>> {
+        self.members(ctx, &self.calculated.trend.joined).transpose()
     }
 
-    /// Members that took part on the earlier day and no longer do, by name.
+    /// Members that took part on the earlier day and no longer do, by name. Null when you may not
+    /// see every agreement about the activity and every member.
     #[graphql(directive = list_size::apply(Some(50), None))]
-    async fn left(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        self.members(ctx, &self.calculated.trend.left)
+    async fn left(&self, ctx: &Context<'_>) -> Option<Result<Vec<Member>>> {
+        self.members(ctx, &self.calculated.trend.left).transpose()
     }
 }
 
@@ -323,18 +332,18 @@ impl MatrixQuery {
         #[graphql(desc = "Earlier day to compare to; no comparison when omitted.")]
         compared_to: Option<Parsed<Date>>,
         #[graphql(desc = "Slugs: only these activities; all when omitted or empty.")]
-        activity: Option<Vec<String>>,
+        activity_slugs: Option<Vec<String>>,
     ) -> Result<ActivityMatrix> {
         let mut errors = ValidationErrors::default();
         let as_of = take(as_of, "as_of", &mut errors)
             .map_or_else(|| database(ctx).clock.today(), |day| day.0);
         let compared_to = take(compared_to, "compared_to", &mut errors).map(|day| day.0);
         matrix::check(compared_to, as_of, &mut errors);
-        let slugs = activity.unwrap_or_default();
+        let slugs = activity_slugs.unwrap_or_default();
         let slugs: Vec<_> = slugs
             .iter()
             .enumerate()
-            .map(|(position, slug)| errors.text(&format!("activity.{position}"), slug, LINE))
+            .map(|(position, slug)| errors.text(&format!("activity_slugs.{position}"), slug, LINE))
             .collect();
         errors.finish()?;
         let columns = and(
@@ -364,6 +373,10 @@ pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
         by_volunteers: Vec::new(),
     });
     sizes.add(&MatrixActivity { row: row(), as_of: day, compared_to: None });
-    let calculated = Calculated { trend: coverage::Trend::default(), members: Vec::new() };
+    let calculated = Calculated {
+        trend: coverage::Trend::default(),
+        readable: HashSet::new(),
+        members: Vec::new(),
+    };
     sizes.add(&MatrixTrend { row: row(), earlier: day, calculated: Arc::new(calculated) });
 }

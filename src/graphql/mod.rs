@@ -9,23 +9,32 @@ pub mod agreements;
 pub mod audit;
 pub mod subscription;
 pub mod books;
+pub mod client;
 pub mod contact_reads;
+pub mod contact_queries;
 pub mod contacts;
 pub mod cost;
 pub mod coverage;
+pub mod decision_queries;
 pub mod decisions;
+pub mod document_list;
 pub mod documents;
+pub mod error_codes;
 pub mod errors;
 pub mod fees;
+pub mod file_links;
 #[cfg(test)]
 mod future_sizes;
 pub mod invoices;
+pub mod language;
 pub mod ledger;
+mod library_errors;
 pub mod batch;
 pub mod matrix;
 pub mod members;
 pub mod mutation;
 pub mod node;
+pub mod organisation_queries;
 pub mod organisations;
 pub mod connection;
 pub mod persons;
@@ -35,9 +44,12 @@ pub mod retention;
 pub mod revenue;
 pub mod scalars;
 pub mod scenarios;
+pub mod status_report_queries;
 pub mod status_reports;
+pub mod stored_files;
 pub mod tax_decisions;
 pub mod templates;
+pub mod times;
 
 use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
 
@@ -63,27 +75,36 @@ pub struct Query(
     templates::placeholders::PlaceholderQuery,
     invoices::InvoiceQuery,
     invoices::InvoiceRunQuery,
-    invoices::bank::BankPaymentQuery,
+    invoices::BankPaymentQuery,
+    invoices::PartQuery,
+    document_list::DocumentQuery,
     invoices::RateQuery,
     revenue::RevenueQuery,
     audit::AuditQuery,
     subscription::RevisionQuery,
     contacts::ContactQuery,
     contact_reads::ContactReadQuery,
+    contact_queries::ContactListQuery,
+    organisation_queries::OrganisationQuery,
+    decision_queries::DecisionQuery,
+    status_report_queries::StatusReportQuery,
     retention::RetentionQuery,
     agreements::NoticeEndQuery,
     books::ClosingQuery,
     ledger::LedgerQuery,
     tax_decisions::TaxDecisionQuery,
+    language::enum_labels::EnumLabelQuery,
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic.
 /// Mutations of one document run one after the other.
 ///
 /// A failed mutation is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN,
-/// NOT_FOUND, INVALID (with `extensions.fields` naming every invalid field), CONFLICT (with
-/// `extensions.reason`), INTERNAL. When one mutation of a document fails, `data` is null and
-/// `extensions.done` lists the response keys of the committed ones.
+/// NOT_FOUND, INVALID (with `extensions.fields` naming every invalid field: `path` in the input,
+/// `code`, a `FieldErrorCode`, `message` and the values that it states, as `max`), CONFLICT (with
+/// `extensions.reason`, a `ConflictReason`), INTERNAL. The payload of a failed mutation is null, and
+/// the other mutations of the document are executed. `extensions.done` lists the response keys of
+/// the committed ones.
 ///
 /// Any mutation may fail with CONFLICT and reason BUSY while another writer, as an import, holds
 /// the database for long: nothing was changed; retry after `extensions.retryAfterSeconds`. CONFLICT
@@ -105,7 +126,7 @@ pub struct Mutation(
     templates::mutations::TemplateMutation,
     invoices::payments::PaymentMutation,
     invoices::adjustments::AdjustmentMutation,
-    invoices::bank::BankPaymentMutation,
+    invoices::bank_mutations::BankPaymentMutation,
     invoices::RateMutation,
     books::ClosingMutation,
     invoices::interest::InterestMutation,
@@ -120,7 +141,8 @@ pub struct Mutation(
 pub fn schema(register: Option<(Database, Network)>) -> Register {
     // The cost of a document is limited before execution: see `http::query_cost`.
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
-        .limit_recursive_depth(100);
+        .limit_recursive_depth(100)
+        .register_output_type::<error_codes::ErrorCodes>();
     match register {
         Some((db, network)) => builder.data(db).data(network).finish(),
         None => builder.finish(),
@@ -164,7 +186,7 @@ pub struct ViewerQuery;
 /// Role of a caller.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "viewer::Role")]
-pub enum Role {
+pub enum ViewerRole {
     /// Office of the network (kansli): reads and changes everything but keys.
     Office,
     /// Changes invoices, fees and revenue, and reads the audit trail of these.
@@ -181,13 +203,36 @@ pub enum Role {
     Service,
 }
 
-/// The caller, with roles and scopes.
+/// Permission to change a part of the register.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "viewer::Permission")]
+pub enum Permission {
+    /// Change members, contacts, organisations and activities.
+    ManageRegister,
+    /// Change allocations, fees, costs, grants and reference rates, and close periods.
+    ManageAccounts,
+    /// Draft, publish and retire templates.
+    ManageTemplates,
+    /// Draft, offer, sign and end agreements, and snooze their deadlines.
+    ManageAgreements,
+    /// Draft, issue and credit invoices, remind of them, and record their payments.
+    ManageInvoices,
+    /// Report on activities: on all of them for the OFFICE, else on your own.
+    Report,
+    /// Mint and revoke tokens; no token has it, since it is done on the server only.
+    ManageKeys,
+}
+
+/// The caller, with roles, permissions and scopes.
 #[derive(SimpleObject)]
 pub struct Viewer {
     /// Subject of the token, which the audit trail records as actor.
     subject: String,
     /// Roles of the caller; their permissions add up.
-    roles: Vec<Role>,
+    roles: Vec<ViewerRole>,
+    /// Permissions of the token, by its roles and scopes. The state of an object may forbid more:
+    /// see `viewerCan…` of objects.
+    permissions: Vec<Permission>,
     /// Association of a MEMBER; null for other roles.
     member: Option<members::Member>,
     /// Activities of an ACTIVITY_LEAD; empty for other roles.
@@ -217,6 +262,7 @@ impl ViewerQuery {
         Ok(Viewer {
             subject: own.subject.clone(),
             roles: own.roles.iter().copied().map(Into::into).collect(),
+            permissions: own.permissions().map(Into::into).collect(),
             member,
             activities,
             scopes: own.scopes.clone(),

@@ -2,7 +2,13 @@
 
 use std::collections::HashMap;
 
-use ::entity::id::{ContactAreaId, NodeType};
+use ::entity::{
+    adjustment,
+    id::{ContactAreaId, NodeType},
+    invoice_line,
+    kind::AdjustmentKind,
+    payment, reminder,
+};
 use async_graphql::{Context, ID, Interface, Object};
 use uuid::Uuid;
 
@@ -15,7 +21,10 @@ use super::{
     contacts::{Contact, ContactArea},
     cost::list_size,
     database,
-    invoices::{Invoice, bank::BankPayment},
+    fees::FeeSchedule,
+    invoices::{
+        Invoice, InvoiceLine, Payment, ReferenceRate, Refund, Reminder, WriteOff, bank::BankPayment,
+    },
     ledger::{Cost, Grant},
     members::Member,
     organisations::Organisation,
@@ -29,8 +38,11 @@ use super::{
 };
 use domain::{
     activities, agreements,
-    error::{Error, Result, ValidationErrors},
-    invoices, members, organisations,
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
+    fees::schedules,
+    interest::reference_rates,
+    invoices::{self, parts},
+    members, organisations,
     revenue::bookings,
     templates,
 };
@@ -69,6 +81,20 @@ pub enum Node {
     TaxDecision(TaxDecision),
     /// A payment reported by a file of the bank.
     BankPayment(BankPayment),
+    /// A fee schedule.
+    FeeSchedule(FeeSchedule),
+    /// A line of an invoice.
+    InvoiceLine(InvoiceLine),
+    /// A payment of an invoice, or its reversal.
+    Payment(Payment),
+    /// A refund of an invoice, or its reversal.
+    Refund(Refund),
+    /// A write-off of an invoice, or its reversal.
+    WriteOff(WriteOff),
+    /// A reminder of an invoice.
+    Reminder(Reminder),
+    /// A reference rate.
+    ReferenceRate(ReferenceRate),
     /// An entry of the audit trail.
     AuditEntry(AuditEntry),
 }
@@ -123,9 +149,9 @@ async fn of_type(
         ),
         NodeType::ContactArea => {
             let areas = members::areas_by_ids(db, &typed::<ContactAreaId>(ids)).await?;
-            areas
-                .into_values()
-                .map(|row| (row.id.0, Node::ContactArea(ContactArea(BatchRow::single(row)))))
+            BatchRow::each(areas.into_values().collect())
+                .into_iter()
+                .map(|row| (row.id.0, Node::ContactArea(ContactArea(row))))
                 .collect()
         }
         NodeType::Contact => nodes(
@@ -162,20 +188,20 @@ async fn of_type(
         | NodeType::Grant
         | NodeType::TaxDecision
         | NodeType::BankPayment
+        | NodeType::FeeSchedule
+        | NodeType::ReferenceRate
         | NodeType::AuditEntry => of_accounting_type(ctx, node_type, ids).await?,
+        NodeType::InvoiceLine | NodeType::Payment | NodeType::Adjustment | NodeType::Reminder => {
+            of_invoice_part(ctx, node_type, ids).await?
+        }
         NodeType::Allocation
         | NodeType::ContactRead
         | NodeType::Decision
-        | NodeType::FeeSchedule
         | NodeType::Signature
+        | NodeType::StoredFile
         | NodeType::Acknowledgement
-        | NodeType::InvoiceLine
-        | NodeType::Payment
-        | NodeType::Reminder
-        | NodeType::Adjustment
         | NodeType::ExportBatch
         | NodeType::BooksClosing
-        | NodeType::ReferenceRate
         | NodeType::TokenRevocation => Vec::new(),
     })
 }
@@ -251,11 +277,60 @@ async fn of_accounting_type(
             |row| row.id.0,
             Node::BankPayment,
         ),
+        NodeType::FeeSchedule => nodes(
+            schedules::by_ids(db, &typed(ids), &every::<FeeSchedule>()).await?,
+            |row| row.id.0,
+            Node::FeeSchedule,
+        ),
+        NodeType::ReferenceRate => {
+            let rows = reference_rates::by_ids(db.read(), &typed(ids)).await?;
+            BatchRow::each(rows)
+                .into_iter()
+                .map(|row| (row.id.0, Node::ReferenceRate(ReferenceRate(row))))
+                .collect()
+        }
         NodeType::AuditEntry => nodes(
             audit::by_ids(ctx, ids).await?,
             |row| audit::id_of(row.revision).0,
             Node::AuditEntry,
         ),
+        _ => Vec::new(),
+    })
+}
+
+/// Fetches the nodes of a type of the parts of invoices.
+async fn of_invoice_part(
+    ctx: &Context<'_>,
+    node_type: NodeType,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Node)>> {
+    let (db, viewer) = (database(ctx), viewer(ctx));
+    Ok(match node_type {
+        NodeType::InvoiceLine => nodes(
+            parts::by_ids::<invoice_line::Model>(db, viewer, ids, &every::<InvoiceLine>()).await?,
+            |row| row.id.0,
+            Node::InvoiceLine,
+        ),
+        NodeType::Payment => nodes(
+            parts::by_ids::<payment::Model>(db, viewer, ids, &every::<Payment>()).await?,
+            |row| row.id.0,
+            Node::Payment,
+        ),
+        NodeType::Reminder => nodes(
+            parts::by_ids::<reminder::Model>(db, viewer, ids, &every::<Reminder>()).await?,
+            |row| row.id.0,
+            Node::Reminder,
+        ),
+        NodeType::Adjustment => {
+            let rows = BatchRow::each(
+                parts::by_ids::<adjustment::Model>(db, viewer, ids, &every::<Refund>()).await?,
+            );
+            let node = |row: BatchRow<adjustment::Model>| match row.kind {
+                AdjustmentKind::Refund => Node::Refund(Refund(row)),
+                AdjustmentKind::WriteOff => Node::WriteOff(WriteOff(row)),
+            };
+            rows.into_iter().map(|row| (row.id.0, node(row))).collect()
+        }
         _ => Vec::new(),
     })
 }
@@ -281,7 +356,7 @@ impl NodeQuery {
                 .map(|mut found| found.remove(&id))
                 .transpose(),
             Err(InvalidId::UnknownType) => None,
-            Err(reason) => Some(Err(Error::invalid("id", reason.to_string()))),
+            Err(reason) => Some(Err(Error::invalid("id", reason))),
         }
     }
 
@@ -294,12 +369,18 @@ impl NodeQuery {
         #[graphql(desc = "Global ids, as in the field `id` of objects; at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         let mut errors = ValidationErrors::default();
-        errors.expect(ids.len() <= MAX_IDS, "ids", &format!("must be at most {MAX_IDS}"));
+        errors.expect(
+            ids.len() <= MAX_IDS,
+            "ids",
+            FieldErrorCode::TooMany
+                .problem(format!("must be at most {MAX_IDS}"))
+                .with("max", MAX_IDS),
+        );
         let read = |(position, id): (usize, &ID)| match id.parse::<NodeId>() {
             Ok(id) => Some(id),
             Err(InvalidId::UnknownType) => None,
             Err(reason) => {
-                errors.add(format!("ids.{position}"), reason.to_string());
+                errors.add(format!("ids.{position}"), reason);
                 None
             }
         };

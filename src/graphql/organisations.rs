@@ -1,17 +1,18 @@
 //! GraphQL type and mutations of organisations.
 
 use ::entity::{id::OrganisationId, organisation};
-use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::{
     agreements::{Agreement, agreements_of},
     batch::BatchRow,
     connection::{self, Column, Connection, ConnectionNode, every},
+    cost::cost,
     database,
     members::{BillingDetails, mutations::BillingDetailsInput},
     mutation::mutation,
-    scalars::{OrgNumber, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{DateTime, OrgNumber, Parsed, node_id, row_id, take},
+    times, viewer,
 };
 use domain::{
     agreements::Of,
@@ -28,6 +29,18 @@ impl Organisation {
     /// Global id of the organisation, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Name.
@@ -129,13 +142,27 @@ pub struct OrganisationAddInput {
 #[derive(InputObject)]
 pub struct OrganisationUpdateInput {
     /// Id of the organisation.
-    organisation: ID,
+    organisation_id: ID,
     /// New name.
     name: Option<String>,
     /// New organisation number; null removes it.
     org_number: MaybeUndefined<Parsed<OrgNumber>>,
     /// All billing details; replaces the present ones.
     billing: Option<BillingDetailsInput>,
+}
+
+/// Payload of `organisationAdd`.
+#[derive(SimpleObject)]
+pub struct OrganisationAddPayload {
+    /// The organisation.
+    organisation: Organisation,
+}
+
+/// Payload of `organisationUpdate`.
+#[derive(SimpleObject)]
+pub struct OrganisationUpdatePayload {
+    /// The organisation.
+    organisation: Organisation,
 }
 
 /// Mutations of organisations.
@@ -152,24 +179,26 @@ impl OrganisationMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The organisation to add.")] input: Box<OrganisationAddInput>,
-    ) -> Result<Organisation> {
+    ) -> Option<Result<OrganisationAddPayload>> {
         let mut errors = ValidationErrors::default();
         let number = take(input.org_number, "org_number", &mut errors).map(|number| number.0);
         let billing = input.billing.map(Into::into).unwrap_or_default();
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                organisations::add(
-                    mutation.db(),
-                    viewer(ctx),
-                    &input.name,
-                    number,
-                    &billing,
-                    errors,
-                ),
-                |id| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    organisations::add(
+                        mutation.db(),
+                        viewer(ctx),
+                        &input.name,
+                        number,
+                        &billing,
+                        errors,
+                    ),
+                    async |id| Ok(OrganisationAddPayload { organisation: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Changes an organisation. CONFLICT with reason ORG_NUMBER_TAKEN when another organisation has
@@ -180,26 +209,30 @@ impl OrganisationMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: Box<OrganisationUpdateInput>,
-    ) -> Result<Organisation> {
+    ) -> Option<Result<OrganisationUpdatePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.organisation, "organisation", &mut errors);
+        let id = row_id(&input.organisation_id, "organisation_id", &mut errors);
         let number = super::scalars::change(input.org_number, "org_number", &mut errors)
             .map(|number| number.map(|number| number.0));
         let billing = input.billing.map(Into::into);
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                organisations::update(
-                    mutation.db(),
-                    viewer(ctx),
-                    id,
-                    input.name.as_deref(),
-                    number,
-                    billing.as_ref(),
-                    errors,
-                ),
-                |()| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    organisations::update(
+                        mutation.db(),
+                        viewer(ctx),
+                        id,
+                        input.name.as_deref(),
+                        number,
+                        billing.as_ref(),
+                        errors,
+                    ),
+                    async |()| {
+                        Ok(OrganisationUpdatePayload { organisation: changed(ctx, id).await? })
+                    },
+                )
+                .await,
+        )
     }
 }

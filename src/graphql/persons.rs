@@ -3,7 +3,11 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
 
 use super::{
-    agreements::SignatureParty, cost::list_size, errors, mutation::mutation, scalars::row_id,
+    agreements::SignatureParty,
+    cost::list_size,
+    errors,
+    mutation::mutation,
+    scalars::{Revision, row_id},
     viewer,
 };
 use domain::{
@@ -70,7 +74,7 @@ pub struct PersonErasePayload {
     /// Revisions of the audit trail whose fields about the person are null from now on, in order;
     /// empty when there are none, or the person was already erased.
     #[graphql(directive = list_size::apply(Some(20), None))]
-    revisions: Vec<String>,
+    revisions: Vec<Revision>,
 }
 
 /// Mutations of persons.
@@ -102,7 +106,7 @@ async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErase
     errors.finish().map_err(errors::within_input)?;
     let mutation = mutation(ctx);
     let payload = async |erased: Erased| {
-        let revisions = erased.revisions.iter().map(ToString::to_string).collect();
+        let revisions = erased.revisions.iter().map(Revision::new).collect();
         Ok(PersonErasePayload { kind: erased.kind.into(), revisions })
     };
     mutation.perform(persons::erase(mutation.db(), viewer(ctx), &named), payload).await

@@ -16,10 +16,7 @@ use async_graphql::{
 };
 
 use super::{node::Node, scalars::NodeId};
-use domain::error::{Error, Result};
-
-/// Reason of the error for an answer that exceeds the maximum size.
-pub const TOO_LARGE: &str = "ANSWER_TOO_LARGE";
+use domain::error::{Error, LimitReason, Result};
 
 /// Counts the bytes of an answer. Clones share the counter, as for the documents of a batch.
 ///
@@ -73,7 +70,7 @@ impl AnswerSize {
             "The answer would have more than {} bytes, the maximum of this server. Request fewer rows or fields.",
             self.0.most
         );
-        Error::limit(TOO_LARGE, "query", words)
+        Error::limit(LimitReason::AnswerTooLarge, "query", words)
     }
 }
 

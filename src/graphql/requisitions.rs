@@ -7,12 +7,15 @@ use super::{
     agreements::{Agreement, agreement_of},
     batch::BatchRow,
     connection::{Column, ConnectionNode, every},
+    cost::cost,
+    cost::unversioned,
     database,
+    file_links::link,
     mutation::mutation,
     network,
     request::LongText,
-    scalars::{Date, Money, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{Date, DateTime, Money, Parsed, Url, node_id, row_id, take},
+    times, viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -29,6 +32,18 @@ impl Requisition {
     /// Global id of the requisition, opaque.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Number, gapless per year: `R2026-0001`.
@@ -86,9 +101,20 @@ impl Requisition {
         self.0.withdrawal_reason.as_deref()
     }
 
-    /// Link to the PDF/A file, relative to the API's address; requires the same token as the API.
-    async fn pdf_url(&self) -> String {
-        format!("/files/requisitions/{}.pdf", node_id(self.0.id).as_str())
+    /// Link to the PDF/A file: absolute, and signed so that it opens without a token for some
+    /// minutes.
+    #[graphql(directive = unversioned::apply())]
+    async fn pdf_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Result<Url> {
+        let path = format!("/files/requisitions/{}.pdf", node_id(self.0.id).as_str());
+        link(ctx, &path, None, valid_for_seconds)
     }
 }
 

@@ -51,14 +51,14 @@ pub struct RetentionHolding {
     /// Kind of the data.
     kind: RetentionKind,
     /// Number of records.
-    count: i64,
+    record_count: i64,
     /// Earliest day from which a retention period runs, as the last day in a role or the day of an
     /// invoice; null: no period runs.
     oldest: Option<Date>,
     /// First day on which the oldest record may be erased; null: it is retained.
     may_go_from: Option<Date>,
     /// Number of records that may be erased on the day of the report.
-    due: i64,
+    due_count: i64,
     /// Legal ground of retaining or erasing it.
     law: &'static str,
 }
@@ -68,7 +68,7 @@ pub struct RetentionHolding {
 #[derive(SimpleObject)]
 pub struct RetentionReport {
     /// Day of the report.
-    on: Date,
+    as_of: Date,
     /// Stored data by kind.
     #[graphql(directive = list_size::apply(Some(20), None))]
     holdings: Vec<RetentionHolding>,
@@ -91,15 +91,15 @@ impl RetentionQuery {
     async fn retention(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the report; defaults to today.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the report; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Option<Result<RetentionReport>> {
-        Some(Box::pin(report(ctx, on)).await)
+        Some(Box::pin(report(ctx, as_of)).await)
     }
 }
 
-async fn report(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<RetentionReport> {
+async fn report(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<RetentionReport> {
     let mut errors = ValidationErrors::default();
-    let on = take(on, "on", &mut errors).map(|on| on.0);
+    let on = take(as_of, "as_of", &mut errors).map(|on| on.0);
     errors.finish()?;
     let db = database(ctx);
     let report = retention::report(
@@ -119,14 +119,14 @@ async fn report(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<Retention
     due.sort_by_key(|row| (row.valid_to, row.id));
     let extra = |held: retention::Holding| RetentionHolding {
         kind: held.kind.into(),
-        count: held.count,
+        record_count: held.count,
         oldest: held.oldest.map(Date),
         may_go_from: held.may_go_from.map(Date),
-        due: held.due,
+        due_count: held.due,
         law: held.kind.law(),
     };
     Ok(RetentionReport {
-        on: Date(report.on),
+        as_of: Date(report.on),
         holdings: report.holdings.into_iter().map(extra).collect(),
         contacts: due.into_iter().map(Contact).collect(),
     })

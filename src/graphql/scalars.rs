@@ -1,6 +1,6 @@
 //! GraphQL scalars, and inputs that retain their parse errors until all fields are checked.
 
-use std::{borrow::Cow, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use async_graphql::{
     ContextSelectionSet, Description, InputType, InputValueError, InputValueResult, OutputType,
@@ -13,14 +13,23 @@ use entity::{
     total::Total,
 };
 
-use domain::error::ValidationErrors;
+use super::library_errors::{self, refused};
+use domain::error::{FieldErrorCode, FieldProblem, ValidationErrors};
+
+/// Maximum length of a scalar that is written as a string, in bytes.
+const MAX_TEXT: usize = 100;
 
 /// Parses a scalar that is written as a string.
-fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
+fn text<T>(
+    value: &Value,
+    read: impl FnOnce(&str) -> Result<T, FieldProblem>,
+) -> Result<T, FieldProblem> {
     match value {
-        Value::String(text) if text.len() <= 100 => read(text),
-        Value::String(_) => Err("is too long".into()),
-        _ => Err("must be a string".into()),
+        Value::String(text) if text.len() <= MAX_TEXT => read(text),
+        Value::String(_) => {
+            Err(FieldErrorCode::TooLong.problem("is too long").with("max", MAX_TEXT))
+        }
+        _ => Err(FieldErrorCode::WrongType.problem("must be a string")),
     }
 }
 
@@ -29,9 +38,9 @@ fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Resul
 pub struct Date(pub NaiveDate);
 
 impl FromStr for Date {
-    type Err = String;
+    type Err = FieldProblem;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, FieldProblem> {
         let shaped = text.len() == 10
             && text.bytes().enumerate().all(|(position, byte)| {
                 if matches!(position, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
@@ -41,15 +50,19 @@ impl FromStr for Date {
             .flatten()
             .filter(|day| (1900..=2999).contains(&day.year()));
         day.map(Self).ok_or_else(|| {
-            "is not a date; write a day that exists, 1900 to 2999, as 2026-11-21".into()
+            FieldErrorCode::NotADate
+                .problem("is not a date; write a day that exists, 1900 to 2999, as 2026-11-21")
         })
     }
 }
 
-#[Scalar(use_type_description)]
+#[Scalar(
+    use_type_description,
+    specified_by_url = "https://scalars.graphql.org/andimarek/local-date"
+)]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, Self::from_str).map_err(InputValueError::custom)
+        text(&value, Self::from_str).map_err(refused)
     }
 
     fn to_value(&self) -> Value {
@@ -62,23 +75,27 @@ impl ScalarType for Date {
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
 impl FromStr for DateTime {
-    type Err = String;
+    type Err = FieldProblem;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, FieldProblem> {
         let instant = chrono::DateTime::parse_from_rfc3339(text)
             .ok()
             .map(|instant| instant.with_timezone(&Utc));
         let instant = instant.filter(|instant| (1900..=2999).contains(&instant.year()));
-        instant
-            .map(Self)
-            .ok_or_else(|| "is not a date and time; write RFC 3339, as 2026-11-21T08:30:00Z".into())
+        instant.map(Self).ok_or_else(|| {
+            FieldErrorCode::NotADate
+                .problem("is not a date and time; write RFC 3339, as 2026-11-21T08:30:00Z")
+        })
     }
 }
 
-#[Scalar(use_type_description)]
+#[Scalar(
+    use_type_description,
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time"
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, Self::from_str).map_err(InputValueError::custom)
+        text(&value, Self::from_str).map_err(refused)
     }
 
     fn to_value(&self) -> Value {
@@ -91,13 +108,13 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, Default, Description)]
 pub struct Money(pub money::Money);
 
-#[Scalar(use_type_description)]
+#[Scalar(use_type_description, specified_by_url = "https://www.w3.org/TR/xmlschema-2/#decimal")]
 impl ScalarType for Money {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, |text| {
-            text.parse().map(Self).map_err(|reason: money::ParseMoneyError| reason.to_string())
+            text.parse().map(Self).map_err(|reason: money::ParseMoneyError| reason.into())
         })
-        .map_err(InputValueError::custom)
+        .map_err(refused)
     }
 
     fn to_value(&self) -> Value {
@@ -145,17 +162,130 @@ impl From<Total> for Sum {
 #[derive(Clone, Debug, Default, Description)]
 pub struct OrgNumber(pub number::OrgNumber);
 
-#[Scalar(use_type_description)]
+#[Scalar(
+    use_type_description,
+    specified_by_url = "https://www.riksdagen.se/sv/dokument-och-lagar/dokument/svensk-forfattningssamling/lag-1974174-om-identitetsbeteckning-for_sfs-1974-174/"
+)]
 impl ScalarType for OrgNumber {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, |text| {
-            text.parse().map(Self).map_err(|reason: number::ParseOrgNumberError| reason.to_string())
+            text.parse().map(Self).map_err(|reason: number::ParseOrgNumberError| reason.into())
         })
-        .map_err(InputValueError::custom)
+        .map_err(refused)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+/// A decimal number without rounding, as a string: `"2.5"`. Input may be a JSON number too.
+#[derive(Clone, Debug, Default, Description)]
+pub struct Decimal(String);
+
+impl Decimal {
+    /// Returns the number that `value` is written as, without zeros at its end.
+    pub fn new(value: impl fmt::Display) -> Self {
+        let text = value.to_string();
+        let text = match text.split_once('.') {
+            Some(_) => text.trim_end_matches('0').trim_end_matches('.'),
+            None => &text,
+        };
+        Self(text.to_owned())
+    }
+
+    /// Returns the number as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Parses the number as a value of the domain, or records an error at `path` and returns a
+    /// default, which must not be used.
+    pub fn read<T>(&self, path: &str, errors: &mut ValidationErrors) -> T
+    where
+        T: FromStr<Err: Into<FieldProblem>> + Default,
+    {
+        errors.take(path, self.0.parse::<T>())
+    }
+}
+
+#[Scalar(use_type_description, specified_by_url = "https://www.w3.org/TR/xmlschema-2/#decimal")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::Number(number) => Ok(Self(number.to_string())),
+            text_value => text(&text_value, |text| Ok(Self(text.to_owned()))).map_err(refused),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// Declares scalars that are texts of a public form. The domain checks the form.
+macro_rules! text_scalars {
+    ($($(#[$doc:meta])* $name:ident: $specification:literal),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, Description)]
+        pub struct $name(pub String);
+
+        #[Scalar(use_type_description, specified_by_url = $specification)]
+        impl ScalarType for $name {
+            fn parse(value: Value) -> InputValueResult<Self> {
+                match value {
+                    Value::String(text) => Ok(Self(text)),
+                    other => Err(InputValueError::expected_type(other)),
+                }
+            }
+
+            fn is_valid(value: &Value) -> bool {
+                matches!(value, Value::String(_))
+            }
+
+            fn to_value(&self) -> Value {
+                Value::String(self.0.clone())
+            }
+        }
+
+        impl $name {
+            /// Returns the scalar of anything that is written as one.
+            pub fn new(value: impl fmt::Display) -> Self {
+                Self(value.to_string())
+            }
+        }
+    )*};
+}
+
+text_scalars! {
+    /// An e-mail address: `kansli@example.se`.
+    EmailAddress: "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
+    /// A SHA-256 digest in lower-case hexadecimal, 64 characters.
+    Sha256: "https://csrc.nist.gov/pubs/fips/180-4/upd1/final",
+    /// A revision of the register, a whole number as a string: `"1042"`. It grows with every
+    /// change.
+    Revision: "https://www.w3.org/TR/xmlschema-2/#nonNegativeInteger",
+}
+
+/// An absolute URL.
+#[derive(Clone, Debug, Default, Description)]
+pub struct Url(pub String);
+
+#[Scalar(name = "URL", use_type_description, specified_by_url = "https://url.spec.whatwg.org/")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        matches!(value, Value::String(_))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
     }
 }
 
@@ -188,7 +318,7 @@ pub enum Parsed<T> {
     /// Valid.
     Good(T),
     /// Reason why it is invalid.
-    Bad(String),
+    Bad(FieldProblem),
 }
 
 impl<T: InputType> InputType for Parsed<T> {
@@ -206,7 +336,8 @@ impl<T: InputType> InputType for Parsed<T> {
         Ok(match T::parse(value) {
             Ok(value) => Self::Good(value),
             Err(reason) => {
-                Self::Bad(reason.into_server_error(async_graphql::Pos::default()).message)
+                let error = reason.into_server_error(async_graphql::Pos::default());
+                Self::Bad(library_errors::problem(&error))
             }
         })
     }
@@ -229,13 +360,8 @@ impl<T: Default> Parsed<T> {
     pub fn take(self, path: &str, errors: &mut ValidationErrors) -> T {
         match self {
             Self::Good(value) => value,
-            Self::Bad(reason) => {
-                // The library puts the type before a scalar's own message.
-                let words = reason
-                    .split_once("\": ")
-                    .map_or(reason.as_str(), |(_, words)| words)
-                    .to_owned();
-                errors.add(path, words);
+            Self::Bad(problem) => {
+                errors.add(path, problem);
                 T::default()
             }
         }
@@ -270,6 +396,12 @@ pub enum InvalidId {
     UnknownType,
 }
 
+impl From<InvalidId> for FieldProblem {
+    fn from(error: InvalidId) -> Self {
+        FieldErrorCode::NotAnId.problem(error.to_string())
+    }
+}
+
 impl FromStr for NodeId {
     type Err = InvalidId;
 
@@ -296,11 +428,12 @@ pub fn row_id<T: Identifier>(
     path: &str,
     errors: &mut ValidationErrors,
 ) -> T {
-    let read = id.parse::<NodeId>().map_err(|reason| reason.to_string()).and_then(|read| {
+    let read = id.parse::<NodeId>().map_err(FieldProblem::from).and_then(|read| {
         if read.node_type == T::NODE_TYPE {
             Ok(read.id)
         } else {
-            Err(format!("is the id of a {}, not of a {}", read.node_type, T::NODE_TYPE))
+            let message = format!("is the id of a {}, not of a {}", read.node_type, T::NODE_TYPE);
+            Err(FieldErrorCode::NotAnId.problem(message))
         }
     });
     T::from(errors.take(path, read))

@@ -8,15 +8,12 @@ use super::{
     cost::{cost, list_size},
     database, errors,
     members::{AllocationBasis, Member, member_of},
-    scalars::{Money, Parsed, row_id, take},
+    scalars::{Decimal, Money, Parsed, row_id, take},
     viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
-    fees::{
-        scenario::{self, Proposal, Row, Scenario},
-        schedules,
-    },
+    fees::scenario::{self, Proposal, Row, Scenario},
 };
 
 /// A service-fee rule to compare to the one in force.
@@ -25,7 +22,7 @@ pub struct ServiceFeeScenarioInput {
     /// Calendar year of the allocations; members on some day of it are included.
     year: i32,
     /// Rate in per mille of the allocation, 0 to 1000 with at most three decimals.
-    per_mille: f64,
+    per_mille: Decimal,
     /// Maximum of a year (maxtak) in kronor; omit: no cap.
     cap: Option<Parsed<Money>>,
     /// Minimum of a year in kronor; omit: no minimum.
@@ -35,7 +32,7 @@ pub struct ServiceFeeScenarioInput {
     allocation_basis: Option<AllocationBasis>,
     /// Ids of members to leave out, as if they had left: they are in no row and no total but
     /// `withoutTotal`.
-    without: Option<Vec<ID>>,
+    without_member_ids: Option<Vec<ID>>,
 }
 
 impl ServiceFeeScenarioInput {
@@ -44,16 +41,16 @@ impl ServiceFeeScenarioInput {
             take(parsed, path, errors).map(|sum: Money| sum.0)
         };
         let id = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, &format!("without[{position}]"), errors)
+            row_id(&id, &format!("without_member_ids[{position}]"), errors)
         };
         Proposal {
             year: self.year,
-            per_mille: errors.take("per_mille", schedules::rate(self.per_mille)),
+            per_mille: self.per_mille.read("per_mille", errors),
             cap: money(self.cap, "cap", errors),
             minimum: money(self.minimum, "minimum", errors),
             allocation_basis: self.allocation_basis.map(Into::into),
             without: self
-                .without
+                .without_member_ids
                 .unwrap_or_default()
                 .into_iter()
                 .enumerate()
@@ -64,12 +61,20 @@ impl ServiceFeeScenarioInput {
 }
 
 /// Fees of all members under another service-fee rule. Members without an allocation for the year
-/// are in `missing`, and never count as zero.
+/// are in `missing`, and never count as zero. The sums and numbers over all members are null when
+/// you may not see the allocations of all of them.
 #[derive(Description)]
 pub struct ServiceFeeScenario {
     found: Scenario,
     rows: Vec<BatchRow<Row>>,
     missing: Vec<BatchRow<MemberId>>,
+}
+
+impl ServiceFeeScenario {
+    /// Returns a figure over all members; `None` if the scenario does not include all of them.
+    fn over_all<T>(&self, figure: T) -> Option<T> {
+        self.found.is_complete.then_some(figure)
+    }
 }
 
 #[Object(use_type_description)]
@@ -81,30 +86,30 @@ impl ServiceFeeScenario {
     }
 
     /// Sum of the proposed fees in kronor, net of VAT.
-    async fn total(&self) -> Money {
-        self.found.total.into()
+    async fn total(&self) -> Option<Money> {
+        self.over_all(self.found.total.into())
     }
 
     /// Sum of the fees of the rows under the rule in force in kronor, net of VAT; zero when there
     /// is none.
-    async fn current_total(&self) -> Money {
-        self.found.current_total.into()
+    async fn current_total(&self) -> Option<Money> {
+        self.over_all(self.found.current_total.into())
     }
 
     /// Sum of the fees of the members in `without` under the rule in force, in kronor: the loss
     /// before the new rule.
-    async fn without_total(&self) -> Money {
-        self.found.without_total.into()
+    async fn without_total(&self) -> Option<Money> {
+        self.over_all(self.found.without_total.into())
     }
 
     /// Number of members whose fee the cap (maxtak) reduces.
-    async fn capped_members(&self) -> usize {
-        self.found.capped_members
+    async fn capped_member_count(&self) -> Option<usize> {
+        self.over_all(self.found.capped_members)
     }
 
     /// Sum in kronor by which the cap reduces fees.
-    async fn lost_to_cap(&self) -> Money {
-        self.found.lost_to_cap.into()
+    async fn lost_to_cap(&self) -> Option<Money> {
+        self.over_all(self.found.lost_to_cap.into())
     }
 
     /// Members whose allocation of the rate's basis is not known for the year, in order of name;

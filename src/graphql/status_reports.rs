@@ -8,11 +8,12 @@ use super::{
     activities::{Activity, activity_of},
     batch::BatchRow,
     connection::{self, CONNECTION, Column, Connection, ConnectionNode, every, selected_columns},
+    cost::cost,
     database,
     mutation::mutation,
     request::LongText,
     scalars::{DateTime, node_id, row_id},
-    viewer,
+    times, viewer,
 };
 use domain::{
     activities::status_reports,
@@ -22,7 +23,7 @@ use domain::{
 /// Health of an activity.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::Health")]
-pub enum Health {
+pub enum ActivityHealth {
     /// As planned.
     Green,
     /// Needs attention.
@@ -42,6 +43,18 @@ impl StatusReport {
         node_id(self.0.id)
     }
 
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
     /// Activity of the report.
     async fn activity(&self, ctx: &Context<'_>) -> Result<Activity> {
         let found = activity_of(ctx, &self.0, |row| Some(row.activity_id)).await?;
@@ -54,7 +67,7 @@ impl StatusReport {
     }
 
     /// Health of the activity.
-    async fn health(&self) -> Health {
+    async fn health(&self) -> ActivityHealth {
         self.0.health.into()
     }
 
@@ -80,9 +93,13 @@ impl StatusReport {
             .transpose()
     }
 
-    /// Author: the subject of the token that filed it.
-    async fn reported_by(&self) -> &str {
-        &self.0.reported_by
+    /// Author: the subject of the token that filed it. Null when you may not see the revenue of the
+    /// activity, unless you filed it.
+    async fn reported_by(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        let authors = self.0.load(ctx, "", || async {
+            status_reports::authors_of(database(ctx), viewer(ctx), self.0.batch_rows()).await
+        });
+        authors.await.map(|authors| authors.get(&self.0.id).cloned()).transpose()
     }
 
     /// Time of filing.
@@ -165,11 +182,11 @@ pub async fn node(ctx: &Context<'_>, id: StatusReportId) -> Result<Option<Status
 #[derive(InputObject)]
 pub struct StatusReportFileInput {
     /// Id of the activity.
-    activity: ID,
+    activity_id: ID,
     /// Reported period, as `2026-T2`.
     period: String,
     /// Health of the activity.
-    health: Health,
+    health: ActivityHealth,
     /// Summary, in a few words.
     summary: String,
     /// Deviations from the plan; omit when there are none.
@@ -182,7 +199,7 @@ pub struct StatusReportFileInput {
 pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Result<StatusReport> {
     let mut errors = ValidationErrors::default();
     let new = status_reports::NewReport {
-        activity: row_id(&input.activity, "activity", &mut errors),
+        activity: row_id(&input.activity_id, "activity_id", &mut errors),
         period: input.period,
         health: input.health.into(),
         summary: input.summary,

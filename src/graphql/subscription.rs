@@ -15,12 +15,12 @@ use super::{
     cost::shared,
     database,
     node::{self, Node},
-    scalars::{DateTime, NodeId},
+    scalars::{DateTime, NodeId, Revision},
     viewer,
 };
 use domain::{
     change_feed::{self, Event},
-    error::{Error, Result},
+    error::{Error, FieldErrorCode, Result},
 };
 
 /// Kind of a change.
@@ -55,8 +55,8 @@ impl Change {
     /// of the last received change, and pass it as `after` when you subscribe again. Revisions have
     /// gaps where others changed what you may not see.
     #[graphql(directive = shared::apply())]
-    async fn revision(&self) -> String {
-        self.0.revision.to_string()
+    async fn revision(&self) -> Revision {
+        Revision::new(self.0.revision)
     }
 
     /// Kind of the changed object.
@@ -85,7 +85,7 @@ impl Change {
 
     /// Time of the commit.
     #[graphql(directive = shared::apply())]
-    async fn at(&self) -> DateTime {
+    async fn recorded_at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 }
@@ -112,7 +112,8 @@ pub struct Plan {
 ///
 /// Send the token in `connection_init` as `{"authorization": "Bearer …"}`, or in the header. The
 /// socket closes with 4403 when the token expires or is revoked, and with 4410 when you read too
-/// slowly: subscribe again `after` the last received revision.
+/// slowly: subscribe again `after` the last received revision. Also over Server-Sent Events
+/// (graphql-sse) at `/graphql`, with `Accept: text/event-stream`.
 #[derive(Default, Description)]
 pub struct Subscription;
 
@@ -166,7 +167,11 @@ impl Subscription {
 }
 
 fn no_revision() -> Error {
-    Error::invalid("after", "is not a revision; pass one that you received, as \"4711\"")
+    Error::invalid(
+        "after",
+        FieldErrorCode::NotANumber
+            .problem("is not a revision; pass one that you received, as \"4711\""),
+    )
 }
 
 /// Queries of revisions.
@@ -177,8 +182,8 @@ pub struct RevisionQuery;
 impl RevisionQuery {
     /// Latest revision. Query it before the data that you want to keep up to date, and subscribe to
     /// `changes` after it: no change is missed.
-    async fn revision(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(Box::pin(domain::audit::revision(database(ctx))).await?.to_string())
+    async fn revision(&self, ctx: &Context<'_>) -> Result<Revision> {
+        Ok(Revision::new(Box::pin(domain::audit::revision(database(ctx))).await?))
     }
 }
 

@@ -6,12 +6,12 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 use super::{
     activities::{Activity, activity_of},
     batch::{BatchRow, listed},
-    cost::list_size,
+    cost::{cost, list_size},
     database,
     fees::VatRate,
     mutation::mutation,
-    scalars::{Date, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{Date, DateTime, Parsed, node_id, row_id, take},
+    times, viewer,
 };
 use domain::{
     activities::tax_decisions::{self, NewTaxDecision},
@@ -40,6 +40,18 @@ impl TaxDecision {
     /// Global id of the tax decision, opaque.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Kind of the fee.

@@ -1,30 +1,35 @@
 //! GraphQL types, queries and mutations of activities.
 
 pub mod mutations;
+mod payloads;
+mod queries;
 
-use ::entity::{activity, activity_text, fee_schedule, id::ActivityId};
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+use ::entity::{
+    activity, activity_text, fee_schedule,
+    id::{ActivityId, ContactId},
+};
+use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
 
+pub use self::queries::ActivityQuery;
 use super::status_reports::reports_of;
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     batch::{BatchRow, distinct, grouped, listed, take_rows},
-    connection::{
-        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
-    },
-    contacts::{Contact, contact_of},
+    connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
+    contacts::{Contact, ContactRole, contact_of},
     cost::{cost, list_size},
     coverage::{Coverage, coverage_of},
     database,
     fees::FeeSchedule,
     ledger::{Cost, Grant, bookings_of},
+    network,
     request::LongText,
     revenue::{
-        ActivityResult,
+        ActivityEconomy,
         break_even::{BreakEven, BreakEvenByFee, BreakEvens},
     },
-    scalars::{Date, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{Date, DateTime, Parsed, node_id},
+    times, viewer,
 };
 pub use super::{
     decisions::{Decision, decision_of},
@@ -34,8 +39,9 @@ pub use super::{
 use domain::{
     activities::{self},
     agreements,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{Error, Result},
     fees::schedules,
+    members::contacts,
     revenue,
 };
 
@@ -57,6 +63,26 @@ pub enum FundingKind {
     Volunteer,
 }
 
+/// Duty of a person for an activity.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+pub enum ActivityDuty {
+    /// Leads the activity.
+    Lead,
+    /// Follows the activity on the board.
+    BoardContact,
+}
+
+/// A person with a duty for an activity, as every viewer may see it.
+#[derive(SimpleObject)]
+pub struct ActivityRepresentative {
+    /// Duty for the activity.
+    duty: ActivityDuty,
+    /// Role of the person at its association, organisation or contact area.
+    role: ContactRole,
+    /// Name; null unless the person agreed to be named (`Contact.namePublishedOn`).
+    name: Option<String>,
+}
+
 /// Something that the network runs (verksamhet, uppdrag, nätverk, satsning): BIP, Indikatorer,
 /// Stoppa våldet, JGL, a volunteer network.
 #[derive(Clone, Description)]
@@ -67,6 +93,18 @@ impl Activity {
     /// Global id of the activity, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Short name in URLs and scripts, which never changes: `bip`, `indikatorer`, `stoppa-valdet`.
@@ -128,6 +166,27 @@ impl Activity {
         contact_of(ctx, &self.0, |row| row.lead_contact_id).await.transpose()
     }
 
+    /// Lead and board contact as roles, in this order, for every viewer; empty when none is
+    /// recorded. Names only of persons who agreed to be named.
+    #[graphql(directive = list_size::apply(Some(2), None))]
+    async fn representatives(&self, ctx: &Context<'_>) -> Result<Vec<ActivityRepresentative>> {
+        let named = |row: &activity::Model| [row.lead_contact_id, row.board_contact_id];
+        let found = self
+            .0
+            .load(ctx, "", || async {
+                let ids = distinct(self.0.batch_rows().iter().flat_map(named).flatten());
+                contacts::published(database(ctx), &ids).await
+            })
+            .await?;
+        let duties = [ActivityDuty::Lead, ActivityDuty::BoardContact];
+        let representative = |(duty, id): (ActivityDuty, Option<ContactId>)| {
+            let contact = found.get(&id?)?;
+            let (role, name) = (contact.role.into(), contact.name.clone());
+            Some(ActivityRepresentative { duty, role, name })
+        };
+        Ok(duties.into_iter().zip(named(&self.0)).filter_map(representative).collect())
+    }
+
     /// Decision to run the activity; null when not recorded.
     async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
         decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
@@ -161,14 +220,14 @@ impl Activity {
     }
 
     /// Number of members that take part by a participation agreement in force, of all members: "40
-    /// of 70". Counts the members and agreements that you may see.
+    /// of 70". The numbers are the same for every viewer.
     #[graphql(directive = cost::apply("5".into()))]
     async fn coverage(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Result<Coverage> {
-        coverage_of(ctx, &self.0, on).await
+        coverage_of(ctx, &self.0, as_of).await
     }
 
     /// Prices of taking part, present and past, the latest first.
@@ -186,20 +245,22 @@ impl Activity {
         listed(ctx, rows.get(&Some(self.0.id)), FeeSchedule)
     }
 
-    /// Invoiced and paid sums, costs and result of one calendar year; zero where you may not see
-    /// revenue.
-    async fn result(
+    /// Invoiced and paid sums, costs and result of one calendar year. True for every viewer: a sum
+    /// that would reveal the amounts of single counterparties to you is null.
+    #[graphql(directive = cost::apply("20".into()))]
+    async fn economy(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
-    ) -> Result<ActivityResult> {
+    ) -> Result<ActivityEconomy> {
         let results = self
             .0
             .load(ctx, "", || async {
-                revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year).await
+                let required = network(ctx).counterparties_required();
+                revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year, required).await
             })
             .await?;
-        Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
+        Ok(ActivityEconomy::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
     }
 
     /// Number of agreements at today's fee that cover the costs of a year. Null when the activity
@@ -217,18 +278,21 @@ impl Activity {
     }
 
     /// Number of participants that cover the costs of a year, a row for each fee in force today.
-    /// Empty when no fee is in force, or you may not see its costs. The row of a per-mille fee is
-    /// left out when you may not see the allocations of all members.
+    /// Empty when no fee is in force; null when you may not see its costs. The row of a per-mille
+    /// fee is left out when you may not see the allocations of all members.
     #[graphql(directive = cost::apply("20".into()), directive = list_size::apply(Some(5), None))]
     async fn break_even_by_fee(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
-    ) -> Result<Vec<BreakEvenByFee>> {
-        let all = BreakEvens::of(ctx, &self.0, year).await?;
-        let rows = BreakEvenByFee::each(&all, self.0.id);
-        take_rows(ctx, rows.iter().map(BreakEvenByFee::rows).sum())?;
-        Ok(rows)
+    ) -> Option<Result<Vec<BreakEvenByFee>>> {
+        let found = async {
+            let all = BreakEvens::of(ctx, &self.0, year).await?;
+            let rows = BreakEvenByFee::each(&all, self.0.id);
+            take_rows(ctx, rows.iter().flatten().map(BreakEvenByFee::rows).sum())?;
+            Ok(rows)
+        };
+        found.await.transpose()
     }
 
     /// Costs booked for the activity, including reversals, the latest day first; empty when you may
@@ -277,6 +341,23 @@ impl Activity {
     ) -> Result<Connection<StatusReport>> {
         reports_of(ctx, &self.0, connection::args(first, after, last, before)).await
     }
+
+    /// `true` if you may change the activity (`activityUpdate`).
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
+        activities::start::can_update(viewer(ctx))
+    }
+
+    /// `true` if you may close the activity (`activityClose`): it has not ended. Agreements in
+    /// force may still prevent it.
+    async fn viewer_can_close(&self, ctx: &Context<'_>) -> bool {
+        activities::close::can_close(viewer(ctx), &self.0, database(ctx).clock.today())
+    }
+
+    /// `true` if you may report on the activity (`statusReportFile`): you lead it, or are the
+    /// OFFICE.
+    async fn viewer_can_report(&self, ctx: &Context<'_>) -> bool {
+        activities::status_reports::can_report(viewer(ctx), &self.0)
+    }
 }
 
 /// Returns the ids of all rows of the batch.
@@ -316,7 +397,10 @@ impl ConnectionNode for Activity {
             "endsOn" => &[C::EndsOn],
             "boardContact" => &[C::BoardContactId],
             "lead" => &[C::LeadContactId],
+            "representatives" => &[C::LeadContactId, C::BoardContactId],
             "decision" => &[C::DecisionId],
+            "viewerCanClose" => &[C::EndsOn],
+            "viewerCanReport" => &[C::Slug],
             _ => &[],
         }
     }
@@ -374,104 +458,4 @@ pub async fn node(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>>
 /// Reads an activity again after a mutation.
 pub(super) async fn changed(ctx: &Context<'_>, id: ActivityId) -> Result<Activity> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such activity".into()))
-}
-
-/// Names an activity by exactly one of its keys.
-#[derive(OneofObject)]
-pub enum ActivityBy {
-    /// Global id.
-    Id(ID),
-    /// Slug, as `bip`.
-    Slug(String),
-}
-
-/// Filter of activities. All conditions must hold.
-#[derive(InputObject, Default)]
-pub struct ActivityFilter {
-    /// Funded by any of these sources.
-    funding: Option<Vec<FundingKind>>,
-    /// Running on this day.
-    active_on: Option<Parsed<Date>>,
-    /// All of these words occur in the name or the slug. A word may be the beginning of a longer
-    /// one. Case and accents are ignored, but å, ä and ö are letters of their own.
-    #[graphql(directive = cost::apply("60".into()))]
-    search: Option<String>,
-}
-
-impl ActivityFilter {
-    fn check(self, errors: &mut ValidationErrors) -> activities::Filter {
-        activities::Filter {
-            funding: self.funding.unwrap_or_default().into_iter().map(Into::into).collect(),
-            active_on: take(self.active_on, "filter.activeOn", errors).map(|day| day.0),
-            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
-        }
-    }
-}
-
-/// Queries of activities.
-#[derive(Default)]
-pub struct ActivityQuery;
-
-#[Object]
-impl ActivityQuery {
-    /// Present, past and planned activities, in order of name.
-    async fn activities(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<ActivityFilter>>,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<Activity>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let args = connection::args(first, after, last, before);
-        connection::connection(
-            ctx,
-            ListRequest::<Activity, _>::new(ctx, filter, activities::by_name(), args),
-            errors,
-            |ctx, list| {
-                Box::pin(activities::list(
-                    database(ctx),
-                    viewer(ctx),
-                    &list.filter,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
-            |ctx, filter| Box::pin(activities::count(database(ctx), viewer(ctx), filter)),
-        )
-        .await
-    }
-
-    /// An activity by its id or slug; null when there is none.
-    async fn activity(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Id or slug.")] by: ActivityBy,
-    ) -> Option<Result<Activity>> {
-        Box::pin(find(ctx, by)).await.transpose()
-    }
-}
-
-async fn find(ctx: &Context<'_>, by: ActivityBy) -> Result<Option<Activity>> {
-    let columns = selected_columns::<Activity>(ctx, DIRECT);
-    let mut errors = ValidationErrors::default();
-    let found = match by {
-        ActivityBy::Id(id) => {
-            let id = row_id(&id, "by.id", &mut errors);
-            errors.finish()?;
-            activities::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?
-        }
-        ActivityBy::Slug(slug) => {
-            let slug = errors.text("by.slug", &slug, LINE);
-            errors.finish()?;
-            activities::by_slugs(database(ctx), viewer(ctx), &[slug], &columns).await?
-        }
-    };
-    Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))
 }

@@ -1,19 +1,25 @@
 //! Mutations of activities, their costs and grants.
 
-use ::entity::id::ContactId;
+use ::entity::id::{ContactId, CostId, GrantId};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use domain::{
     activities::{accounts, close, start},
     error::{Result, ValidationErrors},
 };
 
-use super::{Activity, FundingKind, changed};
+use super::{
+    FundingKind, changed,
+    payloads::{
+        ActivityClosePayload, ActivityStartPayload, ActivityUpdatePayload, CostRecordPayload,
+        GrantRecordPayload, StatusReportFilePayload,
+    },
+};
 use crate::graphql::{
     decisions::DecisionInput,
-    ledger::supplier,
+    ledger::{self, Cost, Grant, supplier},
     mutation::mutation,
     scalars::{Date, Money, Parsed, change, plain_change, row_id, take},
-    status_reports::{StatusReport, StatusReportFileInput, file},
+    status_reports::{StatusReportFileInput, file},
     viewer,
 };
 
@@ -36,9 +42,9 @@ pub struct ActivityStartInput {
     /// Last day on which it runs; omit: until further notice.
     ends_on: Option<Parsed<Date>>,
     /// Id of the contact on the board that follows it.
-    board_contact: Option<ID>,
+    board_contact_id: Option<ID>,
     /// Id of the contact that leads it.
-    lead: Option<ID>,
+    lead_id: Option<ID>,
     /// Decision to run it.
     decision: Option<DecisionInput>,
 }
@@ -47,7 +53,7 @@ pub struct ActivityStartInput {
 #[derive(InputObject)]
 pub struct ActivityUpdateInput {
     /// Id of the activity.
-    activity: ID,
+    activity_id: ID,
     /// New name.
     name: Option<String>,
     /// New purpose (syfte); null removes it.
@@ -62,9 +68,9 @@ pub struct ActivityUpdateInput {
     /// agreements continue after it.
     ends_on: MaybeUndefined<Parsed<Date>>,
     /// Id of the contact on the board that follows it; null: none.
-    board_contact: MaybeUndefined<ID>,
+    board_contact_id: MaybeUndefined<ID>,
     /// Id of the contact that leads it; null: none.
-    lead: MaybeUndefined<ID>,
+    lead_id: MaybeUndefined<ID>,
     /// Decision to run it; null removes it.
     decision: MaybeUndefined<DecisionInput>,
 }
@@ -73,7 +79,7 @@ pub struct ActivityUpdateInput {
 #[derive(InputObject)]
 pub struct ActivityCloseInput {
     /// Id of the activity.
-    activity: ID,
+    activity_id: ID,
     /// Last day on which it runs.
     ends_on: Parsed<Date>,
 }
@@ -82,7 +88,7 @@ pub struct ActivityCloseInput {
 #[derive(InputObject)]
 pub struct CostRecordInput {
     /// Id of the activity.
-    activity: ID,
+    activity_id: ID,
     /// Day in the books.
     booked_on: Parsed<Date>,
     /// Amount in kronor without deducted VAT: VAT that is not deducted is part of it. Negative for
@@ -100,13 +106,15 @@ pub struct CostRecordInput {
     /// Id of the signed agreement by which the network owes the cost. It must be about this
     /// activity or about none.
     agreement_id: Option<ID>,
+    /// Id of the supplier's voucher, which you have uploaded with `POST /files` within a day.
+    file_id: Option<ID>,
 }
 
 /// Input of `grantRecord`.
 #[derive(InputObject)]
 pub struct GrantRecordInput {
     /// Id of the activity.
-    activity: ID,
+    activity_id: ID,
     /// Day in the books.
     booked_on: Parsed<Date>,
     /// Amount in kronor; negative for a grant that is paid back.
@@ -139,7 +147,7 @@ impl ActivityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The activity to start.")] input: Box<ActivityStartInput>,
-    ) -> Result<Activity> {
+    ) -> Option<Result<ActivityStartPayload>> {
         let mut errors = ValidationErrors::default();
         let new = start::NewActivity {
             slug: input.slug,
@@ -149,14 +157,20 @@ impl ActivityMutation {
             funding: input.funding.into_iter().map(Into::into).collect(),
             starts_on: input.starts_on.take("starts_on", &mut errors).0,
             ends_on: take(input.ends_on, "ends_on", &mut errors).map(|day| day.0),
-            board_contact: input.board_contact.map(|id| row_id(&id, "board_contact", &mut errors)),
-            lead: input.lead.map(|id| row_id(&id, "lead", &mut errors)),
+            board_contact: input
+                .board_contact_id
+                .map(|id| row_id(&id, "board_contact_id", &mut errors)),
+            lead: input.lead_id.map(|id| row_id(&id, "lead_id", &mut errors)),
             decision: input.decision.map(|decision| decision.check("decision", &mut errors)),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(start::start(mutation.db(), viewer(ctx), new, errors), |id| changed(ctx, id))
-            .await
+        Some(
+            mutation
+                .perform(start::start(mutation.db(), viewer(ctx), new, errors), async |id| {
+                    Ok(ActivityStartPayload { activity: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
     /// Changes an activity. CONFLICT with reason AGREEMENTS_IN_FORCE when participation agreements
@@ -167,9 +181,9 @@ impl ActivityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: Box<ActivityUpdateInput>,
-    ) -> Result<Activity> {
+    ) -> Option<Result<ActivityUpdatePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.activity, "activity", &mut errors);
+        let id = row_id(&input.activity_id, "activity_id", &mut errors);
         let changes = start::ActivityChanges {
             name: input.name,
             purpose: plain_change(input.purpose),
@@ -177,17 +191,20 @@ impl ActivityMutation {
             funding: input.funding.map(|kinds| kinds.into_iter().map(Into::into).collect()),
             starts_on: take(input.starts_on, "starts_on", &mut errors).map(|day| day.0),
             ends_on: change(input.ends_on, "ends_on", &mut errors).map(|day| day.map(|day| day.0)),
-            board_contact: contact(input.board_contact, "board_contact", &mut errors),
-            lead: contact(input.lead, "lead", &mut errors),
+            board_contact: contact(input.board_contact_id, "board_contact_id", &mut errors),
+            lead: contact(input.lead_id, "lead_id", &mut errors),
             decision: plain_change(input.decision)
                 .map(|new| new.map(|new| new.check("decision", &mut errors))),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(start::update(mutation.db(), viewer(ctx), id, changes, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    start::update(mutation.db(), viewer(ctx), id, changes, errors),
+                    async |()| Ok(ActivityUpdatePayload { activity: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and the numbers of the
@@ -199,16 +216,19 @@ impl ActivityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The activity and its last day.")] input: Box<ActivityCloseInput>,
-    ) -> Result<Activity> {
+    ) -> Option<Result<ActivityClosePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.activity, "activity", &mut errors);
+        let id = row_id(&input.activity_id, "activity_id", &mut errors);
         let ends_on = input.ends_on.take("ends_on", &mut errors).0;
         let mutation = mutation(ctx);
-        mutation
-            .perform(close::close(mutation.db(), viewer(ctx), id, ends_on, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    close::close(mutation.db(), viewer(ctx), id, ends_on, errors),
+                    async |()| Ok(ActivityClosePayload { activity: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Books a cost of an activity. Without an Idempotency-Key, the same input twice books two
@@ -219,10 +239,10 @@ impl ActivityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The cost to book.")] input: Box<CostRecordInput>,
-    ) -> Result<Activity> {
+    ) -> Option<Result<CostRecordPayload>> {
         let mut errors = ValidationErrors::default();
         let new = accounts::NewBooking {
-            activity: row_id(&input.activity, "activity", &mut errors),
+            activity: row_id(&input.activity_id, "activity_id", &mut errors),
             booked_on: input.booked_on.take("booked_on", &mut errors).0,
             amount: input.amount.take("amount", &mut errors).0,
             text: input.description,
@@ -232,15 +252,23 @@ impl ActivityMutation {
             supplier_id: input.supplier_id.and_then(|id| supplier(&id, "supplier_id", &mut errors)),
             reference: input.reference,
             vat: take(input.vat, "vat", &mut errors).map(|vat| vat.0),
+            file_id: input.file_id.map(|id| row_id(&id, "file_id", &mut errors)),
         };
         let id = new.activity;
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                accounts::record_cost(mutation.db(), viewer(ctx), new, details, errors),
-                |()| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    accounts::record_cost(mutation.db(), viewer(ctx), new, details, errors),
+                    async |cost: CostId| {
+                        Ok(CostRecordPayload {
+                            cost: ledger::node::<Cost>(ctx, cost.0).await?,
+                            activity: changed(ctx, id).await?,
+                        })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Books a grant (bidrag) to an activity. Not idempotent: the same input twice books two
@@ -251,10 +279,10 @@ impl ActivityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The grant to book.")] input: Box<GrantRecordInput>,
-    ) -> Result<Activity> {
+    ) -> Option<Result<GrantRecordPayload>> {
         let mut errors = ValidationErrors::default();
         let new = accounts::NewBooking {
-            activity: row_id(&input.activity, "activity", &mut errors),
+            activity: row_id(&input.activity_id, "activity_id", &mut errors),
             booked_on: input.booked_on.take("booked_on", &mut errors).0,
             amount: input.amount.take("amount", &mut errors).0,
             text: input.funder,
@@ -262,11 +290,19 @@ impl ActivityMutation {
         };
         let id = new.activity;
         let mutation = mutation(ctx);
-        mutation
-            .perform(accounts::record_grant(mutation.db(), viewer(ctx), new, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    accounts::record_grant(mutation.db(), viewer(ctx), new, errors),
+                    async |grant: GrantId| {
+                        Ok(GrantRecordPayload {
+                            grant: ledger::node::<Grant>(ctx, grant.0).await?,
+                            activity: changed(ctx, id).await?,
+                        })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Files a status report on an activity for the board, in your name. FORBIDDEN unless you lead
@@ -275,7 +311,8 @@ impl ActivityMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The report to file.")] input: Box<StatusReportFileInput>,
-    ) -> Result<StatusReport> {
-        Box::pin(file(ctx, *input)).await
+    ) -> Option<Result<StatusReportFilePayload>> {
+        let report = Box::pin(file(ctx, *input)).await;
+        Some(report.map(|status_report| StatusReportFilePayload { status_report }))
     }
 }

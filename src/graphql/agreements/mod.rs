@@ -1,6 +1,7 @@
 //! GraphQL types and queries of agreements.
 
 pub mod mutations;
+mod payloads;
 mod template_drift;
 mod types;
 mod deadlines;
@@ -18,18 +19,18 @@ use async_graphql::{Context, Description, Enum, ID, Object, Union};
 use chrono::NaiveDate;
 
 pub use self::{
-    deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
+    deadlines::{DeadlineMutation, DeadlineSnoozeInput, DeadlineUnsnoozeInput},
     queries::{
         AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery,
         agreements_of, counterparty,
     },
     reversals::{NoticeEndQuery, NoticeMutation},
     template_drift::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
-    types::{Acknowledgement, AgreementDeadline, AgreementFee, Signature, SignatureParty},
+    types::{AgreementDeadline, AgreementFee, DeadlineSnooze, Signature, SignatureParty},
 };
 use super::{
     activities::{Activity, Decision, activity_of, decision_of},
-    audit::{AuditEntry, history_of},
+    audit::{AuditEntry, entries_of},
     batch::{BatchRow, distinct, grouped, listed},
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size},
@@ -42,13 +43,17 @@ use super::{
     requisitions::Requisition,
     scalars::{Date, DateTime, Json, Parsed, node_id, take},
     templates::{AgreementTemplateVersion, version_of},
-    viewer,
+    times, viewer,
 };
 use domain::{
-    agreements::{self, documents as rules, parameters},
+    agreements::{
+        self, documents as rules, give_notice,
+        lifecycle::{self, Transition},
+        parameters, replace,
+    },
     error::{Error, Result, ValidationErrors},
     invoices::{self, requisitions},
-    members, organisations, term_sql,
+    members, organisations, stored_files, term_sql,
 };
 
 /// Purpose of an agreement.
@@ -66,7 +71,7 @@ pub enum AgreementKind {
 /// Direction of the payments of an agreement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::Direction")]
-pub enum Direction {
+pub enum AgreementDirection {
     /// The counterparty pays the network.
     Income,
     /// The network pays the counterparty.
@@ -115,10 +120,21 @@ impl Agreement {
         node_id(self.0.id)
     }
 
-    /// Number, gapless per year: `2026-0042`. A draft has none until it is offered, and shows
-    /// `UTKAST` (draft).
-    async fn number(&self) -> &str {
-        self.0.number.as_deref().unwrap_or("UTKAST")
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Number, gapless per year: `2026-0042`; null until it is offered.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
     }
 
     /// Purpose of the agreement.
@@ -130,9 +146,9 @@ impl Agreement {
     async fn status(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Result<AgreementStatus> {
-        Ok(term_sql::of(&self.0).status(day(ctx, on)?).into())
+        Ok(term_sql::of(&self.0).status(day(ctx, as_of)?).into())
     }
 
     /// Activity of the agreement; null when it is about none.
@@ -141,7 +157,7 @@ impl Agreement {
     }
 
     /// Direction of the payments.
-    async fn direction(&self) -> Direction {
+    async fn direction(&self) -> AgreementDirection {
         self.0.direction.into()
     }
 
@@ -189,9 +205,9 @@ impl Agreement {
     async fn term_ends_on(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day within the term; defaults to today.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day within the term; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Option<Result<Date>> {
-        day(ctx, on).map(|on| term_sql::of(&self.0).last_day(on).map(Date)).transpose()
+        day(ctx, as_of).map(|on| term_sql::of(&self.0).last_day(on).map(Date)).transpose()
     }
 
     /// Period of notice (uppsägningstid), in months.
@@ -238,9 +254,9 @@ impl Agreement {
         ctx: &Context<'_>,
         #[graphql(desc = "The deadline is on this day or later; defaults to today. In \
                     `expiringAgreements`, pass the window's first day.")]
-        on: Option<Parsed<Date>>,
+        as_of: Option<Parsed<Date>>,
     ) -> Option<Result<AgreementDeadline>> {
-        let deadline = day(ctx, on).map(|on| AgreementDeadline::of(&self.0, on));
+        let deadline = day(ctx, as_of).map(|on| AgreementDeadline::of(&self.0, on));
         deadline.transpose()
     }
 
@@ -259,9 +275,19 @@ impl Agreement {
     async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
         let found = self.0.load(ctx, "", || async {
             let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
-            Ok(grouped(rows, |row| row.agreement_id))
+            let mut files = if ctx.look_ahead().field("file").exists() {
+                let signatures: Vec<_> = rows.iter().map(|row| row.id).collect();
+                stored_files::of_signatures(database(ctx), &signatures).await?
+            } else {
+                HashMap::new()
+            };
+            let with_file = rows.into_iter().map(|row| {
+                let file = files.remove(&row.id);
+                (row, file)
+            });
+            Ok(grouped(with_file, |(row, _)| row.agreement_id))
         });
-        listed(ctx, found.await?.get(&self.0.id), Signature)
+        listed(ctx, found.await?.get(&self.0.id), |(row, file)| Signature(row, file))
     }
 
     /// Rendered text, frozen when the agreement was offered; null for a draft, and for imported
@@ -279,13 +305,13 @@ impl Agreement {
     }
 
     /// Agreement that this one replaces; null when it replaces none.
-    async fn replaces(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+    async fn predecessor(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |row| row.replaces_id).await.transpose()
     }
 
     /// Agreement that replaces this one, or is drafted or offered as its successor; null when there
     /// is none.
-    async fn replaced_by(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+    async fn successor(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         let columns =
             and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
         let found = self.0.load(ctx, "", || async {
@@ -341,18 +367,73 @@ impl Agreement {
         listed(ctx, found.await?.get(&self.0.id), Requisition)
     }
 
-    /// Entries of the audit trail about it, the oldest first; empty when you may not read the audit
+    /// Entries of the audit trail about it, the latest first; empty when you may not read the audit
     /// trail.
-    #[graphql(directive = list_size::apply(Some(10), None))]
-    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
-        history_of(ctx, &self.0, |row| row.id.0).await
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        entries_of(ctx, &self.0, |row| row.id, connection::args(first, after, last, before)).await
+    }
+
+    /// `true` if you may change the draft (`agreementDraftUpdate`).
+    async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Update)
+    }
+
+    /// `true` if you may offer the draft (`agreementOffer`). A missing or retired template, or a
+    /// counterparty that is no member, may still prevent it.
+    async fn viewer_can_offer(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Offer)
+    }
+
+    /// `true` if you may record a signature (`agreementSign`): it is offered, and not signed by
+    /// both parties.
+    async fn viewer_can_sign(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Sign)
+    }
+
+    /// `true` if you may withdraw the draft or the offer (`agreementWithdraw`).
+    async fn viewer_can_withdraw(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Withdraw)
+    }
+
+    /// `true` if you may give notice (`agreementGiveNotice`): it is signed, has not ended, and is
+    /// neither replaced nor given notice already. Before its first day, and for a fixed term, the
+    /// notice needs an explicit last day (`endsOn`).
+    async fn viewer_can_give_notice(&self, ctx: &Context<'_>) -> bool {
+        give_notice::can_give_notice(viewer(ctx), &self.0, database(ctx).clock.today())
+    }
+
+    /// `true` if you may draft a successor (`agreementReplace`): it is signed, has not ended, and
+    /// has no successor, not even a draft.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn viewer_can_replace(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || {
+            replace::replaceable(database(ctx), viewer(ctx), self.0.batch_rows())
+        });
+        Ok(found.await?.contains(&self.0.id))
     }
 }
 
-/// Parses the `on` argument; defaults to today.
-fn day(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<NaiveDate> {
+impl Agreement {
+    /// Returns `true` if the viewer may make a transition today.
+    fn can(&self, ctx: &Context<'_>, transition: Transition) -> bool {
+        lifecycle::can(viewer(ctx), transition, &self.0, database(ctx).clock.today())
+    }
+}
+
+/// Parses the `asOf` argument; defaults to today.
+fn day(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<NaiveDate> {
     let mut errors = ValidationErrors::default();
-    let on = take(on, "on", &mut errors);
+    let on = take(as_of, "as_of", &mut errors);
     errors.finish()?;
     Ok(on.map_or_else(|| database(ctx).clock.today(), |on| on.0))
 }
@@ -391,7 +472,13 @@ impl ConnectionNode for Agreement {
             "decision" => &[C::DecisionId],
             "preview" => &[C::OfferedAt, C::WithdrawnOn],
             "fee" => AgreementFee::COLUMNS,
-            "replaces" => &[C::ReplacesId],
+            "predecessor" => &[C::ReplacesId],
+            "viewerCanUpdateDraft"
+            | "viewerCanOffer"
+            | "viewerCanSign"
+            | "viewerCanWithdraw"
+            | "viewerCanGiveNotice"
+            | "viewerCanReplace" => &term_sql::COLUMNS,
             _ => &[],
         }
     }

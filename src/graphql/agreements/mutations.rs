@@ -5,7 +5,12 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use serde_json::{Map, Value};
 
 use super::{
-    Agreement, Direction, node,
+    Agreement, AgreementDirection, node,
+    payloads::{
+        AgreementDraftPayload, AgreementDraftUpdatePayload, AgreementGiveNoticePayload,
+        AgreementOfferPayload, AgreementReplacePayload, AgreementSignPayload,
+        AgreementWithdrawPayload,
+    },
     queries::counterparty,
     types::{SignatureMethod, SignatureParty},
 };
@@ -16,7 +21,7 @@ use crate::graphql::{
     members::AllocationBasis,
     mutation::mutation,
     network,
-    scalars::{Date, Json, Money, Parsed, change, plain_change, row_id, take},
+    scalars::{Date, Decimal, Json, Money, Parsed, Sha256, change, plain_change, row_id, take},
     viewer,
 };
 use domain::{
@@ -29,8 +34,7 @@ use domain::{
         sign::{self, NewSignature},
         withdraw,
     },
-    error::{Error, Result, ValidationErrors},
-    fees::schedules,
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
 };
 
 async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
@@ -46,7 +50,7 @@ pub struct AgreementFeeInput {
     amount: Option<Parsed<Money>>,
     /// Rate in per mille of the allocation, 0 to 1000 with at most three decimals; required for
     /// PER_MILLE_OF_ALLOCATION.
-    per_mille: Option<f64>,
+    per_mille: Option<Decimal>,
     /// Maximum of a whole year (maxtak), in kronor; for PER_MILLE_OF_ALLOCATION only.
     cap: Option<Parsed<Money>>,
     /// Minimum of a whole year, in kronor, at most the cap; for PER_MILLE_OF_ALLOCATION only.
@@ -63,9 +67,7 @@ impl AgreementFeeInput {
         Fee {
             basis: self.basis.into(),
             amount: take(self.amount, "fee.amount", errors).map(|sum| sum.0),
-            per_mille: self
-                .per_mille
-                .map(|rate| errors.take("fee.per_mille", schedules::rate(rate))),
+            per_mille: self.per_mille.map(|rate| rate.read("fee.per_mille", errors)),
             cap: take(self.cap, "fee.cap", errors).map(|sum| sum.0),
             minimum: take(self.minimum, "fee.minimum", errors).map(|sum| sum.0),
             allocation_basis: self.allocation_basis.map(Into::into),
@@ -87,7 +89,11 @@ fn parameters(parsed: Option<Json>, errors: &mut ValidationErrors) -> Option<Map
     match parsed?.0 {
         Value::Object(parameters) => Some(parameters),
         _ => {
-            errors.add("parameters", "must be an object: a value for each parameter's name");
+            errors.add(
+                "parameters",
+                FieldErrorCode::WrongType
+                    .problem("must be an object: a value for each parameter's name"),
+            );
             Some(Map::new())
         }
     }
@@ -97,16 +103,16 @@ fn parameters(parsed: Option<Json>, errors: &mut ValidationErrors) -> Option<Map
 #[derive(InputObject)]
 pub struct AgreementDraftInput {
     /// Id of the template. It determines the `kind` of the agreement.
-    template: ID,
+    template_id: ID,
     /// Id of a published version of the template; defaults to its current version.
-    template_version: Option<ID>,
+    template_version_id: Option<ID>,
     /// Id of the activity; defaults to that of the template. Required for PARTICIPATION.
-    activity: Option<ID>,
+    activity_id: Option<ID>,
     /// Id of a member or an organisation; a member for PARTICIPATION.
-    counterparty: ID,
+    counterparty_id: ID,
     /// Direction of the payments: INCOME or NONE for PARTICIPATION and COOPERATION, COST for
     /// ASSIGNMENT. Defaults by the kind and the fee.
-    direction: Option<Direction>,
+    direction: Option<AgreementDirection>,
     /// Parameters of the text: an object with a value for each parameter that the version declares.
     parameters: Option<Json>,
     /// First day in force.
@@ -129,12 +135,12 @@ pub struct AgreementDraftInput {
 impl AgreementDraftInput {
     fn check(self, errors: &mut ValidationErrors) -> NewAgreement {
         NewAgreement {
-            template: row_id(&self.template, "template", errors),
+            template: row_id(&self.template_id, "template_id", errors),
             template_version: self
-                .template_version
-                .map(|id| row_id(&id, "template_version", errors)),
-            activity: self.activity.map(|id| row_id(&id, "activity", errors)),
-            counterparty: counterparty(&self.counterparty, "counterparty", errors)
+                .template_version_id
+                .map(|id| row_id(&id, "template_version_id", errors)),
+            activity: self.activity_id.map(|id| row_id(&id, "activity_id", errors)),
+            counterparty: counterparty(&self.counterparty_id, "counterparty_id", errors)
                 .unwrap_or(Counterparty::Member(Default::default())),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, errors).unwrap_or_default(),
@@ -152,17 +158,17 @@ impl AgreementDraftInput {
 #[derive(InputObject)]
 pub struct AgreementDraftUpdateInput {
     /// Id of the draft.
-    agreement: ID,
-    /// Id of another template; in its current version unless `templateVersion` names one.
-    template: Option<ID>,
+    agreement_id: ID,
+    /// Id of another template; in its current version unless `templateVersionId` names one.
+    template_id: Option<ID>,
     /// Id of another published version of the template.
-    template_version: Option<ID>,
+    template_version_id: Option<ID>,
     /// Id of another activity; null: that of the template.
-    activity: MaybeUndefined<ID>,
+    activity_id: MaybeUndefined<ID>,
     /// Id of another member or organisation.
-    counterparty: Option<ID>,
+    counterparty_id: Option<ID>,
     /// Direction of the payments.
-    direction: Option<Direction>,
+    direction: Option<AgreementDirection>,
     /// All parameters of the text; replaces the present ones.
     parameters: Option<Json>,
     /// First day in force.
@@ -182,15 +188,15 @@ pub struct AgreementDraftUpdateInput {
 impl AgreementDraftUpdateInput {
     fn check(self, errors: &mut ValidationErrors) -> DraftChanges {
         DraftChanges {
-            template: self.template.map(|id| row_id(&id, "template", errors)),
+            template: self.template_id.map(|id| row_id(&id, "template_id", errors)),
             template_version: self
-                .template_version
-                .map(|id| row_id(&id, "template_version", errors)),
-            activity: plain_change(self.activity)
-                .map(|id| id.map(|id| row_id(&id, "activity", errors))),
+                .template_version_id
+                .map(|id| row_id(&id, "template_version_id", errors)),
+            activity: plain_change(self.activity_id)
+                .map(|id| id.map(|id| row_id(&id, "activity_id", errors))),
             counterparty: self
-                .counterparty
-                .and_then(|id| counterparty(&id, "counterparty", errors)),
+                .counterparty_id
+                .and_then(|id| counterparty(&id, "counterparty_id", errors)),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, errors),
             starts_on: take(self.starts_on, "starts_on", errors).map(|day| day.0),
@@ -207,14 +213,14 @@ impl AgreementDraftUpdateInput {
 #[derive(InputObject)]
 pub struct AgreementOfferInput {
     /// Id of the draft.
-    agreement: ID,
+    agreement_id: ID,
 }
 
 /// Input of `agreementWithdraw`.
 #[derive(InputObject)]
 pub struct AgreementWithdrawInput {
     /// Id of the draft or offer.
-    agreement: ID,
+    agreement_id: ID,
     /// Reason of the withdrawal.
     reason: Option<String>,
 }
@@ -223,7 +229,7 @@ pub struct AgreementWithdrawInput {
 #[derive(InputObject)]
 pub struct AgreementSignInput {
     /// Id of the offered agreement.
-    agreement: ID,
+    agreement_id: ID,
     /// Party that signed.
     party: SignatureParty,
     /// Name of the person who signed. For NETWORK, one of the signatories of that day, when the
@@ -236,14 +242,16 @@ pub struct AgreementSignInput {
     /// Method of signing.
     method: SignatureMethod,
     /// SHA-256 of the signed PDF, in hexadecimal; must equal `sha256` of `Agreement.document`.
-    document_sha256: String,
+    document_sha256: Sha256,
+    /// Id of the scanned signed copy, which you have uploaded with `POST /files` within a day.
+    file_id: Option<ID>,
 }
 
 /// Input of `agreementGiveNotice`.
 #[derive(InputObject)]
 pub struct AgreementGiveNoticeInput {
     /// Id of the signed agreement.
-    agreement: ID,
+    agreement_id: ID,
     /// Day on which notice was given, from the first day in force to today; with `endsOn`, from the
     /// day on which both parties had signed.
     given_on: Parsed<Date>,
@@ -260,16 +268,16 @@ pub struct AgreementGiveNoticeInput {
 #[derive(InputObject)]
 pub struct AgreementReplaceInput {
     /// Id of the agreement to replace.
-    agreement: ID,
+    agreement_id: ID,
     /// First day of the successor, after the first day of its predecessor. The predecessor is in
     /// force until the day before.
     starts_on: Parsed<Date>,
     /// Id of another template of the same kind; defaults to the present one.
-    template: Option<ID>,
+    template_id: Option<ID>,
     /// Id of a published version of the template; defaults to its current version.
-    template_version: Option<ID>,
+    template_version_id: Option<ID>,
     /// Direction of the payments; defaults by the kind and the fee.
-    direction: Option<Direction>,
+    direction: Option<AgreementDirection>,
     /// Parameters of the text; default to the present ones when the template is the same.
     parameters: Option<Json>,
     /// Last day of the term, inclusive; omit: until further notice.
@@ -289,11 +297,11 @@ pub struct AgreementReplaceInput {
 impl AgreementReplaceInput {
     fn check(self, errors: &mut ValidationErrors) -> replace::Successor {
         replace::Successor {
-            agreement: row_id(&self.agreement, "agreement", errors),
-            template: self.template.map(|id| row_id(&id, "template", errors)),
+            agreement: row_id(&self.agreement_id, "agreement_id", errors),
+            template: self.template_id.map(|id| row_id(&id, "template_id", errors)),
             template_version: self
-                .template_version
-                .map(|id| row_id(&id, "template_version", errors)),
+                .template_version_id
+                .map(|id| row_id(&id, "template_version_id", errors)),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, errors),
             starts_on: self.starts_on.take("starts_on", errors).0,
@@ -331,15 +339,18 @@ impl AgreementMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The agreement to draft.")] input: Box<AgreementDraftInput>,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementDraftPayload>> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors), |id| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors),
+                    async |id| Ok(AgreementDraftPayload { agreement: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Changes a draft. CONFLICT with reason ALREADY_OFFERED or WITHDRAWN when it is no longer a
@@ -350,17 +361,21 @@ impl AgreementMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: Box<AgreementDraftUpdateInput>,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementDraftUpdatePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", &mut errors);
+        let id = row_id(&input.agreement_id, "agreement_id", &mut errors);
         let changes = input.check(&mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
-                |()| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
+                    async |()| {
+                        Ok(AgreementDraftUpdatePayload { agreement: changed(ctx, id).await? })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Offers a draft: it gets the next number of the year, and its text is frozen in
@@ -380,15 +395,18 @@ impl AgreementMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The draft to offer.")] input: Box<AgreementOfferInput>,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementOfferPayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", &mut errors);
+        let id = row_id(&input.agreement_id, "agreement_id", &mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(offer::offer(mutation.db(), viewer(ctx), network(ctx), id, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    offer::offer(mutation.db(), viewer(ctx), network(ctx), id, errors),
+                    async |()| Ok(AgreementOfferPayload { agreement: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Withdraws a draft, or an offer that not both parties have signed. An offer retains its
@@ -399,16 +417,24 @@ impl AgreementMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The draft or offer to withdraw.")] input: Box<AgreementWithdrawInput>,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementWithdrawPayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", &mut errors);
+        let id = row_id(&input.agreement_id, "agreement_id", &mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                withdraw::withdraw(mutation.db(), viewer(ctx), id, input.reason.as_deref(), errors),
-                |()| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    withdraw::withdraw(
+                        mutation.db(),
+                        viewer(ctx),
+                        id,
+                        input.reason.as_deref(),
+                        errors,
+                    ),
+                    async |()| Ok(AgreementWithdrawPayload { agreement: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Records the signature of a party on an offered agreement. When both have signed, the
@@ -422,25 +448,28 @@ impl AgreementMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The signature.")] input: Box<AgreementSignInput>,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementSignPayload>> {
         let mut errors = ValidationErrors::default();
         let new = NewSignature {
-            agreement: row_id(&input.agreement, "agreement", &mut errors),
+            agreement: row_id(&input.agreement_id, "agreement_id", &mut errors),
             party: kind::SignatureParty::from(input.party),
             name: input.name,
             title: input.title,
             signed_on: input.signed_on.take("signed_on", &mut errors).0,
             method: input.method.into(),
-            document_sha256: input.document_sha256,
+            document_sha256: input.document_sha256.0,
+            file_id: input.file_id.map(|id| row_id(&id, "file_id", &mut errors)),
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, errors),
-                |()| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, errors),
+                    async |()| Ok(AgreementSignPayload { agreement: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Gives notice on an agreement in force; `endsOn` is then its last day. An agreement with
@@ -457,21 +486,23 @@ impl AgreementMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The notice.")] input: Box<AgreementGiveNoticeInput>,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementGiveNoticePayload>> {
         let mut errors = ValidationErrors::default();
         let new = NewNotice {
-            agreement: row_id(&input.agreement, "agreement", &mut errors),
+            agreement: row_id(&input.agreement_id, "agreement_id", &mut errors),
             given_on: input.given_on.take("given_on", &mut errors).0,
             ends_on: take(input.ends_on, "ends_on", &mut errors).map(|day| day.0),
             reason: input.reason,
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
-        mutation
-            .perform(give_notice::give(mutation.db(), viewer(ctx), new, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(give_notice::give(mutation.db(), viewer(ctx), new, errors), async |()| {
+                    Ok(AgreementGiveNoticePayload { agreement: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
     /// Drafts a successor with new terms, and returns it. The predecessor stays in force; when both
@@ -486,15 +517,17 @@ impl AgreementMutation {
         #[graphql(desc = "The predecessor and the terms of the successor.")] input: Box<
             AgreementReplaceInput,
         >,
-    ) -> Result<Agreement> {
+    ) -> Option<Result<AgreementReplacePayload>> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                replace::replace(mutation.db(), viewer(ctx), network(ctx), new, errors),
-                |id| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    replace::replace(mutation.db(), viewer(ctx), network(ctx), new, errors),
+                    async |id| Ok(AgreementReplacePayload { agreement: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 }

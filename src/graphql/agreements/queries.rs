@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Agreement, AgreementKind, AgreementStatus, Direction};
+use super::{Agreement, AgreementDirection, AgreementKind, AgreementStatus};
 use crate::graphql::{
     OrderDirection,
     batch::BatchRow,
@@ -20,7 +20,7 @@ use domain::{
         self, Counterparty, Filter, Of,
         deadlines::{self, Window},
     },
-    error::{LINE, Result, ValidationErrors},
+    error::{FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
     page::{Args, Order},
 };
 
@@ -34,11 +34,11 @@ pub struct AgreementFilter {
     /// Has one of these kinds.
     kind: Option<Vec<AgreementKind>>,
     /// Has payments in this direction.
-    direction: Option<Direction>,
+    direction: Option<AgreementDirection>,
     /// Is about one of these activities, by slug.
-    activity: Option<Vec<String>>,
+    activity_slugs: Option<Vec<String>>,
     /// Id of the counterparty, a member or an organisation.
-    counterparty: Option<ID>,
+    counterparty_id: Option<ID>,
     /// The counterparty is a member in the contact area (kontaktmannaskap) of this name.
     contact_area: Option<String>,
     /// The counterparty is a member in this county (län).
@@ -48,7 +48,7 @@ pub struct AgreementFilter {
     /// `endsOn` is this day or earlier.
     ends_to: Option<Parsed<Date>>,
     /// Id of the template version that it was made from.
-    template_version: Option<ID>,
+    template_version_id: Option<ID>,
     /// All of these words occur in the number, the counterparty's present and former names, the
     /// activity or the parameters. A word may be the beginning of a longer one. Case and accents
     /// are ignored, but å, ä and ö are letters of their own.
@@ -56,12 +56,12 @@ pub struct AgreementFilter {
     search: Option<String>,
     /// `false` excludes agreements whose deadline is snoozed until `asOf` or later. Defaults to
     /// `true`; in `expiringAgreements`, to `false`.
-    include_acknowledged: Option<bool>,
+    include_snoozed: Option<bool>,
 }
 
 impl AgreementFilter {
     pub(super) fn check(self, errors: &mut ValidationErrors) -> Filter {
-        let slugs = self.activity.unwrap_or_default();
+        let slugs = self.activity_slugs.unwrap_or_default();
         Filter {
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
@@ -71,12 +71,12 @@ impl AgreementFilter {
                 .iter()
                 .enumerate()
                 .map(|(position, slug)| {
-                    errors.text(&format!("filter.activity.{position}"), slug, LINE)
+                    errors.text(&format!("filter.activity_slugs.{position}"), slug, LINE)
                 })
                 .collect(),
             counterparty: self
-                .counterparty
-                .and_then(|id| counterparty(&id, "filter.counterparty", errors)),
+                .counterparty_id
+                .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),
             contact_area: errors.optional_text(
                 "filter.contactArea",
                 self.contact_area.as_deref(),
@@ -86,21 +86,22 @@ impl AgreementFilter {
             ends_from: take(self.ends_from, "filter.endsFrom", errors).map(|day| day.0),
             ends_to: take(self.ends_to, "filter.endsTo", errors).map(|day| day.0),
             template_version: self
-                .template_version
-                .map(|id| row_id::<TemplateVersionId>(&id, "filter.templateVersion", errors)),
+                .template_version_id
+                .map(|id| row_id::<TemplateVersionId>(&id, "filter.templateVersionId", errors)),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
-            include_acknowledged: self.include_acknowledged,
+            include_snoozed: self.include_snoozed,
         }
     }
 }
 
 /// Parses the id of a member or an organisation, or records an error at `path`.
 pub fn counterparty(id: &ID, path: &str, errors: &mut ValidationErrors) -> Option<Counterparty> {
-    let read = id.parse::<NodeId>().map_err(|reason| reason.to_string());
+    let read = id.parse::<NodeId>().map_err(FieldProblem::from);
     let read = read.and_then(|read| match read.node_type {
         NodeType::Member => Ok(Counterparty::Member(read.id.into())),
         NodeType::Organisation => Ok(Counterparty::Organisation(read.id.into())),
-        other => Err(format!("is the id of a {other}, not of a member or an organisation")),
+        other => Err(FieldErrorCode::NotAnId
+            .problem(format!("is the id of a {other}, not of a member or an organisation"))),
     });
     read.map_err(|reason| errors.add(path, reason)).ok()
 }
@@ -115,6 +116,8 @@ pub enum AgreementOrderField {
     StartsOn,
     /// By last day of the agreed term; agreements until further notice last.
     EndsOn,
+    /// By day on which both parties had signed; unsigned agreements last.
+    SignedOn,
 }
 
 /// Order of agreements. Ties are ordered by id.
@@ -240,7 +243,7 @@ impl AgreementQuery {
     /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the
     /// following `days`, the soonest first. A script may run it on any day, since it is a window.
     /// Excludes agreements with a signed successor and, unless the filter sets
-    /// `includeAcknowledged`, those snoozed until `from` or later.
+    /// `includeSnoozed`, those snoozed until `from` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     #[graphql(directive = cost::apply("200".into()))]
     async fn expiring_agreements(

@@ -1,6 +1,6 @@
 //! GraphQL types of the parts of an agreement: deadlines, fees and signatures.
 
-use ::entity::{acknowledgement, agreement, signature, term::Deadline};
+use ::entity::{acknowledgement, agreement, signature, stored_file, term::Deadline};
 use async_graphql::{Context, Description, Enum, Object};
 use chrono::NaiveDate;
 
@@ -12,12 +12,13 @@ use crate::graphql::{
     fees::{FeeBasis, VatRate},
     members::AllocationBasis,
     request::LongText,
-    scalars::{Date, DateTime, Money},
+    scalars::{Date, DateTime, Decimal, Money, Sha256},
+    stored_files::StoredFile,
     viewer,
 };
 use domain::{
     agreements::deadlines::{self, Reason},
-    error::{ConflictReason, Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     fees, term_sql,
 };
 
@@ -75,7 +76,7 @@ impl AgreementDeadline {
     }
 
     /// Day of the deadline.
-    async fn on(&self) -> Date {
+    async fn deadline_on(&self) -> Date {
         Date(self.deadline.on)
     }
 
@@ -86,7 +87,7 @@ impl AgreementDeadline {
 
     /// Snooze that hides the deadline for now; null when there is none, and for a MEMBER, who does
     /// not see internal notes of the network.
-    async fn acknowledged(&self, ctx: &Context<'_>) -> Option<Result<Acknowledgement>> {
+    async fn snooze(&self, ctx: &Context<'_>) -> Option<Result<DeadlineSnooze>> {
         let found = self.agreement.load(ctx, "", || async {
             let rows = deadlines::acknowledgements_of(
                 database(ctx),
@@ -99,31 +100,31 @@ impl AgreementDeadline {
         });
         match found.await {
             Ok(found) => {
-                found.get(&self.agreement.id)?.first().cloned().map(Acknowledgement).map(Ok)
+                found.get(&self.agreement.id)?.first().cloned().map(DeadlineSnooze).map(Ok)
             }
             Err(error) => Some(Err(error)),
         }
     }
 }
 
-/// Snooze of a deadline (`deadlineAcknowledge`).
+/// Snooze of a deadline (`deadlineSnooze`).
 #[derive(Description)]
-pub struct Acknowledgement(acknowledgement::Model);
+pub struct DeadlineSnooze(acknowledgement::Model);
 
 #[Object(use_type_description)]
-impl Acknowledgement {
+impl DeadlineSnooze {
     /// Token subject of the user who snoozed it.
-    async fn by(&self) -> &str {
+    async fn snoozed_by(&self) -> &str {
         &self.0.acknowledged_by
     }
 
     /// Time at which it was snoozed.
-    async fn at(&self) -> DateTime {
+    async fn snoozed_at(&self) -> DateTime {
         DateTime(self.0.acknowledged_at)
     }
 
     /// Last day on which the deadline is hidden.
-    async fn until(&self) -> Date {
+    async fn snoozed_until(&self) -> Date {
         Date(self.0.until)
     }
 
@@ -188,8 +189,8 @@ impl AgreementFee {
 
     /// Rate in per mille of the member's allocation; null unless `basis` is
     /// PER_MILLE_OF_ALLOCATION.
-    async fn per_mille(&self) -> Option<f64> {
-        self.agreement.fee_per_mille.map(|rate| rate.as_f64())
+    async fn per_mille(&self) -> Option<Decimal> {
+        self.agreement.fee_per_mille.map(Decimal::new)
     }
 
     /// Maximum of a whole year (maxtak) in kronor, for PER_MILLE_OF_ALLOCATION; null: no cap.
@@ -227,7 +228,14 @@ impl AgreementFee {
         #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Result<Money> {
         let mut errors = ValidationErrors::default();
-        errors.expect(fees::amounts::YEARS.contains(&year), "year", "must be 1900 to 2999");
+        errors.expect(
+            fees::amounts::YEARS.contains(&year),
+            "year",
+            FieldErrorCode::OutOfRange
+                .problem("must be 1900 to 2999")
+                .with("min", 1900)
+                .with("max", 2999),
+        );
         errors.finish()?;
         let amounts = self
             .agreement
@@ -269,7 +277,7 @@ pub enum SignatureMethod {
 
 /// Signature of a party on an agreement.
 #[derive(Description)]
-pub struct Signature(pub(super) signature::Model);
+pub struct Signature(pub(super) signature::Model, pub(super) Option<stored_file::Model>);
 
 #[Object(use_type_description)]
 impl Signature {
@@ -299,8 +307,13 @@ impl Signature {
     }
 
     /// SHA-256 of the signed PDF, in hexadecimal.
-    async fn document_sha256(&self) -> &str {
-        &self.0.document_sha256
+    async fn document_sha256(&self) -> Sha256 {
+        Sha256::new(&self.0.document_sha256)
+    }
+
+    /// Scanned signed copy; null: none was uploaded.
+    async fn file(&self) -> Option<StoredFile> {
+        self.1.clone().map(StoredFile)
     }
 }
 
@@ -316,6 +329,6 @@ pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
         basis: FeeBasis::OneOff,
         vat_rate: VatRate::Standard25,
     });
-    sizes.add(&Acknowledgement(acknowledgement::Model::default()));
-    sizes.add(&Signature(signature::Model::default()));
+    sizes.add(&DeadlineSnooze(acknowledgement::Model::default()));
+    sizes.add(&Signature(signature::Model::default(), None));
 }

@@ -1,5 +1,4 @@
-//! GraphQL types, query and mutations of bank payments: payments from the bank's files, and the
-//! handling of those that could not be matched automatically.
+//! GraphQL types of bank payments: payments from the bank's files.
 
 use std::collections::HashMap;
 
@@ -8,42 +7,36 @@ use ::entity::{
     id::{BankPaymentId, InvoiceId},
     invoice, payment,
 };
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Description, Enum, ID, Object};
 
-use super::{Invoice, Payment, payments::limit};
+use super::{Invoice, Payment};
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed},
-    connection::{
-        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, every, selected_columns,
-    },
-    cost::list_size,
+    connection::{Column, ConnectionNode, DIRECT, selected_columns},
+    cost::{cost, list_size},
     database,
-    mutation::mutation,
     request::LongText,
-    scalars::{Date, DateTime, Money, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{Date, DateTime, Money, Sha256, node_id},
+    times, viewer,
 };
 use domain::{
-    error::{Error, Result, ValidationErrors},
-    invoices::{self},
-    payments::{
-        bank::{self, Filter, Match},
-        duplicates,
-    },
+    error::Result,
+    invoices,
+    payments::{bank, duplicates},
 };
 
 /// Status of a bank payment.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "bank::State")]
-pub enum BankPaymentState {
+pub enum BankPaymentStatus {
     /// Fully matched with invoices.
     Matched,
-    /// The unmatched part pays no invoice (`bankPaymentSetAside`).
-    SetAside,
+    /// The unmatched part pays no invoice (`bankPaymentExclude`).
+    Excluded,
     /// Another bank payment represents the same money (`duplicateOf`).
     Duplicate,
-    /// Needs a decision: match it (`bankPaymentMatch`) or exclude it (`bankPaymentSetAside`).
-    Waiting,
+    /// Needs a decision: match it (`bankPaymentMatch`) or exclude it (`bankPaymentExclude`).
+    Pending,
 }
 
 /// Result of the automatic matching of a bank payment when the file was imported.
@@ -90,6 +83,18 @@ impl BankPayment {
         node_id(self.0.id)
     }
 
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
     /// Identifier at the bank, the same in every file that reports the payment.
     async fn bank_reference(&self) -> &str {
         &self.0.bank_reference
@@ -101,8 +106,8 @@ impl BankPayment {
     }
 
     /// SHA-256 of that file, in hexadecimal.
-    async fn file_sha256(&self) -> &str {
-        &self.0.file_sha256
+    async fn file_sha256(&self) -> Sha256 {
+        Sha256::new(&self.0.file_sha256)
     }
 
     /// Time of the import.
@@ -152,13 +157,13 @@ impl BankPayment {
         self.0.payer_org_number.as_deref()
     }
 
-    /// Result of the automatic matching at import; `state` is the present status.
+    /// Result of the automatic matching at import; `status` is the present status.
     async fn finding(&self) -> BankFinding {
         self.0.finding.into()
     }
 
     /// Present status.
-    async fn state(&self) -> BankPaymentState {
+    async fn status(&self) -> BankPaymentStatus {
         bank::state(&self.0).into()
     }
 
@@ -168,17 +173,17 @@ impl BankPayment {
     }
 
     /// Unmatched part, in kronor.
-    async fn left(&self) -> Money {
+    async fn remaining(&self) -> Money {
         bank::left(&self.0).into()
     }
 
-    /// Day on which it was excluded (`bankPaymentSetAside`); null unless excluded.
-    async fn set_aside_on(&self) -> Option<Date> {
+    /// Day on which it was excluded (`bankPaymentExclude`); null unless excluded.
+    async fn excluded_on(&self) -> Option<Date> {
         self.0.set_aside_on.map(Date)
     }
 
     /// Reason of the exclusion; null unless excluded.
-    async fn set_aside_reason(&self) -> Option<&str> {
+    async fn exclusion_reason(&self) -> Option<&str> {
         self.0.set_aside_reason.as_deref()
     }
 
@@ -228,7 +233,7 @@ impl BankPayment {
     }
 
     /// Manually recorded payments of the same amount and about the same day that may represent the
-    /// same money, while this one waits. Match it with the invoice and `recordedPayment`, or
+    /// same money, while this one waits. Match it with the invoice and `recordedPaymentId`, or
     /// without if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
@@ -255,6 +260,26 @@ impl BankPayment {
         });
         listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
+
+    /// `true` if you may match it with an invoice (`bankPaymentMatch`).
+    async fn viewer_can_match(&self, ctx: &Context<'_>) -> bool {
+        bank::status::can_match(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may exclude the unmatched part (`bankPaymentExclude`).
+    async fn viewer_can_exclude(&self, ctx: &Context<'_>) -> bool {
+        bank::status::can_exclude(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may reopen it (`bankPaymentReopen`): it is excluded or a duplicate, is no
+    /// refund, and would count no money twice. A closed period may still prevent it.
+    #[graphql(directive = cost::apply("5".into()))]
+    async fn viewer_can_reopen(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || {
+            bank::status::reopenable(database(ctx), viewer(ctx), self.0.batch_rows())
+        });
+        Ok(found.await?.contains(&self.0.id))
+    }
 }
 
 /// Returns the ids of all rows of the batch.
@@ -272,14 +297,19 @@ async fn with_invoices(
     let rows = invoices::by_ids(database(ctx), viewer(ctx), &invoices, columns).await?;
     let invoices: HashMap<InvoiceId, Vec<BatchRow<_>>> =
         grouped(BatchRow::each(rows), |row| row.id);
-    let matched = |payment: payment::Model| {
-        let invoice = invoices.get(&payment.invoice_id)?.first()?.clone();
-        Some(BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) })
-    };
-    Ok(payments
+    let (owners, rows): (Vec<BankPaymentId>, Vec<payment::Model>) = payments
         .into_iter()
-        .map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect()))
-        .collect())
+        .flat_map(|(id, payments)| payments.into_iter().map(move |payment| (id, payment)))
+        .unzip();
+    let mut matches: HashMap<BankPaymentId, Vec<BankPaymentMatch>> = HashMap::new();
+    for (owner, payment) in owners.into_iter().zip(BatchRow::each(rows)) {
+        let invoice = invoices.get(&payment.invoice_id).and_then(|rows| rows.first());
+        if let Some(invoice) = invoice.cloned() {
+            let matched = BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) };
+            matches.entry(owner).or_default().push(matched);
+        }
+    }
+    Ok(matches)
 }
 
 /// A payment that was booked from a bank payment, or that may represent the same money.
@@ -326,12 +356,18 @@ impl ConnectionNode for BankPayment {
             "payerName" => &[C::PayerName],
             "payerOrgNumber" => &[C::PayerOrgNumber],
             "finding" => &[C::Finding],
-            "state" => &[C::Amount, C::Matched, C::SetAsideOn, C::DuplicateOfId],
+            "status" => &[C::Amount, C::Matched, C::SetAsideOn, C::DuplicateOfId],
             "duplicateOf" => &[C::DuplicateOfId],
             "matched" => &[C::Matched],
-            "left" => &[C::Amount, C::Matched],
-            "setAsideOn" => &[C::SetAsideOn],
-            "setAsideReason" => &[C::SetAsideReason],
+            "remaining" => &[C::Amount, C::Matched],
+            "excludedOn" => &[C::SetAsideOn],
+            "exclusionReason" => &[C::SetAsideReason],
+            "viewerCanMatch" | "viewerCanExclude" => {
+                &[C::Amount, C::Matched, C::SetAsideOn, C::DuplicateOfId]
+            }
+            "viewerCanReopen" => {
+                &[C::SetAsideOn, C::DuplicateOfId, C::EntryReference, C::BankReference]
+            }
             _ => &[],
         }
     }
@@ -341,255 +377,11 @@ impl ConnectionNode for BankPayment {
     }
 }
 
-/// Filter of bank payments. All conditions must hold.
-#[derive(InputObject, Default)]
-pub struct BankPaymentFilter {
-    /// `true` for fully matched bank payments, `false` for the others.
-    matched: Option<bool>,
-    /// `true` for excluded bank payments, `false` for the others. `matched: false` with `setAside:
-    /// false` returns those that wait for a decision.
-    set_aside: Option<bool>,
-    /// At the bank on this day or later.
-    from: Option<Parsed<Date>>,
-    /// At the bank on this day or earlier.
-    to: Option<Parsed<Date>>,
-}
-
-impl BankPaymentFilter {
-    fn check(self, errors: &mut ValidationErrors) -> Filter {
-        Filter {
-            matched: self.matched,
-            set_aside: self.set_aside,
-            from: take(self.from, "filter.from", errors).map(|day| day.0),
-            to: take(self.to, "filter.to", errors).map(|day| day.0),
-        }
-    }
-}
-
-/// Queries of bank payments.
-#[derive(Default)]
-pub struct BankPaymentQuery;
-
-#[Object]
-impl BankPaymentQuery {
-    /// Payments reported by the bank's files, the latest first; empty unless you see all invoices.
-    /// The command `samregister payments import` imports files.
-    async fn bank_payments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
-            Box<BankPaymentFilter>,
-        >,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<BankPayment>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let args = connection::args(first, after, last, before);
-        connection::connection(
-            ctx,
-            ListRequest::<BankPayment, _>::new(ctx, filter, bank::order(), args),
-            errors,
-            |ctx, list| {
-                Box::pin(bank::list(
-                    database(ctx),
-                    viewer(ctx),
-                    &list.filter,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
-            |ctx, filter| Box::pin(bank::count(database(ctx), viewer(ctx), filter)),
-        )
-        .await
-    }
-}
-
-/// Input of `bankPaymentMatch`.
-#[derive(InputObject)]
-pub struct BankPaymentMatchInput {
-    /// Id of the bank payment.
-    payment: ID,
-    /// Id of the invoice that it pays; issued, and not a credit note.
-    invoice: ID,
-    /// Amount to match, in kronor; defaults to the unmatched remainder. Match the rest in a second
-    /// mutation.
-    amount: Option<Parsed<Money>>,
-    /// Day in the books, from the bank's day to today, in no closed period. Defaults to the bank's
-    /// day. For money that arrived in an earlier month, or was released by a reversal in one,
-    /// defaults to today, so that reports of that month do not change.
-    booked_on: Option<Parsed<Date>>,
-    /// Id of the manually recorded payment of the invoice that represents the same money: no other
-    /// payment is booked. Defaults to a payment of the same day and amount, if there is one.
-    recorded_payment: Option<ID>,
-}
-
-/// Input of `bankPaymentMarkDuplicate`.
-#[derive(InputObject)]
-pub struct BankPaymentMarkDuplicateInput {
-    /// Id of the duplicate, which no longer counts; no part of it may be matched.
-    payment: ID,
-    /// Id of the bank payment that represents the money; of the same amount.
-    duplicate_of: ID,
-}
-
-/// Payload of `bankPaymentMarkDuplicate`.
-#[derive(SimpleObject)]
-pub struct BankPaymentMarkDuplicatePayload {
-    /// The duplicate.
-    bank_payment: BankPayment,
-}
-
-/// Input of `bankPaymentSetAside`.
-#[derive(InputObject)]
-pub struct BankPaymentSetAsideInput {
-    /// Id of the bank payment.
-    payment: ID,
-    /// Reason, as what it is instead.
-    reason: String,
-}
-
-/// Input of `bankPaymentTakeUp`.
-#[derive(InputObject)]
-pub struct BankPaymentTakeUpInput {
-    /// Id of the bank payment.
-    payment: ID,
-}
-
-async fn changed(ctx: &Context<'_>, id: BankPaymentId) -> Result<BankPayment> {
-    let found = bank::by_ids(database(ctx), viewer(ctx), &[id], &every::<BankPayment>()).await?;
-    let row = found
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::NotFound("there is no such bank payment".into()))?;
-    Ok(BankPayment(BatchRow::single(row)))
-}
-
-/// Mutations of bank payments.
-#[derive(Default)]
-pub struct BankPaymentMutation;
-
-#[Object]
-impl BankPaymentMutation {
-    /// Matches a bank payment, or a part of it, with an invoice, and books it there as a payment of
-    /// the same day; on the day of issue when the money arrived earlier (`BankPayment.bookedOn`
-    /// retains the bank's day). It may pay the invoice in part, in full or in excess. A manually
-    /// recorded payment of that day and amount is taken as the same money, so that nothing is
-    /// booked twice. `paymentReverse` reverses a match.
-    ///
-    /// CONFLICT with reason ALREADY_MATCHED when nothing of it is unmatched, SET_ASIDE when it was
-    /// excluded, DUPLICATE when another represents its money, NOT_INCOMING when the bank withdrew
-    /// it or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or when
-    /// the manually recorded payment would change a closed period and is not yet in an export
-    /// batch.
-    ///
-    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
-    async fn bank_payment_match(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The bank payment and its invoice.")] input: Box<BankPaymentMatchInput>,
-    ) -> Result<BankPayment> {
-        let mut errors = ValidationErrors::default();
-        let new = Match {
-            payment: row_id(&input.payment, "payment", &mut errors),
-            invoice: row_id(&input.invoice, "invoice", &mut errors),
-            amount: take(input.amount, "amount", &mut errors).map(|amount| amount.0),
-            booked_on: take(input.booked_on, "booked_on", &mut errors).map(|day| day.0),
-            recorded_payment: input
-                .recorded_payment
-                .map(|id| row_id(&id, "recorded_payment", &mut errors)),
-        };
-        let id = new.payment;
-        let mutation = mutation(ctx);
-        mutation
-            .perform(bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
-    }
-
-    /// Excludes the unmatched part of a bank payment, since it pays no invoice: a grant, money sent
-    /// by mistake and returned, or money that the bank withdrew. CONFLICT with reason
-    /// ALREADY_MATCHED, SET_ASIDE or DUPLICATE.
-    ///
-    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
-    async fn bank_payment_set_aside(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The bank payment to exclude.")] input: Box<BankPaymentSetAsideInput>,
-    ) -> Result<BankPayment> {
-        let mut errors = ValidationErrors::default();
-        let id = row_id(&input.payment, "payment", &mut errors);
-        let mutation = mutation(ctx);
-        mutation
-            .perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
-    }
-
-    /// Marks a waiting bank payment as a duplicate of another, which represents the same money: it
-    /// no longer counts, and its data stays as reported. `bankPaymentTakeUp` reverses it.
-    ///
-    /// CONFLICT with reason ALREADY_MATCHED when a part of it is matched, DUPLICATE when one of the
-    /// two is already a duplicate or this one has duplicates, or PERIOD_CLOSED when its own voucher
-    /// is in a closed period and not yet in an export batch.
-    ///
-    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
-    async fn bank_payment_mark_duplicate(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The duplicate and its original.")] input: Box<
-            BankPaymentMarkDuplicateInput,
-        >,
-    ) -> Option<Result<BankPaymentMarkDuplicatePayload>> {
-        Some(Box::pin(mark_duplicate(ctx, *input)).await)
-    }
-
-    /// Reopens a bank payment that was excluded or marked as a duplicate, so that it can be
-    /// matched. CONFLICT with reason NOT_SET_ASIDE, IS_REFUND for one that is matched as a refund
-    /// (see `refundReverse`), IN_DETAILS for the total of an entry whose individual payments count
-    /// instead, IN_TOTAL for a payment whose entry's total counts instead, or PERIOD_CLOSED for a
-    /// duplicate whose voucher is in a closed period and not yet in an export batch.
-    ///
-    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
-    async fn bank_payment_take_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The bank payment to reopen.")] input: Box<BankPaymentTakeUpInput>,
-    ) -> Result<BankPayment> {
-        let mut errors = ValidationErrors::default();
-        let id = row_id(&input.payment, "payment", &mut errors);
-        let mutation = mutation(ctx);
-        mutation
-            .perform(bank::take_up(mutation.db(), viewer(ctx), id, errors), |()| changed(ctx, id))
-            .await
-    }
-}
-
-async fn mark_duplicate(
-    ctx: &Context<'_>,
-    input: BankPaymentMarkDuplicateInput,
-) -> Result<BankPaymentMarkDuplicatePayload> {
-    let mut errors = ValidationErrors::default();
-    let id = row_id(&input.payment, "payment", &mut errors);
-    let of = row_id(&input.duplicate_of, "duplicate_of", &mut errors);
-    let mutation = mutation(ctx);
-    let payload =
-        async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
-    mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, errors), payload).await
-}
-
 /// Measures the futures of the types of this file whose fields are private.
 #[cfg(test)]
 pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
     sizes.add(&BankPaymentMatch {
-        payment: Payment(payment::Model::default()),
+        payment: Payment(crate::graphql::future_sizes::row()),
         invoice: Invoice(crate::graphql::future_sizes::row()),
     });
 }

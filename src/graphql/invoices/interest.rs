@@ -21,7 +21,7 @@ pub struct InterestInvoiceIssueInput {
     invoice_id: ID,
     /// Last day of the claimed interest, not after today; defaults to the day on which the invoice
     /// was settled, or today.
-    until: Option<Parsed<Date>>,
+    interest_until: Option<Parsed<Date>>,
 }
 
 /// Payload of `interestInvoiceIssue`.
@@ -61,7 +61,7 @@ async fn issue(
 ) -> Result<InterestInvoiceIssuePayload> {
     let mut errors = ValidationErrors::default();
     let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
-    let until = take(input.until, "until", &mut errors).map(|day| day.0);
+    let until = take(input.interest_until, "interest_until", &mut errors).map(|day| day.0);
     let mutation = mutation(ctx);
     let payload = async |id| Ok(InterestInvoiceIssuePayload { invoice: changed(ctx, id).await? });
     mutation

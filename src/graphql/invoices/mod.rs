@@ -2,87 +2,63 @@
 
 pub mod adjustments;
 pub mod bank;
+pub mod bank_mutations;
+mod bank_queries;
 pub mod mutations;
+mod part_lists;
+mod payloads;
 mod types;
 pub mod interest;
+mod loading;
 mod queries;
 pub mod payments;
 mod rates;
+mod relations;
 mod run;
 mod run_months;
+mod status;
 
-use ::entity::{adjustment, id::InvoiceId, invoice, kind::AdjustmentKind};
-use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
+use ::entity::{
+    id::InvoiceId,
+    invoice,
+    kind::{AdjustmentKind, FileFormat},
+};
+use async_graphql::{Context, Description, ID, Object};
 
 pub use self::{
     adjustments::{InvoiceDifference, Refund, WriteOff},
+    bank_queries::BankPaymentQuery,
+    part_lists::PartQuery,
     queries::{
         InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of,
     },
     rates::{RateMutation, RateQuery, ReferenceRate},
     run::InvoiceRunQuery,
-    types::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
+    status::{InvoiceKind, InvoiceStatus, InvoiceWarning},
+    types::{InvoiceLine, Payment, QuantityUnit, Reminder, VatAmount},
 };
 use super::{
     agreements::{Counterparty, CounterpartyIds, counterparty_of},
-    batch::{BatchRow, distinct, grouped, listed},
+    batch::{BatchRow, grouped, listed},
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
-    cost::list_size,
-    database, network,
+    cost::{cost, list_size, unversioned},
+    database,
+    error_codes::Coded,
+    network,
     request::LongText,
-    scalars::{Date, Money, Parsed, node_id, take},
-    viewer,
+    scalars::{Date, DateTime, Money, Parsed, Url, node_id, take},
+    times, viewer,
 };
 use domain::{
+    codes::WarningCode,
     error::{Result, ValidationErrors},
     idempotency::{Warning, Warnings},
     invoices::{
-        self, adjustments as paid_back, amounts, claim_terms, counted_payments, differences,
-        documents, lines,
+        self, amounts, claim_terms, counted_payments, credit, differences, draft, issue, lines,
     },
     payments::record as paid,
-    receivables::{self, InvoiceBalance, interest_claims, overdue, reminders},
+    receivables::{interest_claims, overdue, reminders},
 };
-
-/// Kind of an invoice document.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "::entity::kind::InvoiceKind")]
-pub enum InvoiceKind {
-    /// An invoice (faktura).
-    Invoice,
-    /// A credit note (kreditfaktura), with positive amounts, of the invoice that it credits.
-    CreditNote,
-}
-
-/// Status of an invoice or credit note as of a day, derived from its dates and payments.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "amounts::State")]
-pub enum InvoiceState {
-    /// Draft: may still change.
-    Draft,
-    /// Issued, and not paid. A credit note stays in this status.
-    Issued,
-    /// Paid in part, and not yet due.
-    PartlyPaid,
-    /// Covered by payments, together with credit notes if any.
-    Paid,
-    /// Not covered, and its last day to pay has passed.
-    Overdue,
-    /// Covered by credit notes alone.
-    Credited,
-}
-
-/// A warning about an issued invoice.
-#[derive(SimpleObject)]
-pub struct InvoiceWarning {
-    /// SUPPLY_DATE_ASSUMED: a line has the day of issue as its day of supply, since no other day
-    /// was stated. TAX_DECISION_DIFFERS: the VAT treatment of a line differs from the tax decision
-    /// in force on the day of issue. OVERCLAIMED: an interest invoice claims more than is owed
-    /// since the invoice was credited or paid; reported for the invoice and for its credit notes.
-    code: String,
-    /// Description of the warning, in English.
-    message: String,
-}
 
 /// An invoice (faktura) or credit note (kreditfaktura). Once issued, its content never changes.
 #[derive(Clone, Description)]
@@ -93,6 +69,18 @@ impl Invoice {
     /// Global id of the invoice, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Invoice or credit note.
@@ -111,12 +99,12 @@ impl Invoice {
     }
 
     /// Status as of a day, derived from the dates of issue, payment and crediting.
-    async fn state(
+    async fn status(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
-    ) -> Result<InvoiceState> {
-        Ok(amounts::state(&self.0, as_of(ctx, on)?).into())
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Result<InvoiceStatus> {
+        Ok(amounts::state(&self.0, day_of(ctx, as_of)?).into())
     }
 
     /// Buyer, or recipient of a credit note.
@@ -281,17 +269,17 @@ impl Invoice {
         invoices::overpaid(&self.0).into()
     }
 
-    /// Days after `payableUntil`, until the invoice was settled or until `on`; zero when it is not
+    /// Days after `payableUntil`, until the invoice was settled or until `asOf`; zero when it is not
     /// late.
     async fn days_late(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Result<i64> {
-        Ok(overdue::days_late(&self.0, as_of(ctx, on)?))
+        Ok(overdue::days_late(&self.0, day_of(ctx, as_of)?))
     }
 
-    /// Late interest (dröjsmålsränta) in kronor up to and including `on`, without VAT. The rate is
+    /// Late interest (dröjsmålsränta) in kronor up to and including `asOf`, without VAT. The rate is
     /// the reference rate plus the percentage points of the terms at issue (räntelagen 6 §); for
     /// imported history the network's own points (8 unless set). It is simple interest on the
     /// unpaid sum of each day up to and including the day of payment. It runs after `payableUntil`
@@ -302,10 +290,10 @@ impl Invoice {
     async fn interest(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Option<Result<Money>> {
         let found = async {
-            let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
+            let (on, points) = (day_of(ctx, as_of)?, network(ctx).invoicing.interest_points);
             self.0
                 .load(ctx, "", || async {
                     overdue::interest_of(database(ctx), self.0.batch_rows(), on, points).await
@@ -322,7 +310,7 @@ impl Invoice {
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = self.0.load(ctx, "", || async {
             let rows = counted_payments::of_invoices(database(ctx), &ids(&self.0)).await?;
-            Ok(grouped(rows, |row| row.invoice_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Payment)
     }
@@ -332,25 +320,9 @@ impl Invoice {
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
         let found = self.0.load(ctx, "", || async {
             let rows = paid::reminders_of(database(ctx), &ids(&self.0)).await?;
-            Ok(grouped(rows, |row| row.invoice_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });
-        let found = found.await?;
-        let has_document = if ctx.look_ahead().field("pdfUrl").exists() {
-            self.0
-                .load(ctx, "documents", || async {
-                    documents::with_content(database(ctx), &ids(&self.0)).await
-                })
-                .await?
-                .contains(&self.0.id)
-        } else {
-            false
-        };
-        let all = found.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
-        listed(ctx, found.get(&self.0.id), |row| Reminder {
-            earlier_fees: reminders::claimed_fees(all, &row).earlier_sum(),
-            row,
-            has_document,
-        })
+        listed(ctx, found.await?.get(&self.0.id), Reminder)
     }
 
     /// Invoice that this one corrects upwards; null when it corrects none.
@@ -406,24 +378,44 @@ impl Invoice {
         let found = found.await?;
         let of_interest = found.get(&self.0.id).into_iter().flatten();
         let of_interest = of_interest.map(|message| InvoiceWarning {
-            code: "OVERCLAIMED".to_owned(),
+            code: Coded(WarningCode::Overclaimed),
             message: message.clone(),
         });
-        let of_issue =
-            of_issue.into_iter().map(|Warning { code, message }| InvoiceWarning { code, message });
+        let of_issue = of_issue
+            .into_iter()
+            .map(|Warning { code, message }| InvoiceWarning { code: Coded(code), message });
         Ok(of_issue.chain(of_interest).collect())
     }
 
-    /// Link to the PDF/A file with the embedded e-invoice, relative to the API's address; requires
-    /// the same token as the API. Null for a draft, and for imported history without a document.
-    async fn pdf_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.url(ctx, "pdf").await.transpose()
+    /// Link to the PDF/A file with the embedded e-invoice: absolute, and signed so that it opens
+    /// without a token for some minutes. Null for a draft, and for imported history without a
+    /// document.
+    #[graphql(directive = unversioned::apply())]
+    async fn pdf_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Option<Result<Url>> {
+        self.url(ctx, FileFormat::Pdf, valid_for_seconds).await.transpose()
     }
 
-    /// Link to the e-invoice, Peppol BIS Billing 3 (UBL), relative to the API's address; requires
-    /// the same token as the API. Null when `pdfUrl` is null.
-    async fn peppol_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        self.url(ctx, "xml").await.transpose()
+    /// Link to the e-invoice, Peppol BIS Billing 3 (UBL): absolute, and signed so that it opens
+    /// without a token for some minutes. Null when `pdfUrl` is null.
+    #[graphql(directive = unversioned::apply())]
+    async fn peppol_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Option<Result<Url>> {
+        self.url(ctx, FileFormat::Xml, valid_for_seconds).await.transpose()
     }
 
     /// Invoice that this credit note credits; null for an invoice.
@@ -443,83 +435,46 @@ impl Invoice {
         });
         listed(ctx, found.await?.get(&Some(self.0.id)), Invoice)
     }
-}
 
-impl Invoice {
-    /// Returns its sums as of a day in the books; zero before the day of issue. `None` without a
-    /// day.
-    async fn standing(
-        &self,
-        ctx: &Context<'_>,
-        as_of: Option<Parsed<Date>>,
-    ) -> Result<Option<InvoiceBalance>> {
-        let mut errors = ValidationErrors::default();
-        let as_of = take(as_of, "as_of", &mut errors);
-        errors.finish()?;
-        let Some(Date(as_of)) = as_of else { return Ok(None) };
-        let found = self
-            .0
-            .load(ctx, "standing", || async {
-                receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of).await
-            })
-            .await?;
-        Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
+    /// `true` if you may change the draft (`invoiceDraftUpdate`) or discard it
+    /// (`invoiceDraftDiscard`).
+    async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
+        self.is_stored() && draft::can_update(viewer(ctx), &self.0)
     }
 
-    /// Returns its adjustments of a kind.
-    async fn adjustments(
-        &self,
-        ctx: &Context<'_>,
-        kind: AdjustmentKind,
-    ) -> Result<Vec<adjustment::Model>> {
-        let found = self.0.share("adjustments".to_owned(), || async {
-            paid_back::of_invoices(database(ctx).read(), ids(&self.0).into_iter().collect()).await
+    /// `true` if you may issue the draft (`invoiceIssue`). Facts that the document needs and lacks,
+    /// as the buyer's address, may still prevent it.
+    async fn viewer_can_issue(&self, ctx: &Context<'_>) -> bool {
+        self.is_stored() && issue::can_issue(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may credit the invoice (`invoiceCredit`): it is issued, and a part of it is
+    /// not credited yet.
+    async fn viewer_can_credit(&self, ctx: &Context<'_>) -> bool {
+        credit::can_credit(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may record a payment of the invoice (`paymentRecord`): it is issued.
+    async fn viewer_can_record_payment(&self, ctx: &Context<'_>) -> bool {
+        paid::can_record(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may remind the buyer today (`invoiceRemind`): the invoice is overdue, more
+    /// than öre is left to pay, and no reminder was sent today.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn viewer_can_remind(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || {
+            reminders::remindable(database(ctx), viewer(ctx), self.0.batch_rows())
         });
-        let found = found.await?;
-        let own = found.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
-        Ok(own.iter().filter(|adjustment| adjustment.kind == kind).cloned().collect())
-    }
-
-    /// Returns the invoice that a row refers to.
-    async fn other(
-        &self,
-        ctx: &Context<'_>,
-        of: fn(&invoice::Model) -> Option<InvoiceId>,
-    ) -> Option<Result<Self>> {
-        let own = of(&self.0)?;
-        let found = self.0.load(ctx, "", || async {
-            let ids = distinct(self.0.batch_rows().iter().filter_map(of));
-            let rows = invoices::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Self>(ctx, DIRECT),
-            )
-            .await?;
-            Ok(grouped(BatchRow::each(rows), |row| row.id))
-        });
-        match found.await {
-            Ok(found) => found.get(&own)?.first().cloned().map(Self).map(Ok),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    /// Returns the path of one of its files; `None` if there is none.
-    async fn url(&self, ctx: &Context<'_>, ending: &str) -> Result<Option<String>> {
-        let found = self
-            .0
-            .load(ctx, "", || async { documents::with_content(database(ctx), &ids(&self.0)).await })
-            .await?;
-        Ok(found
-            .contains(&self.0.id)
-            .then(|| format!("/files/invoices/{}.{ending}", node_id(self.0.id).as_str())))
+        Ok(found.await?.contains(&self.0.id))
     }
 }
 
 /// Parses the day of a calculation; defaults to today.
-fn as_of(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<chrono::NaiveDate> {
+fn day_of(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<chrono::NaiveDate> {
     let mut errors = ValidationErrors::default();
-    let on = take(on, "on", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+    let on =
+        take(as_of, "as_of", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
     errors.finish()?;
     Ok(on)
 }
@@ -543,7 +498,7 @@ impl ConnectionNode for Invoice {
             "kind" => &[C::Kind],
             "number" => &[C::Number],
             "ocr" => &[C::Ocr],
-            "state" => &[C::IssuedOn, C::DueOn, C::FirstPaidOn, C::SettledOn, C::CreditedOn],
+            "status" => &[C::IssuedOn, C::DueOn, C::FirstPaidOn, C::SettledOn, C::CreditedOn],
             "buyer" => &[C::MemberId, C::OrganisationId],
             "issuedOn" => &[C::IssuedOn],
             "dueOn" => &[C::DueOn],
@@ -565,6 +520,10 @@ impl ConnectionNode for Invoice {
             "orderReference" => &[C::OrderReference],
             "ourReference" => &[C::OurReference],
             "buyerReference" => &[C::BuyerReference],
+            "viewerCanUpdateDraft" => &[C::IssuedOn],
+            "viewerCanIssue" | "viewerCanRecordPayment" => &[C::Kind, C::IssuedOn],
+            "viewerCanCredit" => &[C::Kind, C::IssuedOn, C::Total, C::Credited],
+            "viewerCanRemind" => &reminders::COLUMNS,
             _ => &[],
         }
     }
@@ -583,17 +542,8 @@ pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
 /// Measures the futures of the types of this folder whose fields are private.
 #[cfg(test)]
 pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
-    use ::entity::{money::Money, payment, reminder};
-
-    adjustments::measure(sizes);
     bank::measure(sizes);
     rates::measure(sizes);
     run::measure(sizes);
     run_months::measure(sizes);
-    sizes.add(&Payment(payment::Model::default()));
-    sizes.add(&Reminder {
-        row: reminder::Model::default(),
-        earlier_fees: Money::ZERO,
-        has_document: false,
-    });
 }

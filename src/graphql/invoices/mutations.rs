@@ -1,9 +1,16 @@
 //! GraphQL mutations of invoices, from draft to credit note.
 
-use ::entity::{id::InvoiceId, invoice, money};
+use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-use super::{Invoice, Unit, node, run};
+use super::{
+    Invoice, QuantityUnit, node,
+    payloads::{
+        InvoiceCreditPayload, InvoiceDraftDiscardPayload, InvoiceDraftPayload,
+        InvoiceDraftUpdatePayload, InvoiceIssuePayload, InvoiceRunPayload,
+    },
+    run,
+};
 use crate::graphql::{
     agreements::counterparty,
     batch::{Batch, BatchRow},
@@ -11,7 +18,7 @@ use crate::graphql::{
     fees::VatRate,
     mutation::mutation,
     network,
-    scalars::{Date, Money, Parsed, plain_change, row_id, take},
+    scalars::{Date, Decimal, Money, Parsed, plain_change, row_id, take},
     viewer,
 };
 use domain::{
@@ -46,10 +53,10 @@ pub struct InvoiceLineInput {
     /// Description for the buyer, in Swedish.
     description: String,
     /// Id of the activity that earns it; defaults to that of the agreement.
-    activity: Option<ID>,
+    activity_id: Option<ID>,
     /// Id of the agreement that it is invoiced by; it must be with the buyer, and you must be
     /// allowed to see it.
-    agreement: Option<ID>,
+    agreement_id: Option<ID>,
     /// Day of supply, when it was one day; excludes a period. A line with VAT that has neither, on
     /// an invoice without a day of supply, gets the day of issue when it is issued, with a warning.
     supplied_on: Option<Parsed<Date>>,
@@ -59,11 +66,11 @@ pub struct InvoiceLineInput {
     /// Last day of the covered period; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
     /// Quantity: a decimal number above 0 with at most three decimals, as `1.5`.
-    #[graphql(default_with = "\"1\".to_owned()")]
-    quantity: String,
+    #[graphql(default_with = "Decimal::new(1)")]
+    quantity: Decimal,
     /// Unit of the quantity.
-    #[graphql(default_with = "Unit::Piece")]
-    unit: Unit,
+    #[graphql(default_with = "QuantityUnit::Piece")]
+    unit: QuantityUnit,
     /// Price per unit in kronor, without VAT; negative for a deduction.
     unit_price: Parsed<Money>,
     /// VAT treatment; ZERO is refused. OUTSIDE_SCOPE can't be combined with others on an invoice.
@@ -87,12 +94,12 @@ fn lines(parsed: Vec<InvoiceLineInput>, errors: &mut ValidationErrors) -> Vec<Ne
         let path = |field: &str| format!("lines[{position}].{field}");
         NewLine {
             description: line.description,
-            activity: line.activity.map(|id| row_id(&id, &path("activity"), errors)),
-            agreement: line.agreement.map(|id| row_id(&id, &path("agreement"), errors)),
+            activity: line.activity_id.map(|id| row_id(&id, &path("activity_id"), errors)),
+            agreement: line.agreement_id.map(|id| row_id(&id, &path("agreement_id"), errors)),
             supplied_on: take(line.supplied_on, &path("supplied_on"), errors).map(|day| day.0),
             period_from: take(line.period_from, &path("period_from"), errors).map(|day| day.0),
             period_to: take(line.period_to, &path("period_to"), errors).map(|day| day.0),
-            quantity: errors.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
+            quantity: line.quantity.read(&path("quantity"), errors),
             unit: line.unit.into(),
             unit_price: line.unit_price.take(&path("unit_price"), errors).0,
             vat_rate: line.vat_rate.map(Into::into),
@@ -106,7 +113,7 @@ fn lines(parsed: Vec<InvoiceLineInput>, errors: &mut ValidationErrors) -> Vec<Ne
 
 /// Parses the id of a member or organisation.
 fn buyer(id: &ID, errors: &mut ValidationErrors) -> Buyer {
-    match counterparty(id, "buyer", errors) {
+    match counterparty(id, "buyer_id", errors) {
         Some(domain::agreements::Counterparty::Organisation(id)) => Buyer::Organisation(id),
         Some(domain::agreements::Counterparty::Member(id)) => Buyer::Member(id),
         None => Buyer::Member(Default::default()),
@@ -117,7 +124,7 @@ fn buyer(id: &ID, errors: &mut ValidationErrors) -> Buyer {
 #[derive(InputObject)]
 pub struct InvoiceDraftInput {
     /// Id of the buyer, a member or an organisation.
-    buyer: ID,
+    buyer_id: ID,
     /// Lines, 1 to 1000.
     lines: Vec<InvoiceLineInput>,
     /// Days from issue to the last day to pay, 0 to 30. Defaults to the agreements of its lines
@@ -126,7 +133,7 @@ pub struct InvoiceDraftInput {
     due_in_days: Option<i32>,
     /// Id of the issued invoice that this one corrects upwards; requires `reason`. Credit an
     /// invoice that was too high (`invoiceCredit`).
-    corrects: Option<ID>,
+    corrects_id: Option<ID>,
     /// Reason of the correction, or another note to the buyer.
     reason: Option<String>,
     /// Order reference of the buyer (BT-13), as `PO-4711`.
@@ -149,9 +156,9 @@ pub struct InvoiceDraftInput {
 #[derive(InputObject)]
 pub struct InvoiceDraftUpdateInput {
     /// Id of the draft.
-    invoice: ID,
+    invoice_id: ID,
     /// Id of another buyer, a member or an organisation.
-    buyer: Option<ID>,
+    buyer_id: Option<ID>,
     /// All lines; replaces the present ones.
     lines: Option<Vec<InvoiceLineInput>>,
     /// Days from issue to the last day to pay; null: as in the agreements of its lines, else as in
@@ -187,14 +194,14 @@ fn supplied([on, from, to]: [Option<Parsed<Date>>; 3], errors: &mut ValidationEr
 #[derive(InputObject)]
 pub struct InvoiceDraftDiscardInput {
     /// Id of the draft.
-    invoice: ID,
+    invoice_id: ID,
 }
 
 /// Input of `invoiceIssue`.
 #[derive(InputObject)]
 pub struct InvoiceIssueInput {
     /// Id of the draft.
-    invoice: ID,
+    invoice_id: ID,
     /// Day of issue, not after today; defaults to today.
     issued_on: Option<Parsed<Date>>,
 }
@@ -203,7 +210,7 @@ pub struct InvoiceIssueInput {
 #[derive(InputObject)]
 pub struct InvoiceCreditInput {
     /// Id of the issued invoice.
-    invoice: ID,
+    invoice_id: ID,
     /// Lines to credit; omit to credit everything that is not yet credited.
     lines: Option<Vec<InvoiceCreditLineInput>>,
     /// Reason for the buyer.
@@ -216,7 +223,7 @@ pub struct InvoiceCreditInput {
 #[derive(InputObject)]
 pub struct InvoiceCreditLineInput {
     /// Id of the line.
-    line: ID,
+    line_id: ID,
     /// Amount in kronor without VAT, at most the remainder of the line and with its sign.
     amount: Parsed<Money>,
 }
@@ -235,13 +242,13 @@ impl InvoiceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The invoice to draft.")] input: Box<InvoiceDraftInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<InvoiceDraftPayload>> {
         let mut errors = ValidationErrors::default();
         let new = NewInvoice {
-            buyer: buyer(&input.buyer, &mut errors),
+            buyer: buyer(&input.buyer_id, &mut errors),
             lines: lines(input.lines, &mut errors),
             due_in_days: input.due_in_days,
-            corrects: input.corrects.map(|id| row_id(&id, "corrects", &mut errors)),
+            corrects: input.corrects_id.map(|id| row_id(&id, "corrects_id", &mut errors)),
             reason: input.reason,
             order_reference: input.order_reference,
             our_reference: input.our_reference,
@@ -252,11 +259,14 @@ impl InvoiceMutation {
             ),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors), |id| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors),
+                    async |id| Ok(InvoiceDraftPayload { invoice: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Changes a draft. CONFLICT with reason ALREADY_ISSUED when it is no longer a draft, or
@@ -267,11 +277,11 @@ impl InvoiceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: Box<InvoiceDraftUpdateInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<InvoiceDraftUpdatePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", &mut errors);
+        let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
         let changes = DraftChanges {
-            buyer: input.buyer.map(|id| buyer(&id, &mut errors)),
+            buyer: input.buyer_id.map(|id| buyer(&id, &mut errors)),
             lines: input.lines.map(|parsed| lines(parsed, &mut errors)),
             due_in_days: plain_change(input.due_in_days),
             reason: plain_change(input.reason),
@@ -284,12 +294,14 @@ impl InvoiceMutation {
             ),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
-                |()| changed(ctx, id),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
+                    async |()| Ok(InvoiceDraftUpdatePayload { invoice: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Deletes a draft, and returns its last content; the audit trail retains it. CONFLICT with
@@ -300,12 +312,15 @@ impl InvoiceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The draft to delete.")] input: Box<InvoiceDraftDiscardInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<InvoiceDraftDiscardPayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", &mut errors);
+        let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
         let mutation = mutation(ctx);
-        let payload = |was| async { Ok(run::planned(vec![was]).remove(0)) };
-        mutation.perform(draft::discard(mutation.db(), viewer(ctx), id, errors), payload).await
+        let payload = async |was| {
+            Ok(InvoiceDraftDiscardPayload { invoice: run::planned(vec![was]).remove(0) })
+        };
+        let rule = draft::discard(mutation.db(), viewer(ctx), id, errors);
+        Some(mutation.perform(rule, payload).await)
     }
 
     /// Issues a draft: it gets the next number of its series and its payment reference (OCR), and
@@ -322,17 +337,21 @@ impl InvoiceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The draft to issue.")] input: Box<InvoiceIssueInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<InvoiceIssuePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", &mut errors);
+        let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
         let issued_on = take(input.issued_on, "issued_on", &mut errors).map(|day| day.0);
         let mutation = mutation(ctx);
-        mutation
-            .perform(
-                issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, errors),
-                |warnings| issued(ctx, id, warnings),
-            )
-            .await
+        Some(
+            mutation
+                .perform(
+                    issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, errors),
+                    async |warnings| {
+                        Ok(InvoiceIssuePayload { invoice: issued(ctx, id, warnings).await? })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Credits an issued invoice in full or by line, and returns the credit note, which has a
@@ -344,27 +363,39 @@ impl InvoiceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The invoice or lines to credit.")] input: Box<InvoiceCreditInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<InvoiceCreditPayload>> {
         let mut errors = ValidationErrors::default();
         let line = |(position, line): (usize, InvoiceCreditLineInput),
                     errors: &mut ValidationErrors| {
             let path = |field: &str| format!("lines[{position}].{field}");
-            (row_id(&line.line, &path("line"), errors), line.amount.take(&path("amount"), errors).0)
+            (
+                row_id(&line.line_id, &path("line_id"), errors),
+                line.amount.take(&path("amount"), errors).0,
+            )
         };
         let new = NewCredit {
-            invoice: row_id(&input.invoice, "invoice", &mut errors),
+            invoice: row_id(&input.invoice_id, "invoice_id", &mut errors),
             lines: input.lines.map(|parsed| {
                 parsed.into_iter().enumerate().map(|parsed| line(parsed, &mut errors)).collect()
             }),
             reason: input.reason,
             issued_on: take(input.issued_on, "issued_on", &mut errors).map(|day| day.0),
         };
+        let credited = new.invoice;
         let mutation = mutation(ctx);
-        mutation
-            .perform(credit::credit(mutation.db(), viewer(ctx), network(ctx), new, errors), |id| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    credit::credit(mutation.db(), viewer(ctx), network(ctx), new, errors),
+                    async |id| {
+                        Ok(InvoiceCreditPayload {
+                            credit_note: changed(ctx, id).await?,
+                            invoice: changed(ctx, credited).await?,
+                        })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Invoices the special fees of a year of all agreements of an activity, or a fee of a year of
@@ -381,7 +412,8 @@ impl InvoiceMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The fees to invoice.")] input: Box<run::InvoiceRunInput>,
-    ) -> Result<run::InvoiceRun> {
-        Box::pin(run::run(ctx, *input)).await
+    ) -> Option<Result<InvoiceRunPayload>> {
+        let run = Box::pin(run::run(ctx, *input)).await;
+        Some(run.map(|invoice_run| InvoiceRunPayload { invoice_run }))
     }
 }

@@ -1,10 +1,17 @@
 //! GraphQL mutations of payments, their reversals, and reminders.
 
-use ::entity::id::InvoiceId;
+use ::entity::id::{InvoiceId, PaymentId, ReminderId};
 use async_graphql::{Context, ID, InputObject, Object};
+use uuid::Uuid;
 
-use super::{Invoice, node};
+use super::{
+    Invoice, Payment, node,
+    payloads::{InvoiceRemindPayload, PaymentRecordPayload, PaymentReversePayload},
+};
 use crate::graphql::{
+    batch::BatchRow,
+    connection::{ConnectionNode, every},
+    database,
     mutation::mutation,
     network,
     scalars::{Date, Money, Parsed, row_id, take},
@@ -12,12 +19,24 @@ use crate::graphql::{
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
+    invoices::parts::{self, InvoicePart},
     payments::record::{self, NewPayment, Reversal},
     receivables::reminders,
 };
 
 pub(super) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// Returns a part of an invoice, with all of its columns. Fails with NOT_FOUND.
+pub(super) async fn part<N: ConnectionNode<Row: InvoicePart>>(
+    ctx: &Context<'_>,
+    id: Uuid,
+) -> Result<N> {
+    let found = parts::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?;
+    let row = found.into_iter().next();
+    row.map(|row| N::of(BatchRow::single(row)))
+        .ok_or_else(|| Error::NotFound("there is no such part of an invoice".into()))
 }
 
 /// Returns the largest difference that is written off automatically.
@@ -29,7 +48,7 @@ pub(super) fn limit(ctx: &Context<'_>) -> ::entity::money::Money {
 #[derive(InputObject)]
 pub struct PaymentRecordInput {
     /// Id of the invoice; issued, and not a credit note.
-    invoice: ID,
+    invoice_id: ID,
     /// Day at the bank, from the day of issue to today.
     received_on: Parsed<Date>,
     /// Received amount in kronor, above zero. It may be less or more than the outstanding sum.
@@ -46,7 +65,7 @@ pub struct PaymentRecordInput {
 #[derive(InputObject)]
 pub struct PaymentReverseInput {
     /// Id of the payment.
-    payment: ID,
+    payment_id: ID,
     /// Day from which the reversal applies, from the day of the payment to today, and in no closed
     /// period. Defaults to today.
     reversed_on: Option<Parsed<Date>>,
@@ -58,7 +77,7 @@ pub struct PaymentReverseInput {
 #[derive(InputObject)]
 pub struct InvoiceRemindInput {
     /// Id of the invoice, overdue on that day.
-    invoice: ID,
+    invoice_id: ID,
     /// Day on which the reminder was sent; defaults to today.
     sent_on: Option<Parsed<Date>>,
 }
@@ -82,10 +101,10 @@ impl PaymentMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The payment to record.")] input: Box<PaymentRecordInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<PaymentRecordPayload>> {
         let mut errors = ValidationErrors::default();
         let new = NewPayment {
-            invoice: row_id(&input.invoice, "invoice", &mut errors),
+            invoice: row_id(&input.invoice_id, "invoice_id", &mut errors),
             received_on: input.received_on.take("received_on", &mut errors).0,
             amount: input.amount.take("amount", &mut errors).0,
             reference: input.reference,
@@ -93,11 +112,19 @@ impl PaymentMutation {
         };
         let id = new.invoice;
         let mutation = mutation(ctx);
-        mutation
-            .perform(record::record(mutation.db(), viewer(ctx), limit(ctx), new, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    record::record(mutation.db(), viewer(ctx), limit(ctx), new, errors),
+                    async |payment: PaymentId| {
+                        Ok(PaymentRecordPayload {
+                            payment: part(ctx, payment.0).await?,
+                            invoice: changed(ctx, id).await?,
+                        })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Reverses a payment that was booked on the wrong invoice, or that the bank withdrew: books a
@@ -112,19 +139,26 @@ impl PaymentMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The payment to reverse.")] input: Box<PaymentReverseInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<PaymentReversePayload>> {
         let mut errors = ValidationErrors::default();
         let new = Reversal {
-            payment: row_id(&input.payment, "payment", &mut errors),
+            payment: row_id(&input.payment_id, "payment_id", &mut errors),
             reversed_on: take(input.reversed_on, "reversed_on", &mut errors).map(|day| day.0),
             reason: input.reason,
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, errors), |id| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, errors),
+                    async |id: PaymentId| {
+                        let payment: Payment = part(ctx, id.0).await?;
+                        let invoice = changed(ctx, payment.0.invoice_id).await?;
+                        Ok(PaymentReversePayload { payment, invoice })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Records that a reminder of an overdue invoice was sent. The first reminder of an invoice has
@@ -143,15 +177,23 @@ impl PaymentMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The reminder to record.")] input: Box<InvoiceRemindInput>,
-    ) -> Result<Invoice> {
+    ) -> Option<Result<InvoiceRemindPayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", &mut errors);
+        let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
         let sent_on = take(input.sent_on, "sent_on", &mut errors).map(|day| day.0);
         let mutation = mutation(ctx);
-        mutation
-            .perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    reminders::remind(mutation.db(), viewer(ctx), id, sent_on, errors),
+                    async |reminder: ReminderId| {
+                        Ok(InvoiceRemindPayload {
+                            reminder: part(ctx, reminder.0).await?,
+                            invoice: changed(ctx, id).await?,
+                        })
+                    },
+                )
+                .await,
+        )
     }
 }

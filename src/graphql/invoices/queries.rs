@@ -5,17 +5,18 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceState};
+use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceStatus};
 use crate::graphql::{
     OrderDirection,
     batch::BatchRow,
     connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
+    cost::cost,
     database,
     scalars::{Date, NodeId, Parsed, row_id, take},
     viewer,
 };
 use domain::{
-    error::{LINE, Result, ValidationErrors},
+    error::{FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
     invoices::{self, Buyer, Filter, Of},
     page::{Args, Order, Page},
 };
@@ -24,15 +25,18 @@ use domain::{
 #[derive(InputObject, Default)]
 pub struct InvoiceFilter {
     /// Has one of these statuses on `asOf`.
-    state: Option<Vec<InvoiceState>>,
+    status: Option<Vec<InvoiceStatus>>,
     /// Day of the status; defaults to today.
     as_of: Option<Parsed<Date>>,
     /// Is an invoice, or a credit note.
     kind: Option<InvoiceKind>,
     /// Has a line of one of these activities, by slug.
-    activity: Option<Vec<String>>,
+    activity_slugs: Option<Vec<String>>,
     /// Id of the buyer, a member or an organisation.
-    buyer: Option<ID>,
+    buyer_id: Option<ID>,
+    /// Id of an agreement: has a line that is invoiced by it. Matches nothing if you may not see the
+    /// agreement.
+    agreement_id: Option<ID>,
     /// Issued on this day or later.
     issued_from: Option<Parsed<Date>>,
     /// Issued on this day or earlier.
@@ -43,41 +47,49 @@ pub struct InvoiceFilter {
     overpaid: Option<bool>,
     /// Has one of these differences between the paid sum and its total.
     difference: Option<Vec<InvoiceDifference>>,
+    /// All of these words occur in the number, the payment reference, the buyer's present and
+    /// former names, the references or the text of the lines. A word may be the beginning of a
+    /// longer one. Case and accents are ignored, but å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
 }
 
 impl InvoiceFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
-        let slugs = self.activity.unwrap_or_default();
+        let slugs = self.activity_slugs.unwrap_or_default();
         Filter {
-            states: self.state.into_iter().flatten().map(Into::into).collect(),
+            states: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kind: self.kind.map(Into::into),
             activities: slugs
                 .iter()
                 .enumerate()
                 .map(|(position, slug)| {
-                    errors.text(&format!("filter.activity.{position}"), slug, LINE)
+                    errors.text(&format!("filter.activity_slugs.{position}"), slug, LINE)
                 })
                 .collect(),
-            buyer: self.buyer.and_then(|id| buyer(&id, errors)),
+            buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
+            agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
             issued_from: take(self.issued_from, "filter.issuedFrom", errors).map(|day| day.0),
             issued_to: take(self.issued_to, "filter.issuedTo", errors).map(|day| day.0),
             due_before: take(self.due_before, "filter.dueBefore", errors).map(|day| day.0),
             overpaid: self.overpaid,
             differences: self.difference.into_iter().flatten().map(Into::into).collect(),
+            search: self.search,
         }
     }
 }
 
 /// Parses the id of a member or an organisation, or records an error.
-fn buyer(id: &ID, errors: &mut ValidationErrors) -> Option<Buyer> {
-    let read = id.parse::<NodeId>().map_err(|reason| reason.to_string());
+pub(super) fn buyer(id: &ID, errors: &mut ValidationErrors) -> Option<Buyer> {
+    let read = id.parse::<NodeId>().map_err(FieldProblem::from);
     let read = read.and_then(|read| match read.node_type {
         NodeType::Member => Ok(Buyer::Member(read.id.into())),
         NodeType::Organisation => Ok(Buyer::Organisation(read.id.into())),
-        other => Err(format!("is the id of a {other}, not of a member or an organisation")),
+        other => Err(FieldErrorCode::NotAnId
+            .problem(format!("is the id of a {other}, not of a member or an organisation"))),
     });
-    read.map_err(|reason| errors.add("filter.buyer", reason)).ok()
+    read.map_err(|reason| errors.add("filter.buyerId", reason)).ok()
 }
 
 /// Order of invoices.

@@ -1,15 +1,17 @@
 //! GraphQL type, query and mutation of reference rates.
 
+use ::entity::money;
 use ::entity::reference_rate;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
+use super::payloads::ReferenceRateSetPayload;
 use crate::graphql::{
-    batch::listed,
-    cost::list_size,
+    batch::{BatchRow, listed},
+    cost::{cost, list_size},
     database,
     mutation::mutation,
-    scalars::{Date, Parsed, node_id},
-    viewer,
+    scalars::{Date, DateTime, Decimal, Parsed, node_id},
+    times, viewer,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -17,14 +19,26 @@ use domain::{
 };
 
 /// Reference rate (referensränta) of a half-year, the base of late interest.
-#[derive(Description)]
-pub struct ReferenceRate(reference_rate::Model);
+#[derive(Clone, Description)]
+pub struct ReferenceRate(pub BatchRow<reference_rate::Model>);
 
 #[Object(use_type_description)]
 impl ReferenceRate {
-    /// Global id of the reference rate, opaque.
-    async fn id(&self) -> ID {
+    /// Global id of the reference rate, opaque. Pass it to `node`.
+    pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// First day of the half-year: 1 January or 1 July.
@@ -38,8 +52,8 @@ impl ReferenceRate {
     }
 
     /// Rate in per cent a year, without the percentage points that are added to it.
-    async fn percent(&self) -> f64 {
-        reference_rates::percent(self.0.hundredths)
+    async fn percent(&self) -> Decimal {
+        Decimal::new(money::Money(self.0.hundredths))
     }
 
     /// Publication, as `SFS 2025:809`.
@@ -59,7 +73,7 @@ impl RateQuery {
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn reference_rates(&self, ctx: &Context<'_>) -> Result<Vec<ReferenceRate>> {
         let found = Box::pin(reference_rates::all(database(ctx).read())).await?;
-        listed(ctx, Some(&found), ReferenceRate)
+        listed(ctx, Some(&BatchRow::each(found)), ReferenceRate)
     }
 }
 
@@ -69,7 +83,7 @@ pub struct ReferenceRateSetInput {
     /// First day of the half-year: 1 January or 1 July.
     valid_from: Parsed<Date>,
     /// Rate in per cent a year, -100 to 100 with at most two decimals.
-    percent: f64,
+    percent: Decimal,
     /// Publication, as `SFS 2025:809`.
     source: String,
 }
@@ -87,10 +101,11 @@ impl RateMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The reference rate.")] input: Box<ReferenceRateSetInput>,
-    ) -> Result<ReferenceRate> {
+    ) -> Option<Result<ReferenceRateSetPayload>> {
         let mut errors = ValidationErrors::default();
         let valid_from = input.valid_from.take("valid_from", &mut errors).0;
-        let hundredths = errors.take("percent", reference_rates::hundredths(input.percent));
+        let hundredths =
+            errors.take("percent", reference_rates::hundredths(input.percent.as_str()));
         let mutation = mutation(ctx);
         let rule = reference_rates::set(
             mutation.db(),
@@ -100,16 +115,16 @@ impl RateMutation {
             &input.source,
             errors,
         );
-        mutation
-            .perform(rule, |id| async move {
-                Ok(ReferenceRate(reference_rates::by_id(database(ctx).read(), id).await?))
-            })
-            .await
+        let payload = async |id| {
+            let row = reference_rates::by_id(database(ctx).read(), id).await?;
+            Ok(ReferenceRateSetPayload { reference_rate: ReferenceRate(BatchRow::single(row)) })
+        };
+        Some(mutation.perform(rule, payload).await)
     }
 }
 
 /// Measures the futures of the types of this file whose fields are private.
 #[cfg(test)]
 pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
-    sizes.add(&ReferenceRate(reference_rate::Model::default()));
+    sizes.add(&ReferenceRate(crate::graphql::future_sizes::row()));
 }

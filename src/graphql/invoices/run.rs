@@ -24,7 +24,7 @@ use crate::graphql::{
     viewer,
 };
 use domain::{
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     invoices::{
         self, Buyer,
         aggregate::InvoiceAggregate,
@@ -33,11 +33,11 @@ use domain::{
     },
 };
 
-/// Input of `invoiceRun`. Set exactly one of `activity`, `serviceFee` and `membershipFee`.
+/// Input of `invoiceRun`. Set exactly one of `activityId`, `serviceFee` and `membershipFee`.
 #[derive(InputObject)]
 pub struct InvoiceRunInput {
     /// Id of the activity whose special fees (särskilda avgifter) are invoiced, by its agreements.
-    activity: Option<ID>,
+    activity_id: Option<ID>,
     /// `true` to invoice the service fee (serviceavgift) of every member.
     service_fee: Option<bool>,
     /// `true` to invoice the membership fee (medlemsavgift) of every member.
@@ -48,7 +48,7 @@ pub struct InvoiceRunInput {
     /// Day of issue, not after today; defaults to today.
     issued_on: Option<Parsed<Date>>,
     /// Ids of members to invoice; omit for all buyers, organisations included.
-    members: Option<Vec<ID>>,
+    member_ids: Option<Vec<ID>>,
     /// `true` to skip buyers that can't be invoiced; otherwise the run issues nothing if there is
     /// any.
     #[graphql(default)]
@@ -60,7 +60,7 @@ pub struct InvoiceRunInput {
     confirm_decision: bool,
     /// Contact person of the network on every invoice (Vår referens, BT-41).
     our_reference: Option<String>,
-    /// Buyer's reference (Er referens, BT-10), when `members` names one member. Defaults to that of
+    /// Buyer's reference (Er referens, BT-10), when `memberIds` names one member. Defaults to that of
     /// each buyer's billing details.
     buyer_reference: Option<String>,
 }
@@ -69,23 +69,29 @@ impl InvoiceRunInput {
     fn check(self, errors: &mut ValidationErrors) -> RunInput {
         let (service, membership) =
             (self.service_fee == Some(true), self.membership_fee == Some(true));
-        let count =
-            usize::from(self.activity.is_some()) + usize::from(service) + usize::from(membership);
-        errors.expect(count == 1, "", "must have one of activity, serviceFee and membershipFee");
-        let fees = match self.activity {
-            Some(id) => Fees::Special(row_id(&id, "activity", errors)),
+        let count = usize::from(self.activity_id.is_some())
+            + usize::from(service)
+            + usize::from(membership);
+        errors.expect(
+            count == 1,
+            "",
+            FieldErrorCode::Required
+                .problem("must have one of activity, serviceFee and membershipFee"),
+        );
+        let fees = match self.activity_id {
+            Some(id) => Fees::Special(row_id(&id, "activity_id", errors)),
             None if membership => Fees::Membership,
             None => Fees::Service,
         };
         let member = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, &format!("members[{position}]"), errors)
+            row_id(&id, &format!("member_ids[{position}]"), errors)
         };
         RunInput {
             fees,
             year: self.year,
             issued_on: take(self.issued_on, "issued_on", errors).map(|day| day.0),
             members: self
-                .members
+                .member_ids
                 .map(|ids| ids.into_iter().enumerate().map(|id| member(id, errors)).collect()),
             skip_problems: self.skip_problems,
             confirm_decision: self.confirm_decision,
@@ -146,7 +152,7 @@ impl InvoiceRun {
     }
 
     /// Number of invoices.
-    async fn count(&self) -> i32 {
+    async fn invoice_count(&self) -> i32 {
         i32::try_from(self.invoices.len()).unwrap_or(i32::MAX)
     }
 
@@ -161,13 +167,13 @@ impl InvoiceRun {
     }
 
     /// Number of fees of the year that had been invoiced before, and were skipped.
-    async fn already_invoiced(&self) -> i32 {
+    async fn already_invoiced_count(&self) -> i32 {
         i32::try_from(self.already).unwrap_or(i32::MAX)
     }
 
     /// Number of agreements with a fee per participant, which must be invoiced manually, since the
     /// number of participants is not known.
-    async fn invoiced_manually(&self) -> i32 {
+    async fn invoiced_manually_count(&self) -> i32 {
         i32::try_from(self.manual).unwrap_or(i32::MAX)
     }
 

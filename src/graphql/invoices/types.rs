@@ -1,23 +1,36 @@
 //! GraphQL types of the parts of an invoice: lines, VAT, payments and reminders.
 
-use ::entity::{invoice_line, payment, reminder};
+use ::entity::{id::InvoiceId, invoice_line, payment, reminder};
 use async_graphql::{Context, Description, Enum, ID, Object};
 
+use super::{
+    Invoice,
+    relations::{invoice_of, original_of, reversal_of, stored_invoice_of},
+};
 use crate::graphql::{
     activities::{Activity, activity_of},
     agreements::{Agreement, agreement_of},
-    batch::BatchRow,
+    batch::{BatchRow, distinct, grouped},
     connection::{Column, ConnectionNode},
+    cost::{cost, unversioned},
+    database,
     fees::VatRate,
+    file_links::link,
     request::LongText,
-    scalars::{Date, Money, node_id},
+    scalars::{Date, DateTime, Decimal, Money, Url, node_id},
+    times,
 };
-use domain::{error::Result, invoices::amounts::RateSum};
+use domain::{
+    error::Result,
+    invoices::{amounts::RateSum, documents},
+    payments::record,
+    receivables::reminders,
+};
 
 /// Unit (enhet) of the quantity of a line.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::Unit")]
-pub enum Unit {
+pub enum QuantityUnit {
     /// Pieces (styck).
     Piece,
     /// Persons.
@@ -42,9 +55,14 @@ pub struct InvoiceLine(pub BatchRow<invoice_line::Model>);
 
 #[Object(use_type_description)]
 impl InvoiceLine {
-    /// Global id of the line, opaque.
-    async fn id(&self) -> ID {
+    /// Global id of the line, opaque. Pass it to `node` and to inputs.
+    pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Invoice of the line; null for a line of a preview (`invoiceRunPreview`).
+    async fn invoice(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
+        stored_invoice_of(ctx, &self.0, |row| row.invoice_id).await.transpose()
     }
 
     /// Description, in Swedish.
@@ -73,12 +91,12 @@ impl InvoiceLine {
     }
 
     /// Quantity: a decimal number with at most three decimals, `1.5`.
-    async fn quantity(&self) -> String {
-        self.0.quantity.to_string()
+    async fn quantity(&self) -> Decimal {
+        Decimal::new(self.0.quantity)
     }
 
     /// Unit of the quantity.
-    async fn unit(&self) -> Unit {
+    async fn unit(&self) -> QuantityUnit {
         self.0.unit.into()
     }
 
@@ -178,13 +196,31 @@ impl VatAmount {
 
 /// A payment of an invoice, or the reversal of one.
 #[derive(Clone, Description)]
-pub struct Payment(pub(super) payment::Model);
+pub struct Payment(pub BatchRow<payment::Model>);
 
 #[Object(use_type_description)]
 impl Payment {
-    /// Global id of the payment, opaque.
-    async fn id(&self) -> ID {
+    /// Global id of the payment, opaque. Pass it to `node` and to inputs.
+    pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time at which it was recorded, as in the audit trail; null when the trail has no entry that
+    /// you may learn of.
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::of_payment(ctx, &self.0).await
+    }
+
+    /// The same as `createdAt`: a payment never changes. A reversal is a payment of its own.
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::of_payment(ctx, &self.0).await
+    }
+
+    /// Invoice that it pays.
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Invoice> {
+        invoice_of(ctx, &self.0, |row| row.invoice_id).await
     }
 
     /// Day at the bank; of a reversal, the day from which it applies.
@@ -209,9 +245,14 @@ impl Payment {
         &self.0.reference
     }
 
-    /// Id of the payment that this one reverses (`paymentReverse`); null for a payment.
-    async fn reverses(&self) -> Option<ID> {
-        self.0.reverses_id.map(node_id)
+    /// Payment that this one reverses (`paymentReverse`); null unless it is a reversal.
+    async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
+        original_of::<Self>(ctx, &self.0).await.transpose()
+    }
+
+    /// Reversal of this payment; null unless it is reversed.
+    async fn reversed_by(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
+        reversal_of::<Self>(ctx, &self.0).await.transpose()
     }
 
     /// Reason of the reversal; null for a payment.
@@ -220,44 +261,133 @@ impl Payment {
     }
 }
 
-/// A reminder (påminnelse) of an invoice.
-#[derive(Description)]
-pub struct Reminder {
-    pub(super) row: reminder::Model,
-    /// Fees of earlier reminders of the invoice, in öre.
-    pub(super) earlier_fees: ::entity::money::Money,
-    /// `true` if the invoice has a document.
-    pub(super) has_document: bool,
+impl ConnectionNode for Payment {
+    type Row = payment::Model;
+    const NAME: &'static str = "Payment";
+
+    fn of(row: BatchRow<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use payment::Column as C;
+        match field {
+            "receivedOn" => &[C::ReceivedOn],
+            "bookedOn" => &[C::ReceivedOn, C::BookedOn],
+            "amount" => &[C::Amount],
+            "reference" => &[C::Reference],
+            "reverses" => &[C::ReversesId],
+            "reason" => &[C::Reason],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[payment::Column::Id, payment::Column::InvoiceId]
+    }
 }
+
+/// A reminder (påminnelse) of an invoice.
+#[derive(Clone, Description)]
+pub struct Reminder(pub BatchRow<reminder::Model>);
 
 #[Object(use_type_description)]
 impl Reminder {
-    /// Global id of the reminder, opaque.
-    async fn id(&self) -> ID {
-        node_id(self.row.id)
+    /// Global id of the reminder, opaque. Pass it to `node`.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Invoice that it reminds of.
+    async fn invoice(&self, ctx: &Context<'_>) -> Result<Invoice> {
+        invoice_of(ctx, &self.0, |row| row.invoice_id).await
     }
 
     /// Day on which it was sent.
     async fn sent_on(&self) -> Date {
-        Date(self.row.sent_on)
+        Date(self.0.sent_on)
     }
 
     /// Reminder fee (påminnelseavgift) in kronor, at most 60.00 by law 1981:739, or the
     /// compensation for the delay (förseningsersättning), 450.00; zero when none was agreed.
     async fn fee(&self) -> Money {
-        self.row.fee.into()
+        self.0.fee.into()
     }
 
     /// Fees of earlier reminders of the invoice in kronor, which are still owed and listed on its
     /// document in addition to its own fee; zero: none.
-    async fn earlier_fees(&self) -> Money {
-        self.earlier_fees.into()
+    async fn earlier_fees(&self, ctx: &Context<'_>) -> Result<Money> {
+        let found = self.0.load(ctx, "", || async {
+            let sent = record::reminders_of(database(ctx), &reminded(&self.0)).await?;
+            Ok(grouped(sent, |row| row.invoice_id))
+        });
+        let found = found.await?;
+        let all = found.get(&self.0.invoice_id).map(Vec::as_slice).unwrap_or_default();
+        Ok(reminders::claimed_fees(all, &self.0).earlier_sum().into())
     }
 
-    /// Link to the PDF/A file in Swedish, relative to the API's address; requires the same token as
-    /// the API. It shows the sum that was unpaid on the day, the interest to date that no interest
-    /// invoice claims, and the fees. Null for imported history without a document of the invoice.
-    async fn pdf_url(&self) -> Option<String> {
-        self.has_document.then(|| format!("/files/reminders/{}.pdf", node_id(self.row.id).as_str()))
+    /// Link to the PDF/A file in Swedish: absolute, and signed so that it opens without a token for
+    /// some minutes. It shows the sum that was unpaid on the day, the interest to date that no
+    /// interest invoice claims, and the fees. Null for imported history without a document of the
+    /// invoice.
+    #[graphql(directive = unversioned::apply())]
+    async fn pdf_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Option<Result<Url>> {
+        let found = self.0.load(ctx, "", || async {
+            documents::with_content(database(ctx), &reminded(&self.0)).await
+        });
+        let path = format!("/files/reminders/{}.pdf", node_id(self.0.id).as_str());
+        match found.await {
+            Ok(found) if !found.contains(&self.0.invoice_id) => None,
+            Ok(_) => Some(link(ctx, &path, None, valid_for_seconds)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// Returns the invoices of all reminders of the batch.
+fn reminded(row: &BatchRow<reminder::Model>) -> Vec<InvoiceId> {
+    distinct(row.batch_rows().iter().map(|row| row.invoice_id))
+}
+
+impl ConnectionNode for Reminder {
+    type Row = reminder::Model;
+    const NAME: &'static str = "Reminder";
+
+    fn of(row: BatchRow<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use reminder::Column as C;
+        match field {
+            "sentOn" => &[C::SentOn],
+            "fee" => &[C::Fee],
+            "earlierFees" => &[C::SentOn, C::Fee],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[reminder::Column::Id, reminder::Column::InvoiceId]
     }
 }

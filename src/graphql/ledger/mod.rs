@@ -5,7 +5,7 @@ pub mod mutations;
 
 use std::collections::HashSet;
 
-use ::entity::{activity, cost, grant, kind::Form};
+use ::entity::{activity, cost, grant};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
@@ -15,16 +15,17 @@ use super::{
     agreements::{
         Agreement, Counterparty, CounterpartyIds, agreement_of, counterparty, counterparty_of,
     },
-    audit::{AuditEntry, history_of_records},
+    audit::{AuditEntry, entries_of},
     batch::{BatchRow, grouped},
     connection::{
         self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every,
         selected_columns,
     },
-    cost::list_size,
+    cost::cost as weight,
     database,
-    scalars::{Date, Money, Parsed, node_id, row_id, take},
-    viewer,
+    scalars::{Date, DateTime, Money, Parsed, node_id, row_id, take},
+    stored_files::StoredFile,
+    times, viewer,
 };
 
 use domain::{
@@ -32,6 +33,7 @@ use domain::{
     agreements,
     error::{Error, Result, ValidationErrors},
     revenue::bookings::{self, Booked},
+    stored_files,
 };
 
 /// Status of a cost or a grant.
@@ -56,6 +58,18 @@ impl Cost {
     /// Global id of the cost, opaque.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = weight::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = weight::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Activity of the cost.
@@ -103,6 +117,18 @@ impl Cost {
         self.0.reference.as_deref()
     }
 
+    /// Supplier's voucher; null: none was uploaded.
+    async fn file(&self, ctx: &Context<'_>) -> Option<Result<StoredFile>> {
+        let found = self.0.load(ctx, "", || async {
+            let costs: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
+            stored_files::of_costs(database(ctx), &costs).await
+        });
+        match found.await {
+            Ok(found) => found.get(&self.0.id).cloned().map(StoredFile).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
     /// Agreement by which the network owes it; null when there is none, or you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |row| row.agreement_id).await.transpose()
@@ -128,11 +154,20 @@ impl Cost {
         self.0.reason.as_deref()
     }
 
-    /// Entries of the audit trail about it; empty unless you may read them (OFFICE, FINANCE,
-    /// AUDITOR).
-    #[graphql(directive = list_size::apply(Some(1), None))]
-    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
-        history_of_records(ctx, &self.0, Form::Cost, |row| row.id.0).await
+    /// Entries of the audit trail about it, the latest first; empty unless you may read them
+    /// (OFFICE, FINANCE, AUDITOR).
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        entries_of(ctx, &self.0, |row| row.id, connection::args(first, after, last, before)).await
     }
 }
 
@@ -176,6 +211,18 @@ impl Grant {
     /// Global id of the grant, opaque.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = weight::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = weight::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Activity of the grant.
@@ -224,11 +271,20 @@ impl Grant {
         self.0.reason.as_deref()
     }
 
-    /// The entries of the audit trail about it; empty unless you may read them (OFFICE, FINANCE,
-    /// AUDITOR).
-    #[graphql(directive = list_size::apply(Some(1), None))]
-    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
-        history_of_records(ctx, &self.0, Form::Grant, |row| row.id.0).await
+    /// Entries of the audit trail about it, the latest first; empty unless you may read them
+    /// (OFFICE, FINANCE, AUDITOR).
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        entries_of(ctx, &self.0, |row| row.id, connection::args(first, after, last, before)).await
     }
 }
 
@@ -482,7 +538,7 @@ impl LedgerQuery {
 }
 
 /// Returns the booking with this id, with all of its columns. Fails with NOT_FOUND.
-async fn node<N: ConnectionNode<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
+pub(super) async fn node<N: ConnectionNode<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
     let found =
         bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?.pop();
     found

@@ -1,6 +1,7 @@
 //! GraphQL types and queries of members.
 
 pub mod mutations;
+mod payloads;
 pub mod queries;
 mod reversals;
 mod sums;
@@ -18,12 +19,12 @@ use super::{
     batch::{BatchRow, distinct, grouped, listed},
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     contacts::{Contact, ContactArea, contact_area_of},
-    cost::list_size,
+    cost::{cost, list_size},
     database,
     fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    scalars::{Date, Money, OrgNumber, Parsed, node_id, take},
-    viewer,
+    scalars::{Date, DateTime, EmailAddress, Money, OrgNumber, Parsed, node_id, take},
+    times, viewer,
 };
 
 use domain::{
@@ -65,6 +66,18 @@ impl Member {
     /// Global id of the member, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Present name.
@@ -362,6 +375,17 @@ impl Member {
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
+
+    /// `true` if you may change the member (`memberUpdate`).
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
+        members::admit::can_update(viewer(ctx))
+    }
+
+    /// `true` if you may end the membership (`memberLeave`): it has no last day yet. Agreements in
+    /// force may still prevent it.
+    async fn viewer_can_leave(&self, ctx: &Context<'_>) -> bool {
+        members::leave::can_leave(viewer(ctx), &self.0, database(ctx).clock.today())
+    }
 }
 
 fn ids(row: &BatchRow<member::Model>) -> Vec<MemberId> {
@@ -388,6 +412,7 @@ impl ConnectionNode for Member {
             "leavingReason" => &[C::LeavingReason],
             "status" | "membershipFee" | "serviceFee" => &[C::JoinedOn, C::LeftOn],
             "successor" => &[C::SuccessorId],
+            "viewerCanLeave" => &[C::LeftOn],
             _ => &[],
         }
     }
@@ -454,8 +479,8 @@ pub struct BillingDetails(pub NewBilling);
 #[Object(use_type_description)]
 impl BillingDetails {
     /// E-mail address for invoices; null when not known.
-    async fn email(&self) -> Option<&str> {
-        self.0.email.as_deref()
+    async fn email(&self) -> Option<EmailAddress> {
+        self.0.email.as_deref().map(EmailAddress::new)
     }
 
     /// Peppol participant id, `0007:2220001834`; null when not known: e-invoices then use the

@@ -3,10 +3,16 @@
 use ::entity::id::MemberId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-use super::{AllocationBasis, Member, node};
+use super::{
+    AllocationBasis, Member, node,
+    payloads::{
+        AllocationSetPayload, MemberAdmitPayload, MemberLeavePayload, MemberMergePayload,
+        MemberUpdatePayload,
+    },
+};
 use crate::graphql::{
     mutation::mutation,
-    scalars::{Date, Money, OrgNumber, Parsed, change, plain_change, row_id, take},
+    scalars::{Date, EmailAddress, Money, OrgNumber, Parsed, change, plain_change, row_id, take},
     viewer,
 };
 use domain::{
@@ -22,7 +28,7 @@ async fn changed(ctx: &Context<'_>, id: MemberId) -> Result<Member> {
 #[derive(InputObject, Default)]
 pub struct BillingDetailsInput {
     /// E-mail address for invoices.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// Peppol participant id: `0007:` and an organisation number, as `0007:2220001834`; `0088:` and
     /// a GLN; or `0060:` and a D-U-N-S number.
     peppol_id: Option<String>,
@@ -39,7 +45,7 @@ pub struct BillingDetailsInput {
 impl From<BillingDetailsInput> for admit::NewBilling {
     fn from(input: BillingDetailsInput) -> Self {
         Self {
-            email: input.email,
+            email: input.email.map(|email| email.0),
             peppol_id: input.peppol_id,
             buyer_reference: input.buyer_reference,
             address_line: input.address_line,
@@ -72,7 +78,7 @@ pub struct MemberAdmitInput {
 #[derive(InputObject)]
 pub struct MemberUpdateInput {
     /// Id of the member.
-    member: ID,
+    member_id: ID,
     /// New name; the present one is added to its former names.
     name: Option<String>,
     /// New organisation number; null removes it.
@@ -93,7 +99,7 @@ pub struct MemberUpdateInput {
 #[derive(InputObject)]
 pub struct MemberLeaveInput {
     /// Id of the member.
-    member: ID,
+    member_id: ID,
     /// Last day of membership.
     left_on: Parsed<Date>,
     /// Reason of leaving.
@@ -108,9 +114,9 @@ pub struct MemberLeaveInput {
 #[derive(InputObject)]
 pub struct MemberMergeInput {
     /// Id of the member that continues. Admit a new one first.
-    into: ID,
+    into_id: ID,
     /// Ids of the members that leave and become its predecessors.
-    from: Vec<ID>,
+    from_ids: Vec<ID>,
     /// Last day of their membership.
     left_on: Parsed<Date>,
     /// Reason of the merger.
@@ -125,7 +131,7 @@ pub struct MemberMergeInput {
 #[derive(InputObject)]
 pub struct AllocationSetInput {
     /// Id of the member.
-    member: ID,
+    member_id: ID,
     /// Calendar year.
     year: i32,
     /// Amount in kronor for the whole year.
@@ -151,7 +157,7 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member to admit.")] input: Box<MemberAdmitInput>,
-    ) -> Result<Member> {
+    ) -> Option<Result<MemberAdmitPayload>> {
         let mut errors = ValidationErrors::default();
         let new = admit::NewMember {
             name: input.name,
@@ -163,9 +169,13 @@ impl MemberMutation {
             billing: input.billing.unwrap_or_default().into(),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(admit::admit(mutation.db(), viewer(ctx), new, errors), |id| changed(ctx, id))
-            .await
+        Some(
+            mutation
+                .perform(admit::admit(mutation.db(), viewer(ctx), new, errors), async |id| {
+                    Ok(MemberAdmitPayload { member: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
     /// Changes a member. CONFLICT with reason ORG_NUMBER_TAKEN, or AGREEMENTS_IN_FORCE when the
@@ -176,9 +186,9 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: Box<MemberUpdateInput>,
-    ) -> Result<Member> {
+    ) -> Option<Result<MemberUpdatePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.member, "member", &mut errors);
+        let id = row_id(&input.member_id, "member_id", &mut errors);
         let changes = admit::MemberChanges {
             name: input.name,
             org_number: change(input.org_number, "org_number", &mut errors)
@@ -190,11 +200,14 @@ impl MemberMutation {
             billing: input.billing.map(Into::into),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(admit::update(mutation.db(), viewer(ctx), id, changes, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    admit::update(mutation.db(), viewer(ctx), id, changes, errors),
+                    async |()| Ok(MemberUpdatePayload { member: changed(ctx, id).await? }),
+                )
+                .await,
+        )
     }
 
     /// Ends a membership. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers while it has
@@ -206,41 +219,43 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member and its last day.")] input: Box<MemberLeaveInput>,
-    ) -> Result<Member> {
+    ) -> Option<Result<MemberLeavePayload>> {
         let mut errors = ValidationErrors::default();
         let departure = leave::Departure {
-            member: row_id(&input.member, "member", &mut errors),
+            member: row_id(&input.member_id, "member_id", &mut errors),
             left_on: input.left_on.take("left_on", &mut errors).0,
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
         let id = departure.member;
         let mutation = mutation(ctx);
-        mutation
-            .perform(leave::leave(mutation.db(), viewer(ctx), departure, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(leave::leave(mutation.db(), viewer(ctx), departure, errors), async |()| {
+                    Ok(MemberLeavePayload { member: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
-    /// Merges members: those in `from` leave, and the one in `into` continues with them as
+    /// Merges members: those in `fromIds` leave, and the one in `intoId` continues with them as
     /// predecessors. CONFLICT with the reasons of `memberLeave`; ALREADY_LEFT also when the
-    /// membership of `into` does not continue.
+    /// membership of `intoId` does not continue.
     ///
     /// Requires the role OFFICE.
     async fn member_merge(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The members to merge.")] input: Box<MemberMergeInput>,
-    ) -> Result<Member> {
+    ) -> Option<Result<MemberMergePayload>> {
         let mut errors = ValidationErrors::default();
         let merger = leave::Merger {
-            into: row_id(&input.into, "into", &mut errors),
+            into: row_id(&input.into_id, "into_id", &mut errors),
             from: input
-                .from
+                .from_ids
                 .iter()
                 .enumerate()
-                .map(|(position, id)| row_id(id, &format!("from[{position}]"), &mut errors))
+                .map(|(position, id)| row_id(id, &format!("from_ids[{position}]"), &mut errors))
                 .collect(),
             left_on: input.left_on.take("left_on", &mut errors).0,
             reason: input.reason,
@@ -248,11 +263,13 @@ impl MemberMutation {
         };
         let id = merger.into;
         let mutation = mutation(ctx);
-        mutation
-            .perform(leave::merge(mutation.db(), viewer(ctx), merger, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(leave::merge(mutation.db(), viewer(ctx), merger, errors), async |()| {
+                    Ok(MemberMergePayload { member: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
     /// Sets a member's allocation of a year; replaces one with the same basis.
@@ -262,10 +279,10 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The allocation.")] input: Box<AllocationSetInput>,
-    ) -> Result<Member> {
+    ) -> Option<Result<AllocationSetPayload>> {
         let mut errors = ValidationErrors::default();
         let new = allocations::NewAllocation {
-            member: row_id(&input.member, "member", &mut errors),
+            member: row_id(&input.member_id, "member_id", &mut errors),
             year: input.year,
             amount: input.amount.take("amount", &mut errors).0,
             basis: input.basis.into(),
@@ -273,10 +290,12 @@ impl MemberMutation {
         };
         let id = new.member;
         let mutation = mutation(ctx);
-        mutation
-            .perform(allocations::set(mutation.db(), viewer(ctx), new, errors), |()| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(allocations::set(mutation.db(), viewer(ctx), new, errors), async |()| {
+                    Ok(AllocationSetPayload { member: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 }

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use domain::{
-    error::{LINE, Result, ValidationErrors},
+    activities::coverage,
+    error::{FieldErrorCode, LINE, Result, ValidationErrors},
     members,
 };
 
@@ -41,12 +42,14 @@ pub struct MemberFilter {
     /// but å, ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
+    /// Id of the member that it was merged into.
+    successor_id: Option<ID>,
     /// Slugs: has a participation agreement in force in each of these activities, among the
     /// agreements that you may see.
-    in_activity: Option<Vec<String>>,
+    in_activity_slugs: Option<Vec<String>>,
     /// Slugs: has no participation agreement in force in any of these activities, among the
     /// agreements that you may see.
-    not_in_activity: Option<Vec<String>>,
+    not_in_activity_slugs: Option<Vec<String>>,
 }
 
 impl MemberFilter {
@@ -61,8 +64,9 @@ impl MemberFilter {
             ),
             county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
-            in_activity: slugs(self.in_activity, "filter.inActivity", errors),
-            not_in_activity: slugs(self.not_in_activity, "filter.notInActivity", errors),
+            successor: self.successor_id.map(|id| row_id(&id, "filter.successorId", errors)),
+            in_activity: slugs(self.in_activity_slugs, "filter.inActivitySlugs", errors),
+            not_in_activity: slugs(self.not_in_activity_slugs, "filter.notInActivitySlugs", errors),
         }
     }
 }
@@ -70,7 +74,11 @@ impl MemberFilter {
 fn slugs(parsed: Option<Vec<String>>, path: &str, errors: &mut ValidationErrors) -> Vec<String> {
     let parsed = parsed.unwrap_or_default();
     // Each value adds a condition to the statement.
-    errors.expect(parsed.len() <= 20, path, "must be at most 20");
+    errors.expect(
+        parsed.len() <= 20,
+        path,
+        FieldErrorCode::TooMany.problem("must be at most 20").with("max", 20),
+    );
     parsed
         .iter()
         .enumerate()
@@ -86,6 +94,12 @@ pub enum MemberOrderField {
     Name,
     /// By first day of membership.
     JoinedOn,
+    /// By last day of membership; present members last.
+    LeftOn,
+    /// By organisation number; members without one first.
+    OrgNumber,
+    /// By county (län), in byte order; members without one first.
+    County,
 }
 
 /// Order of members. Ties are ordered by id.
@@ -104,6 +118,19 @@ pub struct MemberQuery;
 
 #[Object]
 impl MemberQuery {
+    /// Number of members of the network on a day, the same for every viewer.
+    async fn member_count(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day of the count; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Result<i64> {
+        let mut errors = ValidationErrors::default();
+        let on = take(as_of, "as_of", &mut errors)
+            .map_or_else(|| database(ctx).clock.today(), |day| day.0);
+        errors.finish()?;
+        Box::pin(coverage::member_count(database(ctx), on)).await
+    }
+
     /// Members that you may see, by name unless `orderBy` says otherwise.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn members(
@@ -121,10 +148,10 @@ impl MemberQuery {
     ) -> Result<Connection<Member>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let order = order_by.map_or_else(
-            || members::order(members::Field::Name, false),
-            |order| members::order(order.field.into(), order.direction.is_descending()),
-        );
+        let (field, descending) = order_by.map_or((members::Field::Name, false), |order| {
+            (order.field.into(), order.direction.is_descending())
+        });
+        let order = members::order(database(ctx).backend(), field, descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,

@@ -6,7 +6,7 @@ use ::entity::{
     activity,
     id::{ActivityId, MemberId},
     kind, member,
-    money::{Money as Ore, PerMille},
+    money::Money as Ore,
     total::Total,
 };
 use async_graphql::{Context, Description, Object};
@@ -21,7 +21,7 @@ use crate::graphql::{
     batch::{BatchRow, distinct},
     database,
     fees::FeeBasis,
-    scalars::{Money, Sum},
+    scalars::{Decimal, Money, Sum},
     viewer,
 };
 
@@ -91,7 +91,7 @@ impl BreakEven {
 impl BreakEven {
     /// Least number of agreements whose fees of a whole year cover `cost` less `grants`; zero when
     /// grants cover it.
-    async fn agreements(&self) -> i64 {
+    async fn agreement_count(&self) -> i64 {
         self.agreements
     }
 
@@ -124,12 +124,12 @@ impl BreakEven {
     }
 
     /// Committed cost that is not booked; negative if more is booked.
-    async fn committed_cost_left(&self) -> Sum {
+    async fn committed_cost_remaining(&self) -> Sum {
         self.committed.left().into()
     }
 
     /// Number of participation agreements in force today.
-    async fn joined(&self) -> i64 {
+    async fn joined_count(&self) -> i64 {
         self.joined
     }
 }
@@ -145,13 +145,16 @@ pub struct BreakEvenByFee {
 }
 
 impl BreakEvenByFee {
-    /// Returns the break-even by each of an activity's fees.
-    pub fn each(all: &BreakEvens, activity: ActivityId) -> Vec<Self> {
+    /// Returns the break-even by each of an activity's fees; `None` when the viewer may not see its
+    /// costs.
+    pub fn each(all: &BreakEvens, activity: ActivityId) -> Option<Vec<Self>> {
         let missing = |by_fee: &revenue::ByFee| {
             by_fee.missing.iter().filter_map(|id| all.names.get(id).cloned()).collect::<Vec<_>>()
         };
-        let by_fee = all.found.get(&activity).into_iter().flat_map(|own| &own.by_fee);
-        by_fee.map(|by_fee| Self { missing: missing(by_fee), found: by_fee.clone() }).collect()
+        let by_fee = all.found.get(&activity)?.by_fee.iter();
+        Some(
+            by_fee.map(|by_fee| Self { missing: missing(by_fee), found: by_fee.clone() }).collect(),
+        )
     }
 
     /// Returns the number of rows in an answer: itself, and the members that it names.
@@ -173,8 +176,8 @@ impl BreakEvenByFee {
     }
 
     /// Rate in per mille; null unless `basis` is PER_MILLE_OF_ALLOCATION.
-    async fn per_mille(&self) -> Option<f64> {
-        self.found.per_mille.map(PerMille::as_f64)
+    async fn per_mille(&self) -> Option<Decimal> {
+        self.found.per_mille.map(Decimal::new)
     }
 
     /// Sum to cover in kronor: costs booked during the year less grants, never below zero.
@@ -184,19 +187,19 @@ impl BreakEvenByFee {
 
     /// Least number of payers whose fees cover `need`; for per-mille fees, of the members that pay
     /// most. Null when all together don't cover it.
-    async fn count(&self) -> Option<i64> {
+    async fn needed_count(&self) -> Option<i64> {
         self.found.count
     }
 
     /// Present number of payers: participation agreements in force today, or for ONE_OFF signed
     /// agreements that begin in the year. Null for participants, whose number is not recorded.
-    async fn joined(&self) -> Option<i64> {
+    async fn joined_count(&self) -> Option<i64> {
         self.found.joined
     }
 
-    /// Number of further payers needed in addition to `joined`; for per-mille fees, of the other
+    /// Number of further payers needed in addition to `joinedCount`; for per-mille fees, of the other
     /// members that pay most. Null for participants, and when all together don't cover `need`.
-    async fn more(&self) -> Option<i64> {
+    async fn more_count(&self) -> Option<i64> {
         self.found.more
     }
 

@@ -2,15 +2,18 @@
 
 pub mod break_even;
 
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{
+    ComplexObject, Context, Description, Enum, ID, InputObject, Object, SimpleObject,
+};
 
 use super::{
     activities::{Activity, activity_of, by_ids},
     batch::{BatchRow, take_rows},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database, errors,
+    file_links::link,
     members::{Member, member_of},
-    scalars::{Date, Parsed, Sum, node_id, row_id},
+    scalars::{Date, Parsed, Sum, Url, node_id, row_id},
     viewer,
 };
 
@@ -67,10 +70,10 @@ pub struct RevenueInput {
     #[graphql(default_with = "vec![RevenueGroup::Activity]")]
     group_by: Vec<RevenueGroup>,
     /// Slugs: only these activities, without revenue that belongs to none.
-    activities: Option<Vec<String>>,
+    activity_slugs: Option<Vec<String>>,
     /// Ids: only revenue invoiced to these members. Excludes costs and grants, which belong to no
     /// member.
-    members: Option<Vec<ID>>,
+    member_ids: Option<Vec<ID>>,
     /// `true` to include `committedCost` and the related fields, with rows for combinations that
     /// have nothing else.
     #[graphql(default)]
@@ -96,21 +99,21 @@ impl RevenueInput {
             period,
         };
         let slug = |(position, slug): (usize, String), errors: &mut ValidationErrors| {
-            errors.text(&format!("activities[{position}]"), &slug, LINE)
+            errors.text(&format!("activity_slugs[{position}]"), &slug, LINE)
         };
         let id = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, &format!("members[{position}]"), errors)
+            row_id(&id, &format!("member_ids[{position}]"), errors)
         };
         ReportQuery {
             from,
             to,
             basis: self.basis.into(),
             group_by,
-            activities: self.activities.map(|slugs| {
+            activities: self.activity_slugs.map(|slugs| {
                 slugs.into_iter().enumerate().map(|each| slug(each, errors)).collect()
             }),
             members: self
-                .members
+                .member_ids
                 .map(|ids| ids.into_iter().enumerate().map(|each| id(each, errors)).collect()),
             counts,
             committed: self.committed,
@@ -120,6 +123,7 @@ impl RevenueInput {
 
 /// Revenue, costs and result of a period.
 #[derive(SimpleObject)]
+#[graphql(complex)]
 pub struct RevenueReport {
     /// First day.
     from: Date,
@@ -131,20 +135,19 @@ pub struct RevenueReport {
     /// last. Rows without any amount are left out.
     #[graphql(directive = list_size::apply(Some(50), None))]
     rows: Vec<RevenueRow>,
-    /// Sum of all rows; null when rows are withheld from you, since the sum would be incomplete:
-    /// see `withheld`.
+    /// Sum of all rows; null when rows are withheld from you, since the sum would be incomplete: see
+    /// `withheld`. Null too when you may see no revenue at all.
     total: Option<RevenueRow>,
-    /// Path of the rows as CSV, relative to the API's address; requires the same token as the API.
-    csv_url: String,
-    /// Path of the rows as an Excel workbook, with a chart by activity and year, relative to the
-    /// API's address; requires the same token as the API.
-    xlsx_url: String,
+    /// Query parameters of the links to the report's files.
+    #[graphql(skip)]
+    parameters: String,
     /// Assumptions of a forecast, a sentence each, in a fixed order; empty for a report of the
-    /// past. The workbook has them on the second sheet; the CSV file of them is `csvUrl` with
-    /// `&sheet=assumptions`.
+    /// past. The workbook has them on the second sheet; the CSV file of them is
+    /// `assumptionsCsvUrl`.
     assumptions: Vec<String>,
-    /// Activities without a row in a forecast, which then has no total, because they have per-mille
-    /// fees of allocations that you may not see.
+    /// Activities without a row, because of which the report has no total: in a forecast, those
+    /// with per-mille fees of allocations that you may not see; in a report of the past, those of
+    /// `activitySlugs` whose revenue you may not see.
     #[graphql(directive = list_size::apply(Some(20), None))]
     withheld: Vec<Activity>,
 }
@@ -165,11 +168,61 @@ impl RevenueReport {
             basis,
             rows: BatchRow::each(report.rows).into_iter().map(RevenueRow).collect(),
             total: total.map(|total| RevenueRow(BatchRow::single(total))),
-            csv_url: format!("/files/revenue.csv?{parameters}"),
-            xlsx_url: format!("/files/revenue.xlsx?{parameters}"),
+            parameters: parameters.to_owned(),
             assumptions,
             withheld: Vec::new(),
         }
+    }
+}
+
+#[ComplexObject]
+impl RevenueReport {
+    /// Link to the rows as CSV: absolute, and signed so that it opens without a token for some
+    /// minutes.
+    #[graphql(directive = unversioned::apply())]
+    async fn csv_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Result<Url> {
+        let path = format!("/files/revenue.csv?{}", self.parameters);
+        link(ctx, &path, None, valid_for_seconds)
+    }
+
+    /// Link to the rows as an Excel workbook, with a chart by activity and year: absolute, and
+    /// signed so that it opens without a token for some minutes.
+    #[graphql(directive = unversioned::apply())]
+    async fn xlsx_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Result<Url> {
+        let path = format!("/files/revenue.xlsx?{}", self.parameters);
+        link(ctx, &path, None, valid_for_seconds)
+    }
+
+    /// Link to the assumptions of a forecast as CSV: absolute, and signed so that it opens without
+    /// a token for some minutes. Null for a report of the past.
+    #[graphql(directive = unversioned::apply())]
+    async fn assumptions_csv_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Option<Result<Url>> {
+        let path = format!("/files/revenue.csv?{}&sheet=assumptions", self.parameters);
+        (!self.assumptions.is_empty()).then(|| link(ctx, &path, None, valid_for_seconds))
     }
 }
 
@@ -251,40 +304,41 @@ impl RevenueRow {
         self.0.sums.credited.into()
     }
 
-    /// Costs booked in the period.
-    async fn cost(&self) -> Sum {
-        self.0.sums.cost.into()
+    /// Costs booked in the period; null when you may not see all of them, as for a MEMBER. Zero in
+    /// a forecast, and in a report of `memberIds`, which leave costs out.
+    async fn cost(&self) -> Option<Sum> {
+        self.0.sums.unless_withheld(self.0.sums.cost.into())
     }
 
-    /// Grants booked in the period.
-    async fn grants(&self) -> Sum {
-        self.0.sums.grants.into()
+    /// Grants booked in the period; null and zero as `cost`.
+    async fn grants(&self) -> Option<Sum> {
+        self.0.sums.unless_withheld(self.0.sums.grants.into())
     }
 
     /// Costs, without VAT, that agreements in force commit the network to. Of a yearly fee, the
     /// months whose first day is in the period and on which the agreement is in force; of a one-off
     /// fee, the full amount when the agreement begins in the period. Per-mille fees and fees per
     /// participant count as zero. Included in no other sum, not even `cost`. Null unless
-    /// `input.committed` is true, and in a forecast.
+    /// `input.committed` is true, in a forecast, and when `cost` is null.
     async fn committed_cost(&self) -> Option<Sum> {
-        self.0.sums.committed.map(|committed| committed.cost.into())
+        self.0.committed().map(|committed| committed.cost.into())
     }
 
     /// Costs booked in the period for agreements (`agreement` of a cost) that have a committed cost
     /// in it, less reversals. Null when `committedCost` is null.
     async fn committed_cost_booked(&self) -> Option<Sum> {
-        self.0.sums.committed.map(|committed| committed.booked.into())
+        self.0.committed().map(|committed| committed.booked.into())
     }
 
     /// Committed cost that is not booked: `committedCost` less `committedCostBooked`; negative if
     /// more is booked. Null when `committedCost` is null.
-    async fn committed_cost_left(&self) -> Option<Sum> {
-        self.0.sums.committed.map(|committed| committed.left().into())
+    async fn committed_cost_remaining(&self) -> Option<Sum> {
+        self.0.committed().map(|committed| committed.left().into())
     }
 
-    /// Result: `net` plus `grants` less `cost`.
-    async fn result(&self) -> Sum {
-        self.0.sums.result().into()
+    /// Result: `net` plus `grants` less `cost`; null when `cost` is null.
+    async fn result(&self) -> Option<Sum> {
+        self.0.sums.unless_withheld(self.0.sums.result().into())
     }
 
     /// By payment date, received sums that pay no line: overpayments, which are a debt to the
@@ -297,20 +351,24 @@ impl RevenueRow {
     /// Number of invoices and credit notes behind the row; by payment date, of those whose paid sum
     /// changed. Each counts a single time, so that the total may be less than the sum of the rows.
     /// In a forecast, the number of agreements with revenue.
-    async fn invoices(&self) -> i64 {
+    async fn invoice_count(&self) -> i64 {
         self.0.sums.invoices
     }
 }
 
 /// Revenue, costs and result of an activity in a calendar year, in kronor. All but `outstanding`
 /// are without VAT.
+///
+/// Viewers who may see the activity's revenue get every sum. For others a sum is null when fewer
+/// than `SAMREGISTER_MIN_COUNTERPARTIES` (3) counterparties other than themselves stand behind it,
+/// or when another sum could be calculated with it. A sum behind which nothing stands is zero.
 #[derive(Description)]
-pub struct ActivityResult {
+pub struct ActivityEconomy {
     year: i32,
     sums: revenue::ActivityResult,
 }
 
-impl ActivityResult {
+impl ActivityEconomy {
     /// Creates the result of a calendar year.
     pub fn new(year: i32, sums: revenue::ActivityResult) -> Self {
         Self { year, sums }
@@ -318,41 +376,44 @@ impl ActivityResult {
 }
 
 #[Object(use_type_description)]
-impl ActivityResult {
+impl ActivityEconomy {
     /// Calendar year.
     async fn year(&self) -> i32 {
         self.year
     }
 
-    /// Invoiced during the year, after credit notes.
-    async fn invoiced(&self) -> Sum {
-        self.sums.invoiced.into()
+    /// Invoiced during the year, after credit notes. Null when few buyers stand behind it.
+    async fn invoiced(&self) -> Option<Sum> {
+        self.sums.invoiced.map(Into::into)
     }
 
-    /// Received by payments during the year, regardless of the invoice date.
-    async fn paid(&self) -> Sum {
-        self.sums.paid.into()
+    /// Received by payments during the year, regardless of the invoice date. Null with `invoiced`
+    /// or `outstanding`, and when few payers stand behind it.
+    async fn paid(&self) -> Option<Sum> {
+        self.sums.paid.map(Into::into)
     }
 
     /// Sum with VAT that is still to be paid, as of now, of invoices of the year. Negative when
-    /// deductions exceed the activity's other lines.
-    async fn outstanding(&self) -> Sum {
-        self.sums.outstanding.into()
+    /// deductions exceed the activity's other lines. Null with `invoiced` or `paid`, and when few
+    /// buyers stand behind it.
+    async fn outstanding(&self) -> Option<Sum> {
+        self.sums.outstanding.map(Into::into)
     }
 
-    /// Costs booked during the year.
-    async fn cost(&self) -> Sum {
-        self.sums.cost.into()
+    /// Costs booked during the year. Null when few suppliers stand behind it; each cost without a
+    /// recorded supplier counts as one.
+    async fn cost(&self) -> Option<Sum> {
+        self.sums.cost.map(Into::into)
     }
 
-    /// Grants booked during the year.
-    async fn grants(&self) -> Sum {
-        self.sums.grants.into()
+    /// Grants booked during the year. Null when few funders stand behind it.
+    async fn grants(&self) -> Option<Sum> {
+        self.sums.grants.map(Into::into)
     }
 
-    /// Result: `invoiced` plus `grants` less `cost`.
-    async fn result(&self) -> Sum {
-        self.sums.result.into()
+    /// Result: `invoiced` plus `grants` less `cost`; null when one of them is null.
+    async fn result(&self) -> Option<Sum> {
+        self.sums.result.map(Into::into)
     }
 }
 
@@ -363,7 +424,8 @@ pub struct RevenueQuery;
 #[Object]
 impl RevenueQuery {
     /// Revenue, and for self-funded activities costs and result, over a period. A MEMBER sees what
-    /// was invoiced to it, without costs and grants; an ACTIVITY_LEAD its activities.
+    /// was invoiced to it, without costs and grants; an ACTIVITY_LEAD its activities. The totals of
+    /// an activity and year that everyone may see are in `Activity.economy`.
     #[graphql(directive = cost::apply("300".into()))]
     async fn revenue(
         &self,
@@ -393,8 +455,8 @@ impl RevenueQuery {
 async fn report(ctx: &Context<'_>, input: RevenueInput) -> Result<RevenueReport> {
     let look_ahead = ctx.look_ahead();
     let counts = (
-        look_ahead.field("rows").field("invoices").exists(),
-        look_ahead.field("total").field("invoices").exists(),
+        look_ahead.field("rows").field("invoiceCount").exists(),
+        look_ahead.field("total").field("invoiceCount").exists(),
     );
     let (mut errors, basis) = (ValidationErrors::default(), input.basis);
     let ask = input.check(counts, &mut errors);
@@ -402,13 +464,10 @@ async fn report(ctx: &Context<'_>, input: RevenueInput) -> Result<RevenueReport>
         .await
         .map_err(errors::within_input)?;
     take_rows(ctx, report.rows.len())?;
-    Ok(RevenueReport::new(
-        Range { from: ask.from, to: ask.to },
-        basis,
-        report,
-        &parameters(&ask),
-        Vec::new(),
-    ))
+    let withheld = by_ids(ctx, &report.withheld).await?;
+    let days = Range { from: ask.from, to: ask.to };
+    let report = RevenueReport::new(days, basis, report, &parameters(&ask), Vec::new());
+    Ok(RevenueReport { withheld, ..report })
 }
 
 async fn forecast(ctx: &Context<'_>, year: i32) -> Result<RevenueReport> {
@@ -427,6 +486,6 @@ async fn forecast(ctx: &Context<'_>, year: i32) -> Result<RevenueReport> {
 /// Measures the futures of the types of this folder whose fields are private.
 #[cfg(test)]
 pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
-    sizes.add(&ActivityResult::new(0, revenue::ActivityResult::default()));
+    sizes.add(&ActivityEconomy::new(0, revenue::ActivityResult::default()));
     sizes.add(&RevenueRow(super::future_sizes::row()));
 }

@@ -1,7 +1,9 @@
 //! GraphQL types and queries of templates.
 
 pub mod mutations;
+mod payloads;
 pub mod placeholders;
+mod queries;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -9,35 +11,35 @@ use ::entity::{
     id::{TemplateId, TemplateVersionId},
     template, template_text, template_version,
 };
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+pub use self::queries::TemplateQuery;
 use super::{
     activities::{Activity, activity_of},
     agreements::AgreementKind,
     batch::{BatchRow, distinct, grouped, listed},
-    connection::{
-        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
-    },
+    connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size},
     database,
     documents::AgreementPreview,
     network,
     request::LongText,
-    scalars::{DateTime, Json, node_id, row_id},
-    viewer,
+    scalars::{DateTime, Json, node_id},
+    times, viewer,
 };
+
 use documents::sha256;
 use domain::{
     agreements,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{Error, Result},
     templates::{self, preview},
 };
 
 /// Status of a template version.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::TemplateState")]
-pub enum TemplateState {
+pub enum TemplateVersionStatus {
     /// May still change; visible only to users who may change templates.
     Draft,
     /// Never changes; new agreements get the newest published version.
@@ -71,6 +73,18 @@ impl AgreementTemplate {
     /// Global id of the template, opaque.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
     /// Unique short name: `deltagande-bip`.
@@ -131,7 +145,8 @@ impl AgreementTemplate {
         }
     }
 
-    /// Number of agreements made from each version. Counts only agreements that you may see.
+    /// Number of agreements made from each version. The numbers are null when you may not see all
+    /// agreements.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn usage(&self, ctx: &Context<'_>) -> Result<Vec<TemplateUsage>> {
         let columns = and(
@@ -151,7 +166,7 @@ impl AgreementTemplate {
             .await?;
         let (versions, usage) = &*found;
         let of = |version: BatchRow<template_version::Model>| TemplateUsage {
-            usage: usage.get(&version.id).copied().unwrap_or_default(),
+            usage: usage.as_ref().map(|usage| usage.get(&version.id).copied().unwrap_or_default()),
             version,
         };
         listed(ctx, versions.get(&self.0.id), of)
@@ -197,6 +212,18 @@ impl AgreementTemplateVersion {
         node_id(self.0.id)
     }
 
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
     /// Template of the version.
     async fn template(&self, ctx: &Context<'_>) -> Result<AgreementTemplate> {
         let found = self
@@ -225,7 +252,7 @@ impl AgreementTemplateVersion {
     }
 
     /// Status of the version.
-    async fn state(&self) -> TemplateState {
+    async fn status(&self) -> TemplateVersionStatus {
         self.0.state.into()
     }
 
@@ -288,6 +315,16 @@ impl AgreementTemplateVersion {
         }))
         .await
     }
+
+    /// `true` if you may publish the version (`templateVersionPublish`): it is a draft.
+    async fn viewer_can_publish(&self, ctx: &Context<'_>) -> bool {
+        templates::versions::can_publish(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may retire the version (`templateVersionRetire`): it is published.
+    async fn viewer_can_retire(&self, ctx: &Context<'_>) -> bool {
+        templates::versions::can_retire(viewer(ctx), &self.0)
+    }
 }
 
 /// Returns the texts of a batch of versions, with this column only.
@@ -317,9 +354,10 @@ impl ConnectionNode for AgreementTemplateVersion {
         match field {
             "template" => &[C::TemplateId],
             "version" => &[C::Version],
-            "state" => &[C::State],
+            "status" => &[C::State],
             "language" => &[C::Language],
             "publishedAt" => &[C::PublishedAt],
+            "viewerCanPublish" | "viewerCanRetire" => &[C::State],
             _ => &[],
         }
     }
@@ -395,7 +433,7 @@ impl TemplateParameter {
 #[derive(Description)]
 pub struct TemplateUsage {
     version: BatchRow<template_version::Model>,
-    usage: agreements::Usage,
+    usage: Option<agreements::Usage>,
 }
 
 #[Object(use_type_description)]
@@ -405,118 +443,16 @@ impl TemplateUsage {
         AgreementTemplateVersion(self.version.clone())
     }
 
-    /// Number of agreements made from it, regardless of their status.
-    async fn agreements(&self) -> i64 {
-        self.usage.agreements
+    /// Number of agreements made from it, regardless of their status; null when you may not see
+    /// all agreements.
+    async fn agreement_count(&self) -> Option<i64> {
+        self.usage.map(|usage| usage.agreements)
     }
 
-    /// Number of those in force today.
-    async fn active(&self) -> i64 {
-        self.usage.active
+    /// Number of those in force today; null when you may not see all agreements.
+    async fn active_count(&self) -> Option<i64> {
+        self.usage.map(|usage| usage.active)
     }
-}
-
-/// Names a template by exactly one of its keys.
-#[derive(OneofObject)]
-pub enum TemplateBy {
-    /// Global id.
-    Id(ID),
-    /// Slug, as `deltagande-bip`.
-    Slug(String),
-}
-
-/// Filter of templates. All conditions must hold.
-#[derive(InputObject, Default)]
-pub struct TemplateFilter {
-    /// Makes agreements of this kind.
-    kind: Option<AgreementKind>,
-    /// Made for this activity, by slug.
-    activity: Option<String>,
-    /// All of these words occur in the title, the slug or the activity's name. A word may be the
-    /// beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of their
-    /// own.
-    #[graphql(directive = cost::apply("60".into()))]
-    search: Option<String>,
-}
-
-impl TemplateFilter {
-    fn check(self, errors: &mut ValidationErrors) -> templates::Filter {
-        templates::Filter {
-            kind: self.kind.map(Into::into),
-            activity: self.activity.map(|slug| errors.text("filter.activity", &slug, LINE)),
-            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
-        }
-    }
-}
-
-/// Queries of templates.
-#[derive(Default)]
-pub struct TemplateQuery;
-
-#[Object]
-impl TemplateQuery {
-    /// Template library, by title; templates without a published version only for users who may
-    /// read unpublished templates.
-    async fn templates(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<TemplateFilter>>,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<AgreementTemplate>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let args = connection::args(first, after, last, before);
-        connection::connection(
-            ctx,
-            ListRequest::<AgreementTemplate, _>::new(ctx, filter, templates::by_title(), args),
-            errors,
-            |ctx, list| {
-                Box::pin(templates::list(
-                    database(ctx),
-                    viewer(ctx),
-                    &list.filter,
-                    &list.args,
-                    &list.columns,
-                    ValidationErrors::default(),
-                ))
-            },
-            |ctx, filter| Box::pin(templates::count(database(ctx), viewer(ctx), filter)),
-        )
-        .await
-    }
-
-    /// A template by its id or slug; null when there is none, or you may not see it.
-    async fn template(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Id or slug.")] by: TemplateBy,
-    ) -> Option<Result<AgreementTemplate>> {
-        Box::pin(find(ctx, by)).await.transpose()
-    }
-}
-
-async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTemplate>> {
-    let columns = selected_columns::<AgreementTemplate>(ctx, DIRECT);
-    let mut errors = ValidationErrors::default();
-    let found = match by {
-        TemplateBy::Id(id) => {
-            let id = row_id(&id, "by.id", &mut errors);
-            errors.finish()?;
-            templates::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
-        }
-        TemplateBy::Slug(slug) => {
-            let slug = errors.text("by.slug", &slug, LINE);
-            errors.finish()?;
-            templates::by_slug(database(ctx), viewer(ctx), &slug, &columns).await?
-        }
-    };
-    Ok(found.map(|row| AgreementTemplate(BatchRow::single(row))))
 }
 
 /// Returns the template with this id, if the viewer may see it.
@@ -544,8 +480,5 @@ pub async fn version_node(
 /// Measures the futures of the types of this folder whose fields are private.
 #[cfg(test)]
 pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
-    sizes.add(&TemplateUsage {
-        version: super::future_sizes::row(),
-        usage: agreements::Usage::default(),
-    });
+    sizes.add(&TemplateUsage { version: super::future_sizes::row(), usage: None });
 }

@@ -3,7 +3,14 @@
 use ::entity::id::{TemplateId, TemplateVersionId};
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::{AgreementTemplate, AgreementTemplateVersion, ParameterType, node, version_node};
+use super::{
+    AgreementTemplate, AgreementTemplateVersion, ParameterType, node,
+    payloads::{
+        TemplateCreatePayload, TemplateVersionDraftPayload, TemplateVersionPublishPayload,
+        TemplateVersionRetirePayload,
+    },
+    version_node,
+};
 use crate::graphql::{
     agreements::AgreementKind,
     mutation::mutation,
@@ -80,7 +87,7 @@ pub struct TemplateCreateInput {
     /// Kind of the agreements made from it.
     kind: AgreementKind,
     /// Id of the activity of the agreements; omit for any.
-    activity: Option<ID>,
+    activity_id: Option<ID>,
     /// Text in Markdown with headings from `##`, placeholders as `{{ member.name }}` and `{{ days
     /// }}`, filters as `{{ agreement.starts_on | datum }}`, and `{% if … %}`, `{% elif … %}`, `{%
     /// else %}`, `{% endif %}`. At most 200 kB.
@@ -96,7 +103,7 @@ pub struct TemplateCreateInput {
 #[derive(InputObject)]
 pub struct TemplateVersionDraftInput {
     /// Id of the template.
-    template: ID,
+    template_id: ID,
     /// Text, as in `TemplateCreateInput`.
     body: Option<String>,
     /// Language, BCP 47; only `sv`.
@@ -109,14 +116,14 @@ pub struct TemplateVersionDraftInput {
 #[derive(InputObject)]
 pub struct TemplateVersionPublishInput {
     /// Id of a draft version.
-    version: ID,
+    template_version_id: ID,
 }
 
 /// Input of `templateVersionRetire`.
 #[derive(InputObject)]
 pub struct TemplateVersionRetireInput {
     /// Id of a published version.
-    version: ID,
+    template_version_id: ID,
 }
 
 /// Mutations of templates.
@@ -134,23 +141,25 @@ impl TemplateMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The template to create.")] input: Box<TemplateCreateInput>,
-    ) -> Result<AgreementTemplate> {
+    ) -> Option<Result<TemplateCreatePayload>> {
         let mut errors = ValidationErrors::default();
         let new = versions::NewTemplate {
             slug: input.slug,
             title: input.title,
             kind: input.kind.into(),
-            activity: input.activity.map(|id| row_id(&id, "activity", &mut errors)),
+            activity: input.activity_id.map(|id| row_id(&id, "activity_id", &mut errors)),
             language: input.language,
             body: input.body,
             parameters: declared(input.parameters),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(versions::create(mutation.db(), viewer(ctx), new, errors), |id| {
-                changed(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(versions::create(mutation.db(), viewer(ctx), new, errors), async |id| {
+                    Ok(TemplateCreatePayload { template: changed(ctx, id).await? })
+                })
+                .await,
+        )
     }
 
     /// Drafts the next version from the last one. A template has at most one draft, its last
@@ -163,20 +172,27 @@ impl TemplateMutation {
         #[graphql(desc = "The changes from the last version.")] input: Box<
             TemplateVersionDraftInput,
         >,
-    ) -> Result<AgreementTemplateVersion> {
+    ) -> Option<Result<TemplateVersionDraftPayload>> {
         let mut errors = ValidationErrors::default();
-        let template = row_id(&input.template, "template", &mut errors);
+        let template = row_id(&input.template_id, "template_id", &mut errors);
         let new = versions::NewVersion {
             language: input.language,
             body: input.body,
             parameters: input.parameters.map(declared),
         };
         let mutation = mutation(ctx);
-        mutation
-            .perform(versions::draft(mutation.db(), viewer(ctx), template, new, errors), |id| {
-                changed_version(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(
+                    versions::draft(mutation.db(), viewer(ctx), template, new, errors),
+                    async |id| {
+                        Ok(TemplateVersionDraftPayload {
+                            template_version: changed_version(ctx, id).await?,
+                        })
+                    },
+                )
+                .await,
+        )
     }
 
     /// Publishes a draft: its text never changes again, and it becomes the template's current
@@ -189,15 +205,19 @@ impl TemplateMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The draft to publish.")] input: Box<TemplateVersionPublishInput>,
-    ) -> Result<AgreementTemplateVersion> {
+    ) -> Option<Result<TemplateVersionPublishPayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.version, "version", &mut errors);
+        let id = row_id(&input.template_version_id, "template_version_id", &mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(versions::publish(mutation.db(), viewer(ctx), id, errors), |()| {
-                changed_version(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(versions::publish(mutation.db(), viewer(ctx), id, errors), async |()| {
+                    Ok(TemplateVersionPublishPayload {
+                        template_version: changed_version(ctx, id).await?,
+                    })
+                })
+                .await,
+        )
     }
 
     /// Retires a published version: no new agreement gets it, and agreements made from it continue.
@@ -209,14 +229,18 @@ impl TemplateMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The version to retire.")] input: Box<TemplateVersionRetireInput>,
-    ) -> Result<AgreementTemplateVersion> {
+    ) -> Option<Result<TemplateVersionRetirePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.version, "version", &mut errors);
+        let id = row_id(&input.template_version_id, "template_version_id", &mut errors);
         let mutation = mutation(ctx);
-        mutation
-            .perform(versions::retire(mutation.db(), viewer(ctx), id, errors), |()| {
-                changed_version(ctx, id)
-            })
-            .await
+        Some(
+            mutation
+                .perform(versions::retire(mutation.db(), viewer(ctx), id, errors), async |()| {
+                    Ok(TemplateVersionRetirePayload {
+                        template_version: changed_version(ctx, id).await?,
+                    })
+                })
+                .await,
+        )
     }
 }

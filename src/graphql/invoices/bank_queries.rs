@@ -1,0 +1,119 @@
+//! GraphQL query of bank payments: filter, order and list.
+
+use async_graphql::{Context, Enum, InputObject, Object};
+
+use super::bank::{BankFinding, BankPayment, BankPaymentStatus};
+use crate::graphql::{
+    OrderDirection,
+    connection::{self, Connection, ListRequest},
+    cost::cost,
+    database,
+    scalars::{Date, Parsed, take},
+    viewer,
+};
+use domain::{
+    error::{Result, ValidationErrors},
+    payments::bank::{self, Filter},
+};
+
+/// Filter of bank payments. All conditions must hold; an empty list is no condition.
+#[derive(InputObject, Default)]
+pub struct BankPaymentFilter {
+    /// Has one of these statuses. PENDING bank payments need a decision.
+    status: Option<Vec<BankPaymentStatus>>,
+    /// Had one of these results of the automatic matching.
+    finding: Option<Vec<BankFinding>>,
+    /// At the bank on this day or later.
+    from: Option<Parsed<Date>>,
+    /// At the bank on this day or earlier.
+    to: Option<Parsed<Date>>,
+    /// All of these words occur in the payer's name, the references, the message or the identifier
+    /// at the bank. A word may be the beginning of a longer one. Case and accents are ignored, but
+    /// å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
+}
+
+impl BankPaymentFilter {
+    fn check(self, errors: &mut ValidationErrors) -> Filter {
+        Filter {
+            states: self.status.into_iter().flatten().map(Into::into).collect(),
+            findings: self.finding.into_iter().flatten().map(Into::into).collect(),
+            from: take(self.from, "filter.from", errors).map(|day| day.0),
+            to: take(self.to, "filter.to", errors).map(|day| day.0),
+            search: self.search,
+        }
+    }
+}
+
+/// Field to order bank payments by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "bank::Field")]
+pub enum BankPaymentOrderField {
+    /// By day at the bank.
+    BookedOn,
+    /// By amount.
+    Amount,
+}
+
+/// Order of bank payments. Ties are ordered by id.
+#[derive(InputObject)]
+pub struct BankPaymentOrder {
+    /// Field to order by.
+    field: BankPaymentOrderField,
+    /// Direction of the order.
+    #[graphql(default_with = "OrderDirection::Asc")]
+    direction: OrderDirection,
+}
+
+/// Queries of bank payments.
+#[derive(Default)]
+pub struct BankPaymentQuery;
+
+#[Object]
+impl BankPaymentQuery {
+    /// Payments reported by the bank's files, the latest first unless `orderBy` says otherwise;
+    /// empty unless you see all invoices. The command `samregister payments import` imports files.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn bank_payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
+            Box<BankPaymentFilter>,
+        >,
+        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<
+            BankPaymentOrder,
+        >,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<BankPayment>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let (field, descending) = order_by.map_or((bank::Field::BookedOn, true), |order| {
+            (order.field.into(), order.direction.is_descending())
+        });
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<BankPayment, _>::new(ctx, filter, bank::order(field, descending), args),
+            errors,
+            |ctx, list| {
+                Box::pin(bank::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.order,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(bank::count(database(ctx), viewer(ctx), filter)),
+        )
+        .await
+    }
+}

@@ -1,0 +1,151 @@
+//! GraphQL queries of templates: filters, orders and the list.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
+
+use super::AgreementTemplate;
+use crate::graphql::{
+    OrderDirection,
+    agreements::AgreementKind,
+    batch::BatchRow,
+    connection::{self, Connection, DIRECT, ListRequest, selected_columns},
+    cost::cost,
+    database,
+    scalars::row_id,
+    viewer,
+};
+use domain::{
+    error::{LINE, Result, ValidationErrors},
+    templates,
+};
+
+/// Names a template by exactly one of its keys.
+#[derive(OneofObject)]
+pub enum TemplateBy {
+    /// Global id.
+    Id(ID),
+    /// Slug, as `deltagande-bip`.
+    Slug(String),
+}
+
+/// Filter of templates. All conditions must hold.
+#[derive(InputObject, Default)]
+pub struct TemplateFilter {
+    /// Makes agreements of this kind.
+    kind: Option<AgreementKind>,
+    /// Made for this activity, by slug.
+    activity_slug: Option<String>,
+    /// All of these words occur in the title, the slug or the activity's name. A word may be the
+    /// beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of their
+    /// own.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
+}
+
+impl TemplateFilter {
+    fn check(self, errors: &mut ValidationErrors) -> templates::Filter {
+        templates::Filter {
+            kind: self.kind.map(Into::into),
+            activity: self
+                .activity_slug
+                .map(|slug| errors.text("filter.activitySlug", &slug, LINE)),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
+        }
+    }
+}
+
+/// Field that templates are ordered by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "templates::Field")]
+pub enum TemplateOrderField {
+    /// By title, in Swedish alphabetical order.
+    Title,
+    /// By slug.
+    Slug,
+}
+
+/// Order of templates. Ties are ordered by id.
+#[derive(InputObject)]
+pub struct TemplateOrder {
+    /// Field to order by.
+    field: TemplateOrderField,
+    /// Direction of the order.
+    #[graphql(default_with = "OrderDirection::Asc")]
+    direction: OrderDirection,
+}
+
+/// Queries of templates.
+#[derive(Default)]
+pub struct TemplateQuery;
+
+#[Object]
+impl TemplateQuery {
+    /// Template library, by title unless `orderBy` says otherwise; templates without a published
+    /// version only for users who may read unpublished templates.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn templates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<TemplateFilter>>,
+        #[graphql(desc = "Order; by title when omitted.")] order_by: Option<TemplateOrder>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<AgreementTemplate>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let (field, descending) = order_by.map_or((templates::Field::Title, false), |order| {
+            (order.field.into(), order.direction.is_descending())
+        });
+        let order = templates::order(field, descending);
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<AgreementTemplate, _>::new(ctx, filter, order, args),
+            errors,
+            |ctx, list| {
+                Box::pin(templates::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.order,
+                    &list.args,
+                    &list.columns,
+                    ValidationErrors::default(),
+                ))
+            },
+            |ctx, filter| Box::pin(templates::count(database(ctx), viewer(ctx), filter)),
+        )
+        .await
+    }
+
+    /// A template by its id or slug; null when there is none, or you may not see it.
+    async fn template(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Id or slug.")] by: TemplateBy,
+    ) -> Option<Result<AgreementTemplate>> {
+        Box::pin(find(ctx, by)).await.transpose()
+    }
+}
+
+async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTemplate>> {
+    let columns = selected_columns::<AgreementTemplate>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
+    let found = match by {
+        TemplateBy::Id(id) => {
+            let id = row_id(&id, "by.id", &mut errors);
+            errors.finish()?;
+            templates::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
+        }
+        TemplateBy::Slug(slug) => {
+            let slug = errors.text("by.slug", &slug, LINE);
+            errors.finish()?;
+            templates::by_slug(database(ctx), viewer(ctx), &slug, &columns).await?
+        }
+    };
+    Ok(found.map(|row| AgreementTemplate(BatchRow::single(row))))
+}
