@@ -18,6 +18,7 @@ use super::{
     App, conditional_requests,
     content_negotiation::{Media, is_utf8},
     denials::Denials,
+    event_stream::{self, EventTarget},
     execution::{
         Allowance, Caller, Execution, Ready, cut_off, execute, measure, refused, status_of,
     },
@@ -28,7 +29,7 @@ use super::{
 use crate::graphql::{self, errors};
 use domain::{
     auth::viewer::Viewer,
-    error::{Error, FieldError, Result},
+    error::{Error, FieldError, FieldErrorCode, LimitReason, Result},
 };
 
 /// A request that is refused before execution: the error and its HTTP status. An error of GraphQL
@@ -43,33 +44,56 @@ impl From<Error> for Refused {
 
 /// Executes the query of a GET request. Mutations require POST.
 pub async fn get(State(app): State<App>, request: Request) -> Response {
-    let caller = Caller::of(&request);
+    let (caller, events) = (Caller::of(&request), EventTarget::of(&app, &request));
     let (parts, _) = request.into_parts();
-    let answered = get_answer(&app, &caller, &parts).await;
+    let answered = match events {
+        Some(target) => get_events(&app, &caller, target, &parts).await,
+        None => get_answer(&app, &caller, &parts).await,
+    };
     answered.unwrap_or_else(|refused| caller.refused(&app, refused))
+}
+
+/// Reads the request in the address.
+fn request_of(request: &Parts) -> Result<GraphqlRequest> {
+    let parameters = Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
+    let Query(parameters) = parameters.map_err(|_| {
+        Error::invalid("address", FieldErrorCode::Unreadable.problem("can't be read"))
+    })?;
+    GraphqlRequest::of_address(parameters)
+}
+
+async fn get_events(
+    app: &App,
+    caller: &Caller,
+    target: EventTarget,
+    request: &Parts,
+) -> Result<Response, Refused> {
+    caller.admit(app).await?;
+    Ok(event_stream::answer(app, caller, target, request_of(request)?)?)
 }
 
 async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Response, Refused> {
     let media = caller.accepted()?;
     let viewer = caller.admit(app).await?;
-    let parameters = Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
-    let Query(parameters) = parameters.map_err(|_| Error::invalid("address", "can't be read"))?;
-    let ready = ready(app, GraphqlRequest::of_address(parameters)?, &viewer.subject)?;
+    let ready = ready(app, request_of(request)?, &viewer.subject)?;
     if ready.operation != OperationType::Query {
         return Err(Refused(
             StatusCode::METHOD_NOT_ALLOWED,
-            Error::invalid("query", "must be a query; send mutations with POST"),
+            Error::invalid(
+                "query",
+                FieldErrorCode::Unsupported.problem("must be a query; send mutations with POST"),
+            ),
         ));
     }
     let allowance = Allowance::of(app);
-    let validator =
-        allowance.within_reason(conditional_requests::validator(app, &viewer, &ready, media)).await;
+    let validator = conditional_requests::validator(app, &viewer, &ready, media, caller.language);
+    let validator = allowance.within_reason(validator).await;
     let about = |validator: &str| {
         let validator = HeaderValue::from_str(validator).unwrap_or(HeaderValue::from_static("*"));
         // Private to the caller, who must revalidate it on each use.
         let (private, vary) = (
             HeaderValue::from_static("private, no-cache"),
-            HeaderValue::from_static("authorization, accept"),
+            HeaderValue::from_static("authorization, accept, accept-language"),
         );
         HeaderMap::from_iter([
             (header::ETAG, validator),
@@ -85,7 +109,8 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     }
     let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
     let written =
-        execute(app, caller.execution(viewer, ready, cost, allowance), &caller.request_id).await;
+        execute(app, caller.execution(app, viewer, ready, cost, allowance), &caller.request_id)
+            .await;
     let is_ok = written.answer.is_ok();
     let mut response = caller.respond_written(written);
     if let Some(validator) = validator.filter(|_| is_ok) {
@@ -102,7 +127,10 @@ pub async fn post(State(app): State<App>, request: Request) -> Response {
 }
 
 async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Response, Refused> {
-    caller.accepted()?;
+    let events = EventTarget::of(app, &request);
+    if events.is_none() {
+        caller.accepted()?;
+    }
     is_json(request.headers())
         .map_err(|error| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))?;
     let viewer = caller.admit(app).await?;
@@ -110,16 +138,18 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     let body = read(app, request).await?;
     let allowance = Allowance::of(app);
     let body_content = lanes::on_text(body.len(), || Body::read(&body, app.batch));
-    match (
-        body_content.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?,
-        key,
-    ) {
+    let body_content =
+        body_content.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?;
+    if let Some(target) = events {
+        return Ok(post_events(app, caller, target, body_content, key.is_some())?);
+    }
+    match (body_content, key) {
         (Body::One(graphql_request), key) => {
             let ready = ready(app, graphql_request, &viewer.subject)?;
             let cost =
                 Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
             let is_mutation = ready.operation == OperationType::Mutation;
-            let execution = caller.execution(viewer.clone(), ready, cost, allowance);
+            let execution = caller.execution(app, viewer.clone(), ready, cost, allowance);
             match key.filter(|_| is_mutation) {
                 Some(key) => {
                     idempotency_key::execute_with_key(app, caller, &viewer, execution, key, &body)
@@ -131,9 +161,32 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
             }
         }
         (Body::Batch(batch), None) => execute_batch(app, caller, &viewer, batch, allowance).await,
-        (Body::Batch(_), Some(_)) => {
-            Err(Error::invalid("idempotency-key", "requires a single document, not a batch").into())
+        (Body::Batch(_), Some(_)) => Err(Error::invalid(
+            "idempotency-key",
+            FieldErrorCode::NotAllowed.problem("requires a single document, not a batch"),
+        )
+        .into()),
+    }
+}
+
+/// Answers the document of a body with events.
+fn post_events(
+    app: &App,
+    caller: &Caller,
+    target: EventTarget,
+    body: Body,
+    has_key: bool,
+) -> Result<Response> {
+    let words = "has no effect on a stream of events; accept application/json to send it";
+    match body {
+        Body::One(_) if has_key => {
+            Err(Error::invalid("idempotency-key", FieldErrorCode::NotAllowed.problem(words)))
         }
+        Body::One(graphql_request) => event_stream::answer(app, caller, target, graphql_request),
+        Body::Batch(_) => Err(Error::invalid(
+            "body",
+            FieldErrorCode::NotAllowed.problem("must be one request, not a batch, for events"),
+        )),
     }
 }
 
@@ -161,13 +214,14 @@ async fn execute_batch(
         });
         let Written { answer, json } = match charged {
             Ok((ready, cost)) => {
-                let execution = caller.execution(viewer.clone(), ready, cost, allowance.clone());
+                let execution =
+                    caller.execution(app, viewer.clone(), ready, cost, allowance.clone());
                 execute(app, execution, &caller.request_id).await
             }
             Err(Refused(_, error)) => {
                 let answer = errors::refused(error, &caller.request_id);
                 app.metrics.count_result(None, &answer);
-                Written::refused(answer)
+                Written::refused(answer, caller.language)
             }
         };
         written.push(json);
@@ -190,7 +244,8 @@ fn with_batch_message(error: Error) -> Error {
         Error::Limit { reason, error, exceeded } => {
             let message =
                 format!("The documents of a batch share the limits of one. {}", error.message);
-            Error::Limit { reason, error: FieldError::of_input("body", message), exceeded }
+            let problem = FieldErrorCode::LimitExceeded.problem(message);
+            Error::Limit { reason, error: FieldError::of_input("body", problem), exceeded }
         }
         other => other,
     }
@@ -205,7 +260,12 @@ fn ready(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Re
     if ready.operation == OperationType::Subscription {
         return Err(Refused(
             StatusCode::OK,
-            Error::invalid("query", "is a subscription; send it to /graphql/ws"),
+            Error::invalid(
+                "query",
+                FieldErrorCode::Unsupported.problem(
+                    "is a subscription; send it to /graphql/ws, or accept text/event-stream",
+                ),
+            ),
         ));
     }
     Ok(ready)
@@ -247,19 +307,26 @@ fn is_json(headers: &HeaderMap) -> Result<()> {
         headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let mut parts = kind.split(';').map(str::trim);
     if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
-        return Err(Error::invalid("content-type", "must be application/json"));
+        return Err(Error::invalid(
+            "content-type",
+            FieldErrorCode::Unsupported.problem("must be application/json"),
+        ));
     }
     let charset = parts
         .filter_map(|part| part.split_once('='))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     if charset.is_some_and(|(_, charset)| !is_utf8(charset)) {
-        return Err(Error::invalid("content-type", "must have the charset utf-8, or none"));
+        return Err(Error::invalid(
+            "content-type",
+            FieldErrorCode::Unsupported.problem("must have the charset utf-8, or none"),
+        ));
     }
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Err(Error::invalid(
                 "content-encoding",
-                "must be omitted; this server accepts no compressed bodies",
+                FieldErrorCode::Unsupported
+                    .problem("must be omitted; this server accepts no compressed bodies"),
             ))
         }
         _ => Ok(()),
@@ -271,7 +338,7 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
     let arrived = tokio::select! {
         arrived = arriving => arrived,
         () = cut_off(app) => {
-            let error = Error::limit("LIMIT_TIME", "body", "The request was aborted because the server is stopping. Retry when it has started again.");
+            let error = Error::limit(LimitReason::LimitTime, "body", "The request was aborted because the server is stopping. Retry when it has started again.");
             return Err(Refused(StatusCode::REQUEST_TIMEOUT, error));
         }
     };
@@ -284,33 +351,48 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
         app.request_time.as_secs()
     );
     Err(match failed {
-        Err(_) => Refused(StatusCode::REQUEST_TIMEOUT, Error::limit("LIMIT_TIME", "body", late)),
+        Err(_) => {
+            Refused(StatusCode::REQUEST_TIMEOUT, Error::limit(LimitReason::LimitTime, "body", late))
+        }
         Ok(Err(BytesRejection::FailedToBufferBody(failed)))
             if failed.status() == StatusCode::PAYLOAD_TOO_LARGE =>
         {
             Refused(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Error::limit(
-                    "LIMIT_BODY",
+                    LimitReason::LimitBody,
                     "body",
                     "The body is larger than this server accepts. Send less, or several requests.",
                 ),
             )
         }
-        Ok(_) => Error::invalid("body", "could not be read completely").into(),
+        Ok(_) => Error::invalid(
+            "body",
+            FieldErrorCode::Unreadable.problem("could not be read completely"),
+        )
+        .into(),
     })
 }
 
 impl Caller {
     fn accepted(&self) -> Result<Media, Refused> {
-        let words = || Error::invalid("accept", format!("must allow {}", Media::BOTH));
+        let words = || {
+            Error::invalid(
+                "accept",
+                FieldErrorCode::Unsupported.problem(format!("must allow {}", Media::BOTH)),
+            )
+        };
         self.media.ok_or_else(|| Refused(StatusCode::NOT_ACCEPTABLE, words()))
     }
 
     /// Adds the data that resolvers need, and the permit, which is held until execution ends, even
     /// when the client disconnects.
-    pub(super) fn data(&self, viewer: Viewer, document: Document) -> Document {
+    pub(super) fn data(&self, app: &App, viewer: Viewer, document: Document) -> Document {
         let document = document.data(viewer);
+        let document = match self.file_links(app) {
+            Some(links) => document.data(links),
+            None => document,
+        };
         match self.permit.get() {
             Some(permit) => document.data(permit.clone()),
             None => document,
@@ -320,14 +402,16 @@ impl Caller {
     /// Creates the execution of a document for the viewer.
     fn execution(
         &self,
+        app: &App,
         viewer: Viewer,
         ready: Ready,
         cost: Option<async_graphql::Value>,
         allowance: Allowance,
     ) -> Execution {
         let subject = viewer.subject.clone();
-        let ready = Ready { document: self.data(viewer, ready.document), ..ready };
-        Execution { ready, subject, cost, allowance, mutations: Arc::default() }
+        let ready = Ready { document: self.data(app, viewer, ready.document), ..ready };
+        let language = self.language;
+        Execution { ready, subject, cost, allowance, mutations: Arc::default(), language }
     }
 
     fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {
@@ -344,8 +428,10 @@ impl Caller {
 /// Refuses a method other than GET and POST.
 pub async fn other_method(request: Request) -> Response {
     let caller = Caller::of(&request);
-    let refused =
-        errors::refused(Error::invalid("method", "must be GET or POST"), &caller.request_id);
+    let refused = errors::refused(
+        Error::invalid("method", FieldErrorCode::Unsupported.problem("must be GET or POST")),
+        &caller.request_id,
+    );
     let mut response = caller.respond(StatusCode::METHOD_NOT_ALLOWED, &refused);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     response

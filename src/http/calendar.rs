@@ -20,11 +20,11 @@ use domain::{
         deadlines::{DEFAULT_DAYS, Window, query},
     },
     auth::viewer::Viewer,
-    error::{LINE, Origin, Result, ValidationErrors},
+    error::{FieldErrorCode, LINE, Origin, Result, ValidationErrors},
 };
 
 /// Returns the deadlines that the caller may see. The parameters are the command's options:
-/// `within-days`, `from`, `activity` (comma-separated or repeated), `include-acknowledged`. The
+/// `within-days`, `from`, `activity` (comma-separated or repeated), `include-snoozed`. The
 /// token is accepted in the header only: in a URL it would end up in logs and histories.
 pub async fn expiring(
     State(app): State<App>,
@@ -53,29 +53,37 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
     for (name, value) in parameters {
         match name.as_str() {
             "within-days" => {
-                within_days = errors.take(&name, value.parse().map_err(|_| "is not a whole number"))
+                within_days = errors.take(
+                    &name,
+                    value
+                        .parse()
+                        .map_err(|_| FieldErrorCode::NotANumber.problem("is not a whole number")),
+                )
             }
             "from" => {
-                from = Some(
-                    errors
-                        .take(&name, value.parse().map_err(|_| "is not a date; write 2026-11-21")),
-                )
+                from = Some(errors.take(
+                    &name,
+                    value.parse().map_err(|_| {
+                        FieldErrorCode::NotADate.problem("is not a date; write 2026-11-21")
+                    }),
+                ))
             }
             "activity" => filter
                 .activities
                 .extend(value.split(',').map(|slug| errors.text(&name, slug, LINE))),
-            "include-acknowledged" => {
+            "include-snoozed" => {
                 let given = match value.as_str() {
                     "" | "true" => Ok(true),
                     "false" => Ok(false),
-                    _ => Err("must be true or false"),
+                    _ => Err(FieldErrorCode::UnknownValue.problem("must be true or false")),
                 };
-                filter.include_acknowledged = Some(errors.take(&name, given));
+                filter.include_snoozed = Some(errors.take(&name, given));
             }
             // Ignoring a misspelled parameter would return a wrong calendar.
             _ => errors.add(
                 name.chars().take(LINE).collect::<String>(),
-                "is none of within-days, from, activity, include-acknowledged",
+                FieldErrorCode::UnknownField
+                    .problem("is none of within-days, from, activity, include-snoozed"),
             ),
         }
     }
@@ -89,7 +97,10 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
             .iter()
             .filter(|slug| known.iter().all(|activity| activity.slug != **slug))
         {
-            errors.add("activity", format!("{slug} is not the slug of an activity"));
+            errors.add(
+                "activity",
+                FieldErrorCode::Unknown.problem(format!("{slug} is not the slug of an activity")),
+            );
         }
     }
     errors.finish()?;

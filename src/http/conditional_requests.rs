@@ -8,7 +8,7 @@ use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use sha2::{Digest, Sha256};
 
 use super::{App, content_negotiation::Media, execution::Ready};
-use crate::graphql::{self, Register};
+use crate::graphql::{self, Register, language::Language};
 use domain::{audit, auth::viewer::Viewer, config::Network};
 
 /// Returns a digest of what answers depend on apart from the database and the request: the program
@@ -33,6 +33,7 @@ pub(super) async fn validator(
     viewer: &Viewer,
     ready: &Ready,
     media: Media,
+    language: Language,
 ) -> Option<String> {
     if ready.figures.is_unversioned {
         return None;
@@ -47,6 +48,7 @@ pub(super) async fn validator(
         app.db.clock.today().to_string(),
         format!("{viewer:?}"),
         media.content_type().to_owned(),
+        language.tag().to_owned(),
         question.operation_name.clone().unwrap_or_default(),
         variables,
         question.query.clone(),

@@ -1,6 +1,9 @@
-//! Content negotiation: the media type of an answer, by the header Accept (RFC 9110, 12.5.1).
+//! Content negotiation: the media type and the language of an answer, by the headers Accept and
+//! Accept-Language (RFC 9110, 12.5).
 
 use axum::http::{HeaderMap, header};
+
+use crate::graphql::language::Language;
 
 /// Media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,52 @@ impl Media {
             (None | Some(_), _) => Some(Self::Json),
         }
     }
+}
+
+/// `true` if the client prefers `text/event-stream` to JSON, which it must name. Of equal
+/// preferences, JSON wins: clients name all that they read, and get events for subscriptions alone.
+pub(super) fn prefers_events(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    let (mut events, mut json) = (0, 0);
+    for range in lines.flat_map(|line| line.split(',')).filter_map(Range::read) {
+        let is_json = [Media::Json, Media::GraphqlResponse]
+            .into_iter()
+            .any(|media| range.exactness(media) == Some(EXACT));
+        if is_json {
+            json = json.max(range.quality);
+        } else if range.kind.eq_ignore_ascii_case("text")
+            && range.subtype.eq_ignore_ascii_case("event-stream")
+        {
+            events = events.max(range.quality);
+        }
+    }
+    events > json
+}
+
+/// Returns the client's preferred language of messages: of equal preferences, the first one named.
+/// English if it names neither language, or none.
+pub(super) fn language(headers: &HeaderMap) -> Language {
+    let lines = headers.get_all(header::ACCEPT_LANGUAGE).iter();
+    let ranges = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    let mut best = (0, Language::default());
+    for range in ranges {
+        let mut parts = range.split(';').map(str::trim);
+        let Some(language) = parts.next().and_then(language_of) else { continue };
+        let quality = parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("q").then(|| thousandths(value.trim()).unwrap_or(0))
+        });
+        let quality = quality.unwrap_or(1000);
+        if quality > best.0 {
+            best = (quality, language);
+        }
+    }
+    best.1
+}
+
+/// Returns the language of a tag, as `sv-SE`; `None` for a language without messages.
+pub(super) fn language_of(tag: &str) -> Option<Language> {
+    let primary = tag.split('-').next().unwrap_or_default();
+    [Language::En, Language::Sv].into_iter().find(|known| primary.eq_ignore_ascii_case(known.tag()))
 }
 
 /// Specificity of a range that names a type exactly.
@@ -173,5 +222,53 @@ mod tests {
             assert_eq!(Media::accepted(&headers), media, "{accept}");
         }
         assert_eq!(Media::accepted(&HeaderMap::new()), older);
+    }
+
+    #[test]
+    fn events_are_named_and_preferred_to_json() {
+        for (accept, expected) in [
+            ("text/event-stream", true),
+            ("Text/Event-Stream; charset=utf-8", true),
+            ("text/event-stream, */*", true),
+            ("text/event-stream, application/json;q=0.5", true),
+            ("text/event-stream, multipart/mixed", true),
+            ("application/graphql-response+json, application/json, text/event-stream", false),
+            ("text/event-stream;q=0", false),
+            ("text/*", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            assert_eq!(prefers_events(&headers), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn the_client_gets_its_preferred_language() {
+        for (accepted, expected) in [
+            ("", Language::En),
+            ("*", Language::En),
+            ("de, fr;q=0.8", Language::En),
+            ("sv", Language::Sv),
+            ("SV-se", Language::Sv),
+            ("sv-SE,sv;q=0.9,en-US;q=0.8,en;q=0.7", Language::Sv),
+            ("en-US,en;q=0.9,sv;q=0.8", Language::En),
+            ("en;q=0.5, sv;q=0.501", Language::Sv),
+            ("sv, en", Language::Sv),
+            ("en, sv", Language::En),
+            ("sv;q=0", Language::En),
+            ("sv;q=0, en;q=0", Language::En),
+            ("sv;q=2, en;q=0.1", Language::En),
+            ("da, sv;q=0.1", Language::Sv),
+            ("svx", Language::En),
+        ] {
+            let value = header::HeaderValue::from_str(accepted);
+            let headers = HeaderMap::from_iter([(
+                header::ACCEPT_LANGUAGE,
+                value.unwrap_or(header::HeaderValue::from_static("?")),
+            )]);
+            assert_eq!(language(&headers), expected, "{accepted}");
+        }
+        assert_eq!(language(&HeaderMap::new()), Language::En);
     }
 }

@@ -11,7 +11,10 @@ use axum::{
 use prometheus_client::encoding::EncodeLabelSet;
 
 use super::{App, peers};
-use domain::error::Error;
+use domain::{
+    codes::{Code, ErrorCode},
+    error::Error,
+};
 
 /// Labels by which a denial is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -21,7 +24,7 @@ pub struct Denied {
 }
 
 /// Error codes of denials.
-const CODES: [&str; 2] = ["UNAUTHENTICATED", "FORBIDDEN"];
+const CODES: [ErrorCode; 2] = [ErrorCode::Unauthenticated, ErrorCode::Forbidden];
 /// Maximum number of logged denials of one answer, so that no client floods the log.
 const MAX_LOGGED: usize = 5;
 
@@ -51,7 +54,7 @@ impl Denials {
 
     /// Returns the denial of a whole request.
     pub(super) fn of_error(subject: Option<&str>, error: &Error) -> Option<Self> {
-        let code = CODES.into_iter().find(|code| *code == error.code())?;
+        let code = CODES.into_iter().find(|code| *code == error.code())?.word();
         let denial = Denial { code, operation: String::new(), reason: error.to_string() };
         Some(Self { subject: subject.map(str::to_owned), denials: vec![denial] })
     }
@@ -90,7 +93,7 @@ impl Denials {
 
 fn denial(error: &ServerError) -> Option<Denial> {
     let value = error.extensions.as_ref().and_then(|extensions| extensions.get("code"))?;
-    let code = CODES.into_iter().find(|code| *value == Value::from(*code))?;
+    let code = CODES.into_iter().map(Code::word).find(|code| *value == Value::from(*code))?;
     let path = error.path.iter().map(|segment| match segment {
         PathSegment::Field(name) => name.clone(),
         PathSegment::Index(index) => index.to_string(),
@@ -126,6 +129,10 @@ fn unexplained(status: StatusCode) -> Option<Denials> {
     };
     Some(Denials {
         subject: None,
-        denials: vec![Denial { code, operation: String::new(), reason: status.to_string() }],
+        denials: vec![Denial {
+            code: code.word(),
+            operation: String::new(),
+            reason: status.to_string(),
+        }],
     })
 }

@@ -23,22 +23,29 @@ use tower_http::request_id::RequestId;
 use super::{
     App,
     concurrency_limit::Permit,
-    content_negotiation::Media,
+    content_negotiation::{self, Media},
     graphql_response::Written,
     lanes::EXPENSIVE,
     panic_message,
+    peers::ServerAddress,
     query_cost::{self, Exceeded, Figures, Limits},
+    signed_links::SignedFor,
     stopped,
 };
 use crate::graphql::{
     batch::Rows,
     cost::CostMeter,
     errors,
+    file_links::FileLinks,
+    language::Language,
     request::{AnswerSize, RequestCache},
 };
 use domain::{
-    auth::viewer::Viewer,
-    error::{ConflictReason, Error, FieldError, Origin, Result, ValidationErrors},
+    auth::{token::Verified, viewer::Viewer},
+    error::{
+        ConflictReason, Error, FieldError, FieldErrorCode, LimitReason, Origin, Result,
+        ValidationErrors,
+    },
     idempotency::Mutations,
 };
 
@@ -55,10 +62,16 @@ pub(super) struct Caller {
     token: Result<String>,
     /// Media type of the answer; `None` if the sender accepts none of those available.
     pub(super) media: Option<Media>,
+    /// Language of the messages of the answer.
+    pub(super) language: Language,
     /// Permit of the request, held until it is answered.
     pub(super) permit: OnceLock<Arc<Permit>>,
     /// Subject of its token, set when it is verified, even if it has expired or was revoked.
     subject: OnceLock<String>,
+    /// The verified token; set from the start for a signed link.
+    verified: OnceLock<Arc<Verified>>,
+    /// Address of this server as the sender knows it.
+    server: ServerAddress,
 }
 
 impl Caller {
@@ -69,12 +82,17 @@ impl Caller {
             .and_then(|id| id.header_value().to_str().ok())
             .unwrap_or_default();
         let media = Media::accepted(request.headers());
+        let verified = request.extensions().get::<SignedFor>().map(|SignedFor(own)| own.clone());
+        let subject = verified.as_ref().map(|verified| verified.viewer.subject.clone());
         Self {
             request_id: request_id.to_owned(),
             token: bearer(request.headers()),
             media,
+            language: content_negotiation::language(request.headers()),
             permit: OnceLock::new(),
-            subject: OnceLock::new(),
+            subject: subject.map_or_else(OnceLock::new, OnceLock::from),
+            verified: verified.map_or_else(OnceLock::new, OnceLock::from),
+            server: ServerAddress::of(request),
         }
     }
 
@@ -83,10 +101,31 @@ impl Caller {
     /// # Errors
     /// UNAUTHENTICATED without a valid token.
     pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
+        if let Some(verified) = self.verified.get() {
+            return Ok(verified.viewer.clone());
+        }
         let token = self.token.clone()?;
         let verified =
             app.verify_noting(&token, |subject| drop(self.subject.set(subject.to_owned()))).await?;
-        Ok(verified.viewer)
+        let verified = self.verified.get_or_init(|| Arc::new(verified));
+        Ok(verified.viewer.clone())
+    }
+
+    /// Returns the signer of links to files in the sender's answer; `None` until its token is
+    /// verified.
+    pub(super) fn file_links(&self, app: &App) -> Option<FileLinks> {
+        let verified = Arc::clone(self.verified.get()?);
+        Some(FileLinks::new(app.keys.links().clone(), verified, self.server.base(app)))
+    }
+
+    /// Returns the verified token of the sender; `None` until it is verified.
+    pub(super) fn verified(&self) -> Option<&Arc<Verified>> {
+        self.verified.get()
+    }
+
+    /// Returns the address of this server as the sender knows it.
+    pub(super) fn base_url(&self, app: &App) -> String {
+        self.server.base(app)
     }
 
     /// Verifies the token, and takes a permit that is held until the caller is dropped.
@@ -210,12 +249,16 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
         match document.variables.get(name) {
-            Some(Value::Null) if !type_name.nullable => {
-                errors.add(path, format!("must not be null, being of the type {type_name}"))
-            }
-            None if !type_name.nullable && definition.default_value.is_none() => {
-                errors.add(path, format!("is missing; it must be of the type {type_name}"))
-            }
+            Some(Value::Null) if !type_name.nullable => errors.add(
+                path,
+                FieldErrorCode::Required
+                    .problem(format!("must not be null, being of the type {type_name}")),
+            ),
+            None if !type_name.nullable && definition.default_value.is_none() => errors.add(
+                path,
+                FieldErrorCode::Required
+                    .problem(format!("is missing; it must be of the type {type_name}")),
+            ),
             _ => {}
         }
     }
@@ -233,19 +276,20 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
     let message = exceeded.to_string();
     match exceeded {
         Exceeded::Limits(excesses) => Error::Limit {
-            reason: excesses.first().map_or("LIMIT", |excess| excess.limit),
+            reason: excesses.first().map_or(LimitReason::LimitComplexity, |excess| excess.limit),
             error: FieldError::of_input(
                 "query",
-                format!("{message} Request less, or send several requests."),
+                FieldErrorCode::LimitExceeded
+                    .problem(format!("{message} Request less, or send several requests.")),
             ),
             exceeded: excesses
                 .iter()
                 .map(|excess| (excess.limit, excess.found, excess.most))
                 .collect(),
         },
-        Exceeded::Introspection => Error::limit("INTROSPECTION_OFF", "query", message),
+        Exceeded::Introspection => Error::limit(LimitReason::IntrospectionOff, "query", message),
         Exceeded::Cycle(_) | Exceeded::Syntax(..) | Exceeded::Operation(_) => {
-            Error::invalid("query", message)
+            Error::invalid("query", FieldErrorCode::InvalidDocument.problem(message))
         }
     }
 }
@@ -282,7 +326,7 @@ impl Allowance {
         };
         tokio::time::timeout_at(self.deadline, needed)
             .await
-            .unwrap_or_else(|_| Err(Error::limit("LIMIT_TIME", "query", words())))
+            .unwrap_or_else(|_| Err(Error::limit(LimitReason::LimitTime, "query", words())))
     }
 
     /// Awaits an optional part of the answer for at most the time after which the database is
@@ -309,6 +353,8 @@ pub(super) struct Execution {
     pub(super) allowance: Allowance,
     /// Mutations that are known to be committed.
     pub(super) mutations: Arc<Mutations>,
+    /// Language of the messages of the answer.
+    pub(super) language: Language,
 }
 
 /// Executes a document in the lane of its cost, and serializes the answer there. It returns within
@@ -322,9 +368,9 @@ pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -
 }
 
 async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
-    let Execution { ready, subject, cost, allowance, mutations } = execution;
+    let Execution { ready, subject, cost, allowance, mutations, language } = execution;
     let operation = ready.operation;
-    let refuse = |error| Written::refused(errors::refused(error, request_id));
+    let refuse = |error| Written::refused(errors::refused(error, request_id), language);
     // A mutation finds that out where it writes, and is counted as a failed one.
     if operation != OperationType::Mutation
         && let Err(gone) = app.db.check_file()
@@ -334,12 +380,13 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let late = |words: &str| {
         let words =
             format!("The document took longer than {} s. {words}", app.request_time.as_secs());
-        let mut late = errors::refused(Error::limit("LIMIT_TIME", "query", words), request_id);
+        let mut late =
+            errors::refused(Error::limit(LimitReason::LimitTime, "query", words), request_id);
         if operation == OperationType::Mutation {
             errors::set_done(&mut late, &mutations);
             errors::set_retry_after(&mut late, LATE_RETRY);
         }
-        Written::refused(late)
+        Written::refused(late, language)
     };
     if Instant::now() >= allowance.deadline {
         return late(
@@ -362,7 +409,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
             errors::set_done(&mut answer, &known);
         }
         answer.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
-        let written = Written::within(answer, &known, &size);
+        let written = Written::within(answer, &known, &size, language);
         drop(running);
         written
     };
@@ -393,7 +440,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         done = &mut execution => done.unwrap_or_else(failed),
         cause = lost => refuse(cause),
         () = tokio::time::sleep_until(allowance.deadline) => late("Ask for less."),
-        () = cut_off(app) => refuse(Error::limit("LIMIT_TIME", "query", "The document was aborted because the server is stopping. Retry when it has started again.")),
+        () = cut_off(app) => refuse(Error::limit(LimitReason::LimitTime, "query", "The document was aborted because the server is stopping. Retry when it has started again.")),
     }
 }
 
@@ -468,6 +515,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
                 cost: None,
                 allowance: Allowance::of(app),
                 mutations: Arc::default(),
+                language: Language::default(),
             };
             execute(app, execution, &id).await.answer
         }
@@ -491,8 +539,8 @@ mod tests {
         let ready = measure(Document::new("{ viewer { subject } }"), &app.limits);
         let Ok(ready) = ready else { panic!("not measured") };
         let (subject, allowance) = ("subject".to_owned(), Allowance::of(&app));
-        let execution =
-            Execution { ready, subject, cost: None, allowance, mutations: Arc::default() };
+        let (mutations, language) = (Arc::default(), Language::default());
+        let execution = Execution { ready, subject, cost: None, allowance, mutations, language };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
         let extension = |name: &str| {

@@ -6,7 +6,7 @@ use ::entity::{
 };
 use axum::{
     extract::{Path, Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -22,7 +22,7 @@ use ::documents::agreement::Rendered;
 use domain::{
     agreements::documents::{self as agreement_documents, Pdf},
     auth::viewer::Viewer,
-    error::{Error, Result},
+    error::{Error, FieldErrorCode, LimitReason, Result},
     invoices::{
         documents::{self, File},
         requisitions,
@@ -168,8 +168,12 @@ async fn template_pdf(
     let id = id_of::<TemplateVersionId>(file, "pdf")?;
     let source = preview::source(&app.db, viewer, id).await?;
     let given = if parameters.is_empty() { Some(serde_json::json!({})) } else { read(parameters) };
-    let given =
-        given.ok_or_else(|| Error::invalid("parameters", "must be a JSON object in base64url"))?;
+    let given = given.ok_or_else(|| {
+        Error::invalid(
+            "parameters",
+            FieldErrorCode::WrongType.problem("must be a JSON object in base64url"),
+        )
+    })?;
     layout::render(viewer, source.document(&app.db, viewer, &app.network, given).await?).await
 }
 
@@ -203,14 +207,14 @@ where
     let seconds = app.request_time.as_secs();
     let late = |_| {
         Error::limit(
-            "LIMIT_TIME",
+            LimitReason::LimitTime,
             "file",
             format!("The file took longer than {seconds} s. Retry when the server is less busy."),
         )
     };
     tokio::select! {
         made = tokio::time::timeout(app.request_time, made) => made.map_err(late)?,
-        () = execution::cut_off(app) => Err(Error::limit("LIMIT_TIME", "file", "The file was aborted because the server is stopping. Retry when it has started again.")),
+        () = execution::cut_off(app) => Err(Error::limit(LimitReason::LimitTime, "file", "The file was aborted because the server is stopping. Retry when it has started again.")),
     }
 }
 
@@ -228,8 +232,43 @@ pub(super) fn id_of<T: Identifier>(file: &str, ending: &str) -> Result<T> {
     id.map(|id| T::from(id.id)).ok_or_else(no_such_file)
 }
 
-fn no_such_file() -> Error {
+/// Returns the id in the name of a file without an ending. Fails like [`id_of`].
+pub(super) fn node_of<T: Identifier>(file: &str) -> Result<T> {
+    let id = file.parse::<NodeId>().ok().filter(|id| id.node_type == T::NODE_TYPE);
+    id.map(|id| T::from(id.id)).ok_or_else(no_such_file)
+}
+
+pub(super) fn no_such_file() -> Error {
     Error::NotFound("there is no such file".into())
+}
+
+/// Returns a file to save under its own name, or 304 if the client has it, by its digest as ETag.
+pub(super) fn download(
+    bytes: Vec<u8>,
+    media_type: &str,
+    name: &str,
+    sha256: &str,
+    headers: &HeaderMap,
+) -> Response {
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
+    let ending: String = ending.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let mut response = cached(bytes, media_type, stem, &ending, sha256, headers);
+    if let Some(shown) = response.headers_mut().get_mut(header::CONTENT_DISPOSITION) {
+        // RFC 6266: the second name has all characters.
+        let plain = shown.to_str().unwrap_or_default().replacen("inline", "attachment", 1);
+        let text = format!("{plain}; filename*=UTF-8''{}", percent_encoded(name));
+        *shown = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"));
+    }
+    response
+}
+
+/// Encodes all bytes but those of plain characters (RFC 5987, 3.2.1).
+fn percent_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match char::from(byte) {
+        char if is_plain(char) => char.to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
 }
 
 /// Returns a PDF for display.

@@ -155,7 +155,9 @@ impl Connecting {
         // Limits the time that a client takes to send a header.
         http.timer(TokioTimer::new())
             .header_read_timeout(if is_extra { EXTRA_TIME } else { self.header_time })
-            .keep_alive(!is_extra);
+            .keep_alive(!is_extra)
+            // Some WebSocket clients compare the names of the upgrade's headers byte by byte.
+            .title_case_headers(true);
         let running = Arc::new(());
         let service = service_fn({
             let running = Arc::clone(&running);

@@ -6,7 +6,7 @@ use async_graphql::Variables;
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use domain::error::{Error, Result, ValidationErrors};
+use domain::error::{Error, FieldErrorCode, LimitReason, Result, ValidationErrors};
 
 /// Parameters of a GraphQL request. Null and an empty text in a URL count as omitted.
 #[derive(Debug, Default)]
@@ -54,7 +54,9 @@ impl Body {
     /// # Errors
     /// INVALID naming every invalid part, or the position of a syntax error.
     pub fn read(bytes: &[u8], most: usize) -> Result<Self> {
-        let text = str::from_utf8(bytes).map_err(|_| Error::invalid("body", "is not UTF-8"))?;
+        let text = str::from_utf8(bytes).map_err(|_| {
+            Error::invalid("body", FieldErrorCode::Unreadable.problem("is not UTF-8"))
+        })?;
         if !text.trim_start().starts_with('[') {
             let mut errors = ValidationErrors::default();
             let request = GraphqlRequest::read(
@@ -67,7 +69,7 @@ impl Body {
         }
         if most == 0 {
             return Err(Error::limit(
-                "LIMIT_BATCH",
+                LimitReason::LimitBatch,
                 "body",
                 "The body is a batch of documents, and batches are off on this server. Send each document in a separate request.",
             ));
@@ -76,7 +78,7 @@ impl Body {
             serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         if parts.is_empty() || parts.len() > most {
             return Err(Error::limit(
-                "LIMIT_BATCH",
+                LimitReason::LimitBatch,
                 "body",
                 format!(
                     "The body is a batch of {} documents; 1 to {most} are allowed. Send them in several requests.",
@@ -94,7 +96,10 @@ impl Body {
                 Some(parts) => {
                     batch.push(GraphqlRequest::read(&parts, &format!("{position}."), &mut errors))
                 }
-                None => errors.add(position.to_string(), "must be a JSON object"),
+                None => errors.add(
+                    position.to_string(),
+                    FieldErrorCode::WrongType.problem("must be a JSON object"),
+                ),
             }
         }
         errors.finish()?;
@@ -105,7 +110,8 @@ impl Body {
 impl GraphqlRequest {
     fn read(parts: &Parts<'_>, at: &str, errors: &mut ValidationErrors) -> Self {
         let mut text = |name: &str, part: Option<&RawValue>| -> Option<String> {
-            let text = serde_json::from_str(part?.get()).map_err(|_| "must be a text");
+            let text = serde_json::from_str(part?.get())
+                .map_err(|_| FieldErrorCode::WrongType.problem("must be a text"));
             Some(errors.take(&format!("{at}{name}"), text))
         };
         let query = text("query", parts.query);
@@ -152,7 +158,10 @@ impl GraphqlRequest {
                 _ => continue,
             };
             if part.is_some() {
-                errors.add("address", format!("gives {name} twice"));
+                errors.add(
+                    "address",
+                    FieldErrorCode::Duplicate.problem(format!("gives {name} twice")),
+                );
             }
             *part = Some(value).filter(|value| !value.is_empty());
         }
@@ -181,17 +190,23 @@ impl GraphqlRequest {
             let read = Some(text)
                 .filter(object)
                 .and_then(|text| serde_json::from_str(text).ok())
-                .ok_or(OBJECT);
+                .ok_or_else(|| FieldErrorCode::WrongType.problem(OBJECT));
             self.variables = errors.take(&format!("{at}variables"), read);
         }
         if let Some(text) = extensions {
-            self.extensions = errors
-                .take(&format!("{at}extensions"), serde_json::from_str(text).map_err(|_| OBJECT));
+            self.extensions = errors.take(
+                &format!("{at}extensions"),
+                serde_json::from_str(text).map_err(|_| FieldErrorCode::WrongType.problem(OBJECT)),
+            );
         }
         let is_named = self.query.is_some()
             || self.document_id.is_some()
             || self.extensions.contains_key("persistedQuery");
-        errors.expect(is_named, &format!("{at}query"), "is missing");
+        errors.expect(
+            is_named,
+            &format!("{at}query"),
+            FieldErrorCode::Required.problem("is missing"),
+        );
         self
     }
 }
@@ -200,8 +215,8 @@ fn unreadable(error: &serde_json::Error) -> Error {
     let position = format!("line {}, column {}", error.line(), error.column());
     Error::invalid(
         "body",
-        format!(
+        FieldErrorCode::Unreadable.problem(format!(
             "is not a GraphQL request in JSON ({position}); write {{\"query\": \"…\", \"variables\": {{…}}}}"
-        ),
+        )),
     )
 }

@@ -18,39 +18,51 @@ use tokio::sync::mpsc;
 use super::{App, content_negotiation::Media, denials::Denials, execution::Caller};
 use crate::graphql::{
     errors,
-    request::{AnswerSize, TOO_LARGE},
+    language::{self, Language},
+    request::AnswerSize,
 };
 use domain::{
+    codes::{Code, LimitReason},
     error::{ConflictReason, Error},
     idempotency::Mutations,
 };
 
 /// A serialized answer to an executed document.
 pub(super) struct Written {
+    /// The answer, with its messages in English.
     pub(super) answer: Answer,
+    /// The answer as JSON, with its messages in the language of the request.
     pub(super) json: String,
 }
 
 impl Written {
     /// Serializes an answer to a request that was not executed, which is short.
-    pub(super) fn refused(answer: Answer) -> Self {
-        Self { json: json(&answer), answer }
+    pub(super) fn refused(answer: Answer, language: Language) -> Self {
+        Self { json: json(&answer, language), answer }
     }
 
     /// Serializes an answer within its maximum size. A larger answer is replaced by an error; for a
     /// mutation it reports the committed changes.
-    pub(super) fn within(mut answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Self {
+    pub(super) fn within(
+        mut answer: Answer,
+        mutations: &Mutations,
+        size: &AnswerSize,
+        language: Language,
+    ) -> Self {
         name_committed(&mut answer, mutations);
+        let localized = language::localized(&answer.errors, language).into_owned();
+        let english = std::mem::replace(&mut answer.errors, localized);
         let mut buffer = Bounded { bytes: Vec::new(), most: size.left() };
         let is_complete = match never_began(&answer) {
             true => serde_json::to_writer(&mut buffer, &Refusal { errors: &answer.errors }).is_ok(),
             false => serde_json::to_writer(&mut buffer, &answer).is_ok(),
         };
+        answer.errors = english;
         let answer = if is_complete { answer } else { too_large(answer, mutations, size) };
         let json = if is_complete {
             String::from_utf8(buffer.bytes).unwrap_or_default()
         } else {
-            json(&answer)
+            json(&answer, language)
         };
         size.write(json.len());
         Self { answer, json }
@@ -86,7 +98,8 @@ fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer
         return errors::refused(size.exceeded(), &request_id);
     }
     let words = "The answer of the mutation is too large. Its changes are committed: see extensions.committed.";
-    let mut cut = errors::refused(Error::limit(TOO_LARGE, "mutation", words), &request_id);
+    let mut cut =
+        errors::refused(Error::limit(LimitReason::AnswerTooLarge, "mutation", words), &request_id);
     name_committed(&mut cut, mutations);
     cut.extensions = answer.extensions;
     cut
@@ -95,10 +108,9 @@ fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer
 /// Adds the committed mutations to errors about an answer's size: the ids of the changed objects by
 /// response key.
 fn name_committed(answer: &mut Answer, mutations: &Mutations) {
-    let too_large = answer
-        .errors
-        .iter_mut()
-        .filter(|error| extension(error, "reason") == Some(&TOO_LARGE.into()));
+    let too_large = answer.errors.iter_mut().filter(|error| {
+        extension(error, "reason") == Some(&LimitReason::AnswerTooLarge.word().into())
+    });
     for error in too_large {
         let committed = mutations.committed_outcomes().into_iter().map(|(key, outcome)| {
             let ids = outcome.objects.iter().map(|id| Value::from(id.to_string())).collect();
@@ -161,7 +173,7 @@ impl Caller {
     /// the media type `application/graphql-response+json`, one without data has the status of its
     /// errors.
     pub(super) fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
-        self.respond_with(status, answer, json(answer))
+        self.respond_with(status, answer, json(answer, self.language))
     }
 
     /// Writes a serialized answer.
@@ -190,7 +202,12 @@ impl Caller {
     pub(super) fn write(&self, status: StatusCode, json: String) -> Response {
         let kind = self.media.unwrap_or(Media::Json).content_type();
         let is_large = json.len() > LARGE_BODY_BYTES;
-        let mut response = (status, [(header::CONTENT_TYPE, kind)], json).into_response();
+        let about = [
+            (header::CONTENT_TYPE, kind),
+            (header::CONTENT_LANGUAGE, self.language.tag()),
+            (header::VARY, "accept-language"),
+        ];
+        let mut response = (status, about, json).into_response();
         let more = match status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
             _ => None,
@@ -205,10 +222,11 @@ impl Caller {
     }
 }
 
-/// Serializes the answer directly, since a JSON value would lose the order of the fields.
-pub(super) fn json(answer: &Answer) -> String {
+/// Serializes an answer without data, or without errors, with its messages in a language. Directly,
+/// since a JSON value would lose the order of the fields.
+pub(super) fn json(answer: &Answer, language: Language) -> String {
     let json = if never_began(answer) {
-        serde_json::to_string(&Refusal { errors: &answer.errors })
+        serde_json::to_string(&Refusal { errors: &language::localized(&answer.errors, language) })
     } else {
         serde_json::to_string(answer)
     };
@@ -229,7 +247,8 @@ fn status_without_data(answer: &Answer) -> StatusCode {
     };
     // A mutation that exceeded its time may still be committed: nothing is wrong with the request.
     let is_late = answer.errors.iter().any(|error| {
-        extension(error, "reason") == Some(&"LIMIT_TIME".into()) && retry_after(error).is_some()
+        extension(error, "reason") == Some(&LimitReason::LimitTime.word().into())
+            && retry_after(error).is_some()
     });
     if has("code", "INTERNAL") {
         StatusCode::INTERNAL_SERVER_ERROR

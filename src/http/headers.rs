@@ -1,5 +1,7 @@
 //! Response headers for browsers: CORS, security policies and compression.
 
+use std::time::Duration;
+
 use axum::{
     extract::{Request, State},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
@@ -12,7 +14,7 @@ use tower_http::{
         CompressionLayer,
         predicate::{And, Predicate, SizeAbove},
     },
-    cors::{AllowOrigin, CorsLayer},
+    cors::{AllowHeaders, AllowOrigin, CorsLayer},
 };
 
 use super::REQUEST_ID;
@@ -22,26 +24,28 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// Header that marks a replayed answer.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Allows requests from these origins.
+/// Time for which a browser may reuse the answer to a preflight, the most that any browser allows.
+const PREFLIGHT_TIME: Duration = Duration::from_secs(7_200);
+
+/// Allows requests from these origins, with all headers that their pages send. Without credentials:
+/// tokens are in the header Authorization, and there are no cookies.
 pub fn cors(origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    // Apollo's clients send it with each GET request, as CSRF protection of other servers.
-    let of_apollo =
-        ["apollo-require-preflight", "x-apollo-operation-name"].map(HeaderName::from_static);
-    let own = [
-        header::AUTHORIZATION,
-        header::CONTENT_TYPE,
-        header::ACCEPT,
-        header::IF_NONE_MATCH,
-        IDEMPOTENCY_KEY,
-        REQUEST_ID,
-    ];
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(own.into_iter().chain(of_apollo).collect::<Vec<_>>())
-        .expose_headers([REQUEST_ID, header::ETAG, header::RETRY_AFTER, REPLAYED])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        // Clients of GraphQL send headers of their own; only listed origins get an answer.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([
+            header::CONTENT_DISPOSITION,
+            header::ETAG,
+            header::LINK,
+            header::RETRY_AFTER,
+            REPLAYED,
+            REQUEST_ID,
+        ])
+        .max_age(PREFLIGHT_TIME)
 }
 
 /// Predicate of answers worth compressing.
@@ -61,7 +65,11 @@ pub fn compression() -> CompressionLayer<Worth> {
             ["text/", "application/json", "application/graphql", "application/openmetrics-text"];
         // A strong validator promises identical bytes.
         let is_strong = text(header::ETAG).starts_with('"');
-        !is_strong && kinds.iter().any(|kind| text(header::CONTENT_TYPE).starts_with(kind))
+        // Events are sent one by one, and a compressor would hold them back.
+        let is_stream = text(header::CONTENT_TYPE).starts_with("text/event-stream");
+        !is_strong
+            && !is_stream
+            && kinds.iter().any(|kind| text(header::CONTENT_TYPE).starts_with(kind))
     };
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)

@@ -91,7 +91,8 @@ pub(super) async fn execute_with_key(
     let done = async move { execute(&own, execution, &id).await };
     let written = tokio::spawn(done.instrument(tracing::Span::current())).await;
     let written = written.unwrap_or_else(|failed| {
-        Written::refused(errors::refused(Error::internal(failed), &caller.request_id))
+        let refused = errors::refused(Error::internal(failed), &caller.request_id);
+        Written::refused(refused, caller.language)
     });
     let mut response = caller.respond_written(written);
     if mutations.is_replayed() {

@@ -10,6 +10,7 @@ pub mod cost_budget;
 pub mod denials;
 pub mod persisted_documents;
 pub mod graphiql;
+mod event_stream;
 pub mod execution;
 pub mod files;
 pub mod conditional_requests;
@@ -23,6 +24,9 @@ pub mod peers;
 pub mod idempotency_key;
 pub mod request_ids;
 pub mod revenue;
+mod signed_links;
+pub mod uploads;
+mod start_page;
 pub mod websocket;
 pub mod concurrency_limit;
 
@@ -33,7 +37,7 @@ use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use ipnet::IpNet;
 use tokio::sync::watch;
@@ -55,6 +59,7 @@ use domain::{
     config::{MetricsAccess, Network, Settings},
     database::Database,
     error::{Error, Result},
+    stored_files,
 };
 
 /// State shared by all requests.
@@ -82,6 +87,8 @@ pub struct App {
     pub lanes: lanes::Lanes,
     /// Maximum size of an answer, in bytes.
     pub answer_bytes: usize,
+    /// Maximum size of an uploaded file, in bytes.
+    pub upload_bytes: usize,
     /// `true` if errors suggest names of the schema.
     pub suggestions: bool,
     /// Digest of what answers depend on apart from the database and the request.
@@ -100,6 +107,8 @@ pub struct App {
     pub metrics_access: Arc<MetricsAccess>,
     /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Arc<[IpNet]>,
+    /// Address of the API in links; `None`: that of the request.
+    pub public_url: Option<Arc<str>>,
     /// Revoked tokens, as far as they were read: [`App::start`] reads them.
     pub revocations: Revocations,
     /// Open WebSockets.
@@ -149,6 +158,7 @@ impl App {
             budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
             lanes: lanes::Lanes::default(),
             answer_bytes: most.answer_bytes,
+            upload_bytes: most.upload_bytes,
             suggestions: settings.exposure.suggestions,
             request_time: most.request_time,
             network: Arc::new(settings.network.clone()),
@@ -157,6 +167,7 @@ impl App {
             readiness: Arc::default(),
             metrics_access: Arc::new(settings.metrics.clone()),
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
+            public_url: settings.public_url.as_deref().map(Into::into),
             revocations: Revocations::new(settings.former_member_days),
             sockets: Arc::new(websocket::Sockets::new(settings)),
             stopping: watch::Sender::new(false),
@@ -223,9 +234,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Returns the router with all routes.
 pub fn router(app: App, settings: &Settings) -> Router {
-    let mut routes = Router::new()
-        .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
-        .route("/graphql/ws", get(websocket::open))
+    let files = Router::new()
         .route("/files/agreements/{file}", get(files::agreement))
         .route("/files/invoices/{file}", get(files::invoice))
         .route("/files/requisitions/{file}", get(files::requisition))
@@ -234,6 +243,17 @@ pub fn router(app: App, settings: &Settings) -> Router {
         .route("/files/revenue.csv", get(revenue::csv))
         .route("/files/revenue.xlsx", get(revenue::xlsx))
         .route("/files/templates/{file}", get(files::template))
+        .route("/files/stored/{file}", get(uploads::stored))
+        .route_layer(axum::middleware::from_fn_with_state(app.clone(), signed_links::open));
+    let links = start_page::Links::new(&settings.exposure);
+    let mut routes = Router::new()
+        .route("/", get(move || links.page()))
+        .route("/favicon.ico", get(start_page::icon))
+        .route("/docs/{file}", get(start_page::documentation))
+        .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
+        .route("/graphql/ws", get(websocket::open))
+        .merge(files)
+        .route("/files", post(uploads::upload))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::page));
@@ -307,7 +327,8 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
         "a request panicked: {}",
         panic_message(&*cause)
     )));
-    let json = graphql_response::json(&errors::refused(failure, ""));
+    let language = graphql::language::Language::default();
+    let json = graphql_response::json(&errors::refused(failure, ""), language);
     (
         StatusCode::INTERNAL_SERVER_ERROR,
         [(axum::http::header::CONTENT_TYPE, content_negotiation::Media::Json.content_type())],
@@ -347,6 +368,7 @@ pub async fn serve(
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
     let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;
     let writing = tokio::spawn(reads::write_continuously(db.clone()));
+    let removing = tokio::spawn(stored_files::uploads::remove_continuously(db.clone()));
     let ended = tokio::select! {
         () = stop => Ok(()),
         () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),
@@ -360,5 +382,6 @@ pub async fn serve(
     // Logged reads of contacts until the last moment.
     let written = reads::write(&db).await;
     writing.abort();
+    removing.abort();
     db.close().await.and(written).and(ended)
 }

@@ -4,23 +4,27 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::Request,
-    http::{Extensions, HeaderMap, HeaderName, header},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, header},
 };
 use ipnet::IpNet;
+
+use super::App;
 
 /// Address of the peer, attached to each request of its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Headers in which proxies state the client.
 const FORWARDING: [HeaderName; 6] = [
     FORWARDED_FOR,
     header::FORWARDED,
     header::VIA,
     HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
 ];
 
 /// `true` for a request from the same machine that no proxy has forwarded.
@@ -45,6 +49,57 @@ pub fn client(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -
         client = address;
     }
     Some(client)
+}
+
+/// What states the address of this server: the request's host, and the headers of a proxy.
+#[derive(Clone, Debug)]
+pub(super) struct ServerAddress {
+    peer: Option<IpAddr>,
+    host: Option<HeaderValue>,
+    forwarded_host: Option<HeaderValue>,
+    forwarded_proto: Option<HeaderValue>,
+}
+
+impl ServerAddress {
+    pub(super) fn of(request: &Request) -> Self {
+        let last = |name: HeaderName| request.headers().get_all(name).iter().next_back().cloned();
+        Self {
+            peer: peer(request.extensions()),
+            host: request.headers().get(header::HOST).cloned(),
+            forwarded_host: last(FORWARDED_HOST),
+            forwarded_proto: last(FORWARDED_PROTO),
+        }
+    }
+
+    /// Returns the address without a slash at its end: of the settings, or else the request's own,
+    /// or the one that a trusted proxy states. Empty if the request has no host.
+    pub(super) fn base(&self, app: &App) -> String {
+        match &app.public_url {
+            Some(address) => address.to_string(),
+            None => self.stated(&app.trusted_proxies),
+        }
+    }
+
+    fn stated(&self, trusted: &[IpNet]) -> String {
+        let is_trusted =
+            self.peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)));
+        // The last entry is the one that the trusted proxy has added.
+        let forwarded = |value: &'_ Option<HeaderValue>| {
+            let text = value.as_ref().filter(|_| is_trusted)?.to_str().ok()?;
+            text.rsplit(',').next().map(|text| text.trim().to_owned())
+        };
+        let own = || self.host.as_ref()?.to_str().ok().map(str::to_owned);
+        let host = forwarded(&self.forwarded_host).or_else(own).filter(|host| is_host(host));
+        let is_secure = forwarded(&self.forwarded_proto).is_some_and(|scheme| scheme == "https");
+        let scheme = if is_secure { "https" } else { "http" };
+        host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
+    }
+}
+
+/// `true` for a host name or address, possibly with a port.
+fn is_host(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_plain)
 }
 
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
@@ -108,6 +163,26 @@ mod tests {
             assert_eq!(found, Some(client_address.parse().unwrap()), "{peer} {headers:?}");
         }
         assert_eq!(client(&Extensions::new(), &HeaderMap::new(), &trusted), None);
+    }
+
+    #[test]
+    fn the_server_s_address_is_stated_by_trusted_proxies_only() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        let forwarded = [("x-forwarded-host", "a.se"), ("x-forwarded-proto", "https")];
+        let own = ("host", "127.0.0.1:8080");
+        for (peer, headers, base) in [
+            ("10.0.0.1:1", vec![own], "http://127.0.0.1:8080"),
+            ("10.0.0.1:1", vec![own, forwarded[0], forwarded[1]], "https://a.se"),
+            ("10.0.0.1:1", vec![own, forwarded[1]], "https://127.0.0.1:8080"),
+            ("10.0.0.1:1", vec![own, ("x-forwarded-host", "evil.se, a.se")], "http://a.se"),
+            ("192.0.2.1:1", vec![own, forwarded[0], forwarded[1]], "http://127.0.0.1:8080"),
+            ("192.0.2.1:1", vec![], ""),
+            ("192.0.2.1:1", vec![("host", "a.se/x")], ""),
+        ] {
+            let request = request(peer, &headers);
+            let found = ServerAddress::of(&request).stated(&trusted);
+            assert_eq!(found, base, "{peer} {headers:?}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
 };
 use domain::{
     config,
-    error::{Error, Result, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, ValidationErrors},
     files,
 };
 
@@ -126,7 +126,10 @@ impl Documents {
     ) -> Result<(String, Option<String>)> {
         if let Some(id) = &request.document_id {
             if request.query.is_some() {
-                return Err(Error::invalid("documentId", "excludes query; send only one of them"));
+                return Err(Error::invalid(
+                    "documentId",
+                    FieldErrorCode::NotAllowed.problem("excludes query; send only one of them"),
+                ));
             }
             let found = self.trusted(id).ok_or_else(|| {
                 Error::not_found("document", id.chars().take(100).collect::<String>())
@@ -148,7 +151,8 @@ impl Documents {
             (Some(query), Some(digest)) if hex::encode(Sha256::digest(query)) != digest => {
                 Err(Error::invalid(
                     "extensions.persistedQuery.sha256Hash",
-                    "is not the SHA-256 of the query, in hexadecimal",
+                    FieldErrorCode::NotADigest
+                        .problem("is not the SHA-256 of the query, in hexadecimal"),
                 ))
             }
             (Some(query), digest) => Ok((query.clone(), digest)),
@@ -246,7 +250,9 @@ fn digest(persisted: &Value) -> Result<String> {
     let wrong = || {
         Error::invalid(
             "extensions.persistedQuery",
-            "must be {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits",
+            FieldErrorCode::WrongType.problem(
+                "must be {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits",
+            ),
         )
     };
     digest.map(str::to_ascii_lowercase).ok_or_else(wrong)

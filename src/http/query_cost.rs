@@ -19,6 +19,7 @@ use self::{
     traversal::Measure,
 };
 use crate::graphql::cost::Costs;
+use domain::codes::LimitReason;
 
 /// Maximum nesting of brackets of any kind. Not a setting: the parser recurses for each, and this
 /// many fit its stack.
@@ -100,33 +101,43 @@ pub fn measure(
 ) -> Result<Measured, Exceeded> {
     let (tokens, brackets) = scan(document)?;
     within([
-        ("LIMIT_TOKENS", "has # tokens", tokens, limits.tokens as u64),
-        ("LIMIT_NESTING", "nests brackets # levels deep", brackets, BRACKETS),
+        (LimitReason::LimitTokens, "has # tokens", tokens, limits.tokens as u64),
+        (LimitReason::LimitNesting, "nests brackets # levels deep", brackets, BRACKETS),
     ])?;
     let document = parser::parse_query(document).map_err(refused)?;
     let chosen = choose(&document.operations, operation)?;
     let (figures, visited) = Measure::of(&document, chosen, variables, &limits.costs)?;
     let figures = Figures { tokens, ..figures };
     within([
-        ("LIMIT_DEPTH", "is # levels deep", figures.depth, limits.depth as u64),
-        ("LIMIT_COMPLEXITY", "has a cost of # points", figures.complexity, limits.complexity),
-        ("LIMIT_ALIASES", "has # aliases", figures.aliases, limits.aliases as u64),
-        ("LIMIT_DIRECTIVES", "has # directives", figures.directives, limits.directives as u64),
-        ("LIMIT_NESTING", NESTING, figures.nesting, LEVELS),
+        (LimitReason::LimitDepth, "is # levels deep", figures.depth, limits.depth as u64),
         (
-            "LIMIT_EXPANSION",
+            LimitReason::LimitComplexity,
+            "has a cost of # points",
+            figures.complexity,
+            limits.complexity,
+        ),
+        (LimitReason::LimitAliases, "has # aliases", figures.aliases, limits.aliases as u64),
+        (
+            LimitReason::LimitDirectives,
+            "has # directives",
+            figures.directives,
+            limits.directives as u64,
+        ),
+        (LimitReason::LimitNesting, NESTING, figures.nesting, LEVELS),
+        (
+            LimitReason::LimitExpansion,
             "grows to # parts when its fragments are spread",
             figures.expansion,
             limits.expansion as u64,
         ),
         (
-            "LIMIT_INTROSPECTION_DEPTH",
+            LimitReason::LimitIntrospectionDepth,
             "has introspection # levels deep",
             figures.introspection_depth,
             limits.introspection_depth as u64,
         ),
         (
-            "LIMIT_INTROSPECTION_COMPLEXITY",
+            LimitReason::LimitIntrospectionComplexity,
             "has an introspection cost of #",
             figures.introspection_complexity,
             limits.introspection_complexity,
@@ -152,18 +163,23 @@ pub fn within_together(
         all
     });
     within([
-        ("LIMIT_TOKENS", "has # tokens", all.tokens, limits.tokens as u64),
-        ("LIMIT_COMPLEXITY", "has a cost of # points", all.complexity, limits.complexity),
-        ("LIMIT_ALIASES", "has # aliases", all.aliases, limits.aliases as u64),
-        ("LIMIT_DIRECTIVES", "has # directives", all.directives, limits.directives as u64),
+        (LimitReason::LimitTokens, "has # tokens", all.tokens, limits.tokens as u64),
+        (LimitReason::LimitComplexity, "has a cost of # points", all.complexity, limits.complexity),
+        (LimitReason::LimitAliases, "has # aliases", all.aliases, limits.aliases as u64),
         (
-            "LIMIT_EXPANSION",
+            LimitReason::LimitDirectives,
+            "has # directives",
+            all.directives,
+            limits.directives as u64,
+        ),
+        (
+            LimitReason::LimitExpansion,
             "grows to # parts when its fragments are spread",
             all.expansion,
             limits.expansion as u64,
         ),
         (
-            "LIMIT_INTROSPECTION_COMPLEXITY",
+            LimitReason::LimitIntrospectionComplexity,
             "has an introspection cost of #",
             all.introspection_complexity,
             limits.introspection_complexity,
@@ -176,7 +192,7 @@ fn refused(error: parser::Error) -> Exceeded {
     let message = match &error {
         parser::Error::RecursionLimitExceeded => {
             return Exceeded::Limits(vec![Excess {
-                limit: "LIMIT_NESTING",
+                limit: LimitReason::LimitNesting,
                 found: LEVELS + 1,
                 most: LEVELS,
                 words: NESTING,

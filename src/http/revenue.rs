@@ -17,7 +17,7 @@ use crate::graphql::scalars::NodeId;
 use documents::{Grid, sheet};
 use domain::{
     auth::viewer::Viewer,
-    error::{Error, FieldError, LINE, Origin, Result, ValidationErrors},
+    error::{Error, FieldError, FieldErrorCode, LINE, Origin, Result, ValidationErrors},
     revenue::{
         self, Basis, Period, ReportQuery,
         grouping::Grouping,
@@ -168,7 +168,7 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
                 "invoiced" => basis = Basis::Invoiced,
                 "paid" => basis = Basis::Paid,
                 "accrued" => basis = Basis::Accrued,
-                _ => errors.add(name, "is none of invoiced, paid, accrued"),
+                _ => errors.add(name, FieldErrorCode::UnknownValue.problem("is none of invoiced, paid, accrued")),
             },
             "group-by" => groups.get_or_insert_default().extend(comma_separated(value).map(str::to_owned)),
             "activity" => {
@@ -182,17 +182,17 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
             "committed" => match value.as_str() {
                 "true" => committed = true,
                 "false" => committed = false,
-                _ => errors.add(name, "must be true or false"),
+                _ => errors.add(name, FieldErrorCode::UnknownValue.problem("must be true or false")),
             },
-            "forecast" => forecast = Some(errors.take(name, value.parse().map_err(|_| "is not a year"))),
+            "forecast" => forecast = Some(errors.take(name, value.parse().map_err(|_| FieldErrorCode::NotANumber.problem("is not a year")))),
             "sheet" => {
-                errors.expect(value == "assumptions" && format == Format::Csv, name, "must be assumptions, of a forecast as CSV, or omitted");
+                errors.expect(value == "assumptions" && format == Format::Csv, name, FieldErrorCode::UnknownValue.problem("must be assumptions, of a forecast as CSV, or omitted"));
                 is_rest = true;
             }
             // Ignoring a misspelled parameter would return a wrong report.
             _ => errors.add(
                 name.chars().take(LINE).collect::<String>(),
-                "is none of from, to, basis, group-by, activity, member, committed, forecast, sheet",
+                FieldErrorCode::UnknownField.problem("is none of from, to, basis, group-by, activity, member, committed, forecast, sheet"),
             ),
         }
     }
@@ -201,15 +201,15 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
         errors.expect(
             parameters.len() == 1 + usize::from(is_rest),
             "forecast",
-            "excludes all parameters but sheet",
+            FieldErrorCode::NotAllowed.problem("excludes all parameters but sheet"),
         );
         errors.finish()?;
         let request = if is_rest { ReportRequest::Assumptions } else { ReportRequest::Forecast };
         return Ok(request(year));
     }
-    errors.expect(!is_rest, "sheet", "is of a forecast");
-    errors.expect(from.is_some(), "from", "must be given");
-    errors.expect(to.is_some(), "to", "must be given");
+    errors.expect(!is_rest, "sheet", FieldErrorCode::NotAllowed.problem("is of a forecast"));
+    errors.expect(from.is_some(), "from", FieldErrorCode::Required.problem("must be given"));
+    errors.expect(to.is_some(), "to", FieldErrorCode::Required.problem("must be given"));
     errors.finish()?;
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
     Ok(ReportRequest::Revenue(ReportQuery {
@@ -226,14 +226,19 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
 
 /// Parses a day of a parameter.
 fn day(name: &str, value: &str, errors: &mut ValidationErrors) -> NaiveDate {
-    errors.take(name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))
+    errors.take(
+        name,
+        value
+            .parse()
+            .map_err(|_| FieldErrorCode::NotADate.problem("is not a date; write 2026-11-21")),
+    )
 }
 
 /// Parses the id of a member; adds an error if it is no such id.
 fn member_id(name: &str, id: &str, errors: &mut ValidationErrors) -> Option<MemberId> {
     let found = id.parse::<NodeId>().ok().filter(|id| id.node_type == NodeType::Member);
     if found.is_none() {
-        errors.add(name, "is no member's id");
+        errors.add(name, FieldErrorCode::NotAnId.problem("is no member's id"));
     }
     found.map(|id| id.id.into())
 }
@@ -248,7 +253,12 @@ fn grouping(groups: Option<Vec<String>>, errors: &mut ValidationErrors) -> Group
     let Some(groups) = groups else { return Grouping { activity: true, ..Grouping::default() } };
     let known = ["activity", "member", "year", "quarter", "month", "none"];
     let is_known = groups.iter().all(|group| known.contains(&group.as_str()));
-    errors.expect(is_known, "group-by", "is none of activity, member, year, quarter, month, none");
+    errors.expect(
+        is_known,
+        "group-by",
+        FieldErrorCode::UnknownValue
+            .problem("is none of activity, member, year, quarter, month, none"),
+    );
     let has = |group: &str| groups.iter().any(|other| other == group);
     let periods = [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
     let period = periods.into_iter().find(|(group, _)| has(group)).map(|(_, period)| period);
@@ -270,8 +280,8 @@ fn with_query_parameters(error: Error) -> Error {
 /// Returns the name of the query parameter that sets a field.
 fn query_parameter(field: &str) -> String {
     match field.split(['.', '[']).next().unwrap_or_default() {
-        "activities" => "activity".to_owned(),
-        "members" => "member".to_owned(),
+        "activity_slugs" => "activity".to_owned(),
+        "member_ids" => "member".to_owned(),
         "year" => "forecast".to_owned(),
         field => field.replace('_', "-"),
     }

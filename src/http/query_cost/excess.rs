@@ -2,6 +2,8 @@
 
 use async_graphql::Pos;
 
+use domain::codes::LimitReason;
+
 /// Maximum nesting of fields, inline fragments and spreads. Not a setting: the library recurses for
 /// each, and from 32 on has its own limit and message.
 pub(super) const LEVELS: u64 = 32;
@@ -35,7 +37,7 @@ pub enum Exceeded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excess {
     /// Name of the limit, for programs.
-    pub limit: &'static str,
+    pub limit: LimitReason,
     /// Figure of the document.
     pub found: u64,
     /// Maximum.
@@ -63,7 +65,7 @@ fn at(position: Option<&Pos>) -> String {
 pub(super) const NESTING: &str = "nests fields and fragments # levels deep or more";
 
 pub(super) fn within<const N: usize>(
-    figures: [(&'static str, &'static str, u64, u64); N],
+    figures: [(LimitReason, &'static str, u64, u64); N],
 ) -> Result<(), Exceeded> {
     let exceeded = figures.into_iter().filter(|(_, _, found, most)| found > most);
     let exceeded: Vec<_> =

@@ -4,8 +4,9 @@
 //! other client, and only the message being sent is buffered for it. The library's own
 //! implementation uses other close codes and sends refused requests as answers.
 
+pub(super) mod client;
 mod messages;
-mod operations;
+pub(super) mod operations;
 mod root;
 
 use std::{
@@ -31,21 +32,27 @@ use tokio::{
 use uuid::Uuid;
 
 use self::{
+    client::{Client, Protocol},
     messages::{Incoming, Outgoing},
     operations::SharedAnswers,
 };
 use super::{
     App,
     concurrency_limit::{ConcurrencyLimit, Permit},
+    content_negotiation,
     denials::Denials,
     execution::{Caller, bearer},
     lanes, peers, stopped,
 };
-use crate::graphql::errors;
+use crate::graphql::{
+    errors,
+    file_links::FileLinks,
+    language::{self, Language},
+};
 use domain::{
     auth::token::Verified,
     change_feed, config,
-    error::{ConflictReason, Error, Result},
+    error::{ConflictReason, Error, FieldErrorCode, Result},
 };
 
 /// Parses a message for a fuzz target: `None` if it is not of the protocol, otherwise the request
@@ -61,11 +68,13 @@ pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::GraphqlRequest>
 /// The supported subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
 /// Interval of heartbeats: shorter than the idle timeout of proxies.
-const HEARTBEAT: Duration = Duration::from_secs(25);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(25);
 /// Maximum number of consecutive unanswered heartbeats.
 const MAX_UNANSWERED: u32 = 2;
 /// Time that a client may take to receive the close frame and to close the socket too.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time after which a client may try again to open an event stream.
+const STREAM_RETRY: Duration = Duration::from_secs(10);
 /// Maximum length of the reason in a close frame, in bytes (RFC 6455, 5.5).
 const MAX_REASON_BYTES: usize = 123;
 /// Divisor of the unauthenticated sockets that one client address may have; at least one. Proxies
@@ -148,21 +157,15 @@ pub async fn open(
         refused
     };
     let Ok(upgrade) = upgrade.map(|upgrade| upgrade.protocols([PROTOCOL])) else {
-        let mut refused = refuse(
-            StatusCode::UPGRADE_REQUIRED,
-            Error::invalid(
-                "upgrade",
-                format!("must request a WebSocket with the subprotocol {PROTOCOL}"),
-            ),
-        );
+        let message = format!("must request a WebSocket with the subprotocol {PROTOCOL}");
+        let error = Error::invalid("upgrade", FieldErrorCode::Unsupported.problem(message));
+        let mut refused = refuse(StatusCode::UPGRADE_REQUIRED, error);
         refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return refused;
     };
     if upgrade.selected_protocol().is_none() {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            Error::invalid("sec-websocket-protocol", format!("must name {PROTOCOL}")),
-        );
+        let problem = FieldErrorCode::Unsupported.problem(format!("must name {PROTOCOL}"));
+        return refuse(StatusCode::BAD_REQUEST, Error::invalid("sec-websocket-protocol", problem));
     }
     if !app.sockets.allows_origin(request.headers()) {
         return refuse(
@@ -190,7 +193,8 @@ pub async fn open(
         return refused;
     };
     let (token, stopping) = (bearer(request.headers()), app.stopping.subscribe());
-    let max_message_bytes = app.sockets.max_message_bytes;
+    let language = caller.language;
+    let (max_message_bytes, base_url) = (app.sockets.max_message_bytes, caller.base_url(&app));
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -202,10 +206,13 @@ pub async fn open(
             app,
             socket,
             token,
+            language,
             address,
             stopping,
             permit,
             verified: None,
+            base_url,
+            links: None,
             operations,
             running,
         }
@@ -214,8 +221,8 @@ pub async fn open(
     })
 }
 
-/// Permit of an open socket.
-enum SocketPermit {
+/// Permit of an open socket or event stream.
+pub(super) enum SocketPermit {
     /// Of an unauthenticated client: among all, and among those of its address.
     Pending(
         #[expect(dead_code, reason = "permits are held until they are dropped")]
@@ -239,6 +246,20 @@ impl Sockets {
         let own = address.map(|address| self.pending_by_client.try_take(&network_of(address)));
         let own = own.map_or(Some(None), |own| own.map(Some))?;
         Some(SocketPermit::Pending((Arc::clone(&self.pending).try_acquire_owned().ok()?, own)))
+    }
+
+    /// Takes the permits of an event stream of this subject, which counts as a socket.
+    ///
+    /// # Errors
+    /// CONFLICT `TOO_MANY_SOCKETS` if the maximum is reached.
+    pub(super) fn of_stream(&self, subject: &str) -> Result<SocketPermit> {
+        self.known(subject).map_err(|end| {
+            let words = match end {
+                End::Close(_, words) => words,
+                End::Gone => String::new(),
+            };
+            Error::throttled(ConflictReason::TooManySockets, words, STREAM_RETRY)
+        })
     }
 
     /// Takes the permits of a client of this subject, or returns the reason to close the socket.
@@ -293,12 +314,18 @@ struct Session {
     socket: WebSocket,
     /// Token of the upgrade request, for clients that can set headers.
     token: Result<String>,
+    /// Language of messages: that of the first message, or else of the upgrade request.
+    language: Language,
     /// Address of the client, when known.
     address: Option<IpAddr>,
     stopping: watch::Receiver<bool>,
     permit: SocketPermit,
     /// Authenticated client, if any.
     verified: Option<Verified>,
+    /// Address of this server, as the client knows it.
+    base_url: String,
+    /// Signer of links to files, after authentication.
+    links: Option<FileLinks>,
     /// Running operations, each with its abort handle.
     operations: HashMap<Arc<str>, AbortHandle>,
     running: SelectAll<Abortable<Steps>>,
@@ -415,6 +442,10 @@ impl Session {
             Some(authorization) => bearer_in(authorization),
             None => self.token.clone(),
         };
+        let language = payload.and_then(|payload| payload.get("language")?.as_str());
+        if let Some(language) = language.and_then(content_negotiation::language_of) {
+            self.language = language;
+        }
         let mut subject = None;
         let verified = match token {
             Ok(token) => {
@@ -431,6 +462,8 @@ impl Session {
         {
             self.permit = self.app.sockets.known(&verified.viewer.subject)?;
         }
+        let (keys, token) = (self.app.keys.links().clone(), Arc::new(verified.clone()));
+        self.links = Some(FileLinks::new(keys, token, self.base_url.clone()));
         self.verified = Some(verified);
         self.update_deadline(deadline);
         self.send_text(Outgoing::ConnectionAck.text()).await
@@ -477,19 +510,22 @@ impl Session {
                         ),
                     );
                     let refused = errors::refused(error, &Uuid::now_v7().to_string());
+                    let errors = language::localized(&refused.errors, self.language);
                     return self
-                        .send_text(Outgoing::Error { id: &id, payload: &refused.errors }.text())
+                        .send_text(Outgoing::Error { id: &id, payload: &errors }.text())
                         .await;
                 }
                 let id: Arc<str> = id.into();
                 let (end, registration) = AbortHandle::new_pair();
-                let steps = operations::steps(
-                    &self.app,
-                    Arc::clone(&id),
-                    graphql_request,
-                    &verified.viewer,
-                    self.address,
-                );
+                let client = Client {
+                    viewer: verified.viewer.clone(),
+                    language: self.language,
+                    links: self.links.clone(),
+                    address: self.address,
+                    protocol: Protocol::WebSocket,
+                    allows_mutations: true,
+                };
+                let steps = operations::steps(&self.app, Arc::clone(&id), graphql_request, &client);
                 self.running.push(Abortable::new(steps, registration));
                 self.operations.insert(id, end);
                 Ok(())
@@ -509,7 +545,7 @@ const METHOD: &str = "WS";
 const ROUTE: &str = "/graphql/ws";
 
 /// Maximum lifetime of a socket; a timer supports no more.
-const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Returns the token of a payload that replaces the header.
 fn bearer_in(authorization: &serde_json::Value) -> Result<String> {

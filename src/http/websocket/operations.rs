@@ -1,5 +1,5 @@
-//! Operations of a WebSocket: queries and mutations as over HTTP, and subscriptions, whose answers
-//! are shared by viewers with the same permissions.
+//! Operations of a WebSocket or an event stream: queries and mutations as over HTTP, and
+//! subscriptions, whose answers are shared by viewers with the same permissions.
 //!
 //! An event is resolved a single time for all sockets with the same document, variables and
 //! permissions, and its JSON is sent to each. Documents with fields that are specific to a subject,
@@ -7,7 +7,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
 };
@@ -21,7 +20,8 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{
-    METHOD, ROUTE, Step, Steps,
+    Step, Steps,
+    client::{Client, Protocol},
     messages::{self, Outgoing},
     root,
 };
@@ -29,6 +29,7 @@ use crate::{
     graphql::{
         batch::Rows,
         errors,
+        language::{self, Language},
         request::{AnswerSize, RequestCache},
         subscription::{Plan, Source},
     },
@@ -36,6 +37,7 @@ use crate::{
         App, api,
         concurrency_limit::Permit,
         denials::Denials,
+        event_stream,
         execution::{Allowance, Caller, Execution, Ready, execute},
         graphql_request::GraphqlRequest,
         graphql_response::Written,
@@ -45,7 +47,7 @@ use crate::{
 use domain::{
     auth::viewer::Viewer,
     change_feed::{self, Event},
-    error::{ConflictReason, Error, Result},
+    error::{ConflictReason, Error, FieldErrorCode, LimitReason, Result},
     idempotency::Mutations,
 };
 
@@ -54,19 +56,18 @@ const MAX_ANSWERS: usize = 64;
 
 /// Returns all messages of an operation: its answers and its end, or the errors for which it is not
 /// executed.
-pub(super) fn steps(
+pub(in crate::http) fn steps(
     app: &App,
     id: Arc<str>,
     graphql_request: GraphqlRequest,
-    viewer: &Viewer,
-    address: Option<IpAddr>,
+    client: &Client,
 ) -> Steps {
     let request_id = Uuid::now_v7().to_string();
-    let steps = match prepare(app, graphql_request, viewer) {
+    let steps = match prepare(app, graphql_request, client) {
         Ok((ready, cost)) if ready.operation == OperationType::Subscription => {
-            let (own, viewer, refusal_id) = (app.clone(), viewer.clone(), request_id.clone());
+            let (own, client, refusal_id) = (app.clone(), client.clone(), request_id.clone());
             let begun = async move {
-                match Subscription::begin(own, viewer, ready, cost, &refusal_id).await {
+                match Subscription::begin(own, client, ready, cost, &refusal_id).await {
                     Ok(subscription) => subscription.steps(),
                     Err(refused) => stream::iter([Output::Refused(refused)]).boxed(),
                 }
@@ -74,8 +75,8 @@ pub(super) fn steps(
             stream::once(begun).flatten().boxed()
         }
         Ok((ready, cost)) => {
-            let (own, viewer, request_id) = (app.clone(), viewer.clone(), request_id.clone());
-            stream::once(async move { answer(&own, viewer, ready, cost, &request_id).await })
+            let (own, client, request_id) = (app.clone(), client.clone(), request_id.clone());
+            stream::once(async move { answer(&own, &client, ready, cost, &request_id).await })
                 .boxed()
         }
         Err(error) => {
@@ -84,8 +85,8 @@ pub(super) fn steps(
             stream::iter([Output::Refused(refused)]).boxed()
         }
     };
-    let (own, subject) = (app.clone(), viewer.subject.clone());
-    let steps = steps.inspect(move |output| output.note_denials(&own, &subject, address));
+    let (own, noted) = (app.clone(), client.clone());
+    let steps = steps.inspect(move |output| output.note_denials(&own, &noted));
     let last = stream::iter([Output::Nothing]);
     let steps =
         AssertUnwindSafe(steps.chain(last)).catch_unwind().map(move |output| match output {
@@ -98,8 +99,12 @@ pub(super) fn steps(
                 Output::Refused(errors::refused(Error::internal(cause), &request_id))
             }
         });
+    let (protocol, language) = (client.protocol, client.language);
     let steps = steps.scan(false, move |is_over, output| {
-        let step = (!*is_over).then(|| output.step(&id));
+        let step = (!*is_over).then(|| match protocol {
+            Protocol::WebSocket => output.step(&id, language),
+            Protocol::EventStream => output.event(language),
+        });
         *is_over |= matches!(step, Some(Step::Last(_)));
         let id = Arc::clone(&id);
         async move { step.map(|step| (id, step)) }
@@ -118,27 +123,40 @@ enum Output {
 }
 
 impl Output {
-    fn step(&self, id: &str) -> Step {
+    fn step(&self, id: &str, language: Language) -> Step {
         match self {
             Self::Answer(json, _) => {
                 Step::Next(lanes::on_text(json.len(), || messages::next(id, json)))
             }
             Self::Refused(answer) => {
-                Step::Last(Outgoing::Error { id, payload: &answer.errors }.text())
+                let errors = language::localized(&answer.errors, language);
+                Step::Last(Outgoing::Error { id, payload: &errors }.text())
             }
             Self::Nothing => Step::Last(Outgoing::Complete { id }.text()),
         }
     }
 
+    /// Returns the step on an event stream, which has one operation.
+    fn event(&self, language: Language) -> Step {
+        match self {
+            Self::Answer(json, _) => {
+                Step::Next(lanes::on_text(json.len(), || event_stream::next(json)))
+            }
+            Self::Refused(answer) => Step::Last(event_stream::refusal(answer, language)),
+            Self::Nothing => Step::Last(event_stream::COMPLETE.to_owned()),
+        }
+    }
+
     /// Logs and counts the denials of an answer.
-    fn note_denials(&self, app: &App, subject: &str, address: Option<IpAddr>) {
+    fn note_denials(&self, app: &App, client: &Client) {
         let errors: &[ServerError] = match self {
             Self::Answer(_, errors) => errors,
             Self::Refused(answer) => &answer.errors,
             Self::Nothing => &[],
         };
-        if let Some(denials) = Denials::of(Some(subject), errors) {
-            denials.note(app, address, METHOD, ROUTE);
+        if let Some(denials) = Denials::of(Some(&client.viewer.subject), errors) {
+            let (method, route) = client.protocol.method_and_route();
+            denials.note(app, client.address, method, route);
         }
     }
 
@@ -162,43 +180,54 @@ fn is_refused(answer: &Answer, levels: usize) -> bool {
 fn prepare(
     app: &App,
     graphql_request: GraphqlRequest,
-    viewer: &Viewer,
+    client: &Client,
 ) -> Result<(Ready, Option<Value>)> {
-    let mut ready = api::prepare(app, graphql_request, &viewer.subject)?;
+    let subject = &client.viewer.subject;
+    let mut ready = api::prepare(app, graphql_request, subject)?;
+    if ready.operation == OperationType::Mutation && !client.allows_mutations {
+        let words = "must not be a mutation; send mutations with POST";
+        return Err(Error::invalid("query", FieldErrorCode::Unsupported.problem(words)));
+    }
     if ready.operation == OperationType::Subscription {
         let name = ready.document.operation_name.clone();
         let mut parsed = ready
             .document
             .parsed_query()
-            .map_err(|error| Error::invalid("query", error.message.clone()))?
+            .map_err(|error| {
+                Error::invalid(
+                    "query",
+                    FieldErrorCode::InvalidDocument.problem(error.message.clone()),
+                )
+            })?
             .clone();
         root::single(&mut parsed, name.as_deref())?;
         ready.document.set_parsed_query(parsed);
     }
-    let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+    let cost = Caller::charge(app, subject, ready.figures.complexity, ready.reports_cost)?;
     Ok((ready, cost))
 }
 
 /// Executes a query or mutation, which counts among its sender's requests as over HTTP.
 async fn answer(
     app: &App,
-    viewer: Viewer,
+    client: &Client,
     ready: Ready,
     cost: Option<Value>,
     request_id: &str,
 ) -> Output {
-    let permit = match app.permits.take(&viewer.subject) {
+    let subject = client.viewer.subject.clone();
+    let permit = match app.permits.take(&subject) {
         Ok(permit) => Arc::new(permit),
         Err(error) => return Output::Refused(errors::refused(error, request_id)),
     };
-    let subject = viewer.subject.clone();
-    let ready = Ready { document: ready.document.data(viewer).data(permit), ..ready };
+    let ready = Ready { document: client.data(ready.document).data(permit), ..ready };
     let execution = Execution {
         ready,
         subject,
         cost,
         allowance: Allowance::of(app),
         mutations: Arc::default(),
+        language: client.language,
     };
     Output::written(execute(app, execution, request_id).await)
 }
@@ -206,7 +235,7 @@ async fn answer(
 /// A subscription to `changes`.
 struct Subscription {
     app: App,
-    viewer: Viewer,
+    client: Client,
     plan: Plan,
     group: Arc<Group>,
     /// Cost of one event.
@@ -221,11 +250,12 @@ impl Subscription {
     /// the time of a request.
     async fn begin(
         app: App,
-        viewer: Viewer,
+        client: Client,
         ready: Ready,
         cost: Option<Value>,
         request_id: &str,
     ) -> Result<Self, Answer> {
+        let (viewer, language) = (&client.viewer, client.language);
         let refuse = |error| errors::refused(error, request_id);
         let permit = app.sockets.subscriptions.try_take(&viewer.subject).ok_or_else(|| {
             let most = app.sockets.subscriptions.most();
@@ -234,13 +264,16 @@ impl Subscription {
         })?;
         let Ready { mut document, figures, .. } = ready;
         let parsed = document.parsed_query().cloned();
-        let parsed = parsed.map_err(|error| refuse(Error::invalid("query", error.message)))?;
+        let parsed = parsed.map_err(|error| {
+            refuse(Error::invalid("query", FieldErrorCode::InvalidDocument.problem(error.message)))
+        })?;
         let template = Template {
-            key: Template::key(figures.is_personal, &document, &viewer),
+            key: Template::key(figures.is_personal, &document, viewer, language),
             parsed,
             query: document.query.clone(),
             operation_name: document.operation_name.clone(),
             variables: document.variables.clone(),
+            language,
         };
         let plan = Arc::new(OnceLock::new());
         let planning = document
@@ -268,18 +301,18 @@ impl Subscription {
             ))));
         };
         let group = app.sockets.answers.group(template);
-        Ok(Self { app, viewer, plan, group, points: figures.complexity, cost, permit })
+        Ok(Self { app, client, plan, group, points: figures.complexity, cost, permit })
     }
 
     /// Returns an answer for each event, until one fails.
     fn steps(self) -> stream::BoxStream<'static, Output> {
-        let Self { app, viewer, plan, group, points, mut cost, permit } = self;
+        let Self { app, client, plan, group, points, mut cost, permit } = self;
         let following = async move {
-            let toll = toll(&app, &viewer);
+            let toll = toll(&app, &client.viewer);
             let following = change_feed::follow(
                 &app.sockets.followers,
                 &app.db,
-                &viewer,
+                &client.viewer,
                 plan.kinds,
                 plan.after,
                 toll,
@@ -289,15 +322,15 @@ impl Subscription {
                 Ok(Err(error)) => stream::iter([Err(error)]).boxed(),
                 Err(_) => stream::iter([Err(late(&app, "to begin"))]).boxed(),
             };
-            let shared = Arc::new((app, viewer, permit));
+            let shared = Arc::new((app, client, permit));
             events.then(move |event| {
                 let (shared, group, cost) = (Arc::clone(&shared), Arc::clone(&group), cost.take());
                 async move {
-                    let (app, viewer, _) = &*shared;
+                    let (app, client, _) = &*shared;
                     match event {
                         Ok(event) => {
-                            app.budget.wait(&viewer.subject, points).await;
-                            group.answer(app, viewer, event, points, cost).await
+                            app.budget.wait(&client.viewer.subject, points).await;
+                            group.answer(app, client, event, points, cost).await
                         }
                         Err(error) => {
                             Output::Refused(errors::refused(error, &Uuid::now_v7().to_string()))
@@ -312,7 +345,7 @@ impl Subscription {
 
 fn late(app: &App, what: &str) -> Error {
     Error::limit(
-        "LIMIT_TIME",
+        LimitReason::LimitTime,
         "query",
         format!(
             "The document took longer than {} s {what}. Request less.",
@@ -341,18 +374,20 @@ struct Template {
     query: String,
     operation_name: Option<String>,
     variables: async_graphql::Variables,
+    language: Language,
 }
 
 impl Template {
-    /// Returns a key of what the answers depend on: the document, its variables, and the viewer's
-    /// permissions; also the subject if a field is specific to it.
-    fn key(is_personal: bool, document: &Document, viewer: &Viewer) -> String {
+    /// Returns a key of what the answers depend on: the document, its variables, the language and
+    /// the viewer's permissions; also the subject if a field is specific to it.
+    fn key(is_personal: bool, document: &Document, viewer: &Viewer, language: Language) -> String {
         let viewer = Viewer {
             subject: if is_personal { viewer.subject.clone() } else { String::new() },
             ..viewer.clone()
         };
         let variables = serde_json::to_string(&document.variables).unwrap_or_default();
-        format!("{viewer:?}\n{:?}\n{variables}\n{}", document.operation_name, document.query)
+        let (name, language) = (&document.operation_name, language.tag());
+        format!("{viewer:?}\n{language}\n{name:?}\n{variables}\n{}", document.query)
     }
 
     fn document(&self) -> Document {
@@ -407,14 +442,14 @@ impl Group {
     async fn answer(
         &self,
         app: &App,
-        viewer: &Viewer,
+        client: &Client,
         event: Event,
         points: u64,
         cost: Option<Value>,
     ) -> Output {
         // A subscription that requests its cost gets its own answers.
         if cost.is_some() {
-            let resolved = self.resolve(app, viewer, event, points, cost).await;
+            let resolved = self.resolve(app, client, event, points, cost).await;
             return resolved
                 .map_or_else(|output| output, |(json, errors)| Output::Answer(json, errors));
         }
@@ -434,7 +469,7 @@ impl Group {
             }
         };
         let resolved =
-            cell.get_or_try_init(|| self.resolve(app, viewer, event, points, None)).await.cloned();
+            cell.get_or_try_init(|| self.resolve(app, client, event, points, None)).await.cloned();
         resolved.map_or_else(|output| output, |(json, errors)| Output::Answer(json, errors))
     }
 
@@ -442,24 +477,20 @@ impl Group {
     async fn resolve(
         &self,
         app: &App,
-        viewer: &Viewer,
+        client: &Client,
         event: Event,
         points: u64,
         cost: Option<Value>,
     ) -> Result<EventAnswer, Output> {
         let size = AnswerSize::new(app.answer_bytes);
         let rows = Rows::default();
-        let document = self
-            .template
-            .document()
-            .data(viewer.clone())
-            .data(Source::Event(event))
-            .data(rows.clone());
+        let document =
+            client.data(self.template.document()).data(Source::Event(event)).data(rows.clone());
         let document = document.data(size.clone()).data(RequestCache::default());
         let (schema, document_text, hides) =
             (app.schema.clone(), self.template.query.clone(), !app.suggestions);
-        let metrics = Arc::clone(&app.metrics);
-        let resolving = app.lanes.spawn(&viewer.subject, points, async move {
+        let (metrics, language) = (Arc::clone(&app.metrics), self.template.language);
+        let resolving = app.lanes.spawn(&client.viewer.subject, points, async move {
             let request_id = Uuid::now_v7().to_string();
             let answer = schema.execute_stream(document).next().await.unwrap_or_default();
             let mut answer = match rows.check() {
@@ -472,7 +503,7 @@ impl Group {
             }
             answer.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
             metrics.count_result(Some(OperationType::Subscription), &answer);
-            Written::within(answer, &Mutations::default(), &size)
+            Written::within(answer, &Mutations::default(), &size, language)
         });
         let request_id = Uuid::now_v7().to_string();
         let written = match tokio::time::timeout(app.request_time, resolving).await {

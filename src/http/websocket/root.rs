@@ -7,7 +7,7 @@ use async_graphql::{
     },
 };
 
-use domain::error::{Error, Result};
+use domain::error::{Error, FieldErrorCode, Result};
 
 /// Moves the single root field of the chosen operation before the fragments that contain it, which
 /// the library validates but does not search.
@@ -87,5 +87,6 @@ fn gather(
 }
 
 fn refused(what: &str) -> Error {
-    Error::invalid("query", format!("a subscription must {what}"))
+    let message = format!("a subscription must {what}");
+    Error::invalid("query", FieldErrorCode::InvalidDocument.problem(message))
 }
