@@ -108,7 +108,7 @@ async fn open(size: Size, name: &str, postgres: bool) -> http::App {
         &Settings::load(Vec::new(), None).expect("defaults"),
         http::graphiql::Settings::default(),
     );
-    let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["members"]
+    let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["memberCount"]
         ["totalCount"]
         == 0;
     if empty {
@@ -150,7 +150,7 @@ fn point_look_up(bencher: Bencher<'_, '_>, on: On) {
 /// The first page of what expires within 90 days.
 #[divan::bench(args = registers())]
 fn expiring_window(bencher: Bencher<'_, '_>, on: On) {
-    let query = "{ expiringAgreements(withinDays: 90, first: 25) { nodes { number nextDeadline { kind on } } } }";
+    let query = "{ expiringAgreements(withinDays: 90, first: 25) { nodes { number nextDeadline { kind deadlineOn } } } }";
     measure(bencher, on, query, serde_json::json!({}));
 }
 
@@ -204,14 +204,14 @@ fn search_members(bencher: Bencher<'_, '_>, on: On) {
 /// Every activity's coverage with 200 members' cells.
 #[divan::bench(args = registers())]
 fn matrix(bencher: Bencher<'_, '_>, on: On) {
-    let query = "{ activityMatrix(asOf: \"2025-06-30\") { activities { activity { name } coverage { connected members share } } rows(first: 200) { totalCount nodes { member { name } cells { number } } } } }";
+    let query = "{ activityMatrix(asOf: \"2025-06-30\") { activities { activity { name } coverage { connectedCount memberCount share } } rows(first: 200) { totalCount nodes { member { name } cells { number } } } } }";
     measure(bencher, on, query, serde_json::json!({}));
 }
 
 /// The counterparties that have joined and left in a year, by activity.
 #[divan::bench(args = registers())]
 fn matrix_trend(bencher: Bencher<'_, '_>, on: On) {
-    let query = "{ activityMatrix(asOf: \"2026-06-30\", comparedTo: \"2025-06-30\") { activities { activity { name } coverage { connected } trend { before { connected } joinedCount leftCount } } } }";
+    let query = "{ activityMatrix(asOf: \"2026-06-30\", comparedTo: \"2025-06-30\") { activities { activity { name } coverage { connectedCount } trend { before { connectedCount } joinedCount leftCount } } } }";
     measure(bencher, on, query, serde_json::json!({}));
 }
 
@@ -222,7 +222,7 @@ fn consistency(bencher: Bencher<'_, '_>, on: On) {
     measure(bencher, on, query, serde_json::json!({}));
 }
 
-const INVOICES: &str = "query($after: String) { invoices(first: 50, after: $after, orderBy: {field: TOTAL}) { nodes { number total state } pageInfo { endCursor } } }";
+const INVOICES: &str = "query($after: String) { invoices(first: 50, after: $after, orderBy: {field: TOTAL}) { nodes { number total status } pageInfo { endCursor } } }";
 
 /// The first page of the invoices by their total.
 #[divan::bench(args = registers())]

@@ -287,7 +287,7 @@ fn followers(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     for _ in 0..FOLLOWERS {
         let mut socket = Socket::open(&office)?;
         socket.subscribe(
-            "subscription { changes { revision kind action node { __typename id } at } }",
+            "subscription { changes { revision kind action node { __typename id } recordedAt } }",
         )?;
         sockets.push(socket);
     }
@@ -295,8 +295,8 @@ fn followers(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     let mut used = Vec::new();
     for position in 0..5 {
         let before = program.processor_time();
-        let document =
-            "mutation($name: String!) { organisationAdd(input: { name: $name }) { id } }";
+        let document = "mutation($name: String!) { \
+                        organisationAdd(input: { name: $name }) { organisation { id } } }";
         office.ask(document, json!({ "name": format!("Organisation {position}") }), false)?;
         for socket in &mut sockets {
             socket.next_event()?;

@@ -40,7 +40,7 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
                 "DATE" => json!("2027-01-01"),
                 "MONEY" => json!("1.00"),
                 "INTEGER" => json!(1),
-                "YES_NO" => json!(true),
+                "BOOLEAN" => json!(true),
                 _ => json!("x"),
             };
             (parameter["name"].as_str().unwrap_or_default().to_owned(), value)
@@ -132,7 +132,7 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
         "{ members(first: 200) { nodes { name contacts { name email } invoices(first: 20) { nodes { number total } } } } }".to_owned(),
         json!({}),
     );
-    add("activity matrix", "{ activityMatrix(comparedTo: \"2025-01-01\") { activities { activity { name } coverage { members share notConnected { name } } trend { joined { name } left { name } } } rows(first: 200) { nodes { member { name } cells { number status } } } } }".to_owned(), json!({}));
+    add("activity matrix", "{ activityMatrix(comparedTo: \"2025-01-01\") { activities { activity { name } coverage { memberCount share notConnected { name } } trend { joined { name } left { name } } } rows(first: 200) { nodes { member { name } cells { number status } } } } }".to_owned(), json!({}));
     add(
         "20 x activity matrix trends",
         format!(
@@ -182,13 +182,13 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
         json!({}),
     );
     add(
-        "audit log",
-        "{ auditLog(first: 200) { nodes { revision before after } } }".to_owned(),
+        "audit entries",
+        "{ auditEntries(first: 200) { nodes { revision before after } } }".to_owned(),
         json!({}),
     );
     add(
-        "30 x audit log",
-        format!("{{ {} }}", repeat(30, "auditLog(first: 200) { nodes { before after } }")),
+        "30 x audit entries",
+        format!("{{ {} }}", repeat(30, "auditEntries(first: 200) { nodes { before after } }")),
         json!({}),
     );
     add(

@@ -1,21 +1,26 @@
 //! `samregister serve --demo`: example data in a temporary database, and a token for each role.
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use chrono::{Datelike, Days, NaiveDate};
-use entity::{id::MemberId, term::add_months};
+use entity::{id::MemberId, id_sequence::reproducible, term::add_months};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, context};
 use tempfile::TempDir;
 
-use super::{Failure, Result, token};
+use super::{Failure, Result, config_option, demo_documents, token};
 use domain::{
-    audit::TrailKey,
+    audit::{self, TrailKey},
     auth::{
         token::Keys,
         viewer::{Role, Viewer},
     },
     clock::Clock,
-    config::{self, Network, Settings},
+    config::{Network, Settings},
     database::Database,
     error::Error,
     interchange::{
@@ -26,7 +31,7 @@ use domain::{
     templates::library,
 };
 
-/// Validity of the tokens in days; their key ends with the process anyway.
+/// Validity of the tokens in days; their key ends with the day or the process anyway.
 const DAYS: u32 = 30;
 /// Member whose token is shown: one with several agreements and invoices.
 const MEMBER: &str = "centrala-ostergotland";
@@ -73,6 +78,19 @@ const NETWORK: &str = include_str!("../../assets/demo/samregister.toml");
 const HISTORY: [(&str, &str); 2] =
     files!["templates/deltagande-indikatorer-1.json", "templates/deltagande-indikatorer-1.md"];
 
+/// Name of the settings file for commands on the demo's register.
+const SETTINGS: &str = "samregister.toml";
+
+/// Keys that sign a demo's tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemoKeys {
+    /// The same keys all day, so that a restart leaves the tokens valid. Anyone can derive them:
+    /// only for a server that no other machine can reach.
+    OfDay,
+    /// Random keys of this process.
+    Random,
+}
+
 /// A database with example data.
 #[derive(Debug)]
 pub struct Demo {
@@ -82,7 +100,17 @@ pub struct Demo {
     pub keys: Keys,
     /// Token of each role.
     pub tokens: Vec<RoleToken>,
+    /// The network that it is the register of.
+    pub network: Network,
     report: Report,
+    /// URL of the database, for commands that run at the same time.
+    database_url: String,
+    /// Settings file of the example network; null: the network of the operator's settings is used.
+    config: Option<PathBuf>,
+    /// Secret of the keys; null: only this process has it.
+    secret: Option<String>,
+    /// A file of the bank to import; null: there is none.
+    bank_file: Option<PathBuf>,
     /// Temporary folder, the last field since it is deleted when dropped.
     _folder: TempDir,
 }
@@ -106,57 +134,68 @@ pub fn settings() -> Result<Settings> {
     let env = std::env::vars_os().map(|(name, value)| {
         (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
     });
-    let mut settings = Settings::load_for_demo(
-        env.filter(|(name, _)| is_left(name)),
-        Some(Path::new(config::FILE)),
-    )?;
-    if settings.network.name.is_none() {
-        settings.network = network()?;
-    }
-    Ok(settings)
+    let file = Settings::find_file(config_option())?;
+    Ok(Settings::load_for_demo(env.filter(|(name, _)| is_left(name)), Some(&file))?)
 }
 
 /// Returns the example network, for users without settings of their own.
-fn network() -> Result<Network> {
-    let unwritable =
-        |cause: std::io::Error| Failure::new(format!("cannot write the demo's settings: {cause}"));
+fn example_network() -> Result<Network> {
     let file = tempfile::NamedTempFile::new().map_err(unwritable)?;
     fs::write(file.path(), NETWORK).map_err(unwritable)?;
     Ok(Settings::load([], Some(file.path()))?.network)
 }
 
 impl Demo {
-    /// Creates the database in a temporary folder and imports the data.
+    /// Creates the database in a temporary folder, imports the data, offers and issues what is to
+    /// have a document, and mints the tokens. The objects have the same ids each time. Without a
+    /// `network` of the operator's own, the example network is used.
     ///
     /// # Errors
     /// Fails if the folder can't be written to or the data can't be imported.
-    pub async fn make(network: &Network) -> Result<Self> {
-        let unwritable = |cause: std::io::Error| {
-            Failure::new(format!("cannot create a folder for the demo: {cause}"))
-        };
-        let folder =
-            tempfile::Builder::new().prefix("samregister-demo-").tempdir().map_err(unwritable)?;
+    pub async fn make(network: &Network, keys: DemoKeys) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("samregister-demo-").tempdir();
+        let folder = folder.map_err(unwritable)?;
+        let is_example = network.name.is_none();
+        let network = if is_example { example_network()? } else { network.clone() };
+        let config = is_example.then(|| folder.path().join(SETTINGS));
+        if let Some(file) = &config {
+            fs::write(file, NETWORK).map_err(unwritable)?;
+        }
         let path = folder.path().join("register.db").display().to_string();
         // Characters that would end the path in a URL.
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let database_url = format!("sqlite://{path}?mode=rw");
+        let key = trail_key(&folder.path().join("register.db"))?;
         let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), Clock::system(), None)
             .await?
-            .with_trail_key(Arc::new(TrailKey::generate()));
+            .with_trail_key(Arc::new(key));
         db.migrate().await?;
         let data = folder.path().join("csv");
         write_files(&data, db.clock.today())?;
-        let done =
-            import::import(&db, &Viewer::operator("demo"), network, &data, false, &mut |_| {})
-                .await;
-        let report = done.map_err(|error| match error {
-            ImportError::Bad { rows, .. } => {
-                Failure { lines: rows.iter().map(ToString::to_string).collect(), code: 1 }
-            }
-            ImportError::Error(error) => error.into(),
-        })?;
-        let keys = Keys::demo();
-        let tokens = mint(&db, &keys).await?;
-        Ok(Self { db, keys, tokens, report, _folder: folder })
+        let report = reproducible(async {
+            let report = import_files(&db, &network, &data).await?;
+            demo_documents::publish(&db, &network).await?;
+            Ok::<_, Failure>(report)
+        })
+        .await?;
+        let bank_file = demo_documents::bank_file(&db, &network, folder.path()).await?;
+        let day = db.clock.now().date_naive();
+        let day = (keys == DemoKeys::OfDay).then_some(day);
+        let keys = day.map_or_else(Keys::demo, Keys::demo_of_day);
+        let tokens = mint(&db, &keys, day).await?;
+        let secret = day.map(Keys::demo_secret);
+        Ok(Self {
+            db,
+            keys,
+            tokens,
+            network,
+            report,
+            database_url,
+            config,
+            bank_file,
+            secret,
+            _folder: folder,
+        })
     }
 
     /// Returns the token of the office, which may read everything.
@@ -185,15 +224,72 @@ impl Demo {
              Explorer  http://{at}/graphiql\n\
              API       http://{at}/graphql\n\n\
              A token for each role:\n\n{tokens}\
+             For commands in another terminal, as `samregister members list`:\n\n{}\n{}\
              An example query:\n\n\
              curl -s http://{at}/graphql -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n  \
-             -d '{{\"query\": \"{{ activity(by: {{slug: \\\"indikatorer\\\"}}) {{ name coverage {{ connected members share }} }} }}\"}}'\n\n",
+             -d '{{\"query\": \"{{ activity(by: {{slug: \\\"indikatorer\\\"}}) {{ name coverage {{ connectedCount memberCount share }} }} }}\"}}'\n\n",
             rows(File::Members),
             rows(File::Agreements),
             rows(File::Invoices),
+            self.environment(at),
+            self.bank_file_line(),
             self.office().unwrap_or_default(),
         )
     }
+
+    /// Returns the command that imports the demo's file of the bank.
+    fn bank_file_line(&self) -> String {
+        let command = |file: &PathBuf| {
+            let file = quoted(&file.display().to_string());
+            format!("Payments of the bank: samregister payments import {file}\n\n")
+        };
+        self.bank_file.as_ref().map(command).unwrap_or_default()
+    }
+
+    /// Returns the lines of a shell that let commands use the demo's register and its API.
+    fn environment(&self, at: SocketAddr) -> String {
+        let config = self.config.as_ref().map(|file| file.display().to_string());
+        let variables = [
+            ("DATABASE_URL", Some(quoted(&self.database_url))),
+            ("SAMREGISTER_CONFIG", config.as_deref().map(quoted)),
+            ("SAMREGISTER_JWT_SECRET", self.secret.clone()),
+            ("SAMREGISTER_URL", Some(format!("http://{at}"))),
+            ("SAMREGISTER_TOKEN", self.office().map(str::to_owned)),
+        ];
+        let set = variables.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        set.map(|(name, value)| format!("export {name}={value}\n")).collect()
+    }
+}
+
+/// Returns the failure of a file in the demo's folder.
+fn unwritable(cause: std::io::Error) -> Failure {
+    Failure::new(format!("cannot write the demo's files: {cause}"))
+}
+
+/// Quotes a text for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// Creates the key that signs the audit trail, in the file where commands look for it.
+fn trail_key(database: &Path) -> Result<TrailKey> {
+    let key = TrailKey::generate();
+    let file = format!("{}.trail-key.pem", database.display());
+    let text = key.to_pem().map_err(unwritable)?;
+    audit::write_private(Path::new(&file), &text).map_err(unwritable)?;
+    Ok(key)
+}
+
+/// Imports the files of a folder.
+async fn import_files(db: &Database, network: &Network, data: &Path) -> Result<Report> {
+    let viewer = Viewer::operator("demo");
+    let done = import::import(db, &viewer, network, data, false, &mut |_| {}).await;
+    done.map_err(|error| match error {
+        ImportError::Bad { rows, .. } => {
+            Failure::of_lines(rows.iter().map(ToString::to_string).collect())
+        }
+        ImportError::Error(error) => error.into(),
+    })
 }
 
 /// Writes the files of an import, with their days relative to `today`.
@@ -244,7 +340,8 @@ fn templates(today: NaiveDate) -> Environment<'static> {
     templates
 }
 
-async fn mint(db: &Database, keys: &Keys) -> Result<Vec<RoleToken>> {
+/// Mints a token for each role: of this day, or of the present time.
+async fn mint(db: &Database, keys: &Keys, day: Option<NaiveDate>) -> Result<Vec<RoleToken>> {
     let members =
         members::all(db, &Viewer::operator("demo"), &members::Filter::default(), &token::COLUMNS)
             .await?;
@@ -275,7 +372,10 @@ async fn mint(db: &Database, keys: &Keys) -> Result<Vec<RoleToken>> {
             }
             Role::Office | Role::Finance | Role::Board | Role::Auditor => {}
         }
-        let token = keys.mint(&viewer, DAYS, db.clock.now())?;
+        let token = match day {
+            Some(day) => keys.mint_for_day(&viewer, DAYS, day)?,
+            None => keys.mint(&viewer, DAYS, db.clock.now())?,
+        };
         tokens.push(RoleToken { role, of, token });
     }
     Ok(tokens)
@@ -305,7 +405,8 @@ mod tests {
 
     #[test]
     fn the_examples_network_can_issue_invoices() {
-        let network = network().unwrap_or_else(|_| panic!("the demo's settings are broken"));
+        let network =
+            example_network().unwrap_or_else(|_| panic!("the demo's settings are broken"));
         assert!(
             network.org_number.is_some()
                 && network.vat_number.is_some()
@@ -327,6 +428,7 @@ mod tests {
             File::BooksClosing,
             File::Adjustments,
             File::Requisitions,
+            File::CostFiles,
         ];
         let names: Vec<_> = File::ALL
             .iter()

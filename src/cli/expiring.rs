@@ -34,7 +34,7 @@ use domain::{
 ///
 /// An agreement with automatic renewal is listed by the last day to give notice, any other by its
 /// last day. Agreements with a signed successor are left out, and so are those whose deadline is
-/// acknowledged, unless --include-acknowledged is set.
+/// acknowledged, unless --include-snoozed is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,8 +43,8 @@ Examples:
     samregister expiring --within-days 365 --output avtal.xlsx
   A calendar; importing it again moves its days without duplicates:
     samregister expiring --within-days 365 --output avtal.ics
-  Mail from cron, only if the list is not empty:
-    samregister expiring --check > list || mail -s Avtal kansli@example.se < list
+  From cron, which mails the output if there is any:
+    samregister expiring --quiet-if-empty
 
 Exit codes: 0 done; with --check 3 if the list is not empty.")]
 pub struct Options {
@@ -59,7 +59,7 @@ pub struct Options {
     activities: Vec<String>,
     /// Include agreements whose deadline is acknowledged
     #[arg(long)]
-    include_acknowledged: bool,
+    include_snoozed: bool,
     /// Format. Defaults to that of the file name of --output (.csv, .json, .xlsx, .ics, or .txt for
     /// a table), else a table
     #[arg(long, value_enum)]
@@ -70,6 +70,9 @@ pub struct Options {
     /// Exit with 3 if the list is not empty
     #[arg(long)]
     check: bool,
+    /// Write nothing if the list is empty
+    #[arg(long, conflicts_with = "output")]
+    quiet_if_empty: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -104,7 +107,7 @@ pub async fn run(options: Options) -> Result {
     errors.finish()?;
     let filter = Filter {
         activities: options.activities,
-        include_acknowledged: Some(options.include_acknowledged),
+        include_snoozed: Some(options.include_snoozed),
         ..Filter::default()
     };
     let found = query::all(&db, &viewer, window, &filter).await?;
@@ -124,7 +127,9 @@ pub async fn run(options: Options) -> Result {
         Format::Ics => query::calendar(&db, &viewer, &found).await?.into_bytes(),
     };
     db.close().await?;
-    target.write(&document)?;
+    if !(options.quiet_if_empty && found.is_empty()) {
+        target.write(&document)?;
+    }
     Ok(Outcome::of_list(options.check, &found))
 }
 
@@ -148,7 +153,7 @@ pub(super) async fn check_activities(
     let lines = unknown.iter().map(|slug| {
         format!("--activity {slug} is not the slug of an activity; known slugs: {known}")
     });
-    Err(Failure { lines: lines.collect(), code: 1 })
+    Err(Failure::of_lines(lines.collect()))
 }
 
 /// Labels of an agreement's kind, its deadline and the reason.

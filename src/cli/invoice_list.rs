@@ -6,9 +6,11 @@ use entity::{kind::InvoiceKind, money::Money, total::Total};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count,
+    Failure, Outcome, Result, count,
     expiring::check_activities,
     json, open,
+    remote_fields::INVOICES,
+    remote_lists::{self, Filter as ApiFilter, ListOptions},
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
@@ -27,7 +29,7 @@ use domain::{
 ///
 /// Lists those issued from the first day to the last one, in order of day and number, with the sums
 /// paid and credited until now. Amounts of credit notes are negative, so that the totals are net of
-/// them.
+/// them. With --json, --search, --limit, --url or --token the list is that of a server's API.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,6 +58,32 @@ pub struct Options {
     differences: Vec<DifferenceOption>,
     #[command(flatten)]
     report: ReportOptions,
+    #[command(flatten)]
+    api: ListOptions,
+}
+
+impl Options {
+    /// Returns the filter of the API with these options; `None` if one is set that the API's list
+    /// does not have here.
+    fn api_filter(&self) -> Option<ApiFilter> {
+        if self.report.is_stated() {
+            return None;
+        }
+        let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
+        let words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let states = self.states.iter().map(|state| State::from(*state).word()).collect();
+        let differences = self.differences.iter();
+        let differences = differences.map(|difference| Difference::from(*difference).word());
+        Some(
+            ApiFilter::default()
+                .with("issuedFrom", day(self.from))
+                .with("issuedTo", day(self.to))
+                .with("overpaid", self.overpaid.then_some(true))
+                .with_all("status", &words(states))
+                .with_all("difference", &words(differences.collect()))
+                .with_all("activitySlugs", &self.activities),
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -115,6 +143,12 @@ impl From<StateOption> for State {
 /// # Errors
 /// Fails if an activity is not known, the database can't be opened or the list can't be written.
 pub async fn run(options: Options) -> Result {
+    if options.api.is_remote() {
+        let filter = options.api_filter().ok_or_else(|| {
+            Failure::usage("--format and --output are for the register of this machine; over the API there are tables and --json")
+        })?;
+        return remote_lists::list(&INVOICES, filter, options.api).await;
+    }
     let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;

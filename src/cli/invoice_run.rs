@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
 use super::{
-    Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say,
-    settings,
+    Failure, Outcome, Result, count, expiring::check_activities, kronor, open, progress::Bar, put,
+    say, settings,
 };
 use documents::{Cell, Column, Grid, Kind};
 use domain::{
@@ -119,7 +119,9 @@ pub async fn run(options: Options) -> Result {
             MonthReport { unpaid, invoiced: invoiced_months, to_credit },
             manual,
             format!(
-                "issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"
+                "issued {invoices} of {} in all, {} without VAT; {already} had been invoiced before",
+                kronor(total),
+                kronor(net)
             ),
         )
     };
@@ -247,7 +249,8 @@ impl MonthReport {
         });
         let to_credit = self.to_credit.iter().map(|credit| {
             let months: Vec<_> = credit.months.iter().map(month).collect();
-            let (name, number, net) = (name(&credit.buyer), number(&credit.invoice), credit.net);
+            let (name, number) = (name(&credit.buyer), number(&credit.invoice));
+            let net = kronor(credit.net);
             format!("{name}: invoice {number} covers {} after the end of the agreement; credit {net} without VAT", months.join(", "))
         });
         Ok(unpaid.chain(invoiced).chain(to_credit).collect())

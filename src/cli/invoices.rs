@@ -6,11 +6,13 @@ use entity::total::Total;
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count, invoice_list, invoice_run, json, open,
+    Outcome, Result, count, invoice_list, invoice_run, json, kronor, open,
+    remote_fields::INVOICES,
+    remote_lists::{self, ShowOptions},
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
-use documents::{Cell, Column, Grid, Kind, sheet, swedish};
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
     interest::Interest,
@@ -36,7 +38,21 @@ pub struct Options {
 enum Command {
     Run(invoice_run::Options),
     List(invoice_list::Options),
+    Show(Show),
     Late(Lateness),
+}
+
+/// Show an invoice or a credit note of a server, by number or id
+///
+/// Asks the API with SAMREGISTER_TOKEN.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister invoices show 1081
+  samregister invoices show 1081 --json number,total,pdfUrl")]
+struct Show {
+    #[command(flatten)]
+    show: ShowOptions,
 }
 
 /// List overdue invoices, with interest to date
@@ -51,8 +67,8 @@ Examples:
   samregister invoices late
   As of the end of the year, for Excel:
     samregister invoices late --on 2026-12-31 --output sena.xlsx
-  Mail from cron, only if the list is not empty:
-    samregister invoices late --check > list || mail -s Fakturor ekonomi@example.se < list
+  From cron, which mails the output if there is any:
+    samregister invoices late --quiet-if-empty
 
 Exit codes: 0 done; with --check 3 if the list is not empty.")]
 struct Lateness {
@@ -64,6 +80,9 @@ struct Lateness {
     /// Exit with 3 if the list is not empty
     #[arg(long)]
     check: bool,
+    /// Write nothing if the list is empty
+    #[arg(long, conflicts_with = "output")]
+    quiet_if_empty: bool,
 }
 
 /// Runs the command.
@@ -74,6 +93,7 @@ pub async fn run(options: Options) -> Result {
     match options.subcommand {
         Command::Run(options) => invoice_run::run(options).await,
         Command::List(options) => invoice_list::run(options).await,
+        Command::Show(Show { show }) => remote_lists::show(&INVOICES, show).await,
         Command::Late(late) => list_late(late).await,
     }
 }
@@ -102,7 +122,9 @@ async fn list_late(options: Lateness) -> Result {
         }
     };
     db.close().await?;
-    target.write(&document)?;
+    if !(options.quiet_if_empty && found.is_empty()) {
+        target.write(&document)?;
+    }
     Ok(Outcome::of_list(options.check, &found))
 }
 
@@ -183,9 +205,9 @@ fn to_table(found: &[OverdueInvoice], on: NaiveDate) -> String {
         "{}\n{} {is} overdue on {on}: {} outstanding, {} interest to date, {} reminder fees\n",
         table(&grid(found)),
         count(found.len(), "invoice"),
-        swedish::kronor(outstanding(found)),
-        swedish::kronor(known_interest(found)),
-        swedish::kronor(reminder_fees(found)),
+        kronor(outstanding(found)),
+        kronor(known_interest(found)),
+        kronor(reminder_fees(found)),
     );
     for half_year in unknown_rates(found) {
         lines += &format!(

@@ -3,20 +3,27 @@
 //! Data is written to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a
 //! check found something.
 
+pub mod activities;
+pub mod agreements;
+pub mod api;
+mod api_client;
 pub mod break_even;
 pub mod checkpoint;
 pub mod clock;
 pub mod completions;
 pub mod contact;
 pub mod demo;
+mod demo_documents;
 pub mod expiring;
 pub mod export;
+mod failure;
 pub mod import;
 mod invoice_list;
 mod invoice_run;
 pub mod invoices;
 pub mod ledger;
 pub mod matrix;
+pub mod members;
 pub mod migrate;
 mod notice_ends;
 mod open_files;
@@ -24,6 +31,8 @@ mod payment_list;
 pub mod payments;
 pub mod period;
 mod postgres_refusal;
+mod remote_fields;
+mod remote_lists;
 pub mod progress;
 pub mod receivables;
 mod report;
@@ -41,27 +50,29 @@ pub mod verify;
 
 use std::{
     env::ArgsOs,
+    ffi::OsString,
     io::{self, ErrorKind, IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use chrono::{Datelike, NaiveDate};
 use clap::{Parser, Subcommand, ValueEnum};
-use sea_orm::DbErr;
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
-use documents::{Grid, table};
+pub use self::failure::Failure;
+use documents::{Grid, swedish, table};
 use domain::{
     audit::{self, TrailKey},
     clock::Clock,
     config::{LogFormat, Settings},
     database::Database,
-    error::{ConflictReason, Error, FieldError, Origin},
+    error::Error,
     integrity,
 };
+use entity::total::Total;
 
 /// The membership and contracts register of a network of samordningsförbund
 ///
@@ -70,6 +81,10 @@ use domain::{
 #[derive(Debug, Parser)]
 #[command(name = "samregister", version, max_term_width = 110, after_help = HELP)]
 pub struct Program {
+    /// Settings file; defaults to SAMREGISTER_CONFIG, then samregister.toml in the working
+    /// directory, then /etc/samregister/samregister.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -84,8 +99,11 @@ Examples:
     samregister expiring --within-days 90 --check
   Revenue, costs and result of each activity:
     samregister revenue --from 2026-01-01 --to 2026-12-31
+  The members in an activity, from a server, with your own rights:
+    samregister members list --activity bip --url https://register.example.se
 
-Settings, in the environment or in samregister.toml in the working directory:
+Settings, in the environment or in samregister.toml in the working directory,
+in /etc/samregister/ or of --config:
   DATABASE_URL            sqlite://samregister.db?mode=rwc, or postgres://…
   SAMREGISTER_BIND        address to listen on; default 127.0.0.1:8080
   SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
@@ -119,6 +137,10 @@ enum Command {
     Invoices(invoices::Options),
     Sie(sie::Options),
     VatReturn(vat_return::Options),
+    Api(api::Options),
+    Members(members::Options),
+    Agreements(agreements::Options),
+    Activities(activities::Options),
     Period(period::Options),
     Receivables(receivables::Options),
     Verify(verify::Options),
@@ -158,70 +180,6 @@ enum Format {
     Csv,
 }
 
-/// Failure of a command: a line for each error.
-#[derive(Debug)]
-pub struct Failure {
-    lines: Vec<String>,
-    code: u8,
-}
-
-impl Failure {
-    fn new(line: impl Into<String>) -> Self {
-        Self { lines: vec![line.into()], code: 1 }
-    }
-
-    /// Creates a failure for incompatible options.
-    fn usage(line: impl Into<String>) -> Self {
-        Self { lines: vec![line.into()], code: 2 }
-    }
-
-    /// Returns the failure of a rule, with the options of the command in the place of the fields of
-    /// the rule's input. Settings and stored objects have their own names.
-    fn of_options(error: Error) -> Self {
-        let Error::Invalid(errors) = error else { return error.into() };
-        let line = |error: &FieldError| match error.origin {
-            Origin::Input => format!("--{} {}", option(&error.path), error.message),
-            Origin::Record | Origin::Setting | Origin::Request => error.to_string(),
-        };
-        let is_usage = errors.iter().any(|error| error.origin == Origin::Input);
-        Self { lines: errors.iter().map(line).collect(), code: if is_usage { 2 } else { 1 } }
-    }
-}
-
-/// Returns the name of the option that a field of a rule's input is set by. An option that may be
-/// repeated has its name in the singular.
-fn option(field: &str) -> String {
-    match field.split(['.', '[']).next().unwrap_or_default() {
-        "activities" => "activity".to_owned(),
-        "scopes" => "scope".to_owned(),
-        field => field.replace('_', "-"),
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let lines = match &error {
-            Error::Invalid(errors) => errors.iter().map(ToString::to_string).collect(),
-            // The operator of the machine may read causes that are hidden from clients of the API.
-            Error::Internal(cause) if cause.is::<DbErr>() => {
-                vec![format!("the database failed: {cause}")]
-            }
-            Error::Internal(cause) => vec![cause.to_string()],
-            Error::Conflict { reason: ConflictReason::PeriodClosed, message } => {
-                vec![format!("{message} (`samregister period reopen` reopens a closed period)")]
-            }
-            other => vec![other.to_string()],
-        };
-        Self { lines, code: 1 }
-    }
-}
-
-impl From<documents::Error> for Failure {
-    fn from(error: documents::Error) -> Self {
-        Error::from(error).into()
-    }
-}
-
 /// Result of a command.
 pub type Result<T = Outcome> = std::result::Result<T, Failure>;
 
@@ -236,32 +194,44 @@ pub fn run(args: ArgsOs) -> ExitCode {
     // Files that the program or its libraries create are accessible to their owner only.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let program = match Program::try_parse_from(args) {
+    let args: Vec<OsString> = args.collect();
+    let is_json = failure::is_json_wanted(&args);
+    let Program { config, command } = match Program::try_parse_from(args) {
         Ok(program) => program,
+        Err(answer) if is_json && answer.use_stderr() => {
+            return Failure::usage(failure::summary(&answer)).report(true);
+        }
         Err(answer) => {
             // Help is a successful result; a closed stdout is ignored.
             answer.print().ok();
             return ExitCode::from(if answer.use_stderr() { 2 } else { 0 });
         }
     };
+    if let Some(file) = config {
+        // Nothing has read it yet.
+        CONFIG.set(file).ok();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(program.command.run()),
+        Ok(runtime) => runtime.block_on(command.run()),
         Err(cause) => Err(Failure::new(format!("cannot start: {cause}"))),
     };
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(3),
-        Err(failure) => {
-            for (position, line) in failure.lines.iter().enumerate() {
-                say(&format!("{}{line}", if position == 0 { "error: " } else { "       " }));
-            }
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => failure.report(is_json),
     }
+}
+
+/// The settings file of --config.
+static CONFIG: OnceLock<PathBuf> = OnceLock::new();
+
+/// Returns the settings file of --config, if it is set.
+fn config_option() -> Option<&'static Path> {
+    CONFIG.get().map(PathBuf::as_path)
 }
 
 impl Command {
@@ -287,6 +257,10 @@ impl Command {
             Self::Period(options) => period::run(options).await,
             Self::Receivables(options) => receivables::run(options).await,
             Self::VatReturn(options) => vat_return::run(options).await,
+            Self::Api(options) => api::run(options).await,
+            Self::Members(options) => members::run(options).await,
+            Self::Agreements(options) => agreements::run(options).await,
+            Self::Activities(options) => activities::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
             Self::Clock(options) => clock::run(options).await,
@@ -302,7 +276,7 @@ impl Command {
 /// Reads the settings and starts the log of a command that is not a server: warnings and errors,
 /// unless the settings request more.
 fn settings() -> Result<Settings> {
-    let settings = Settings::of_process()?;
+    let settings = Settings::of_process(config_option())?;
     start_log(&settings, "warn");
     Ok(settings)
 }
@@ -492,6 +466,11 @@ fn day(text: &str) -> std::result::Result<NaiveDate, &'static str> {
     day.ok_or("is not a date; write it as 2026-12-31")
 }
 
+/// Formats an amount for people: `18 000,00 kr`, with no-break spaces.
+fn kronor(amount: impl Into<Total>) -> String {
+    format!("{}\u{a0}kr", swedish::kronor(amount))
+}
+
 /// Formats a count with its noun: `1 agreement`, `2 agreements`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -523,17 +502,5 @@ mod tests {
                 assert!(option.get_help().is_some(), "{} {}", command.get_name(), option.get_id());
             }
         }
-    }
-
-    #[test]
-    fn each_error_has_a_line() {
-        let mut errors = domain::error::ValidationErrors::default();
-        errors.add("A", "is bad");
-        errors.add("B", "is worse");
-        let failure = errors.finish().map_err(Failure::from).unwrap_err();
-        assert_eq!(
-            (failure.lines, failure.code),
-            (vec!["A is bad".to_owned(), "B is worse".to_owned()], 1)
-        );
     }
 }

@@ -2,11 +2,11 @@
 
 use chrono::NaiveDate;
 use clap::Args;
-use entity::kind::BankFinding;
+use entity::{kind::BankFinding, money::Money};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count, json, open,
+    Outcome, Result, count, json, kronor, open,
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
@@ -51,13 +51,16 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
-    let is_waiting = options.waiting.then_some(false);
-    let filter =
-        Filter { matched: is_waiting, set_aside: is_waiting, from: options.from, to: options.to };
+    let filter = Filter {
+        states: if options.waiting { vec![State::Pending] } else { Vec::new() },
+        from: options.from,
+        to: options.to,
+        ..Filter::default()
+    };
     let found = listing::all(&db, &Viewer::operator("payments list"), &filter).await?;
     let document = match format {
         ReportFormat::Table => {
-            format!("{}\n{}\n", table(&grid(&found, ENGLISH)), count(found.len(), "bank payment"))
+            format!("{}\n{}\n", table(&grid(&found, TABLE)), count(found.len(), "bank payment"))
                 .into_bytes()
         }
         ReportFormat::Json => {
@@ -89,25 +92,29 @@ struct Document<R> {
 struct Labels {
     state: fn(State) -> &'static str,
     finding: fn(BankFinding) -> &'static str,
+    amount: fn(Money) -> String,
 }
 
 const ENGLISH: Labels = Labels {
     state: |state| match state {
         State::Matched => "MATCHED",
-        State::SetAside => "SET_ASIDE",
+        State::Excluded => "EXCLUDED",
         State::Duplicate => "DUPLICATE",
-        State::Waiting => "WAITING",
+        State::Pending => "WAITING",
     },
     finding: BankFinding::word,
+    amount: |amount| amount.to_string(),
 };
+const TABLE: Labels = Labels { amount: kronor, ..ENGLISH };
 const SWEDISH: Labels = Labels {
     state: |state| match state {
         State::Matched => "Bokad på faktura",
-        State::SetAside => "Undantagen",
+        State::Excluded => "Undantagen",
         State::Duplicate => "Dubblett",
-        State::Waiting => "Väntar",
+        State::Pending => "Väntar",
     },
     finding: labels::bank_finding,
+    amount: kronor,
 };
 
 fn grid(found: &[Listed], labels: Labels) -> Grid {
@@ -129,7 +136,10 @@ fn grid(found: &[Listed], labels: Labels) -> Grid {
         let invoices: Vec<String> = match &invoices[..] {
             [(number, _)] => vec![number.clone()],
             several => {
-                several.iter().map(|(number, amount)| format!("{number}: {amount}")).collect()
+                let paid = |(number, amount): &(String, Money)| {
+                    format!("{number}: {}", (labels.amount)(*amount))
+                };
+                several.iter().map(paid).collect()
             }
         };
         vec![

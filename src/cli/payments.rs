@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count, json, open, payment_list,
+    Outcome, Result, count, json, kronor, open, payment_list,
     report::{ReportFormat, ReportOptions},
     say, settings, table,
 };
@@ -125,7 +125,7 @@ fn outcome_label(outcome: &import::ImportedPayment) -> &'static str {
         _ if outcome.refunded.is_some() => "REFUND",
         (true, ..) => "KNOWN",
         (false, false, _) => "MATCHED",
-        (false, true, Some(_)) => "SET_ASIDE",
+        (false, true, Some(_)) => "EXCLUDED",
         (false, true, None) => "WAITING",
     }
 }
@@ -136,22 +136,30 @@ struct Labels {
     fate: fn(&'static str) -> &'static str,
     finding: fn(BankFinding) -> &'static str,
     difference: fn(Difference) -> &'static str,
+    amount: fn(Money) -> String,
 }
 
-/// Labels of the table and CSV.
-const ENGLISH: Labels =
-    Labels { fate: |word| word, finding: BankFinding::word, difference: Difference::word };
+/// Labels of CSV.
+const ENGLISH: Labels = Labels {
+    fate: |word| word,
+    finding: BankFinding::word,
+    difference: Difference::word,
+    amount: |amount| amount.to_string(),
+};
+/// Labels of the table.
+const TABLE: Labels = Labels { amount: kronor, ..ENGLISH };
 /// Labels of the workbook.
 const SWEDISH: Labels = Labels {
     fate: |word| match word {
         "KNOWN" => "Känd sedan tidigare",
         "MATCHED" => "Bokad på faktura",
-        "SET_ASIDE" => "Undantagen",
+        "EXCLUDED" => "Undantagen",
         "REFUND" => "Återbetald",
         _ => "Väntar",
     },
     finding: labels::bank_finding,
     difference: Difference::in_swedish,
+    amount: kronor,
 };
 
 /// Describes a payment that is not the network's to book.
@@ -182,7 +190,9 @@ fn grid(report: &Report, labels: Labels) -> Grid {
             [booked] => vec![booked.number.clone()],
             several => several
                 .iter()
-                .map(|Booked { number, amount, .. }| format!("{number}: {amount}"))
+                .map(|Booked { number, amount, .. }| {
+                    format!("{number}: {}", (labels.amount)(*amount))
+                })
                 .collect(),
         };
         invoices.extend(outcome.refunded.clone());
@@ -216,7 +226,7 @@ fn grid(report: &Report, labels: Labels) -> Grid {
 }
 
 fn to_table(report: &Report) -> String {
-    let mut grid = grid(report, ENGLISH);
+    let mut grid = grid(report, TABLE);
     // References of the bank are long, and not needed in the table.
     grid.columns.pop();
     grid.rows.iter_mut().for_each(|row| drop(row.pop()));
@@ -232,16 +242,16 @@ fn to_table(report: &Report) -> String {
     ));
     let parts = [
         ("MATCHED", "matched"),
-        ("SET_ASIDE", "deducted for credit notes"),
+        ("EXCLUDED", "deducted for credit notes"),
         ("REFUND", "paid back"),
         ("WAITING", "waiting"),
         ("KNOWN", "known from before"),
     ];
     let parts = parts
         .iter()
-        .filter(|(word, _)| !["SET_ASIDE", "REFUND"].contains(word) || of(word).next().is_some());
+        .filter(|(word, _)| !["EXCLUDED", "REFUND"].contains(word) || of(word).next().is_some());
     let parts: Vec<_> = parts
-        .map(|(word, labels)| format!("{} {labels} ({})", of(word).count(), sum(word)))
+        .map(|(word, labels)| format!("{} {labels} ({})", of(word).count(), kronor(sum(word))))
         .collect();
     text.push_str(&parts.join(", "));
     for difference in
@@ -372,7 +382,7 @@ impl<'r> Document<'r> {
             accounts: report.accounts.iter().map(String::as_str).collect(),
             dry_run: report.dry_run,
             matched: number("MATCHED"),
-            set_aside: number("SET_ASIDE"),
+            set_aside: number("EXCLUDED"),
             waiting: number("WAITING"),
             known: number("KNOWN"),
             passed_over: report.passed_over,

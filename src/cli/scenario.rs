@@ -14,7 +14,7 @@ use super::{
     report::{ReportFormat, ReportOptions},
     settings, table, token,
 };
-use documents::{Cell, Column, Grid, Kind, sheet, swedish};
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
     error::ValidationErrors,
@@ -151,12 +151,12 @@ fn name(names: &Names, member: MemberId) -> String {
     names.get(&member).cloned().unwrap_or_default()
 }
 
-/// Describes a rule: `4 ‰, at most 100 000,00`.
+/// Describes a rule: `4 ‰, at most 100 000,00 kr`.
 fn describe(ask: &Proposal) -> String {
-    let cap = ask.cap.map(|cap| format!(", at most {}", swedish::kronor(cap))).unwrap_or_default();
+    let cap = ask.cap.map(|cap| format!(", at most {}", super::kronor(cap))).unwrap_or_default();
     let minimum = ask
         .minimum
-        .map(|minimum| format!(", at least {}", swedish::kronor(minimum)))
+        .map(|minimum| format!(", at least {}", super::kronor(minimum)))
         .unwrap_or_default();
     format!("{} ‰{cap}{minimum}", ask.per_mille)
 }
@@ -209,7 +209,7 @@ fn to_table(found: &[Found], names: &Names) -> String {
                 members => format!(
                     "; the cap reduces the fees of {} by {}",
                     count(members, "member"),
-                    swedish::kronor(scenario.lost_to_cap)
+                    super::kronor(scenario.lost_to_cap)
                 ),
             };
         }
@@ -220,7 +220,7 @@ fn to_table(found: &[Found], names: &Names) -> String {
         lines += &format!(
             "Without {}, who pay {} under the rule in force\n",
             gone.join(", "),
-            swedish::kronor(first.without_total)
+            super::kronor(first.without_total)
         );
     }
     if !first.missing.is_empty() {
@@ -320,10 +320,10 @@ fn sheets(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
 
 /// Describes a rule in Swedish: `4 ‰, högst 100 000,00`.
 fn describe_in_swedish(ask: &Proposal) -> String {
-    let cap = ask.cap.map(|cap| format!(", högst {}", swedish::kronor(cap))).unwrap_or_default();
+    let cap = ask.cap.map(|cap| format!(", högst {}", super::kronor(cap))).unwrap_or_default();
     let minimum = ask
         .minimum
-        .map(|minimum| format!(", minst {}", swedish::kronor(minimum)))
+        .map(|minimum| format!(", minst {}", super::kronor(minimum)))
         .unwrap_or_default();
     format!("{} ‰{cap}{minimum}", ask.per_mille.to_string().replace('.', ","))
 }

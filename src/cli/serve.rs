@@ -5,7 +5,9 @@ use std::{io::ErrorKind, net::SocketAddr};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Result, demo, make, open, open_files, put, say, start_log};
+use super::{
+    Failure, Outcome, Result, config_option, demo, make, open, open_files, put, say, start_log,
+};
 use crate::http::{self, App, graphiql};
 use domain::{
     auth::token::Keys,
@@ -31,6 +33,7 @@ Routes:
                        SAMREGISTER_EXPLORER=true
   /schema.graphql      its schema, with --demo or
                        SAMREGISTER_INTROSPECTION=true
+  /files               uploads
   /files/agreements/   the agreements' documents
   /files/expiring.ics  the calendar of deadlines
   /files/revenue.csv   revenue, costs and result; revenue.xlsx is a workbook
@@ -59,7 +62,8 @@ fn read_address(text: &str) -> std::result::Result<SocketAddr, &'static str> {
 /// Fails if a setting is invalid, the address is in use, or the database can't be reached or
 /// migrated.
 pub async fn run(options: Options) -> Result {
-    let mut settings = if options.demo { demo::settings()? } else { Settings::of_process()? };
+    let mut settings =
+        if options.demo { demo::settings()? } else { Settings::of_process(config_option())? };
     start_log(&settings, "info,sea_orm_migration=warn");
     settings.bind = options.bind.unwrap_or(settings.bind);
     open_files::raise_limit(&settings);
@@ -82,7 +86,14 @@ pub async fn run(options: Options) -> Result {
 
 async fn serve_demo(settings: &Settings) -> Result {
     let listener = listen(settings.bind).await?;
-    let demo = demo::Demo::make(&settings.network).await?;
+    let is_local = address(&listener)?.ip().is_loopback();
+    let keys = if is_local { demo::DemoKeys::OfDay } else { demo::DemoKeys::Random };
+    let demo = demo::Demo::make(&settings.network, keys).await?;
+    let settings = &{
+        let mut own = settings.clone();
+        own.network = demo.network.clone();
+        own
+    };
     let tokens = demo
         .tokens
         .iter()

@@ -189,9 +189,7 @@ async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     if let Some(id) = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()) {
         return Ok(id.into());
     }
-    let db = db
-        .as_ref()
-        .map_err(|failure| Failure { lines: failure.lines.clone(), code: failure.code })?;
+    let db = db.as_ref().map_err(Clone::clone)?;
     find(
         &members::all(db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS)
             .await?,

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use clap::Args;
 
 use super::{
-    Failure, Outcome, Result, json, open,
+    Failure, Outcome, Result, json, kronor, open,
     report::{self, ReportFormat, ReportOptions},
     say, settings, table,
 };
@@ -69,7 +69,7 @@ pub async fn run(options: Options) -> Result {
     db.close().await?;
     target.write(&document)?;
     for (account, sum) in &found.without_box {
-        say(&format!("account {account} belongs to no box: {sum}"));
+        say(&format!("account {account} belongs to no box: {}", kronor(*sum)));
     }
     Ok(if options.check && !found.agrees() { Outcome::Found } else { Outcome::Done })
 }
