@@ -1,8 +1,19 @@
 // graphql-codegen: the types of each document, from the register's schema.
 import type { CodegenConfig } from "@graphql-codegen/cli";
 
-// Amounts stay texts: "26800.00" is exact, a number would not be.
-const scalars = { Date: "string", DateTime: "string", Money: "string", OrgNumber: "string", JSON: "unknown" };
+// Amounts and rates stay texts: "26800.00" is exact, a number would not be.
+const scalars = {
+  Date: "string",
+  DateTime: "string",
+  Decimal: "string",
+  EmailAddress: "string",
+  URL: "string",
+  JSON: "unknown",
+  Money: "string",
+  OrgNumber: "string",
+  Revision: "string",
+  Sha256: "string",
+};
 
 const typed = (client: string): CodegenConfig["generates"] => ({
   [`${client}/generated/`]: {
@@ -16,7 +27,12 @@ const typed = (client: string): CodegenConfig["generates"] => ({
 const config: CodegenConfig = {
   schema: "schema.graphql",
   emitLegacyCommonJSImports: false,
-  generates: { ...typed("apollo"), ...typed("urql") },
+  generates: {
+    ...typed("apollo"),
+    // For Apollo's cache: the types of `Node` and of the unions.
+    "apollo/generated/possible-types.ts": { plugins: ["fragment-matcher"] },
+    ...typed("urql"),
+  },
 };
 
 export default config;

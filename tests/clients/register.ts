@@ -1,6 +1,4 @@
 // Where the register is, for every client here: SAMREGISTER_URL, and in SAMREGISTER_TOKEN a token of `samregister token --role OFFICE`.
-import { createHash } from "node:crypto";
-
 function setting(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set`);
@@ -12,6 +10,3 @@ export const token = setting("SAMREGISTER_TOKEN");
 
 /** `https://…/graphql` is for requests, `wss://…/graphql/ws` for subscriptions. */
 export const socketUrl = `${url.replace(/^http/, "ws")}/graphql/ws`;
-
-/** What persisted queries are known by; a browser has `crypto.subtle.digest` for it. */
-export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");

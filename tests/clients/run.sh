@@ -50,32 +50,18 @@ if command -v flock >/dev/null; then
     exec 9>"$folder/.lock"
     flock 9
 fi
-# Installs what a list names, once for each state of it.
-once() {
-    local list=$1 mark=$2
-    shift 2
-    [ -e "$mark" ] && cmp -s "$list" "$mark" && return
-    rm -f "$mark"
-    "$@" && cp "$list" "$mark"
-}
+. tests/clients/python.sh
 
 # The documents' types and artifacts are made of schema.graphql; the compiler builds no client whose types are not right.
 prepare_node() (
     mkdir -p "$folder/node"
     find "$folder/node" -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -r {} +
-    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,register.ts,sent.ts,apollo,urql,relay,explorer,phone} "$folder/node"
+    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,errors.ts,register.ts,sent.ts,sha256.ts,apollo,urql,relay,explorer,phone} "$folder/node"
     cd "$folder/node"
     PATH=$PWD/node_modules/.bin:$PATH
     once package-lock.json node_modules/.installed npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
         graphql-codegen && echo '{}' >relay/persisted.json && relay-compiler && tsc
 )
-prepare_python() {
-    once tests/clients/python/requirements.txt "$folder/python/.installed" install_python
-}
-install_python() {
-    python3 -m venv --clear "$folder/python" &&
-        "$folder/python/bin/pip" install --quiet --disable-pip-version-check --requirement tests/clients/python/requirements.txt
-}
 prepare_rust() {
     cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check &&
         cargo build --quiet --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir "$folder/rust"

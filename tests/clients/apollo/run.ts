@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { CombinedGraphQLErrors } from "@apollo/client";
+import WebSocket from "ws";
+import { fieldErrors } from "../errors.js";
+import { token, url } from "../register.js";
 import { rememberingFetch } from "../sent.js";
 import { makeClient } from "./client.js";
 import { graphql } from "./generated/index.js";
@@ -12,8 +15,8 @@ const COVERAGE = graphql(`
       id
       name
       coverage {
-        connected
-        members
+        connectedCount
+        memberCount
       }
     }
   }
@@ -49,12 +52,40 @@ const MEMBERS = graphql(`
   }
 `);
 
+const PARTIES = graphql(`
+  query Parties($first: Int!) {
+    agreements(first: $first, filter: { status: ACTIVE }) {
+      nodes {
+        id
+        counterparty {
+          ...Party
+        }
+      }
+    }
+  }
+
+  fragment Party on Counterparty {
+    __typename
+    ... on Node {
+      id
+    }
+    ... on Member {
+      name
+    }
+    ... on Organisation {
+      name
+    }
+  }
+`);
+
 const FILE_REPORT = graphql(`
   mutation FileReport($input: StatusReportFileInput!) {
     statusReportFile(input: $input) {
-      id
-      period
-      summary
+      statusReport {
+        id
+        period
+        summary
+      }
     }
   }
 `);
@@ -82,12 +113,13 @@ const CHANGES = graphql(`
   }
 `);
 
+// Node has no WebSocket before 22; a browser needs neither `fetch` nor `webSocketImpl`.
 const { sent, fetch } = rememberingFetch();
-const client = makeClient(fetch);
+const client = makeClient({ url, token, fetch, webSocketImpl: WebSocket });
 
 // A typed query. The first time its hash is not known, and the whole document follows; then the hash is enough.
 const { data: first } = await client.query({ query: COVERAGE, variables: { slug: "bip" } });
-assert.ok(first?.activity && first.activity.coverage.connected <= first.activity.coverage.members);
+assert.ok(first?.activity && first.activity.coverage.connectedCount <= first.activity.coverage.memberCount);
 const before = sent.length;
 const { data: second } = await client.query({ query: COVERAGE, variables: { slug: "jgl" } });
 assert.notEqual(second?.activity?.id, first.activity.id);
@@ -108,9 +140,13 @@ const all = client.readQuery({ query: MEMBERS, variables: { first: 15 } })?.memb
 assert.ok(all && pages > 1);
 assert.equal(new Set(all.edges.map(({ node }) => node.id)).size, all.totalCount);
 
+// Fragments on a union and on an interface: without `possibleTypes` the cache would leave their fields out.
+const parties = (await client.query({ query: PARTIES, variables: { first: 50 } })).data?.agreements.nodes ?? [];
+assert.ok(parties.length > 0 && parties.every(({ counterparty }) => counterparty.id && counterparty.name));
+
 // What changes from here on: a subscription that begins after a revision misses nothing, however late it is heard.
 const after = (await client.query({ query: REVISION, fetchPolicy: "no-cache" })).data?.revision;
-const summary = `Told by Apollo Client ${randomUUID()}`;
+const summary = `Filed by Apollo Client ${randomUUID()}`;
 const seen = new Promise<string>((resolve, reject) => {
   const subscription = client.subscribe({ query: CHANGES, variables: { after } }).subscribe({
     next: ({ data, error }) => {
@@ -126,18 +162,25 @@ const seen = new Promise<string>((resolve, reject) => {
 });
 
 // A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
-const input = { activity: first.activity.id, period: "2026-T3", health: "GREEN" as const, summary };
+const input = { activityId: first.activity.id, period: "2026-T3", health: "GREEN" as const, summary };
 const file = (key: string, of = input) =>
   client.mutate({ mutation: FILE_REPORT, variables: { input: of }, context: { headers: { "idempotency-key": key } } });
 const key = randomUUID();
-const filed = (await file(key)).data?.statusReportFile;
-const again = (await file(key)).data?.statusReportFile;
+const filed = (await file(key)).data?.statusReportFile?.statusReport;
+const again = (await file(key)).data?.statusReportFile?.statusReport;
 assert.equal(filed?.summary, summary);
 assert.deepEqual(again, filed);
 // The same key for another mutation is a mistake of the caller, and nothing is done.
 await assert.rejects(file(key, { ...input, summary: "Something else" }), (error) => {
   assert.ok(CombinedGraphQLErrors.is(error), String(error));
   assert.equal(error.errors[0]?.extensions?.["code"], "INVALID");
+  return true;
+});
+// An invalid field has its path in the input and a code.
+await assert.rejects(file(randomUUID(), { ...input, summary: "" }), (error) => {
+  assert.ok(CombinedGraphQLErrors.is(error), String(error));
+  const [invalid] = fieldErrors(error.errors[0]);
+  assert.deepEqual([invalid?.path, invalid?.code], ["input.summary", "EMPTY"]);
   return true;
 });
 assert.equal(await seen, filed?.id);

@@ -64,7 +64,7 @@ async function answerShown(page: Page, name: string): Promise<string> {
 /** Runs the open tab's subscription, makes changes until one is shown, ends it, and gives what the page shows. */
 async function changeShown(page: Page): Promise<string> {
   await page.click(".graphiql-execute-button");
-  const summary = `Told to the explorer ${randomUUID()}`;
+  const summary = `Filed for the explorer ${randomUUID()}`;
   // The protocol does not say when a subscription has begun: a change may be a moment too early for it.
   for (let tries = 0; tries < 10; tries += 1) {
     await change(summary);
@@ -86,6 +86,6 @@ async function change(summary: string): Promise<void> {
     return data;
   };
   const { activity } = await ask('{ activity(by: { slug: "bip" }) { id } }', {});
-  const input = { activity: activity?.id, period: "2026-T3", health: "GREEN", summary };
-  await ask("mutation ($input: StatusReportFileInput!) { statusReportFile(input: $input) { id } }", { input });
+  const input = { activityId: activity?.id, period: "2026-T3", health: "GREEN", summary };
+  await ask("mutation ($input: StatusReportFileInput!) { statusReportFile(input: $input) { statusReport { id } } }", { input });
 }

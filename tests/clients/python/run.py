@@ -1,10 +1,11 @@
-"""What a script with gql does: pages, a mutation that is safe to repeat, and what changed meanwhile."""
+"""A script with gql: pages, a mutation that is safe to repeat, what changed meanwhile, and a cost with its voucher."""
 
 import asyncio
 import os
 import re
 import uuid
 
+import aiohttp
 from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import TransportQueryError
@@ -15,7 +16,7 @@ AUTHORIZATION = {"authorization": f"Bearer {os.environ['SAMREGISTER_TOKEN']}"}
 
 START = gql("""
   query Start($slug: String!) {
-    activity(by: { slug: $slug }) { id name coverage { connected members } }
+    activity(by: { slug: $slug }) { id name coverage { connectedCount memberCount } }
     revision
   }
 """)
@@ -24,7 +25,7 @@ INVOICES = gql("""
   query Invoices($first: Int!, $after: String) {
     invoices(first: $first, after: $after, orderBy: { field: NUMBER }) {
       totalCount
-      nodes { id number state total }
+      nodes { id number status total }
       pageInfo { hasNextPage endCursor }
     }
   }
@@ -32,7 +33,13 @@ INVOICES = gql("""
 
 FILE_REPORT = gql("""
   mutation FileReport($input: StatusReportFileInput!) {
-    statusReportFile(input: $input) { id summary }
+    statusReportFile(input: $input) { statusReport { id summary } }
+  }
+""")
+
+RECORD_COST = gql("""
+  mutation RecordCost($input: CostRecordInput!) {
+    costRecord(input: $input) { cost { id amount file { name size url } } }
   }
 """)
 
@@ -76,32 +83,76 @@ async def seen(summary: str, after: str) -> dict:
     raise AssertionError("the subscription ended")
 
 
+async def upload(name: str, content: bytes, media_type: str) -> str:
+    """Uploads a file, and returns the id that a mutation takes within a day."""
+    form = aiohttp.FormData()
+    form.add_field("file", content, filename=name, content_type=media_type)
+    async with aiohttp.ClientSession(headers=AUTHORIZATION) as http:
+        async with http.post(f"{URL}/files", data=form) as answer:
+            assert answer.status == 201, await answer.text()
+            return (await answer.json())["id"]
+
+
+async def download(link: str) -> bytes:
+    """A signed link needs no token, for ten minutes."""
+    async with aiohttp.ClientSession() as http, http.get(link) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.read()
+
+
+async def cost_with_voucher(session, activity: str) -> None:
+    voucher = b"Hyra av lokal, november\n"
+    cost = {
+        "activityId": activity,
+        "bookedOn": "2026-11-30",
+        "amount": "1250.00",
+        "description": "Lokalhyra november",
+        "fileId": await upload("hyra.txt", voucher, "text/plain"),
+    }
+    answer = await session.execute(RECORD_COST, variable_values={"input": cost})
+    recorded = answer["costRecord"]["cost"]
+    assert recorded["amount"] == cost["amount"] and recorded["file"]["name"] == "hyra.txt"
+    assert await download(recorded["file"]["url"]) == voucher
+
+
+def field_errors(refusal: TransportQueryError) -> list[tuple[str, str]]:
+    """The invalid fields of an error: the path in the input, and a code of the enum `FieldErrorCode`."""
+    return [(field["path"], field["code"]) for field in refusal.errors[0]["extensions"].get("fields", [])]
+
+
 async def main() -> None:
     requests = AIOHTTPTransport(url=f"{URL}/graphql", headers=AUTHORIZATION)
     # The schema is asked for, so that a document is checked before it is sent.
     async with Client(transport=requests, fetch_schema_from_transport=True) as session:
         start = await session.execute(START, variable_values={"slug": "bip"})
         coverage = start["activity"]["coverage"]
-        assert coverage["connected"] <= coverage["members"]
+        assert coverage["connectedCount"] <= coverage["memberCount"]
         invoices, pages = await every_invoice(session)
         assert pages > 1 and all(re.fullmatch(r"-?\d+\.\d\d", invoice["total"]) for invoice in invoices)
 
         # A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
-        summary = f"Told by gql {uuid.uuid4()}"
+        summary = f"Filed by gql {uuid.uuid4()}"
         change = asyncio.create_task(seen(summary, start["revision"]))
-        report = {"activity": start["activity"]["id"], "period": "2026-T3", "health": "GREEN", "summary": summary}
+        report = {"activityId": start["activity"]["id"], "period": "2026-T3", "health": "GREEN", "summary": summary}
         once = {"headers": {"idempotency-key": str(uuid.uuid4())}}
         filed = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
         again = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
-        assert again == filed and filed["statusReportFile"]["summary"] == summary
+        assert again == filed and filed["statusReportFile"]["statusReport"]["summary"] == summary
         # The same key for another mutation is a mistake of the caller, and nothing is done.
         try:
             await session.execute(FILE_REPORT, variable_values={"input": report | {"summary": "Something else"}}, extra_args=once)
             raise AssertionError("a key was good for two mutations")
         except TransportQueryError as refusal:
             assert refusal.errors[0]["extensions"]["code"] == "INVALID", refusal
-        assert (await change)["node"]["id"] == filed["statusReportFile"]["id"]
-    print(f"{len(invoices)} invoices in {pages} pages, a mutation repeated by its key, its change seen")
+        # An invalid field has its path in the input and a code.
+        try:
+            await session.execute(FILE_REPORT, variable_values={"input": report | {"summary": ""}})
+            raise AssertionError("a report needs a summary")
+        except TransportQueryError as refusal:
+            assert field_errors(refusal) == [("input.summary", "EMPTY")], refusal
+        assert (await change)["node"]["id"] == filed["statusReportFile"]["statusReport"]["id"]
+        await cost_with_voucher(session, start["activity"]["id"])
+    print(f"{len(invoices)} invoices in {pages} pages, a mutation repeated by its key, its change seen, a voucher uploaded")
 
 
 asyncio.run(main())

@@ -58,7 +58,7 @@ export function Reports({ slug }: { slug: string }) {
   return (
     <section>
       <h2>{activity.name}</h2>
-      <FileReport activity={activity.id} reports={activity.statusReports.__id} />
+      <FileReport activityId={activity.id} reports={activity.statusReports.__id} />
       <ul>
         {activity.statusReports.edges.map(({ node }) => (
           <li key={node.id}>
@@ -70,7 +70,7 @@ export function Reports({ slug }: { slug: string }) {
   );
 }
 
-function FileReport({ activity, reports }: { activity: string; reports: string }) {
+function FileReport({ activityId, reports }: { activityId: string; reports: string }) {
   const environment = useRelayEnvironment();
   // One key for one mutation: pressed again after a lost connection, the report is not filed twice.
   const [key] = useState(() => crypto.randomUUID());
@@ -78,15 +78,17 @@ function FileReport({ activity, reports }: { activity: string; reports: string }
     commitMutation<reportsFileMutation>(environment, {
       mutation: graphql`
         mutation reportsFileMutation($input: StatusReportFileInput!, $reports: [ID!]!) {
-          statusReportFile(input: $input) @prependNode(connections: $reports, edgeTypeName: "StatusReportEdge") {
-            id
-            period
-            health
-            summary
+          statusReportFile(input: $input) {
+            statusReport @prependNode(connections: $reports, edgeTypeName: "StatusReportEdge") {
+              id
+              period
+              health
+              summary
+            }
           }
         }
       `,
-      variables: { input: { activity, period: "2026-T3", health: "GREEN", summary: "As planned" }, reports: [reports] },
+      variables: { input: { activityId, period: "2026-T3", health: "GREEN", summary: "As planned" }, reports: [reports] },
       cacheConfig: { force: true, metadata: { key } },
     });
   return <button onClick={file}>All is as planned</button>;

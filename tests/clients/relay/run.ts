@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { ConnectionHandler, commitLocalUpdate, commitMutation, fetchQuery, requestSubscription } from "relay-runtime";
+import { type FieldError, fieldErrors } from "../errors.js";
 import pageDocument from "./__generated__/membersListPageQuery.graphql.js";
 import type { membersListPageQuery } from "./__generated__/membersListPageQuery.graphql.js";
 import membersDocument from "./__generated__/membersQuery.graphql.js";
@@ -39,8 +40,8 @@ assert.ok(pages > 1 && list().edges > first);
 // The reports of an activity, and the revision from which on changes are listened to.
 const reports = await fetchQuery<reportsQuery>(environment, reportsDocument, { slug: "stoppa-valdet" }).toPromise();
 assert.ok(reports?.activity);
-const { id: activity, statusReports } = reports.activity;
-const summary = `Told by Relay ${randomUUID()}`;
+const { id: activityId, statusReports } = reports.activity;
+const summary = `Filed by Relay ${randomUUID()}`;
 const seen = new Promise<string>((resolve, reject) => {
   const { dispose } = requestSubscription<reportsChangesSubscription>(environment, {
     subscription: changesDocument,
@@ -57,21 +58,27 @@ const seen = new Promise<string>((resolve, reject) => {
 });
 
 // A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
-const key = randomUUID();
-const file = () =>
-  new Promise<string>((resolve, reject) => {
+type Filed = { id: string | undefined; invalid: FieldError[] };
+const file = (key: string, of = summary) =>
+  new Promise<Filed>((resolve, reject) => {
     commitMutation<reportsFileMutation>(environment, {
       mutation: fileDocument,
-      variables: { input: { activity, period: "2026-T3", health: "GREEN", summary }, reports: [statusReports.__id] },
+      variables: { input: { activityId, period: "2026-T3", health: "GREEN", summary: of }, reports: [statusReports.__id] },
       cacheConfig: { force: true, metadata: { key } },
-      onCompleted: ({ statusReportFile }, errors) => (errors ? reject(new Error(JSON.stringify(errors))) : resolve(statusReportFile.id)),
+      // The payload is null when the mutation was refused; the errors say why.
+      onCompleted: ({ statusReportFile }, errors) => resolve({ id: statusReportFile?.statusReport.id, invalid: fieldErrors(errors?.[0]) }),
       onError: reject,
     });
   });
-const filed = await file();
-assert.equal(await file(), filed);
+const key = randomUUID();
+const { id: filed } = await file(key);
+assert.ok(filed);
+assert.equal((await file(key)).id, filed);
+// An invalid field has its path in the input and a code.
+const [invalid] = (await file(randomUUID(), "")).invalid;
+assert.deepEqual([invalid?.path, invalid?.code], ["input.summary", "EMPTY"]);
 assert.equal(await seen, filed);
-// Relay put it before the others.
+// Relay put the payload's report before the others.
 commitLocalUpdate(environment, (store) => {
   const edges = store.get(statusReports.__id)?.getLinkedRecords("edges") ?? [];
   assert.equal(edges[0]?.getLinkedRecord("node")?.getDataID(), filed);

@@ -1,27 +1,28 @@
-// urql: queries by GET with only their hash once the register knows them, mutations by POST, subscriptions by WebSocket.
+// urql: queries by GET with only their hash once the register knows them, mutations by POST, subscriptions by Server-Sent Events, which
+// pass where no WebSocket does. Messages of errors are in Swedish.
 import { Client, cacheExchange, fetchExchange, subscriptionExchange } from "@urql/core";
 import { persistedExchange } from "@urql/exchange-persisted";
-import { createClient } from "graphql-ws";
-import WebSocket from "ws";
-import { sha256, socketUrl, token, url } from "../register.js";
+import { createClient } from "graphql-sse";
+import { token, url } from "../register.js";
+import { sha256 } from "../sha256.js";
 
-export const authorization = `Bearer ${token}`;
+export const headers = { authorization: `Bearer ${token}`, "accept-language": "sv" };
 
 export function makeClient(fetch: typeof globalThis.fetch): Client {
-  // Node has no WebSocket before 22; a browser needs no `webSocketImpl`.
-  const socket = createClient({ url: socketUrl, connectionParams: { authorization }, webSocketImpl: WebSocket });
+  // One connection for each subscription: the mode "distinct connections" of the protocol graphql-sse.
+  const events = createClient({ url: `${url}/graphql`, headers, singleConnection: false });
   return new Client({
     url: `${url}/graphql`,
     fetch,
-    fetchOptions: { headers: { authorization } },
+    fetchOptions: { headers },
     preferGetMethod: false,
     exchanges: [
       cacheExchange,
-      persistedExchange({ preferGetForPersistedQueries: true, generateHash: async (document) => sha256(document) }),
+      persistedExchange({ preferGetForPersistedQueries: true, generateHash: sha256 }),
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query, variables }) => ({
-          subscribe: (sink) => ({ unsubscribe: socket.subscribe({ query: query ?? "", variables }, sink) }),
+          subscribe: (sink) => ({ unsubscribe: events.subscribe({ query: query ?? "", variables }, sink) }),
         }),
       }),
     ],

@@ -1,8 +1,9 @@
 // What a front end with urql does: a query, pages, a mutation that is safe to repeat, and what changed meanwhile.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { fieldErrors } from "../errors.js";
 import { rememberingFetch } from "../sent.js";
-import { authorization, makeClient } from "./client.js";
+import { headers, makeClient } from "./client.js";
 import { graphql } from "./generated/index.js";
 import type { MembersQuery } from "./generated/graphql.js";
 
@@ -12,8 +13,8 @@ const COVERAGE = graphql(`
       id
       name
       coverage {
-        connected
-        members
+        connectedCount
+        memberCount
       }
     }
   }
@@ -43,9 +44,11 @@ const MEMBERS = graphql(`
 const FILE_REPORT = graphql(`
   mutation FileReport($input: StatusReportFileInput!) {
     statusReportFile(input: $input) {
-      id
-      period
-      summary
+      statusReport {
+        id
+        period
+        summary
+      }
     }
   }
 `);
@@ -78,7 +81,7 @@ const client = makeClient(fetch);
 
 // A typed query. The first time its hash is not known, and the whole document follows; then the hash is enough.
 const { data: first, error } = await client.query(COVERAGE, { slug: "bip" });
-assert.ok(first?.activity && first.activity.coverage.connected <= first.activity.coverage.members, String(error));
+assert.ok(first?.activity && first.activity.coverage.connectedCount <= first.activity.coverage.memberCount, String(error));
 const before = sent.length;
 const { data: second } = await client.query(COVERAGE, { slug: "jgl" });
 assert.notEqual(second?.activity?.id, first.activity.id);
@@ -102,7 +105,7 @@ assert.equal(ids.size, pages[0]?.totalCount);
 
 // What changes from here on: a subscription that begins after a revision misses nothing, however late it is heard.
 const after = (await client.query(REVISION, {})).data?.revision;
-const summary = `Told by urql ${randomUUID()}`;
+const summary = `Filed by urql ${randomUUID()}`;
 const seen = new Promise<string>((resolve, reject) => {
   const { unsubscribe } = client.subscription(CHANGES, { after }).subscribe(({ data, error }) => {
     if (error) reject(error);
@@ -114,18 +117,22 @@ const seen = new Promise<string>((resolve, reject) => {
 });
 
 // A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
-const input = { activity: first.activity.id, period: "2026-T3", health: "YELLOW" as const, summary };
+const input = { activityId: first.activity.id, period: "2026-T3", health: "YELLOW" as const, summary };
 const file = (key: string, of = input) =>
-  client.mutation(FILE_REPORT, { input: of }, { fetchOptions: { headers: { authorization, "idempotency-key": key } } }).toPromise();
+  client.mutation(FILE_REPORT, { input: of }, { fetchOptions: { headers: { ...headers, "idempotency-key": key } } }).toPromise();
 const key = randomUUID();
 const filed = await file(key);
 const again = await file(key);
-assert.equal(filed.data?.statusReportFile.summary, summary, String(filed.error));
+assert.equal(filed.data?.statusReportFile?.statusReport.summary, summary, String(filed.error));
 assert.deepEqual(again.data, filed.data);
 // The same key for another mutation is a mistake of the caller, and nothing is done.
 const { error: refusal } = await file(key, { ...input, summary: "Something else" });
 assert.equal(refusal?.graphQLErrors[0]?.extensions["code"], "INVALID", String(refusal));
-assert.equal(await seen, filed.data.statusReportFile.id);
+// An invalid field has its path in the input and a code, which are the same in all languages, and a message to show.
+const { data: none, error: invalid } = await file(randomUUID(), { ...input, summary: "" });
+assert.equal(none?.statusReportFile ?? null, null);
+assert.deepEqual(fieldErrors(invalid?.graphQLErrors[0]), [{ path: "input.summary", code: "EMPTY", message: "får inte vara tom" }]);
+assert.equal(await seen, filed.data.statusReportFile?.statusReport.id);
 
 console.log(`${ids.size} members in ${pages.length} pages, persisted by GET, a mutation repeated by its key, its change seen`);
 process.exit(0);

@@ -1,7 +1,7 @@
 //! A Rust program with types that `graphql_client` makes of `schema.graphql`: pages, and
 //! a mutation that is safe to repeat.
 
-use std::{env, error::Error, fs};
+use std::{env, error::Error, fmt, fs};
 
 use graphql_client::{GraphQLQuery, Response};
 
@@ -73,16 +73,35 @@ impl Register {
             request.send_json(Q::build_query(variables))?.body_mut().read_json()?;
         match (answer.data, answer.errors) {
             (Some(data), None) => Ok(data),
-            (_, errors) => Err(errors
-                .unwrap_or_default()
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
-                .into()),
+            (_, errors) => Err(Refusal(errors.unwrap_or_default()).into()),
         }
     }
 }
+
+/// The errors of an answer. A refused mutation has them with a null payload.
+#[derive(Debug)]
+struct Refusal(Vec<graphql_client::Error>);
+
+impl Refusal {
+    /// The invalid fields: the path in the input, and a code of the enum `FieldErrorCode`.
+    fn fields(&self) -> Vec<(&str, &str)> {
+        self.0
+            .iter()
+            .filter_map(|error| error.extensions.as_ref()?.get("fields")?.as_array())
+            .flatten()
+            .filter_map(|field| Some((field["path"].as_str()?, field["code"].as_str()?)))
+            .collect()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let messages: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&messages.join("; "))
+    }
+}
+
+impl Error for Refusal {}
 
 /// Every member that does not take part in Indikatorer, and in how many pages they came.
 fn every_member(register: &Register) -> Result<(Vec<members::MembersMembersNodes>, u32)> {
@@ -111,27 +130,31 @@ fn main() -> Result<()> {
         .ask::<Activity>(activity::Variables { slug: "jgl".into() }, None)?
         .activity
         .ok_or("there is no JGL")?;
-    assert!(activity.coverage.connected <= activity.coverage.members);
+    assert!(activity.coverage.connected_count <= activity.coverage.member_count);
 
     let key = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
     let report = |summary: &str| file_report::Variables {
         input: file_report::StatusReportFileInput {
-            activity: activity.id.clone(),
+            activity_id: activity.id.clone(),
             period: "2026-T3".into(),
-            health: file_report::Health::GREEN,
+            health: file_report::ActivityHealth::GREEN,
             summary: summary.into(),
             deviations: None,
             next_steps: None,
         },
     };
-    let filed = register.ask::<FileReport>(report("Told by graphql_client"), Some(key.trim()))?;
-    let again = register.ask::<FileReport>(report("Told by graphql_client"), Some(key.trim()))?;
+    let filed = register.ask::<FileReport>(report("Filed by graphql_client"), Some(key.trim()))?;
+    let again = register.ask::<FileReport>(report("Filed by graphql_client"), Some(key.trim()))?;
     assert_eq!(filed, again, "a mutation was done twice");
     // The same key for another mutation is a mistake of the caller, and nothing is done.
     assert!(
         register.ask::<FileReport>(report("Something else"), Some(key.trim())).is_err(),
         "a key was good for two mutations"
     );
+    // An invalid field has its path in the input and a code.
+    let refusal = register.ask::<FileReport>(report(""), None).expect_err("it has no summary");
+    let refusal = refusal.downcast_ref::<Refusal>().ok_or("the server gave no answer")?;
+    assert_eq!(refusal.fields(), [("input.summary", "EMPTY")]);
 
     println!("{} members in {pages} pages, a mutation repeated by its key", members.len());
     Ok(())
