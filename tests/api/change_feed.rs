@@ -22,7 +22,7 @@ use crate::support::{
 /// Follows the register from the revision on.
 async fn follow(server: &HttpServer, caller: &Caller<'_>, arguments: &str) -> Client {
     let mut client = server.client(caller).await;
-    client.subscribe("1", &format!("subscription {{ changes({arguments}) {{ revision kind action at node {{ __typename id }} }} }}")).await;
+    client.subscribe("1", &format!("subscription {{ changes({arguments}) {{ revision kind action recordedAt node {{ __typename id }} }} }}")).await;
     client
 }
 
@@ -114,33 +114,33 @@ on_both!(mutations_are_published_to_those_who_may_see_them, |app| async move {
         .does(
             "allocationSet",
             "id",
-            json!({ "member": id("alfa"), "year": 2030, "amount": "1.00" }),
+            json!({ "memberId": id("alfa"), "year": 2030, "amount": "1.00" }),
         )
         .await
         .data();
     office
-        .does("memberUpdate", "id", json!({ "member": id("alfa"), "county": "Nytt län" }))
+        .does("memberUpdate", "id", json!({ "memberId": id("alfa"), "county": "Nytt län" }))
         .await
         .data();
     office
-        .does("memberUpdate", "id", json!({ "member": id("beta"), "county": "Nytt län" }))
+        .does("memberUpdate", "id", json!({ "memberId": id("beta"), "county": "Nytt län" }))
         .await
         .data();
     office
-        .does("contactUpdate", "id", json!({ "contact": id("anna"), "phone": "070-174 06 20" }))
+        .does("contactUpdate", "id", json!({ "contactId": id("anna"), "phone": "070-174 06 20" }))
         .await
         .data();
     office
-        .does("costRecord", "id", json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }))
+        .does("costRecord", "id", json!({ "activityId": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }))
         .await
         .data();
     office
-        .does("activityUpdate", "id", json!({ "activity": id("bip"), "goal": "Mål" }))
+        .does("activityUpdate", "id", json!({ "activityId": id("bip"), "goal": "Mål" }))
         .await
         .data();
     let draft = drafted(
         &app,
-        json!({ "template": id("deltagande"), "activity": id("indikatorer"), "counterparty": id("alfa"), "startsOn": "2027-01-10" }),
+        json!({ "templateId": id("deltagande"), "activityId": id("indikatorer"), "counterpartyId": id("alfa"), "startsOn": "2027-01-10" }),
     )
     .await;
     let member = app.member(samples.id("alfa"));
@@ -183,10 +183,8 @@ on_both!(mutations_are_published_to_those_who_may_see_them, |app| async move {
         events(&app, &server, &app.board(), &format!("{after}, kinds: [AGREEMENT, FEE]")).await;
     assert_eq!(said(&chosen, "kind"), ["AGREEMENT", "AGREEMENT"]);
     assert!(
-        chosen
-            .iter()
-            .all(|event| event["node"]["id"] == draft.as_str()
-                && event["at"] == "2026-11-21T09:00:00Z"),
+        chosen.iter().all(|event| event["node"]["id"] == draft.as_str()
+            && event["recordedAt"] == "2026-11-21T09:00:00Z"),
         "{chosen:?}"
     );
 });
@@ -196,7 +194,7 @@ on_both!(a_payment_is_published_apart_from_its_invoice, |app| async move {
     let since = app.revision().await;
     let server = HttpServer::start(&app).await;
     let invoice = samples.id("faktura alfa");
-    let payment = json!({ "invoice": invoice, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "Delbetalning" });
+    let payment = json!({ "invoiceId": invoice, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "Delbetalning" });
     app.finance().does("paymentRecord", "id", payment).await.data();
     for (kinds, heard) in
         [("PAYMENT", vec!["PAYMENT"]), ("INVOICE", vec![]), ("PAYMENT, INVOICE", vec!["PAYMENT"])]
@@ -221,20 +219,20 @@ on_both!(what_is_not_seen_of_a_thing_is_no_event_of_it, |app| async move {
     for (mutation, input) in [
         (
             "memberUpdate",
-            json!({ "member": id("alfa"), "billing": { "email": "ny@alfa.example.se" } }),
+            json!({ "memberId": id("alfa"), "billing": { "email": "ny@alfa.example.se" } }),
         ),
         (
             "memberUpdate",
-            json!({ "member": id("beta"), "billing": { "email": "ny@beta.example.se" } }),
+            json!({ "memberId": id("beta"), "billing": { "email": "ny@beta.example.se" } }),
         ),
         (
             "organisationUpdate",
-            json!({ "organisation": id("gamma"), "billing": { "email": "ny@gamma.example.se" } }),
+            json!({ "organisationId": id("gamma"), "billing": { "email": "ny@gamma.example.se" } }),
         ),
-        ("activityUpdate", json!({ "activity": id("bip"), "boardContact": id("nils") })),
-        ("activityUpdate", json!({ "activity": id("indikatorer"), "lead": null })),
+        ("activityUpdate", json!({ "activityId": id("bip"), "boardContactId": id("nils") })),
+        ("activityUpdate", json!({ "activityId": id("indikatorer"), "leadId": null })),
         // Alfa's own Anna leads it no more.
-        ("activityUpdate", json!({ "activity": id("bip"), "lead": null })),
+        ("activityUpdate", json!({ "activityId": id("bip"), "leadId": null })),
     ] {
         app.office().does(mutation, "id", input).await.data();
     }
@@ -443,13 +441,13 @@ async fn what_one_subject_reads_is_shared_with_no_other() {
         clients.push(client);
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let contact = json!({ "member": member, "role": "FINANCE", "name": "Hanna", "email": "hanna@example.se" });
+    let contact = json!({ "memberId": member, "role": "FINANCE", "name": "Hanna", "email": "hanna@example.se" });
     let added = app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone();
     for client in &mut clients {
         assert_eq!(client.data("1").await["changes"]["node"]["email"], "hanna@example.se");
     }
     domain::audit::reads::write(&app.db).await.unwrap();
-    let document = "query($id: ID!) { contactExport(contact: $id) }";
+    let document = "query($id: ID!) { contactExport(contactId: $id) }";
     let export = app.office().ask(document, json!({ "id": added })).await.text();
     assert!(export.contains("anna@example.se") && export.contains("bo@example.se"), "{export}");
 }

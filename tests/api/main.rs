@@ -10,6 +10,7 @@ mod audit;
 mod change_feed;
 mod cli;
 mod database;
+mod decisions;
 mod documents;
 mod fees;
 mod graphql;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{App, on_both};
+use crate::support::{
+    app::{App, on_both},
+    pages::names,
+};
 
 const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
     ale,Ale,222000-1834,,,,2015-01-01,,,,,,,\n";
@@ -99,7 +102,7 @@ on_both!(an_organisation_is_added, |app| async move {
         );
         assert_eq!(
             caller
-                .does("organisationUpdate", "id", json!({ "organisation": id, "name": "" }))
+                .does("organisationUpdate", "id", json!({ "organisationId": id, "name": "" }))
                 .await
                 .code(),
             "FORBIDDEN"
@@ -125,7 +128,7 @@ on_both!(only_what_is_said_of_an_organisation_changes, |app| async move {
         let before = app.revision().await;
         let is_change = expected[field] != becomes;
         expected[field] = becomes;
-        let input = json!({ "organisation": gamma, (field): value });
+        let input = json!({ "organisationId": gamma, (field): value });
         assert_eq!(update(input.clone()).await["organisationUpdate"], expected, "{input}");
         assert_eq!(app.revision().await - before, i64::from(is_change), "{input}");
     }
@@ -145,22 +148,22 @@ on_both!(only_what_is_said_of_an_organisation_changes, |app| async move {
 
     let before = app.revision().await;
     assert_eq!(
-        update(json!({ "organisation": delta, "orgNumber": "802555-0008", "name": "Ny" }))
+        update(json!({ "organisationId": delta, "orgNumber": "802555-0008", "name": "Ny" }))
             .await
             .reason(),
         "ORG_NUMBER_TAKEN"
     );
-    let bad = json!({ "organisation": ale, "name": "a\u{0}", "orgNumber": "8025550008" });
+    let bad = json!({ "organisationId": ale, "name": "a\u{0}", "orgNumber": "8025550008" });
     assert_eq!(
         update(bad).await.bad_fields(),
-        ["input.name", "input.orgNumber", "input.organisation"]
+        ["input.name", "input.orgNumber", "input.organisationId"]
     );
     let nothing =
-        json!({ "organisation": "organisation_0197aaaaaaaa7000800000000000000a", "name": "Ny" });
+        json!({ "organisationId": "organisation_0197aaaaaaaa7000800000000000000a", "name": "Ny" });
     assert_eq!(update(nothing).await.code(), "NOT_FOUND");
     assert_eq!(app.revision().await, before);
     // A member may be a counterparty elsewhere, under its own number.
-    let shared = update(json!({ "organisation": delta, "orgNumber": "222000-1834" })).await;
+    let shared = update(json!({ "organisationId": delta, "orgNumber": "222000-1834" })).await;
     assert_eq!(
         shared["organisationUpdate"],
         json!({ "name": "Delta AB", "orgNumber": "222000-1834" })
@@ -239,4 +242,65 @@ on_both!(the_agreements_of_an_organisation_are_paged, |app| async move {
     let bad =
         app.office().ask(question, json!({ "ids": [gamma], "first": -1, "after": "x" })).await;
     assert_eq!(bad.bad_fields(), ["after", "first"]);
+});
+
+on_both!(organisations_are_listed_in_order_and_found_by_filters, |app| async move {
+    let [ale, gamma, _] = fill(&app).await;
+    let office = app.office();
+    let input = json!({ "name": "Örebro universitet", "orgNumber": "202100-2924" });
+    let added = office.does("organisationAdd", "id", input).await;
+    let orebro = added["organisationAdd"]["id"].clone();
+    let (by_name, by_number) = (
+        ["Delta AB", "Gamma AB", "Örebro universitet"],
+        ["Delta AB", "Örebro universitet", "Gamma AB"],
+    );
+    assert_eq!(names(&office, "organisations", "").await, by_name);
+    for (field, expected) in [("NAME", by_name), ("ORG_NUMBER", by_number)] {
+        for direction in ["ASC", "DESC"] {
+            let mut expected = expected.to_vec();
+            if direction == "DESC" {
+                expected.reverse();
+            }
+            let order = format!(", orderBy: {{ field: {field}, direction: {direction} }}");
+            assert_eq!(names(&office, "organisations", &order).await, expected, "{order}");
+        }
+    }
+    for (filter, expected) in [
+        ("search: \"gam\"", vec!["Gamma AB"]),
+        ("search: \"802555-0008\"", vec!["Gamma AB"]),
+        ("search: \"ab\"", vec!["Delta AB", "Gamma AB"]),
+        ("search: \"ore\"", vec![]),
+        ("search: \" \"", by_name.to_vec()),
+        ("hasAgreements: true", vec!["Delta AB", "Gamma AB"]),
+        ("hasAgreements: false", vec!["Örebro universitet"]),
+        ("hasAgreements: true, search: \"öre\"", vec![]),
+    ] {
+        let filter = format!(", filter: {{ {filter} }}");
+        assert_eq!(names(&office, "organisations", &filter).await, expected, "{filter}");
+    }
+    // A new name is found at once, the former one no longer.
+    let renamed = json!({ "organisationId": orebro, "name": "Universitetet" });
+    office.does("organisationUpdate", "id", renamed).await.data();
+    for (word, expected) in [("öre", vec![]), ("universitetet", vec!["Universitetet"])] {
+        let filter = format!(", filter: {{ search: \"{word}\" }}");
+        assert_eq!(names(&office, "organisations", &filter).await, expected, "{word}");
+    }
+    // An activity lead sees counterparties of its own agreements, and filters by these only.
+    let lead = app.lead(&["bip"]);
+    assert_eq!(names(&lead, "organisations", "").await, ["Gamma AB"]);
+    let without = ", filter: { hasAgreements: false }";
+    assert_eq!(names(&lead, "organisations", without).await, Vec::<String>::new());
+    for blind in [app.member(&ale), app.service("templates:read")] {
+        assert_eq!(names(&blind, "organisations", "").await, Vec::<String>::new());
+    }
+    assert_eq!(names(&app.service("invoices:read"), "organisations", "").await.len(), 3);
+    // One organisation by its number or id.
+    for by in ["orgNumber: \"802555-0008\"".to_owned(), format!("id: \"{gamma}\"")] {
+        let document = format!("{{ organisation(by: {{ {by} }}) {{ id name }} }}");
+        let found = office.query(&document).await;
+        assert_eq!(found["organisation"], json!({ "id": gamma, "name": "Gamma AB" }));
+        assert_eq!(app.member(&ale).query(&document).await["organisation"], Value::Null);
+    }
+    let bad = "{ organisation(by: { orgNumber: \"802555-0009\" }) { id } }";
+    assert_eq!(office.query(bad).await.bad_fields(), ["by.orgNumber"]);
 });

@@ -74,40 +74,40 @@ class BankPayments:
     def bank_state(self, payment):
         if payment.duplicate_of:
             return "DUPLICATE"
-        return "MATCHED" if not self.bank_left(payment) else "SET_ASIDE" if payment.set_aside else "WAITING"
+        return "MATCHED" if not self.bank_left(payment) else "EXCLUDED" if payment.set_aside else "PENDING"
 
     def check_waiting(self, payment):
         state = self.bank_state(payment)
         refuse_if(state == "MATCHED", "ALREADY_MATCHED")
-        refuse_if(state in ("SET_ASIDE", "DUPLICATE"), state)
+        refuse_if(state in ("EXCLUDED", "DUPLICATE"), state)
 
     def bank_payment_match(self, handle, given):
-        payment, invoice = self.bank[given["payment"]], self.invoices[given["invoice"]]
+        payment, invoice = self.bank[given["bankPaymentId"]], self.invoices[given["invoiceId"]]
         self.check_waiting(payment)
         amount = ore(given["amount"]) if given.get("amount") else self.bank_left(payment)
         refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE" or amount > self.bank_left(payment), "INVALID", "CREDIT_NOTE", "NOT_ISSUED", "DRAFT")
         is_of_this_month = payment.on.replace(day=1) == self.today.replace(day=1)
         booked = day(given.get("bookedOn")) or (payment.on if is_of_this_month else self.today)
         same = [p for p in self.recorded(invoice, payment.on, amount)[0]]
-        known = self.payments.get(given.get("recordedPayment")) or (same[0] if len(same) == 1 else None)
+        known = self.payments.get(given.get("recordedPaymentId")) or (same[0] if len(same) == 1 else None)
         if known:
             self.link(payment, known)
         else:
             self.match(payment, invoice, amount, handle, booked)
 
-    def bank_payment_set_aside(self, _, given):
-        payment = self.bank[given["payment"]]
+    def bank_payment_exclude(self, _, given):
+        payment = self.bank[given["bankPaymentId"]]
         self.check_waiting(payment)
         payment.set_aside = self.today
 
-    def bank_payment_take_up(self, _, given):
-        payment = self.bank[given["payment"]]
+    def bank_payment_reopen(self, _, given):
+        payment = self.bank[given["bankPaymentId"]]
         refuse_if(payment.refunds, "IS_REFUND")
-        refuse_if(not payment.set_aside and not payment.duplicate_of, "NOT_SET_ASIDE", "ALREADY_MATCHED")
+        refuse_if(not payment.set_aside and not payment.duplicate_of, "NOT_EXCLUDED", "ALREADY_MATCHED")
         payment.set_aside = payment.duplicate_of = None
 
     def bank_payment_mark_duplicate(self, _, given):
-        payment, other = self.bank[given["payment"]], self.bank[given["duplicateOf"]]
+        payment, other = self.bank[given["bankPaymentId"]], self.bank[given["duplicateOfId"]]
         refuse_if(payment is other or payment.amount != other.amount, "INVALID")
         refuse_if(payment.matched, "ALREADY_MATCHED")
         stands = [row for row in self.bank.values() if row.duplicate_of == payment.handle]

@@ -5,6 +5,55 @@ import urllib.error
 import urllib.request
 
 
+# The field of a payload with the object that a mutation changed.
+OBJECTS = {
+    "memberAdmit": "member",
+    "memberUpdate": "member",
+    "memberLeave": "member",
+    "memberMerge": "member",
+    "allocationSet": "member",
+    "contactAdd": "contact",
+    "contactUpdate": "contact",
+    "contactErase": "contact",
+    "organisationAdd": "organisation",
+    "organisationUpdate": "organisation",
+    "activityStart": "activity",
+    "activityUpdate": "activity",
+    "activityClose": "activity",
+    "costRecord": "activity",
+    "grantRecord": "activity",
+    "feeScheduleSet": "activity",
+    "statusReportFile": "statusReport",
+    "networkFeeSet": "feeSchedule",
+    "agreementDraft": "agreement",
+    "agreementDraftUpdate": "agreement",
+    "agreementOffer": "agreement",
+    "agreementWithdraw": "agreement",
+    "agreementSign": "agreement",
+    "agreementGiveNotice": "agreement",
+    "agreementReplace": "agreement",
+    "deadlineSnooze": "agreement",
+    "deadlineUnsnooze": "agreement",
+    "invoiceDraft": "invoice",
+    "invoiceDraftUpdate": "invoice",
+    "invoiceDraftDiscard": "invoice",
+    "invoiceIssue": "invoice",
+    "paymentRecord": "invoice",
+    "paymentReverse": "invoice",
+    "invoiceRemind": "invoice",
+    "invoiceCredit": "creditNote",
+    "invoiceRun": "invoiceRun",
+    "templateCreate": "template",
+    "templateVersionDraft": "templateVersion",
+    "templateVersionPublish": "templateVersion",
+    "templateVersionRetire": "templateVersion",
+    "bankPaymentMatch": "bankPayment",
+    "bankPaymentExclude": "bankPayment",
+    "bankPaymentReopen": "bankPayment",
+    "referenceRateSet": "referenceRate",
+}
+
+
 class Refused(Exception):
     """A mutation or query that the register refused, with the code and reason of its first error."""
 
@@ -45,8 +94,11 @@ class Client:
         return answer["data"]
 
     def mutate(self, role, name, fields, selection):
-        """Performs one mutation with an `input` and returns what it answers."""
+        """Performs one mutation with an `input` and returns the object that it changed, or its payload."""
         type_name = name[0].upper() + name[1:] + "Input"
+        if name in OBJECTS:
+            document = f"mutation($input: {type_name}!) {{ {name}(input: $input) {{ {OBJECTS[name]} {{ {selection} }} }} }}"
+            return self.ask(role, document, {"input": fields})[name][OBJECTS[name]]
         document = f"mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}"
         return self.ask(role, document, {"input": fields})[name]
 

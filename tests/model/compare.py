@@ -7,14 +7,18 @@ from dates import day
 from reports import Reports, iso
 
 NAME = "__typename ... on Member { name } ... on Organisation { name }"
-RUN = f"""count net total alreadyInvoiced invoicedManually problems {{ counterparty {{ {NAME} }} agreement {{ number }} }}
+RUN = f"""invoiceCount net total alreadyInvoicedCount invoicedManuallyCount problems {{ counterparty {{ {NAME} }} agreement {{ number }} }}
     invoices {{ id number buyer {{ {NAME} }} issuedOn dueOn vat rounding total
         lines {{ id net vat vatRate periodFrom periodTo agreement {{ number }} }} }}"""
 REVENUE = "rows { activity { slug } member { name } period net vat credited unattributed cost grants }"
 
 
+# The number of what has none yet, as the model writes it.
+DRAFT = "UTKAST"
+
+
 def number(row):
-    return row and row["number"]
+    return row and (row["number"] or DRAFT)
 
 
 class Reader:
@@ -25,16 +29,16 @@ class Reader:
 
     def agreements(self, days, years):
         dated = " ".join(
-            f'status{i}: status(on: "{on}") term{i}: termEndsOn(on: "{on}") deadline{i}: nextDeadline(on: "{on}") {{ kind reason on }}'
+            f'status{i}: status(asOf: "{on}") term{i}: termEndsOn(asOf: "{on}") deadline{i}: nextDeadline(asOf: "{on}") {{ kind reason on: deadlineOn }}'
             for i, on in enumerate(map(iso, days))
         )
         fixed = f"""number kind direction activity {{ slug }} counterparty {{ {NAME} }} startsOn endsOn noticeMonths renewalMonths signedOn withdrawnOn
-            noticeGivenOn status replaces {{ number }} replacedBy {{ number }} fee {{ basis vatRate }} id"""
+            noticeGivenOn status replaces: predecessor {{ number }} replacedBy: successor {{ number }} fee {{ basis vatRate }} id"""
         rows = self.client.every("OFFICE", "agreements", "", f"{fixed} {dated}")
         fees = self.fees([row["id"] for row in rows if row["fee"] and row["signedOn"] and not row["withdrawnOn"]], years)
         for row in rows:
             row["activity"] = row["activity"] and row["activity"]["slug"]
-            row["counterparty"] = row["counterparty"]["name"]
+            row["counterparty"], row["number"] = row["counterparty"]["name"], number(row)
             row["replaces"], row["replacedBy"] = None if row["withdrawnOn"] else number(row["replaces"]), number(row["replacedBy"])
             row["fees"] = fees.get(row.pop("id"))
             is_live = row["signedOn"] and not row["withdrawnOn"]
@@ -58,7 +62,7 @@ class Reader:
 
     def expiring(self, start, within):
         arguments = f', withinDays: {within}, from: "{start}"'
-        rows = self.client.every("OFFICE", "expiringAgreements", arguments, f'number nextDeadline(on: "{start}") {{ kind reason on }}')
+        rows = self.client.every("OFFICE", "expiringAgreements", arguments, f'number nextDeadline(asOf: "{start}") {{ kind reason on: deadlineOn }}')
         rows = [{"number": row["number"], **row["nextDeadline"]} for row in rows]
         if [row["on"] for row in rows] != sorted(row["on"] for row in rows):
             return {"not in order": rows}
@@ -88,15 +92,15 @@ class Reader:
 
     def matrix(self, on, compared_to):
         document = f"""{{ activityMatrix(asOf: "{on}", comparedTo: "{compared_to}") {{
-            activities {{ activity {{ slug }} coverage {{ connected members notConnected {{ name }} }}
-                trend {{ before {{ connected }} joinedCount leftCount joined {{ name }} left {{ name }} }} }}
+            activities {{ activity {{ slug }} coverage {{ connectedCount memberCount notConnected {{ name }} }}
+                trend {{ before {{ connectedCount }} joinedCount leftCount joined {{ name }} left {{ name }} }} }}
             rows(first: 200) {{ nodes {{ member {{ name }} cells {{ number }} }} }} }} }}"""
         matrix = self.client.ask("OFFICE", document)["activityMatrix"]
         names = lambda rows: sorted(row["name"] for row in rows)
         activities = [
             {
-                "slug": column["activity"]["slug"], "connected": column["coverage"]["connected"], "members": column["coverage"]["members"],
-                "notConnected": names(column["coverage"]["notConnected"]), "before": column["trend"]["before"]["connected"],
+                "slug": column["activity"]["slug"], "connected": column["coverage"]["connectedCount"], "members": column["coverage"]["memberCount"],
+                "notConnected": names(column["coverage"]["notConnected"]), "before": column["trend"]["before"]["connectedCount"],
                 "joined": names(column["trend"]["joined"]), "left": names(column["trend"]["left"]),
             }
             for column in matrix["activities"]
@@ -107,11 +111,11 @@ class Reader:
 
     def invoices(self, days):
         dated = " ".join(
-            f'state{i}: state(on: "{on}") late{i}: daysLate(on: "{on}") interest{i}: interest(on: "{on}") '
+            f'state{i}: status(asOf: "{on}") late{i}: daysLate(asOf: "{on}") interest{i}: interest(asOf: "{on}") '
             f'paid{i}: paid(asOf: "{on}") credited{i}: credited(asOf: "{on}") left{i}: outstanding(asOf: "{on}") balance{i}: balance(asOf: "{on}")'
             for i, on in enumerate(map(iso, days))
         )
-        fixed = f"""number kind ocr state buyer {{ {NAME} }} issuedOn dueOn net vat rounding total paid credited outstanding overpaid
+        fixed = f"""number kind ocr state: status buyer {{ {NAME} }} issuedOn dueOn net vat rounding total paid credited outstanding overpaid
             payments {{ receivedOn bookedOn amount }} refunds {{ paidOn amount }} writeOffs {{ writtenOffOn amount }} reminders {{ sentOn }} credits {{ number }} creditNotes {{ number }}
             lines {{ net vatRate activity {{ slug }} agreement {{ number }} }}"""
         rows = self.client.every("FINANCE", "invoices", "", f"{fixed} {dated}")
@@ -135,9 +139,9 @@ class Reader:
         statuses = ("DRAFT", "OFFERED", "SIGNED", "ACTIVE", "NOTICE_GIVEN", "ENDED", "WITHDRAWN")
         states = ("DRAFT", "ISSUED", "PARTLY_PAID", "PAID", "OVERDUE", "CREDITED")
         lists = [("agreements " + word, "agreements", f"status: [{word}]", "number") for word in statuses]
-        lists += [("invoices " + word, "invoices", f"state: [{word}]", "number") for word in states]
+        lists += [("invoices " + word, "invoices", f"status: [{word}]", "number") for word in states]
         lists += [("members " + word, "members", f"status: {word}", "name") for word in ("UPCOMING", "ACTIVE", "LEFT")]
-        lists += [(f"members {word} bip", "members", f'{field}: ["bip"]', "name") for word, field in (("in", "inActivity"), ("not in", "notInActivity"))]
+        lists += [(f"members {word} bip", "members", f'{field}: ["bip"]', "name") for word, field in (("in", "inActivitySlugs"), ("not in", "notInActivitySlugs"))]
         found = {}
         for role, fields in (("OFFICE", ("agreements", "members")), ("FINANCE", ("invoices",))):
             asked = [(title, field, filtered, key) for title, field, filtered, key in lists if field in fields]
@@ -146,13 +150,14 @@ class Reader:
                 for i, (_, field, filtered, key) in enumerate(asked)
             ]
             data = self.client.ask(role, "{ " + " ".join(parts) + " }")
-            for i, (title, _, _, key) in enumerate(asked):
+            for i, (title, field, _, key) in enumerate(asked):
                 if data[f"l{i}"]["nodes"]:
-                    found[title] = sorted(node[key] or "" for node in data[f"l{i}"]["nodes"])
+                    none = DRAFT if field == "agreements" else ""
+                    found[title] = sorted(node[key] or none for node in data[f"l{i}"]["nodes"])
         return dict(sorted(found.items()))
 
     def bank_payments(self):
-        keys = ("bookedOn", "amount", "finding", "state", "matched", "left", "setAsideOn")
+        keys = ("bookedOn", "amount", "finding", "status", "matched", "remaining", "excludedOn")
         return sorted([[row[key] for key in keys] for row in self.client.every("FINANCE", "bankPayments", "", " ".join(keys))], key=str)
 
     def receivables(self, on):
@@ -168,7 +173,7 @@ class Reader:
             for i in answer["invoices"]
         ]
         problems = [[p["counterparty"]["name"], number(p["agreement"]) or ""] for p in answer["problems"]]
-        kept = ("count", "net", "total", "alreadyInvoiced", "invoicedManually")
+        kept = ("invoiceCount", "net", "total", "alreadyInvoicedCount", "invoicedManuallyCount")
         return {**{key: answer[key] for key in kept}, "invoices": sorted(invoices), "problems": sorted(problems)}
 
     def preview(self, given):
@@ -190,21 +195,21 @@ class Reader:
         return dict(sorted(rows.items()))
 
     def forecast(self, year):
-        rows = self.client.ask("FINANCE", f"{{ revenueForecast(year: {year}) {{ rows {{ activity {{ slug }} net invoices }} }} }}")["revenueForecast"]["rows"]
-        return {row["activity"]["slug"]: [row["net"], row["invoices"]] for row in sorted(rows, key=lambda row: row["activity"]["slug"]) if row["net"] != "0.00"}
+        rows = self.client.ask("FINANCE", f"{{ revenueForecast(year: {year}) {{ rows {{ activity {{ slug }} net invoiceCount }} }} }}")["revenueForecast"]["rows"]
+        return {row["activity"]["slug"]: [row["net"], row["invoiceCount"]] for row in sorted(rows, key=lambda row: row["activity"]["slug"]) if row["net"] != "0.00"}
 
     def break_even(self, year):
-        asked = f"""slug breakEven(year: {year}) {{ agreements joined }}
-            breakEvenByFee(year: {year}) {{ basis need count shortfall missing }}"""
+        asked = f"""slug breakEven(year: {year}) {{ agreementCount joinedCount }}
+            breakEvenByFee(year: {year}) {{ basis need neededCount shortfall missing }}"""
         answer = {}
         for row in self.client.every("FINANCE", "activities", "", asked):
-            fixed, keys = row["breakEven"], ("basis", "need", "count", "shortfall", "missing")
+            fixed, keys = row["breakEven"], ("basis", "need", "neededCount", "shortfall", "missing")
             rows = [[fee[key] for key in keys] for fee in row["breakEvenByFee"]]
-            answer[row["slug"]] = {"fixed": fixed and [fixed["agreements"], fixed["joined"]], "rows": sorted([*row[:4], sorted(row[4])] for row in rows)}
+            answer[row["slug"]] = {"fixed": fixed and [fixed["agreementCount"], fixed["joinedCount"]], "rows": sorted([*row[:4], sorted(row[4])] for row in rows)}
         return answer
 
     def results(self, year):
-        rows = self.client.every("FINANCE", "activities", "", f"slug result(year: {year}) {{ invoiced paid outstanding cost grants result }}")
+        rows = self.client.every("FINANCE", "activities", "", f"slug result: economy(year: {year}) {{ invoiced paid outstanding cost grants result }}")
         keys = ("invoiced", "paid", "outstanding", "cost", "grants", "result")
         return {row["slug"]: [row["result"][key] for key in keys] for row in rows}
 

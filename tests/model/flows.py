@@ -41,9 +41,9 @@ class Flow:
         for slug, funding in (("bip", "SPECIAL_FEE"), ("indikatorer", "SPECIAL_FEE"), ("valdet", "GRANT"), ("design", "VOLUNTEER")):
             yield self.step("activityStart", {"slug": slug, "name": slug.capitalize(), "funding": [funding], "startsOn": "2020-01-01"}, "v")
         amounts = {"basis": "FIXED_PER_YEAR", "amount": "12345.67", "vatRate": "STANDARD_25"}
-        yield self.step("feeScheduleSet", {"activity": "$v1", "validFrom": "2020-01-01", **amounts})
+        yield self.step("feeScheduleSet", {"activityId": "$v1", "validFrom": "2020-01-01", **amounts})
         rates = {"basis": "PER_MILLE_OF_ALLOCATION", "perMille": 1.5, "cap": "40000.00", "minimum": "2500.00", "vatRate": "OUTSIDE_SCOPE"}
-        yield self.step("feeScheduleSet", {"activity": "$v2", "validFrom": "2020-01-01", **rates})
+        yield self.step("feeScheduleSet", {"activityId": "$v2", "validFrom": "2020-01-01", **rates})
         membership = {"basis": "FIXED_PER_YEAR", "amount": "1500.00", "vatRate": "OUTSIDE_SCOPE"}
         yield self.step("networkFeeSet", {"validFrom": "2025-01-01", **membership})
         service = {"basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2, "cap": "61234.50", "vatRate": "OUTSIDE_SCOPE"}
@@ -113,18 +113,18 @@ class Flow:
         if self.random.random() < 0.5:
             member = self.pick(self.present())
             agreements = self.model.of_member(member.handle) if member else []
-            step = member and self.step("memberUpdate", {"member": "$" + member.handle, "joinedOn": first.isoformat()})
+            step = member and self.step("memberUpdate", {"memberId": "$" + member.handle, "joinedOn": first.isoformat()})
         else:
             activity = self.pick(v for v in self.model.activities.values() if v.ends is None)
             agreements = self.model.participations(activity.handle) if activity else []
-            step = activity and self.step("activityUpdate", {"activity": "$" + activity.handle, "startsOn": first.isoformat()})
+            step = activity and self.step("activityUpdate", {"activityId": "$" + activity.handle, "startsOn": first.isoformat()})
         begun = [a for a in agreements if not a.withdrawn and a.starts < first]
         is_clear = not begun or any(self.model.is_in_force(a, self.model.today) for a in begun)
         return step if is_clear else None
 
     def allocation(self, member, year):
         basis = "ALL_PARTIES" if self.random.random() < 0.85 else "STATE_SHARE"
-        return self.step("allocationSet", {"member": "$" + member, "year": year, "amount": self.money(900_000, 40_000_000), "basis": basis})
+        return self.step("allocationSet", {"memberId": "$" + member, "year": year, "amount": self.money(900_000, 40_000_000), "basis": basis})
 
     def any_allocation(self):
         return self.allocation(self.pick(self.model.members), self.model.today.year + self.random.randint(-1, 1))
@@ -134,7 +134,7 @@ class Flow:
         if self.random.random() < 0.5:
             given.update(basis="PER_MILLE_OF_ALLOCATION", perMille=self.random.choice([1, 1.75, 2, 2.125]), vatRate="OUTSIDE_SCOPE")
             return self.step("networkFeeSet", given)
-        given.update(activity="$v1", basis="FIXED_PER_YEAR", amount=self.money(1000, 20000), vatRate=self.random.choice(["STANDARD_25", "REDUCED_6", "EXEMPT"]))
+        given.update(activityId="$v1", basis="FIXED_PER_YEAR", amount=self.money(1000, 20000), vatRate=self.random.choice(["STANDARD_25", "REDUCED_6", "EXEMPT"]))
         return self.step("feeScheduleSet", given)
 
     def leave(self):
@@ -143,7 +143,7 @@ class Flow:
         member = self.pick(wanted or self.present())
         if member is None or len(self.present()) < 5:
             return None
-        given = {"member": "$" + member.handle, "leftOn": self.leaving_day([member]).isoformat()}
+        given = {"memberId": "$" + member.handle, "leftOn": self.leaving_day([member]).isoformat()}
         return self.step("memberLeave", {**given, "endAgreements": self.random.random() < 0.75})
 
     def leaving_day(self, members):
@@ -160,12 +160,12 @@ class Flow:
         if len(present) < 6:
             return None
         into, *leaving = self.random.sample(present, self.random.choice([2, 2, 3]))
-        given = {"into": "$" + into.handle, "from": ["$" + m.handle for m in leaving], "leftOn": self.leaving_day(leaving).isoformat()}
+        given = {"intoId": "$" + into.handle, "fromIds": ["$" + m.handle for m in leaving], "leftOn": self.leaving_day(leaving).isoformat()}
         return self.step("memberMerge", {**given, "endAgreements": self.random.random() < 0.75})
 
     def close(self):
         activity = self.pick(v for v in self.model.activities.values() if v.handle != "v1")
-        return activity and self.step("activityClose", {"activity": "$" + activity.handle, "endsOn": self.near(20, 200).isoformat()})
+        return activity and self.step("activityClose", {"activityId": "$" + activity.handle, "endsOn": self.near(20, 200).isoformat()})
 
     # Agreements
 
@@ -207,18 +207,18 @@ class Flow:
         if not members:
             return None
         kind = self.random.choices(["PARTICIPATION", "COOPERATION", "ASSIGNMENT"], [12, 1, 1])[0]
-        given = self.term({"template": "$" + kind, "counterparty": "$" + self.pick(members).handle}, self.starting_day())
+        given = self.term({"templateId": "$" + kind, "counterpartyId": "$" + self.pick(members).handle}, self.starting_day())
         if kind == "PARTICIPATION":
             activity = self.pick(v for v in self.model.activities.values() if v.ends is None or v.ends > self.model.today)
-            given["activity"] = "$" + activity.handle
+            given["activityId"] = "$" + activity.handle
             if not self.model.takes_no_fee(activity.handle) and self.random.random() < 0.6:
                 given["fee"] = self.fee()
         else:
-            given["counterparty"] = "$" + self.pick([*self.model.organisations, self.pick(members).handle])
+            given["counterpartyId"] = "$" + self.pick([*self.model.organisations, self.pick(members).handle])
             given["fee"] = {**PUBLIC, "amount": self.money(100, 9000)} if kind == "ASSIGNMENT" else None
         step = self.step("agreementDraft", given, "a")
         if self.random.random() < 0.2:
-            changed = self.term({"agreement": "$" + step["as"]}, day(given["startsOn"]))
+            changed = self.term({"agreementId": "$" + step["as"]}, day(given["startsOn"]))
             changed = {"endsOn": None, "renewalMonths": None, "noticeMonths": 3, **changed}
             del changed["startsOn"]
             if given.get("fee") and kind == "PARTICIPATION":
@@ -230,13 +230,13 @@ class Flow:
     def to_signature(self, handle):
         """Queues the offer and the signatures of a draft."""
         if self.random.random() < 0.88:
-            self.queue.append(self.step("agreementOffer", {"agreement": "$" + handle}))
+            self.queue.append(self.step("agreementOffer", {"agreementId": "$" + handle}))
             if self.random.random() < 0.9:
                 for party in self.random.sample(["NETWORK", "COUNTERPARTY"], 2):
                     self.queue.append(self.signature(handle, party))
 
     def signature(self, handle, party):
-        given = {"agreement": "$" + handle, "party": party, "name": "Ada Ås", "method": "PAPER", "signedOn": "today", "documentSha256": "hash"}
+        given = {"agreementId": "$" + handle, "party": party, "name": "Ada Ås", "method": "PAPER", "signedOn": "today", "documentSha256": "hash"}
         return self.step("agreementSign", given)
 
     def offer_or_sign(self):
@@ -244,7 +244,7 @@ class Flow:
         if agreement is None:
             return None
         if agreement.offered is None:
-            return self.step("agreementOffer", {"agreement": "$" + agreement.handle})
+            return self.step("agreementOffer", {"agreementId": "$" + agreement.handle})
         return self.signature(agreement.handle, self.pick(["NETWORK", "COUNTERPARTY"]))
 
     def replace(self):
@@ -254,7 +254,7 @@ class Flow:
             return None
         lasts = self.model.last_day(agreement)
         starts = self.random.choice([self.near(20, 120), self.near(0, 60).replace(day=1), lasts + DAY if lasts < FOREVER else self.near()])
-        given = self.term({"agreement": "$" + agreement.handle}, starts)
+        given = self.term({"agreementId": "$" + agreement.handle}, starts)
         if agreement.kind == "PARTICIPATION" and not self.model.takes_no_fee(agreement.activity) and self.random.random() < 0.4:
             given["fee"] = self.fee()
         step = self.step("agreementReplace", given, "a")
@@ -268,7 +268,7 @@ class Flow:
         if agreement is None:
             return None
         given_on = self.random.choice([model.today, model.today, self.near(30, 0)])
-        given = {"agreement": "$" + agreement.handle, "givenOn": given_on.isoformat()}
+        given = {"agreementId": "$" + agreement.handle, "givenOn": given_on.isoformat()}
         if agreement.signed and self.random.random() < 0.35:
             latest = min(model.end_after_notice(agreement, given_on), given_on + timedelta(days=200))
             ends = given_on + timedelta(days=self.random.randint(0, max(0, (latest - given_on).days)))
@@ -281,7 +281,7 @@ class Flow:
             return None
         latest = self.model.next_deadline(agreement, self.model.today)[2]
         until = self.model.today + timedelta(days=self.random.randint(0, (min(latest, self.model.today + timedelta(days=300)) - self.model.today).days))
-        return self.step("deadlineAcknowledge", {"agreement": "$" + agreement.handle, "until": until.isoformat(), "note": "Sett"})
+        return self.step("deadlineSnooze", {"agreementId": "$" + agreement.handle, "snoozedUntil": until.isoformat(), "note": "Sett"})
 
     def withdraw_notice(self):
         agreement = self.pick(a for a in self.model.agreements.values() if a.notice_given or self.random.random() < 0.03)
@@ -300,15 +300,15 @@ class Flow:
 
     def withdraw(self):
         agreement = self.pick(a for a in self.model.agreements.values() if not a.signed or self.random.random() < 0.1)
-        return agreement and self.step("agreementWithdraw", {"agreement": "$" + agreement.handle, "reason": "Ångrat"})
+        return agreement and self.step("agreementWithdraw", {"agreementId": "$" + agreement.handle, "reason": "Ångrat"})
 
     # Money
 
     def run(self):
         year = self.model.today.year - (self.random.random() < 0.15) + (self.model.today.month == 12 and self.random.random() < 0.3)
-        given = self.random.choice([{"activity": "$v1"}, {"activity": "$v1"}, {"activity": "$v2"}, {"serviceFee": True}, {"membershipFee": True}])
+        given = self.random.choice([{"activityId": "$v1"}, {"activityId": "$v1"}, {"activityId": "$v2"}, {"serviceFee": True}, {"membershipFee": True}])
         if self.random.random() < 0.15:
-            given = {**given, "members": ["$" + handle for handle in self.random.sample(sorted(self.model.members), 3)]}
+            given = {**given, "memberIds": ["$" + handle for handle in self.random.sample(sorted(self.model.members), 3)]}
         return self.step("invoiceRun", {**given, "year": year, "skipProblems": self.random.random() < 0.85}, "r")
 
     def buyer(self):
@@ -321,7 +321,7 @@ class Flow:
         for _ in range(self.random.randint(1, 4)):
             line = {"description": "Kurs", "unitPrice": self.money(10, 3000), "vatRate": self.pick(rates), "quantity": self.pick(["1", "3", "1.5", "0.333"])}
             if self.random.random() < 0.7:
-                line["activity"] = "$" + self.pick(self.model.activities)
+                line["activityId"] = "$" + self.pick(self.model.activities)
             # What is taxed says when it was supplied.
             if line["vatRate"][0] in "SR" or self.random.random() < 0.3:
                 first = self.near(60, 60)
@@ -330,11 +330,11 @@ class Flow:
         return lines
 
     def draft_invoice(self):
-        step = self.step("invoiceDraft", {"buyer": "$" + self.buyer(), "lines": self.lines()}, "i")
+        step = self.step("invoiceDraft", {"buyerId": "$" + self.buyer(), "lines": self.lines()}, "i")
         if self.random.random() < 0.2:
-            self.queue.append(self.step("invoiceDraftUpdate", {"invoice": "$" + step["as"], "lines": self.lines()}))
+            self.queue.append(self.step("invoiceDraftUpdate", {"invoiceId": "$" + step["as"], "lines": self.lines()}))
         if self.random.random() < 0.8:
-            self.queue.append(self.step("invoiceIssue", {"invoice": "$" + step["as"]}))
+            self.queue.append(self.step("invoiceIssue", {"invoiceId": "$" + step["as"]}))
         return step
 
     def invoices(self, is_issued=True):
@@ -343,7 +343,7 @@ class Flow:
     def issue(self):
         invoice = self.pick(self.invoices(is_issued=False))
         name = self.random.choice(["invoiceIssue", "invoiceIssue", "invoiceDraftDiscard"])
-        return invoice and self.step(name, {"invoice": "$" + invoice.handle})
+        return invoice and self.step(name, {"invoiceId": "$" + invoice.handle})
 
     def pay(self):
         open_ones = [i for i in self.invoices() if self.model.outstanding(i)]
@@ -357,7 +357,7 @@ class Flow:
         days = (self.model.today - invoice.issued).days
         on = self.model.today - timedelta(days=self.random.choice([0, 0, self.random.randint(0, days), self.random.randint(0, min(days, 9))]))
         reference = f"B{self.made.get('p', 0) + 1}"
-        given = {"invoice": "$" + invoice.handle, "receivedOn": on.isoformat(), "amount": kronor(amount), "reference": reference}
+        given = {"invoiceId": "$" + invoice.handle, "receivedOn": on.isoformat(), "amount": kronor(amount), "reference": reference}
         return self.step("paymentRecord", given, "p")
 
     def reverse(self):
@@ -365,23 +365,23 @@ class Flow:
         if payment is None:
             return None
         on = self.random.choice([self.model.today, payment.on, self.near(10, 0)])
-        return self.step("paymentReverse", {"payment": "$" + payment.handle, "reversedOn": on.isoformat(), "reason": "Fel faktura"}, "p")
+        return self.step("paymentReverse", {"paymentId": "$" + payment.handle, "reversedOn": on.isoformat(), "reason": "Fel faktura"}, "p")
 
     def credit(self):
         invoice = self.pick(self.invoices())
         if invoice is None:
             return None
-        given = {"invoice": "$" + invoice.handle, "reason": "Rättelse"}
+        given = {"invoiceId": "$" + invoice.handle, "reason": "Rättelse"}
         if self.random.random() < 0.6:
             index = self.random.randrange(len(invoice.lines))
             left = invoice.lines[index].net - invoice.lines[index].credited
             amount = self.random.choice([left, self.random.randint(1, max(1, left)), left + 100, max(1, left - self.random.randint(1, 60))])
-            given["lines"] = [{"line": index, "amount": kronor(amount)}]
+            given["lines"] = [{"lineId": index, "amount": kronor(amount)}]
         return self.step("invoiceCredit", given, "i")
 
     def remind(self):
         invoice = self.pick(self.invoices())
-        return invoice and self.step("invoiceRemind", {"invoice": "$" + invoice.handle})
+        return invoice and self.step("invoiceRemind", {"invoiceId": "$" + invoice.handle})
 
     def bank_file(self):
         """A BgMax file with payments of all kinds; sometimes one that came before."""
@@ -432,7 +432,7 @@ class Flow:
         rows = list(self.model.bank.values())
         payment = self.pick(p for p in rows if p.amount > 0 and (p.finding == "AMBIGUOUS" or self.random.random() < 0.05))
         other = payment and self.pick(p for p in rows if p is not payment and (p.amount == payment.amount or self.random.random() < 0.05))
-        return other and self.step("bankPaymentMarkDuplicate", {"payment": "$" + payment.handle, "duplicateOf": "$" + other.handle})
+        return other and self.step("bankPaymentMarkDuplicate", {"bankPaymentId": "$" + payment.handle, "duplicateOfId": "$" + other.handle})
 
     # Refunds, write-offs and closed periods
 
@@ -451,29 +451,29 @@ class Flow:
         left = self.model.overpaid(invoice) or 100
         amount = self.random.choice([left, left, self.random.randint(1, left), left + 1])
         on = self.random.choice([on, self.model.today])
-        given = {"invoice": "$" + invoice.handle, "paidOn": on.isoformat(), "amount": kronor(amount), "reference": f"U{self.made.get('u', 0) + 1}"}
+        given = {"invoiceId": "$" + invoice.handle, "paidOn": on.isoformat(), "amount": kronor(amount), "reference": f"U{self.made.get('u', 0) + 1}"}
         return self.step("refundRecord", given, "u")
 
     def reverse_refund(self):
         refund = self.pick(r for r in self.model.refunds.values() if r.kind == "REFUND" and not r.bank)
         on = refund and self.open_days(refund.on)
-        return on and self.step("refundReverse", {"refund": "$" + refund.handle, "reversedOn": on.isoformat(), "reason": "Kom tillbaka"})
+        return on and self.step("refundReverse", {"refundId": "$" + refund.handle, "reversedOn": on.isoformat(), "reason": "Kom tillbaka"})
 
     def write_off(self):
         small = [i for i in self.invoices() if 0 < abs(i.total - self.model.covered(i)) <= 120]
         invoice = self.pick(small if small and self.random.random() < 0.8 else self.invoices())
         if invoice is None:
             return None
-        return self.step("invoiceWriteOff", {"invoice": "$" + invoice.handle, "writtenOffOn": self.model.today.isoformat(), "reason": "Ören"})
+        return self.step("invoiceWriteOff", {"invoiceId": "$" + invoice.handle, "writtenOffOn": self.model.today.isoformat(), "reason": "Ören"})
 
     def close_period(self):
         last = self.model.today.replace(day=1) - DAY
         through = self.random.choice([last, last, last - timedelta(days=31), self.near(20, 2)])
-        return self.step("periodClose", {"through": through.isoformat()})
+        return self.step("periodClose", {"closedThrough": through.isoformat()})
 
     def reopen_period(self):
         first = self.model.closed and self.model.closed - timedelta(days=self.random.randint(-1, 40))
-        return first and self.step("periodReopen", {"from": first.isoformat(), "reason": "Rättelse"})
+        return first and self.step("periodReopen", {"reopenedFrom": first.isoformat(), "reason": "Rättelse"})
 
     def waiting(self):
         return self.pick(p for p in self.model.bank.values() if not p.was_reversed and (self.model.bank_left(p) or self.random.random() < 0.05))
@@ -482,7 +482,7 @@ class Flow:
         payment, invoice = self.waiting(), self.pick(self.invoices())
         if payment is None or invoice is None or payment.amount < 0:
             return None
-        given = {"payment": "$" + payment.handle, "invoice": "$" + invoice.handle}
+        given = {"bankPaymentId": "$" + payment.handle, "invoiceId": "$" + invoice.handle}
         left = self.model.bank_left(payment)
         if left > 1 and self.random.random() < 0.4:
             given["amount"] = kronor(self.random.randint(1, left))
@@ -499,12 +499,12 @@ class Flow:
         if payment is None:
             return None
         if payment.set_aside:
-            return self.step("bankPaymentTakeUp", {"payment": "$" + payment.handle})
-        return self.step("bankPaymentSetAside", {"payment": "$" + payment.handle, "reason": "Annans"})
+            return self.step("bankPaymentReopen", {"bankPaymentId": "$" + payment.handle})
+        return self.step("bankPaymentExclude", {"bankPaymentId": "$" + payment.handle, "reason": "Annans"})
 
     def book(self):
         activity = self.pick(self.model.activities)
-        given = {"activity": "$" + activity, "bookedOn": self.near(200, 0).isoformat(), "amount": self.money(100, 90000)}
+        given = {"activityId": "$" + activity, "bookedOn": self.near(200, 0).isoformat(), "amount": self.money(100, 90000)}
         if self.random.random() < 0.6:
             return self.step("costRecord", {**given, "description": "Konsult"})
         return self.step("grantRecord", {**given, "funder": "Myndigheten"})

@@ -22,17 +22,17 @@ class Register(BankPayments, Settlement, Model):
     # Drafts and issue
 
     def invoice_draft(self, handle, given):
-        self.invoices[handle] = self.draft_of(handle, given["buyer"], given)
+        self.invoices[handle] = self.draft_of(handle, given["buyerId"], given)
 
     def invoice_draft_update(self, _, given):
-        invoice = self.invoices[given["invoice"]]
+        invoice = self.invoices[given["invoiceId"]]
         refuse_if(invoice.issued, "ALREADY_ISSUED")
         self.invoices[invoice.handle] = self.draft_of(invoice.handle, invoice.buyer, given)
 
     def draft_of(self, handle, buyer, given):
         """A draft with the lines of an input."""
         lines = [
-            Record(activity=line.get("activity"), agreement=None, vat_rate=line["vatRate"], net=self.line_net(line), credited=0, charge=None, months=[])
+            Record(activity=line.get("activityId"), agreement=None, vat_rate=line["vatRate"], net=self.line_net(line), credited=0, charge=None, months=[])
             for line in given["lines"]
         ]
         rates = {line.vat_rate for line in lines}
@@ -61,7 +61,7 @@ class Register(BankPayments, Settlement, Model):
         return self.members[buyer].is_complete if buyer in self.members else self.organisations[buyer].is_complete
 
     def invoice_issue(self, _, given):
-        invoice, on = self.invoices[given["invoice"]], day(given.get("issuedOn")) or self.today
+        invoice, on = self.invoices[given["invoiceId"]], day(given.get("issuedOn")) or self.today
         refuse_for_any(
             lambda: refuse_if(invoice.issued, "ALREADY_ISSUED"),
             lambda: refuse_if(not self.is_complete(invoice.buyer), "INVALID"),
@@ -84,20 +84,20 @@ class Register(BankPayments, Settlement, Model):
         invoice.due = on + timedelta(days=self.due_days) if invoice.kind == "INVOICE" else None
 
     def invoice_draft_discard(self, _, given):
-        refuse_if(self.invoices[given["invoice"]].issued, "ALREADY_ISSUED")
-        del self.invoices[given["invoice"]]
+        refuse_if(self.invoices[given["invoiceId"]].issued, "ALREADY_ISSUED")
+        del self.invoices[given["invoiceId"]]
 
     # Credit notes
 
     def invoice_credit(self, handle, given):
-        invoice = self.invoices[given["invoice"]]
+        invoice = self.invoices[given["invoiceId"]]
         refuse_if(invoice.kind == "CREDIT_NOTE", "CREDIT_NOTE")
         refuse_if(invoice.issued is None, "NOT_ISSUED")
         left = {index: line.net - line.credited for index, line in enumerate(invoice.lines)}
         refuse_if(not any(left.values()), "NOTHING_LEFT")
         amounts = {index: amount for index, amount in left.items() if amount}
         if given.get("lines"):
-            amounts = {line["line"]: ore(line["amount"]) for line in given["lines"]}
+            amounts = {line["lineId"]: ore(line["amount"]) for line in given["lines"]}
             too_much = [index for index, amount in amounts.items() if amount <= 0 or amount > left[index]]
             refuse_if(too_much, "BEYOND_INVOICE", "INVALID", "NOTHING_LEFT")
         lines = []
@@ -141,7 +141,7 @@ class Register(BankPayments, Settlement, Model):
     # Payments and reminders
 
     def payment_record(self, handle, given):
-        invoice, on, amount = self.invoices[given["invoice"]], day(given["receivedOn"]), ore(given["amount"])
+        invoice, on, amount = self.invoices[given["invoiceId"]], day(given["receivedOn"]), ore(given["amount"])
         refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE", "DRAFT", "NOT_ISSUED", "CREDIT_NOTE", "INVALID")
         refuse_if(not invoice.issued <= on <= self.today or amount <= 0, "INVALID")
         told = [p for p in self.true_payments(invoice) if p.bank and p.amount == amount and abs((p.on - on).days) <= 7]
@@ -157,7 +157,7 @@ class Register(BankPayments, Settlement, Model):
         self.settle_small(invoice)
 
     def payment_reverse(self, handle, given):
-        payment, on = self.payments[given["payment"]], day(given.get("reversedOn")) or self.today
+        payment, on = self.payments[given["paymentId"]], day(given.get("reversedOn")) or self.today
         refuse_for_any(
             lambda: refuse_if(payment.reverses, "IS_REVERSAL"),
             lambda: refuse_if(payment.reversed, "PAYMENT_REVERSED"),
@@ -170,7 +170,7 @@ class Register(BankPayments, Settlement, Model):
         self.pay(Record(handle=handle, invoice=payment.invoice, on=on, amount=-payment.amount, reverses=payment.handle, bank=None), on)
 
     def invoice_remind(self, _, given):
-        invoice = self.invoices[given["invoice"]]
+        invoice = self.invoices[given["invoiceId"]]
         refuse_if(invoice.kind == "CREDIT_NOTE", "CREDIT_NOTE")
         state = self.state(invoice, self.today)
         refuse_if(state in ("DRAFT", "PAID", "CREDITED"), state)
@@ -268,11 +268,11 @@ class Register(BankPayments, Settlement, Model):
 
     def cost_record(self, _, given):
         self.require_open(day(given["bookedOn"]))
-        self.costs.append((given["activity"], day(given["bookedOn"]), ore(given["amount"])))
+        self.costs.append((given["activityId"], day(given["bookedOn"]), ore(given["amount"])))
 
     def grant_record(self, _, given):
         self.require_open(day(given["bookedOn"]))
-        self.grants.append((given["activity"], day(given["bookedOn"]), ore(given["amount"])))
+        self.grants.append((given["activityId"], day(given["bookedOn"]), ore(given["amount"])))
 
     # Invoice runs
 
@@ -324,7 +324,7 @@ class Register(BankPayments, Settlement, Model):
 
     def run(self, given):
         """What an invoice run would issue: invoices by buyer, problems, and counts."""
-        year, only = given["year"], given.get("members")
+        year, only = given["year"], given.get("memberIds")
         drafts, problems, already, manual = {}, [], 0, 0
         charged = self.charges()
         for buyer, agreement, charge, net, vat_rate, activity in self.fees_of_run(given):
@@ -357,8 +357,8 @@ class Register(BankPayments, Settlement, Model):
     def fees_of_run(self, given):
         """Every fee of a run's year: buyer, agreement, charge, net (`None`: no allocation), VAT rate and activity."""
         year = given["year"]
-        if given.get("activity"):
-            for agreement in self.participations(given["activity"]):
+        if given.get("activityId"):
+            for agreement in self.participations(given["activityId"]):
                 if not self.is_live(agreement) or agreement.direction != "INCOME" or not agreement.fee:
                     continue
                 charge = (agreement.handle, "SPECIAL", year)

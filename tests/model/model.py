@@ -67,7 +67,7 @@ class Model:
         )
 
     def member_update(self, _, given):
-        member = self.members[given["member"]]
+        member = self.members[given["memberId"]]
         joined = day(given.get("joinedOn")) or member.joined
         refuse_if(member.left and joined > member.left, "*")
         begun = [a.starts for a in self.of_member(member.handle) if a.signed and not a.withdrawn]
@@ -137,21 +137,21 @@ class Model:
             agreement.ends, agreement.notice_given, agreement.withdrawn = values[place]
 
     def member_leave(self, _, given):
-        self.check_departure(given["member"], given)
-        self.depart(given["member"], day(given["leftOn"]))
+        self.check_departure(given["memberId"], given)
+        self.depart(given["memberId"], day(given["leftOn"]))
 
     def member_merge(self, _, given):
-        into, left = self.members[given["into"]], day(given["leftOn"])
-        refuse_if(given["into"] in given["from"], "*")
+        into, left = self.members[given["intoId"]], day(given["leftOn"])
+        refuse_if(given["intoId"] in given["fromIds"], "*")
         refuse_if(into.left is not None and into.left <= left, "*")
-        for handle in given["from"]:
+        for handle in given["fromIds"]:
             self.check_departure(handle, given)
-        for handle in given["from"]:
+        for handle in given["fromIds"]:
             self.depart(handle, left)
-            self.members[handle].successor = given["into"]
+            self.members[handle].successor = given["intoId"]
 
     def allocation_set(self, _, given):
-        self.members[given["member"]].allocations[(given["year"], given["basis"])] = ore(given["amount"])
+        self.members[given["memberId"]].allocations[(given["year"], given["basis"])] = ore(given["amount"])
 
     def allocation(self, member, year):
         """The allocation that fees are a part of: that of all parties."""
@@ -176,14 +176,14 @@ class Model:
         return [a for a in self.agreements.values() if a.activity == activity and a.kind == "PARTICIPATION"]
 
     def activity_update(self, _, given):
-        activity, starts = self.activities[given["activity"]], day(given["startsOn"])
+        activity, starts = self.activities[given["activityId"]], day(given["startsOn"])
         refuse_if(activity.ends and starts > activity.ends, "*")
         begun = [a.starts for a in self.participations(activity.handle) if a.signed and not a.withdrawn]
         refuse_if(begun and min(begun) < starts, "*")
         activity.starts = starts
 
     def activity_close(self, _, given):
-        activity, ends = self.activities[given["activity"]], day(given["endsOn"])
+        activity, ends = self.activities[given["activityId"]], day(given["endsOn"])
         refuse_if(activity.ends is not None and activity.ends < self.today, "ALREADY_CLOSED")
         refuse_if(ends < activity.starts, "INVALID")
         later = [a for a in self.participations(activity.handle) if self.is_live(a) and self.last_day(a) > ends]
@@ -205,7 +205,7 @@ class Model:
         prices[:] = [p for p in prices if p not in same] + kept + [price]
 
     def fee_schedule_set(self, _, given):
-        self.set_price(self.activities[given["activity"]].prices, given)
+        self.set_price(self.activities[given["activityId"]].prices, given)
 
     def network_fee_set(self, _, given):
         self.set_price(self.network_fees, given)
@@ -251,13 +251,13 @@ class Model:
         starts, ends, renewal = day(given["startsOn"]), day(given.get("endsOn")), given.get("renewalMonths")
         notice = given.get("noticeMonths")
         notice = (3 if ends is None or renewal else 0) if notice is None else notice
-        kind, activity = given["template"], given.get("activity")
+        kind, activity = given["templateId"], given.get("activityId")
         fee = fee_of(given.get("fee"))
         if "fee" not in given and kind == "PARTICIPATION" and not self.takes_no_fee(activity):
             fee = self.price_on(self.activities[activity].prices, starts)
         direction = "COST" if kind == "ASSIGNMENT" else "INCOME" if fee else "NONE"
         agreement = Record(
-            handle=handle, kind=kind, activity=activity, counterparty=given["counterparty"], direction=direction, starts=starts, ends=ends,
+            handle=handle, kind=kind, activity=activity, counterparty=given["counterpartyId"], direction=direction, starts=starts, ends=ends,
             notice=notice, renewal=renewal, fee=fee, offered=None, signatures={}, signed=None, withdrawn=None, notice_given=None,
             replaces=None, number=None, agreed=None, quiet_until=None,
         )
@@ -265,7 +265,7 @@ class Model:
         self.agreements[handle] = agreement
 
     def agreement_draft_update(self, _, given):
-        agreement = self.agreements[given["agreement"]]
+        agreement = self.agreements[given["agreementId"]]
         refuse_if(agreement.withdrawn, "WITHDRAWN")
         refuse_if(agreement.offered, "ALREADY_OFFERED")
         changed = Record(agreement, ends=day(given["endsOn"]), renewal=given["renewalMonths"], notice=given["noticeMonths"])
@@ -276,7 +276,7 @@ class Model:
         agreement.update(changed)
 
     def agreement_replace(self, handle, given):
-        old = self.agreements[given["agreement"]]
+        old = self.agreements[given["agreementId"]]
         status, starts, ends = self.status(old, self.today), day(given["startsOn"]), day(given.get("endsOn"))
         renewal = given.get("renewalMonths", old.renewal if ends else None)
         fee = fee_of(given["fee"]) if "fee" in given else old.fee
@@ -298,7 +298,7 @@ class Model:
         self.agreements[handle] = agreement
 
     def agreement_offer(self, _, given):
-        agreement = self.agreements[given["agreement"]]
+        agreement = self.agreements[given["agreementId"]]
         refuse_if(agreement.withdrawn, "WITHDRAWN")
         refuse_if(agreement.offered, "ALREADY_OFFERED")
         self.check_that_it_fits(agreement)
@@ -307,13 +307,13 @@ class Model:
         agreement.number, agreement.offered = f"{year}-{self.numbers[year]:04}", self.today
 
     def agreement_withdraw(self, _, given):
-        agreement = self.agreements[given["agreement"]]
+        agreement = self.agreements[given["agreementId"]]
         refuse_if(agreement.withdrawn, "WITHDRAWN")
         refuse_if(agreement.signed, "ALREADY_SIGNED")
         agreement.withdrawn = self.today
 
     def agreement_sign(self, _, given):
-        agreement, signed = self.agreements[given["agreement"]], day(given["signedOn"])
+        agreement, signed = self.agreements[given["agreementId"]], day(given["signedOn"])
         refuse_if(agreement.withdrawn, "WITHDRAWN")
         refuse_if(not agreement.offered, "NOT_OFFERED")
         refuse_if(given["party"] in agreement.signatures, "ALREADY_SIGNED")
@@ -411,7 +411,7 @@ class Model:
         return min(ends, agreement.ends or FOREVER)
 
     def agreement_give_notice(self, _, given):
-        agreement, on, sooner = self.agreements[given["agreement"]], day(given["givenOn"]), day(given.get("endsOn"))
+        agreement, on, sooner = self.agreements[given["agreementId"]], day(given["givenOn"]), day(given.get("endsOn"))
         status = self.status(agreement, self.today)
         refuse_if(status in ("DRAFT", "OFFERED"), "NOT_SIGNED")
         refuse_if(status == "WITHDRAWN", "WITHDRAWN")
@@ -451,8 +451,8 @@ class Model:
             agreement.update(before)
             raise
 
-    def deadline_acknowledge(self, _, given):
-        agreement, until = self.agreements[given["agreement"]], day(given["until"])
+    def deadline_snooze(self, _, given):
+        agreement, until = self.agreements[given["agreementId"]], day(given["snoozedUntil"])
         deadline = self.next_deadline(agreement, self.today)
         refuse_if(deadline is None, "NO_DEADLINE")
         refuse_if(until < self.today or (deadline[0] == "NOTICE" and until > deadline[2]), "INVALID")

@@ -16,7 +16,7 @@ def month_of(on):
 
 
 class Reports:
-    """The expected reports of a model; those of a copy by files have no acknowledgements, which are in no file."""
+    """The expected reports of a model; those of a copy by files have no snoozes, which are in no file."""
 
     def __init__(self, model, is_copy=False):
         self.model, self.is_copy = model, is_copy
@@ -70,7 +70,7 @@ class Reports:
         return sorted(found, key=lambda row: (row["on"], row["number"]))
 
     def is_quiet(self, agreement, on):
-        """`true` if the deadline is acknowledged until a day or later."""
+        """`true` if the deadline is snoozed until a day or later."""
         return not self.is_copy and agreement.quiet_until is not None and agreement.quiet_until >= on
 
     def filters(self, on):
@@ -205,8 +205,8 @@ class Reports:
             for i in run.invoices
         ]
         return {
-            "count": len(invoices), "net": kronor(sum(i.net for i in run.invoices)), "total": kronor(sum(i.total for i in run.invoices)),
-            "alreadyInvoiced": run.already, "invoicedManually": run.manual, "invoices": sorted(invoices),
+            "invoiceCount": len(invoices), "net": kronor(sum(i.net for i in run.invoices)), "total": kronor(sum(i.total for i in run.invoices)),
+            "alreadyInvoicedCount": run.already, "invoicedManuallyCount": run.manual, "invoices": sorted(invoices),
             "problems": sorted([self.name(buyer), self.number(self.model.agreements.get(a)) or ""] for buyer, a in run.problems),
         }
 
@@ -292,7 +292,7 @@ class Reports:
         return {slug: [kronor(row[0]), row[1]] for slug, row in sorted(rows.items())}
 
     def results(self, year):
-        """What a year brought each activity, as `Activity.result` answers it."""
+        """What a year brought each activity, as `Activity.economy` answers it."""
         start, end, answer = date(year, 1, 1), date(year, 12, 31), {}
         for v in self.model.activities.values():
             sums = lambda movements: sum(m[3] for m in movements if m[0] == v.handle and start <= m[2] <= end)
@@ -300,7 +300,9 @@ class Reports:
             invoiced, cost, grants = sums(self.invoiced()), booked(self.model.costs), booked(self.model.grants)
             outstanding = 0
             for i in self.documents():
-                if i.kind == "INVOICE" and start <= i.issued <= end:
+                # What was written off of a settled invoice is no longer owed.
+                is_open = i.kind == "INVOICE" and self.model.covered(i) < i.total
+                if is_open and start <= i.issued <= end:
                     lefts, paid = self.model.line_lefts(i, FOREVER), self.model.paid_by_line(i, FOREVER)
                     outstanding += sum(left - p for line, left, p in zip(i.lines, lefts, paid) if line.activity == v.handle)
             amounts = [invoiced, sums(self.paid()), outstanding, cost, grants, invoiced + grants - cost]

@@ -17,16 +17,16 @@ from reports import Reports
 
 FINANCE = {
     "invoiceRun", "invoiceDraft", "invoiceDraftUpdate", "invoiceIssue", "invoiceDraftDiscard", "invoiceCredit", "paymentRecord", "paymentReverse",
-    "invoiceRemind", "bankPaymentMatch", "bankPaymentSetAside", "bankPaymentTakeUp", "bankPaymentMarkDuplicate", "refundRecord", "refundReverse",
+    "invoiceRemind", "bankPaymentMatch", "bankPaymentExclude", "bankPaymentReopen", "bankPaymentMarkDuplicate", "refundRecord", "refundReverse",
     "invoiceWriteOff", "periodClose", "periodReopen",
 }
 INVOICE = f"id number issuedOn buyer {{ {NAME} }} lines {{ id net vat periodFrom periodTo agreement {{ number }} }}"
 SELECTIONS = {
     "agreementOffer": "id document { sha256 }", "invoiceRun": RUN,
     "invoiceDraft": INVOICE, "invoiceDraftUpdate": INVOICE, "invoiceIssue": INVOICE, "invoiceCredit": INVOICE,
-    "paymentRecord": "payments { id reference reverses }", "paymentReverse": "payments { id reference reverses }",
+    "paymentRecord": "payments { id reference reverses { id } }", "paymentReverse": "payments { id reference reverses { id } }",
     "agreementNoticeWithdraw": "agreement { id }", "memberReinstate": "member { id }",
-    "bankPaymentMatch": "id matches { payment { id reverses } }",
+    "bankPaymentMatch": "id matches { payment { id reverses { id } } }",
     "refundRecord": "invoice { refunds { id reference } }", "refundReverse": "invoice { id }", "invoiceWriteOff": "invoice { id }",
     "bankPaymentMarkDuplicate": "bankPayment { id }", "periodClose": "booksClosedThrough", "periodReopen": "booksClosedThrough",
 }
@@ -63,7 +63,7 @@ class Session:
             for kind in ("PARTICIPATION", "COOPERATION", "ASSIGNMENT"):
                 given = {"slug": kind.lower(), "title": "Avtal", "kind": kind, "body": TEMPLATE, "parameters": []}
                 made = client.mutate("OFFICE", "templateCreate", given, "id versions { id }")
-                client.mutate("OFFICE", "templateVersionPublish", {"version": made["versions"][0]["id"]}, "id")
+                client.mutate("OFFICE", "templateVersionPublish", {"templateVersionId": made["versions"][0]["id"]}, "id")
                 ids[kind] = made["id"]
             for year, percent in ((2027, 2.25), (2028, 2.5)):
                 for month in ("01", "07"):
@@ -101,9 +101,9 @@ class Session:
 
         filled = fill(given)
         if step["do"] == "agreementSign":
-            filled["documentSha256"] = ids.get((given["agreement"][1:], "sha256"), "0" * 64)
+            filled["documentSha256"] = ids.get((given["agreementId"][1:], "sha256"), "0" * 64)
         if step["do"] == "invoiceCredit" and "lines" in given:
-            filled["lines"] = [{**line, "line": ids[(given["invoice"][1:], line["line"])]} for line in given["lines"]]
+            filled["lines"] = [{**line, "lineId": ids[(given["invoiceId"][1:], line["lineId"])]} for line in given["lines"]]
         return filled
 
     def take(self, step):
@@ -149,13 +149,13 @@ class Session:
         name, handle = step["do"], step.get("as")
         for index, (answer, ids) in enumerate(zip(answers, self.ids)):
             if name == "agreementOffer":
-                ids[(step["input"]["agreement"][1:], "sha256")] = answer["document"]["sha256"]
+                ids[(step["input"]["agreementId"][1:], "sha256")] = answer["document"]["sha256"]
             elif name == "invoiceRun":
                 self.learn_run(made, answer, handle, index)
             elif name == "paymentRecord":
                 ids[handle] = next(p["id"] for p in answer["payments"] if p["reference"] == step["input"]["reference"])
             elif name == "paymentReverse":
-                ids[handle] = next(p["id"] for p in answer["payments"] if p["reverses"] == ids[step["input"]["payment"][1:]])
+                ids[handle] = next(p["id"] for p in answer["payments"] if p["reverses"] and p["reverses"]["id"] == ids[step["input"]["paymentId"][1:]])
             elif name == "bankPaymentMatch":
                 known = set(ids.values())
                 new = [m["payment"]["id"] for m in answer["matches"] if m["payment"]["id"] not in known and not m["payment"]["reverses"]]
@@ -167,7 +167,7 @@ class Session:
             elif handle:
                 ids[handle] = answer["id"]
             if name in ("invoiceDraft", "invoiceDraftUpdate", "invoiceCredit"):
-                invoice = handle or step["input"]["invoice"][1:]
+                invoice = handle or step["input"]["invoiceId"][1:]
                 self.learn_lines(self.model.invoices[invoice], answer, index)
 
     def learn_lines(self, invoice, node, index):
@@ -267,13 +267,13 @@ class Session:
         asked = " ".join(f'{handle}: activity(by: {{ slug: "{slug}" }}) {{ id }}' for handle, slug in slugs.items())
         ids = {handle: node["id"] for handle, node in (client.ask("OFFICE", f"{{ {asked} }}") if asked else {}).items()}
         for year in (self.model.today.year, self.model.today.year - 1):
-            for given in [{"activity": handle} for handle in ids] + [{"serviceFee": True}, {"membershipFee": True}]:
+            for given in [{"activityId": handle} for handle in ids] + [{"serviceFee": True}, {"membershipFee": True}]:
                 given = {**given, "year": year, "skipProblems": True}
                 try:
                     expected = Reports(self.model).run(self.model.run(given))
                 except Refusal as refusal:
                     expected = sorted(refusal.words)[0]
-                filled = {**given, "activity": ids[given["activity"]]} if "activity" in given else given
+                filled = {**given, "activityId": ids[given["activityId"]]} if "activityId" in given else given
                 answer = Reader(client, self.model.today).preview(filled)
                 found += [f"{title}preview of {given}{line}" for line in differences(expected, answer)]
 

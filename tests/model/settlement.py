@@ -22,20 +22,20 @@ class Settlement:
         refuse_if(self.closed and on <= self.closed, "PERIOD_CLOSED")
 
     def period_close(self, _, given):
-        through = day(given["through"])
+        through = day(given["closedThrough"])
         refuse_if(through >= self.today, "INVALID")
         refuse_if(self.closed and through <= self.closed, "ALREADY_CLOSED")
         self.closed = through
 
     def period_reopen(self, _, given):
-        first = day(given["from"])
+        first = day(given["reopenedFrom"])
         refuse_if(self.closed is None or first > self.closed, "NOT_CLOSED")
         self.closed = first - DAY
 
     # Refunds
 
     def refund_record(self, handle, given):
-        invoice, on, amount = self.invoices[given["invoice"]], day(given["paidOn"]), ore(given["amount"])
+        invoice, on, amount = self.invoices[given["invoiceId"]], day(given["paidOn"]), ore(given["amount"])
         refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE" or on > self.today or amount <= 0, "INVALID")
         refuse_if(not self.overpaid(invoice), "NOT_OVERPAID")
         refuse_if(amount > self.overpaid(invoice) or amount > self.overpaid_on(invoice, on), "INVALID")
@@ -56,7 +56,7 @@ class Settlement:
             self.refunds[adjustment.handle] = adjustment
 
     def refund_reverse(self, _, given):
-        refund, on = self.refunds[given["refund"]], day(given["reversedOn"])
+        refund, on = self.refunds[given["refundId"]], day(given["reversedOn"])
         invoice = self.invoices[refund.invoice]
         refuse_for_any(
             lambda: refuse_if(not refund.on <= on <= self.today, "INVALID"), lambda: refuse_if(refund.is_reversed, "REFUND_REVERSED")
@@ -97,7 +97,7 @@ class Settlement:
         return own, notes + [p.booked for p in invoice.payments] + [a.booked for a in invoice.adjustments]
 
     def invoice_write_off(self, _, given):
-        invoice, on = self.invoices[given["invoice"]], day(given["writtenOffOn"])
+        invoice, on = self.invoices[given["invoiceId"]], day(given["writtenOffOn"])
         refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE" or on > self.today, "INVALID")
         refuse_if(on < max([invoice.issued] + [p.on for p in invoice.payments]), "INVALID")
         difference = invoice.total - self.covered(invoice)

@@ -6,7 +6,7 @@ from bank import bgmax, camt
 from dates import DAY
 from money import kronor, ore
 
-PAYMENTS = "payments { id receivedOn amount reverses }"
+PAYMENTS = "payments { id receivedOn amount reverses { id } }"
 
 
 class Events:
@@ -97,11 +97,11 @@ class Events:
             buyer = f"m{self.random.randrange(len(names))}"
             given = [
                 {"description": "Kurs för åren", "unitPrice": kronor(line.price), "quantity": line.quantity, "vatRate": line.vat_rate,
-                 **({"activity": activities[line.activity]} if line.activity else {})}
+                 **({"activityId": activities[line.activity]} if line.activity else {})}
                 for line in lines
             ]
-            draft = self.mutate("invoiceDraft", {"buyer": self.members[names[buyer]], "lines": given})
-            node = self.mutate("invoiceIssue", {"invoice": draft["id"], "issuedOn": str(on)}, "id number dueOn total")
+            draft = self.mutate("invoiceDraft", {"buyerId": self.members[names[buyer]], "lines": given})
+            node = self.mutate("invoiceIssue", {"invoiceId": draft["id"], "issuedOn": str(on)}, "id number dueOn total")
             claim = self.books.issue(node["number"], buyer, on, date.fromisoformat(node["dueOn"]), lines, 0)
             if ore(node["total"]) != claim.total:
                 raise RuntimeError(f"invoice {claim.number} is over {node['total']}, expected {kronor(claim.total)}")
@@ -135,7 +135,7 @@ class Events:
         left, on = self.books.left(claim), self.year.day(claim.issued, self.year.last)
         shape = self.random.random()
         amount = left if shape < 0.5 else left + self.random.choice([-1, 1]) * self.random.randint(1, 99) if shape < 0.7 else self.random.randint(200, left + 90_000)
-        given = {"invoice": self.id_of(claim), "receivedOn": str(on), "amount": kronor(amount), "reference": self.year.reference(), "isAnother": True}
+        given = {"invoiceId": self.id_of(claim), "receivedOn": str(on), "amount": kronor(amount), "reference": self.year.reference(), "isAnother": True}
         self.mutate("paymentRecord", given)
         self.books.pay(claim, on, amount)
         self.books.settle(claim)
@@ -145,7 +145,7 @@ class Events:
         claim = self.books.claims[payment.number]
         document = f'{{ invoice(by: {{ number: "{claim.number}" }}) {{ {PAYMENTS} }} }}'
         nodes = self.client.ask("FINANCE", document)["invoice"]["payments"]
-        gone = {node["reverses"] for node in nodes if node["reverses"]}
+        gone = {node["reverses"]["id"] for node in nodes if node["reverses"]}
         for node in nodes:
             if node["receivedOn"] == str(payment.on) and ore(node["amount"]) == payment.amount and not node["reverses"] and node["id"] not in gone:
                 return node["id"]
@@ -161,7 +161,7 @@ class Events:
             return
         payment = self.random.choice([p for p in claim.payments if not p.reverses and not p.is_reversed])
         on = self.year.day(self.books.open_day(payment.on), self.year.last)
-        self.mutate("paymentReverse", {"payment": self.payment_id(payment), "reversedOn": str(on), "reason": "Fel faktura"})
+        self.mutate("paymentReverse", {"paymentId": self.payment_id(payment), "reversedOn": str(on), "reason": "Fel faktura"})
         self.books.reverse(payment, on)
         self.books.settle(claim)
 
@@ -172,14 +172,14 @@ class Events:
             return
         left = -self.books.left(claim)
         on, amount = self.year.day(self.books.open_day(max(claim.days)), self.year.last), left if self.random.random() < 0.7 else self.random.randint(1, left - 100)
-        given = {"invoice": self.id_of(claim), "paidOn": str(on), "amount": kronor(amount), "reference": self.year.reference()}
+        given = {"invoiceId": self.id_of(claim), "paidOn": str(on), "amount": kronor(amount), "reference": self.year.reference()}
         node = self.mutate("refundRecord", given, "invoice { refunds { id reference } }")["invoice"]
         self.books.refund(claim, on, amount)
         self.books.settle(claim)
         if self.random.random() < 0.3:
             refund = next(row["id"] for row in node["refunds"] if row["reference"] == given["reference"])
             back = self.year.day(on, self.year.last)
-            self.mutate("refundReverse", {"refund": refund, "reversedOn": str(back), "reason": "Kom tillbaka"}, "invoice { id }")
+            self.mutate("refundReverse", {"refundId": refund, "reversedOn": str(back), "reason": "Kom tillbaka"}, "invoice { id }")
             self.books.refund(claim, back, -amount)
             self.books.settle(claim)
 
@@ -189,7 +189,7 @@ class Events:
         if claim is None:
             return
         on = self.year.day(self.books.open_day(max(claim.days)), self.year.last)
-        self.mutate("invoiceWriteOff", {"invoice": self.id_of(claim), "writtenOffOn": str(on), "reason": "Ören"}, "invoice { id }")
+        self.mutate("invoiceWriteOff", {"invoiceId": self.id_of(claim), "writtenOffOn": str(on), "reason": "Ören"}, "invoice { id }")
         self.books.write_off(claim, self.books.open_day(on), self.books.left(claim))
 
     def remind(self, claim):
@@ -197,7 +197,7 @@ class Events:
         on = claim.due + timedelta(days=20)
         if claim.payments or on > date.today() or self.random.random() < 0.5:
             return
-        node = self.mutate("invoiceRemind", {"invoice": self.id_of(claim), "sentOn": str(on)}, "reminders { fee }")
+        node = self.mutate("invoiceRemind", {"invoiceId": self.id_of(claim), "sentOn": str(on)}, "reminders { fee }")
         fee = ore(node["reminders"][0]["fee"])
         if fee != 6_000:
             raise RuntimeError(f"the reminder of {claim.number} costs {fee} öre, expected 6000")
@@ -207,7 +207,7 @@ class Events:
         """Credits an invoice today."""
         claim = self.any_claim(lambda claim: not claim.credits and claim.get("is_own"))
         if claim:
-            self.mutate("invoiceCredit", {"invoice": self.id_of(claim), "reason": "Rättelse"})
+            self.mutate("invoiceCredit", {"invoiceId": self.id_of(claim), "reason": "Rättelse"})
             self.books.credit(claim, date.today(), claim.lines, claim.rounding)
             self.books.settle(claim)
 
@@ -215,13 +215,13 @@ class Events:
 
     def waiting(self):
         """The rows that wait, with their ids. Fails unless they are those of the books."""
-        document = "id bookedOn amount left finding state"
-        nodes = self.client.every("FINANCE", "bankPayments", ", filter: { matched: false, setAside: false }", document)
+        document = "id bookedOn amount remaining finding status"
+        nodes = self.client.every("FINANCE", "bankPayments", ", filter: { status: PENDING }", document)
         own = [row for row in self.books.rows.values() if self.books.row_left(row)]
         key = lambda on, amount, left, finding: (str(on), amount, left, finding)
         found = {}
         for node in nodes:
-            found.setdefault(key(node["bookedOn"], ore(node["amount"]), ore(node["left"]), node["finding"]), []).append(node["id"])
+            found.setdefault(key(node["bookedOn"], ore(node["amount"]), ore(node["remaining"]), node["finding"]), []).append(node["id"])
         wanted = sorted(key(row.on, row.amount, self.books.row_left(row), row.told.kind) for row in own)
         actual = sorted(each for each, ids in found.items() for _ in ids)
         if wanted != actual:
@@ -237,13 +237,13 @@ class Events:
         if self.random.random() < 0.3:
             return
         if told.get("double"):
-            self.mutate("bankPaymentMarkDuplicate", {"payment": row.id, "duplicateOf": self.books.rows[told.double].id}, "bankPayment { id }")
+            self.mutate("bankPaymentMarkDuplicate", {"bankPaymentId": row.id, "duplicateOfId": self.books.rows[told.double].id}, "bankPayment { id }")
             self.books.drop(row)
             return
         if told.kind in ("NO_REFERENCE", "UNKNOWN_REFERENCE") and self.random.random() < 0.3:
-            self.mutate("bankPaymentSetAside", {"payment": row.id, "reason": "Bidrag"})
+            self.mutate("bankPaymentExclude", {"bankPaymentId": row.id, "reason": "Bidrag"})
             if self.random.random() < 0.5:
-                self.mutate("bankPaymentTakeUp", {"payment": row.id})
+                self.mutate("bankPaymentReopen", {"bankPaymentId": row.id})
             return
         claim = told.claim or self.any_claim(lambda claim: self.books.left(claim) > 10_000)
         if claim is None:
@@ -251,7 +251,7 @@ class Events:
         # A payment of a closed day that no batch has stays as it is.
         is_closed = told.kind == "AMBIGUOUS" and told.link and told.link.booked <= self.books.closed
         if told.kind == "AMBIGUOUS" and not is_closed and told.link in claim.payments and not told.link.is_reversed and not told.link.row:
-            given = {"payment": row.id, "invoice": self.id_of(claim), "recordedPayment": self.payment_id(told.link)}
+            given = {"bankPaymentId": row.id, "invoiceId": self.id_of(claim), "recordedPaymentId": self.payment_id(told.link)}
             self.mutate("bankPaymentMatch", given)
             self.books.link(row, told.link)
             return
@@ -261,6 +261,6 @@ class Events:
         amount = left if self.random.random() < 0.6 else self.random.randint(1, left)
         first = max(row.on, claim.issued, self.books.closed + DAY)
         booked = self.year.day(first, self.year.last) if first < self.year.last else self.year.last
-        self.mutate("bankPaymentMatch", {"payment": row.id, "invoice": self.id_of(claim), "amount": kronor(amount), "bookedOn": str(booked)})
+        self.mutate("bankPaymentMatch", {"bankPaymentId": row.id, "invoiceId": self.id_of(claim), "amount": kronor(amount), "bookedOn": str(booked)})
         self.books.pay(claim, max(row.on, claim.issued), amount, booked, row)
         self.books.settle(claim)

@@ -98,13 +98,14 @@ mod tests {
     };
 
     use super::*;
-    use crate::graphql::{Mutation, Query, subscription::Subscription};
+    use crate::graphql::{Mutation, Query, error_codes::ErrorCodes, subscription::Subscription};
 
     fn in_schema() -> BTreeMap<String, Vec<String>> {
         let mut registry = Registry::default();
         Query::create_type_info(&mut registry);
         Mutation::create_type_info(&mut registry);
         Subscription::create_type_info(&mut registry);
+        ErrorCodes::create_type_info(&mut registry);
         let enums = registry.types.iter().filter_map(|(name, found)| match found {
             MetaType::Enum { enum_values, .. } if !name.starts_with("__") => {
                 let mut values: Vec<_> = enum_values.keys().cloned().collect();

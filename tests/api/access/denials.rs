@@ -73,7 +73,7 @@ fn token(app: &App, arguments: &[&str]) -> String {
     format!("Bearer {}", String::from_utf8(minted.stdout).unwrap().trim())
 }
 
-const FORBIDDEN: &str = "/graphql?query=%7BaskedFor:contactExport(contact:%22contact_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b%22)%7D";
+const FORBIDDEN: &str = "/graphql?query=%7BaskedFor:contactExport(contactId:%22contact_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b%22)%7D";
 
 #[tokio::test]
 async fn a_denial_is_logged_with_who_where_what_and_why() {
@@ -124,7 +124,7 @@ async fn a_denial_is_logged_with_who_where_what_and_why() {
     client
         .subscribe(
             "1",
-            "{ asked: contactExport(contact: \"contact_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b\") }",
+            "{ asked: contactExport(contactId: \"contact_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b\") }",
         )
         .await;
     client.hear().await;
@@ -275,3 +275,16 @@ on_both!(a_minted_token_stands_in_the_trail, |app| async move {
         assert!(String::from_utf8_lossy(&refused.stderr).contains(why), "{why}: {refused:?}");
     }
 });
+
+#[tokio::test]
+async fn no_line_of_the_log_has_the_signature_of_a_link() {
+    let app = App::sqlite().await;
+    let server = Logged::start(app.program(), &[("SAMREGISTER_LOG", "debug")]);
+    let path = "/files/expiring.ics?within-days=7&signature=a-secret-of-this-test";
+    let refused = get_with(server.address, path, None, "").await;
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+    assert!(!refused.contains("a-secret-of-this-test"), "{refused}");
+    server.line(&["access denied", "/files/expiring.ics"]);
+    let said = server.said.lock().unwrap().join("\n");
+    assert!(!said.contains("a-secret-of-this-test"), "{said}");
+}

@@ -11,12 +11,12 @@ use crate::support::{
 /// A version of a template that can be published or retired, made by the office.
 async fn version(app: &App, name: &str, permit: usize) -> String {
     let input = json!({ "slug": format!("{}-{permit}", name.to_lowercase()), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] });
-    let create = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
+    let create = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { template { versions { id } } } }";
     let created = app.office().ask(create, json!({ "input": input })).await;
-    let id = created["templateCreate"]["versions"][0]["id"].as_str().unwrap().to_owned();
+    let id =
+        created["templateCreate"]["template"]["versions"][0]["id"].as_str().unwrap().to_owned();
     if name == "templateVersionRetire" {
-        let publish =
-            "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }";
+        let publish = "mutation($id: ID!) { templateVersionPublish(input: { templateVersionId: $id }) { templateVersion { id } } }";
         app.office().ask(publish, json!({ "id": id })).await.data();
     }
     id
@@ -29,28 +29,28 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
     match name {
         "agreementDraft" => {
             // Its member leaves in the summer.
-            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2027-01-{}", permit + 10),
+            json!({ "templateId": id("deltagande"), "activityId": id("bip"), "counterpartyId": id("beta"), "startsOn": format!("2027-01-{}", permit + 10),
                 "endsOn": "2027-06-30" })
         }
         "agreementDraftUpdate" => {
-            json!({ "agreement": agreement(app, samples, "DRAFT", name, permit).await.0, "noticeMonths": permit })
+            json!({ "agreementId": agreement(app, samples, "DRAFT", name, permit).await.0, "noticeMonths": permit })
         }
         "agreementOffer" | "agreementWithdraw" => {
-            json!({ "agreement": agreement(app, samples, "DRAFT", name, permit).await.0 })
+            json!({ "agreementId": agreement(app, samples, "DRAFT", name, permit).await.0 })
         }
         "agreementSign" => {
             let (agreement, sha256) = agreement(app, samples, "OFFERED", name, permit).await;
             signature(app, &agreement, "NETWORK", &sha256)
         }
         "agreementGiveNotice" => {
-            json!({ "agreement": agreement(app, samples, "SIGNED", name, permit).await.0, "givenOn": "2026-11-21" })
+            json!({ "agreementId": agreement(app, samples, "SIGNED", name, permit).await.0, "givenOn": "2026-11-21" })
         }
         "agreementNoticeWithdraw" => {
             let id = agreement(app, samples, "SIGNED", name, permit).await.0;
             mutate(
                 &app.office(),
                 "agreementGiveNotice",
-                json!({ "agreement": id, "givenOn": "2026-11-21" }),
+                json!({ "agreementId": id, "givenOn": "2026-11-21" }),
                 "id",
             )
             .await
@@ -62,12 +62,12 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
             json!({ "agreementId": id, "endsOn": "2027-03-31" })
         }
         "agreementReplace" => {
-            json!({ "agreement": agreement(app, samples, "SIGNED", name, permit).await.0, "startsOn": "2028-01-01" })
+            json!({ "agreementId": agreement(app, samples, "SIGNED", name, permit).await.0, "startsOn": "2028-01-01" })
         }
         "memberAdmit" => json!({ "name": format!("Ny {permit}"), "joinedOn": "2027-01-01" }),
-        "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {permit}") }),
+        "memberUpdate" => json!({ "memberId": id("beta"), "county": format!("Län {permit}") }),
         "memberLeave" => {
-            json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true })
+            json!({ "memberId": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true })
         }
         "memberReinstate" => json!({ "memberId": left(app, permit).await }),
         "memberRemove" => {
@@ -86,34 +86,34 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         }
         // Before alfa leaves by the mutation above.
         "memberMerge" => {
-            json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-06-30", "endAgreements": true })
+            json!({ "intoId": id("alfa"), "fromIds": [id("beta")], "leftOn": "2027-06-30", "endAgreements": true })
         }
         "allocationSet" => {
-            json!({ "member": id("alfa"), "year": 2030, "amount": format!("{permit}.00") })
+            json!({ "memberId": id("alfa"), "year": 2030, "amount": format!("{permit}.00") })
         }
         "contactAdd" => {
-            json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {permit}") })
+            json!({ "memberId": id("alfa"), "role": "CHAIR", "name": format!("Ny {permit}") })
         }
         "contactUpdate" => {
-            json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + permit) })
+            json!({ "contactId": id("anna"), "phone": format!("070-174 06 {}", 20 + permit) })
         }
-        "contactErase" => json!({ "contact": id("berit") }),
+        "contactErase" => json!({ "contactId": id("berit") }),
         "personErase" => {
-            let billing = json!({ "organisation": id("gamma"), "billing": { "buyerReference": format!("Ref {permit}") } });
+            let billing = json!({ "organisationId": id("gamma"), "billing": { "buyerReference": format!("Ref {permit}") } });
             mutate(&app.office(), "organisationUpdate", billing, "id").await.data();
             json!({ "billingOfOrganisationId": id("gamma") })
         }
         "organisationAdd" => json!({ "name": format!("Ny {permit}") }),
         "organisationUpdate" => {
-            json!({ "organisation": id("gamma"), "name": format!("Gamma {permit}") })
+            json!({ "organisationId": id("gamma"), "name": format!("Gamma {permit}") })
         }
         "activityStart" => {
             json!({ "slug": format!("ny-{permit}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" })
         }
-        "activityUpdate" => json!({ "activity": id("bip"), "goal": format!("Mål {permit}") }),
-        "activityClose" => json!({ "activity": id("indikatorer"), "endsOn": "2040-12-31" }),
+        "activityUpdate" => json!({ "activityId": id("bip"), "goal": format!("Mål {permit}") }),
+        "activityClose" => json!({ "activityId": id("indikatorer"), "endsOn": "2040-12-31" }),
         "feeScheduleSet" => {
-            json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
+            json!({ "activityId": id("bip"), "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
         }
         "networkFeeSet" => {
             json!({ "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
@@ -129,7 +129,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         }
         "interestInvoiceIssue" => {
             // Late since February, of imported history; each of its own day.
-            json!({ "invoiceId": id("faktura beta"), "until": format!("2026-06-{}", 10 + permit) })
+            json!({ "invoiceId": id("faktura beta"), "interestUntil": format!("2026-06-{}", 10 + permit) })
         }
         "requisitionIssue" => {
             let funder = id("gamma");
@@ -157,19 +157,19 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         "referenceRateSet" => {
             json!({ "validFrom": format!("{}-01-01", 2030 + permit), "percent": 2.5, "source": "SFS" })
         }
-        "periodClose" => json!({ "through": format!("2019-12-{:02}", permit + 1) }),
+        "periodClose" => json!({ "closedThrough": format!("2019-12-{:02}", permit + 1) }),
         "periodReopen" => {
             // The day must be closed, and may be already.
             app.office()
-                .does("periodClose", "booksClosedThrough", json!({ "through": "2019-12-31" }))
+                .does("periodClose", "booksClosedThrough", json!({ "closedThrough": "2019-12-31" }))
                 .await;
-            json!({ "from": format!("2019-12-{:02}", 25 - permit), "reason": "x" })
+            json!({ "reopenedFrom": format!("2019-12-{:02}", 25 - permit), "reason": "x" })
         }
         "costRecord" => {
-            json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" })
+            json!({ "activityId": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" })
         }
         "grantRecord" => {
-            json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" })
+            json!({ "activityId": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" })
         }
         "costReverse" => {
             json!({ "costId": booked(app, samples, "cost", "description", permit).await, "reason": "x" })
@@ -177,23 +177,23 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         "grantReverse" => {
             json!({ "grantId": booked(app, samples, "grant", "funder", permit).await, "reason": "x" })
         }
-        "deadlineAcknowledge" => {
-            json!({ "agreement": id(["avtal alfa", "avtal beta"][permit % 2]), "until": "2026-11-30" })
+        "deadlineSnooze" => {
+            json!({ "agreementId": id(["avtal alfa", "avtal beta"][permit % 2]), "snoozedUntil": "2026-11-30" })
         }
-        "deadlineAcknowledgementWithdraw" => {
-            json!({ "agreement": id(["avtal alfa", "avtal beta"][permit % 2]) })
+        "deadlineUnsnooze" => {
+            json!({ "agreementId": id(["avtal alfa", "avtal beta"][permit % 2]) })
         }
         "statusReportFile" => {
-            json!({ "activity": id("bip"), "period": format!("2026-{permit}"), "health": "GREEN", "summary": "x" })
+            json!({ "activityId": id("bip"), "period": format!("2026-{permit}"), "health": "GREEN", "summary": "x" })
         }
         "templateCreate" => {
             json!({ "slug": format!("ny-{permit}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })
         }
         "templateVersionDraft" => {
-            json!({ "template": id("deltagande"), "body": format!("Text {permit}") })
+            json!({ "templateId": id("deltagande"), "body": format!("Text {permit}") })
         }
         "templateVersionPublish" | "templateVersionRetire" => {
-            json!({ "version": version(app, name, permit).await })
+            json!({ "templateVersionId": version(app, name, permit).await })
         }
         _ => panic!("there is no input for {name}: add it to input()"),
     }
@@ -203,7 +203,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
 async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, permit: usize) -> Value {
     let day = format!("2026-07-{:02}", permit + 1);
     let input =
-        json!({ "activity": samples.id("bip"), "bookedOn": day, "amount": "1.00", text: "x" });
+        json!({ "activityId": samples.id("bip"), "bookedOn": day, "amount": "1.00", text: "x" });
     app.office().does(&format!("{noun}Record"), "id", input).await.data();
     let list = format!(
         "{{ {noun}s(filter: {{ from: \"{day}\", to: \"{day}\", status: STANDING }}) {{ nodes {{ id }} }} }}"
@@ -215,9 +215,14 @@ async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, permit: us
 async fn left(app: &App, permit: usize) -> Value {
     let new = json!({ "name": format!("Åter {permit}"), "joinedOn": "2020-01-01" });
     let member = mutate(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"].clone();
-    mutate(&app.office(), "memberLeave", json!({ "member": member, "leftOn": "2026-12-31" }), "id")
-        .await
-        .data();
+    mutate(
+        &app.office(),
+        "memberLeave",
+        json!({ "memberId": member, "leftOn": "2026-12-31" }),
+        "id",
+    )
+    .await
+    .data();
     member
 }
 
@@ -228,7 +233,7 @@ async fn ended_by_the_former_rule(app: &App, samples: &Samples, permit: usize) -
         json!({ "name": format!("agreementNoticeEndDecide {permit}"), "joinedOn": "2020-01-01" });
     let member =
         mutate(&app.office(), "memberAdmit", member, "id").await["memberAdmit"]["id"].clone();
-    let input = json!({ "template": samples.id("deltagande"), "activity": samples.id("bip"), "counterparty": member,
+    let input = json!({ "templateId": samples.id("deltagande"), "activityId": samples.id("bip"), "counterpartyId": member,
         "startsOn": "2026-01-01", "endsOn": "2026-06-30", "renewalMonths": 3, "noticeMonths": 3 });
     let id = drafted(app, input).await;
     let (_, sha256) = offered(app, &id).await;
@@ -236,7 +241,7 @@ async fn ended_by_the_former_rule(app: &App, samples: &Samples, permit: usize) -
     mutate(
         &app.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": "2026-11-21" }),
+        json!({ "agreementId": id, "givenOn": "2026-11-21" }),
         "id",
     )
     .await
@@ -258,7 +263,7 @@ async fn agreement(
     let member = json!({ "name": format!("{name} {permit}"), "joinedOn": "2020-01-01" });
     let member =
         mutate(&app.office(), "memberAdmit", member, "id").await["memberAdmit"]["id"].clone();
-    let input = json!({ "template": samples.id("deltagande"), "activity": samples.id("bip"), "counterparty": member, "startsOn": "2026-01-01" });
+    let input = json!({ "templateId": samples.id("deltagande"), "activityId": samples.id("bip"), "counterpartyId": member, "startsOn": "2026-01-01" });
     let id = drafted(app, input).await;
     if status == "DRAFT" {
         return (id, String::new());

@@ -158,17 +158,20 @@ on_both!(tokens_of_a_contact_that_has_ended_are_refused, |app| async move {
     for (ends, input) in
         [("contactUpdate", json!({ "validTo": "2020-01-31" })), ("contactErase", json!({}))]
     {
-        let contact =
-            json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "member": alfa });
+        let contact = json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "memberId": alfa });
         let contact =
             app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone();
         let mut input = input;
-        input["contact"] = contact;
+        input["contactId"] = contact;
         // A later day is none on which someone has ended.
         if ends == "contactUpdate" {
             assert_eq!(asks(&server, &anna).await, 200);
             app.office()
-                .does(ends, "id", json!({ "contact": input["contact"], "validTo": "2100-01-31" }))
+                .does(
+                    ends,
+                    "id",
+                    json!({ "contactId": input["contactId"], "validTo": "2100-01-31" }),
+                )
                 .await
                 .data();
             assert_ne!(
@@ -202,7 +205,7 @@ on_both!(
         let anna = of_member(&app, &alfa, "anna");
         let add = async |email: &str| {
             let contact =
-                json!({ "role": "CHAIR", "name": "Anna", "email": email, "member": alfa });
+                json!({ "role": "CHAIR", "name": "Anna", "email": email, "memberId": alfa });
             app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone()
         };
         let [first, second, last] = [
@@ -211,10 +214,10 @@ on_both!(
             add("ANNA@example.se").await,
         ];
         app.office()
-            .does("contactUpdate", "id", json!({ "contact": first, "validTo": "2020-01-31" }))
+            .does("contactUpdate", "id", json!({ "contactId": first, "validTo": "2020-01-31" }))
             .await
             .data();
-        app.office().does("contactErase", "id", json!({ "contact": second })).await.data();
+        app.office().does("contactErase", "id", json!({ "contactId": second })).await.data();
         let revoked = app
             .trail(0)
             .await
@@ -223,7 +226,7 @@ on_both!(
             .count();
         assert_eq!((revoked, asks(&server, &anna).await), (0, 200));
         app.office()
-            .does("contactUpdate", "id", json!({ "contact": last, "validTo": "2020-01-31" }))
+            .does("contactUpdate", "id", json!({ "contactId": last, "validTo": "2020-01-31" }))
             .await
             .data();
         comes_to(server.address, anna.authorization().unwrap(), 401).await;
@@ -257,8 +260,8 @@ on_both!(the_end_of_a_contact_locks_out_no_one_with_another_role, |app| async mo
     ];
     let own = viewer(&[Role::Member], Some(&alfa));
     for (owner, ends) in [
-        (json!({ "member": alfa }), "contactUpdate"),
-        (json!({ "member": alfa }), "contactErase"),
+        (json!({ "memberId": alfa }), "contactUpdate"),
+        (json!({ "memberId": alfa }), "contactErase"),
         (json!({}), "contactUpdate"),
         (json!({}), "contactErase"),
     ] {
@@ -268,12 +271,12 @@ on_both!(the_end_of_a_contact_locks_out_no_one_with_another_role, |app| async mo
         let contact =
             app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone();
         let input = if ends == "contactUpdate" {
-            json!({ "contact": contact, "validTo": "2020-01-31" })
+            json!({ "contactId": contact, "validTo": "2020-01-31" })
         } else {
-            json!({ "contact": contact })
+            json!({ "contactId": contact })
         };
         app.office().does(ends, "id", input).await.data();
-        if owner.get("member").is_some() {
+        if owner.get("memberId").is_some() {
             comes_to(server.address, own.authorization().unwrap(), 401).await;
         }
         for (index, other) in others.iter().enumerate() {
@@ -287,10 +290,10 @@ on_both!(the_end_of_a_contact_locks_out_no_one_with_another_role, |app| async mo
 on_both!(older_revocations_of_contacts_are_of_members_alone, |app| async move {
     let [alfa, _] = members(&app).await;
     let contact =
-        json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "member": alfa });
+        json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "memberId": alfa });
     let contact = app.office().does("contactAdd", "id", contact).await["contactAdd"]["id"].clone();
     app.office()
-        .does("contactUpdate", "id", json!({ "contact": contact, "validTo": "2020-01-31" }))
+        .does("contactUpdate", "id", json!({ "contactId": contact, "validTo": "2020-01-31" }))
         .await
         .data();
     let revoked =
@@ -360,11 +363,11 @@ on_both!(a_contact_s_tokens_hold_until_its_last_day_is_over, |app| async move {
     // What another server writes is heard of: another role lifts it, until that has a last day too.
     let other = app.by(&app.url()).await;
     let role =
-        json!({ "role": "FINANCE", "name": "Anna", "email": "anna@example.se", "member": alfa });
+        json!({ "role": "FINANCE", "name": "Anna", "email": "anna@example.se", "memberId": alfa });
     let role = other.office().does("contactAdd", "id", role).await["contactAdd"]["id"].clone();
     comes_to(tomorrow.address, anna.authorization().unwrap(), 200).await;
     app.office()
-        .does("contactUpdate", "id", json!({ "contact": role, "validTo": "2026-11-21" }))
+        .does("contactUpdate", "id", json!({ "contactId": role, "validTo": "2026-11-21" }))
         .await
         .data();
     comes_to(tomorrow.address, anna.authorization().unwrap(), 401).await;
@@ -397,7 +400,7 @@ on_both!(a_socket_is_closed_when_its_contact_s_last_day_is_over, |app| async mov
     let server = HttpServer::start(&app).await;
     let (anna, bo) = (of_member(&app, &alfa, "anna"), of_member(&app, &alfa, "bo"));
     let (mut early, mut other) = (server.client(&anna).await, server.client(&bo).await);
-    let input = json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "validTo": "2026-11-21", "member": alfa });
+    let input = json!({ "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "validTo": "2026-11-21", "memberId": alfa });
     app.office().does("contactAdd", "id", input).await.data();
     let why = (
         4403,
@@ -451,7 +454,7 @@ on_both!(a_member_s_tokens_end_with_its_membership, |app| async move {
         (of_member(&app, &alfa, "anna"), of_member(&app, &beta, "berit"), app.auditor());
     let mut follower = server.client(&own).await;
     assert_eq!((asks(&server, &own).await, asks(&server, &other).await), (200, 200));
-    let input = json!({ "member": alfa, "leftOn": "2026-11-20", "endAgreements": true });
+    let input = json!({ "memberId": alfa, "leftOn": "2026-11-20", "endAgreements": true });
     app.office().does("memberLeave", "id", input).await.data();
     let why = "the token is of an association whose membership has ended";
     assert_eq!(follower.end().await, (4403, format!("Forbidden: {why}")));
@@ -473,8 +476,7 @@ on_both!(a_member_s_tokens_end_with_its_membership, |app| async move {
         .does("memberAdmit", "id", json!({ "name": "Gamma", "joinedOn": "2020-01-01" }))
         .await["memberAdmit"]["id"]
         .clone();
-    let merger =
-        json!({ "into": gamma, "from": [beta], "leftOn": "2026-11-20", "endAgreements": true });
+    let merger = json!({ "intoId": gamma, "fromIds": [beta], "leftOn": "2026-11-20", "endAgreements": true });
     app.office().does("memberMerge", "id", merger).await.data();
     comes_to(server.address, other.authorization().unwrap(), 401).await;
     assert_eq!(asks(&server, &both).await, 200);

@@ -30,7 +30,7 @@ pub(super) async fn costs(caller: &Caller<'_>, filter: Value, fields: &str) -> V
 
 /// Records a cost for the agreement with Gamma, and returns its id.
 pub(super) async fn gammas(app: &App, samples: &Samples, day: &str, amount: &str) -> String {
-    let input = json!({ "activity": samples.id("bip"), "bookedOn": day, "amount": amount, "vat": "1.25", "description": "Uppdrag",
+    let input = json!({ "activityId": samples.id("bip"), "bookedOn": day, "amount": amount, "vat": "1.25", "description": "Uppdrag",
         "reference": "F-17", "agreementId": samples.id("avtal gamma") });
     app.finance().does("costRecord", "id", input).await.data();
     let found = costs(
@@ -44,7 +44,7 @@ pub(super) async fn gammas(app: &App, samples: &Samples, day: &str, amount: &str
 
 pub(super) async fn reverse(app: &App, input: Value) -> crate::support::caller::Answer {
     let fields = "cost { id amount status reversedBy { id } } reversal { id bookedOn amount vat status reason reverses { id } supplier { ... on Organisation { name } } }
-        activity { result(year: 2026) { cost } }";
+        activity { economy(year: 2026) { cost } }";
     app.finance().does("costReverse", fields, input).await
 }
 
@@ -144,7 +144,7 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
     let expected = json!({ "cost": { "id": id, "amount": "1000.00", "status": "REVERSED", "reversedBy": { "id": reversal } },
         "reversal": { "id": reversal, "bookedOn": "2026-11-21", "amount": "-1000.00", "vat": "-1.25", "status": "REVERSAL", "reason": "Fel verksamhet",
             "reverses": { "id": id }, "supplier": { "name": "Konsult Gamma AB" } },
-        "activity": { "result": { "cost": "3333.31" } } });
+        "activity": { "economy": { "cost": "3333.31" } } });
     assert_eq!(done, expected);
     let trail = app.trail(before).await;
     assert_eq!(
@@ -182,7 +182,7 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
             reverse(&app, json!({ "costId": other, "reversedOn": day, "reason": reason })).await;
         assert!(refused.bad_fields().contains(&"input.reversedOn"), "{}", refused.text());
     }
-    let close = json!({ "through": "2026-10-31" });
+    let close = json!({ "closedThrough": "2026-10-31" });
     app.finance().does("periodClose", "booksClosedThrough", close).await.data();
     assert_eq!(
         reverse(&app, json!({ "costId": other, "reversedOn": "2026-10-31", "reason": "x" }))
@@ -228,7 +228,7 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
 on_both!(what_a_cost_is_for_must_fit, |app| async move {
     let samples = Samples::fill(&app).await;
     let before = app.revision().await;
-    let good = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "10.00", "description": "x" });
+    let good = json!({ "activityId": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "10.00", "description": "x" });
     for (change, field) in [
         (json!({ "vat": "-2.50" }), "input.vat"),
         (json!({ "vat": "10.01" }), "input.vat"),
@@ -249,7 +249,7 @@ on_both!(what_a_cost_is_for_must_fit, |app| async move {
             "input.agreementId",
         ),
         (
-            json!({ "activity": samples.id("indikatorer"), "agreementId": samples.id("avtal gamma") }),
+            json!({ "activityId": samples.id("indikatorer"), "agreementId": samples.id("avtal gamma") }),
             "input.agreementId",
         ),
     ] {
@@ -270,7 +270,7 @@ on_both!(what_a_cost_is_for_must_fit, |app| async move {
         .does("costRecord", "id", crate::support::lifecycle_fixtures::with(good.clone(), bad))
         .await;
     assert_eq!(answer.bad_fields(), ["input.agreementId", "input.description", "input.vat"]);
-    let grant = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "10.00", "funder": "x", "agreementId": samples.id("avtal gamma") });
+    let grant = json!({ "activityId": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "10.00", "funder": "x", "agreementId": samples.id("avtal gamma") });
     assert_eq!(
         app.finance().does("grantRecord", "id", grant).await.bad_fields(),
         ["input.agreementId"]
@@ -311,14 +311,14 @@ on_both!(committed_cost_is_reported_next_to_booked_cost, |app| async move {
     let ask = async |caller: Caller<'_>, from: &str, to: &str, rest: &str| {
         let document = format!(
             "{{ revenue(input: {{ from: \"{from}\", to: \"{to}\"{rest} }}) {{ rows {{ activity {{ slug }} period committedCost committedCostBooked
-                committedCostLeft }} total {{ cost committedCost committedCostBooked committedCostLeft }} }} }}"
+                committedCostRemaining }} total {{ cost committedCost committedCostBooked committedCostRemaining }} }} }}"
         );
         caller.query(&document).await["revenue"].clone()
     };
     let year = ask(app.board(), "2026-01-01", "2026-12-31", ", committed: true").await;
-    let total = json!({ "cost": "8777.72", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostLeft": "30481.48" });
+    let total = json!({ "cost": "8777.72", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostRemaining": "30481.48" });
     assert_eq!(year["total"], total);
-    let other = json!({ "activity": { "slug": "indikatorer" }, "period": null, "committedCost": "0.00", "committedCostBooked": "0.00", "committedCostLeft": "0.00" });
+    let other = json!({ "activity": { "slug": "indikatorer" }, "period": null, "committedCost": "0.00", "committedCostBooked": "0.00", "committedCostRemaining": "0.00" });
     assert_eq!(year["rows"][1], other);
     // The months add up to the year, and what no one asks for is not shown as zero.
     let months =
@@ -334,10 +334,10 @@ on_both!(committed_cost_is_reported_next_to_booked_cost, |app| async move {
         ask(app.board(), "2026-01-01", "2026-12-31", "").await["total"]["committedCost"],
         Value::Null
     );
-    // It belongs to no member; a lead sees that of its activities.
+    // It is withheld from a member; a lead sees that of its activities.
     let member =
         ask(app.member(samples.id("alfa")), "2026-01-01", "2026-12-31", ", committed: true").await;
-    assert_eq!(member["total"]["committedCost"], "0.00");
+    assert_eq!(member["total"]["committedCost"], Value::Null);
     assert_eq!(
         ask(app.lead(&["bip"]), "2026-01-01", "2026-12-31", ", committed: true").await["total"]["committedCost"],
         "31481.48"
@@ -347,8 +347,8 @@ on_both!(committed_cost_is_reported_next_to_booked_cost, |app| async move {
             ["committedCost"],
         "0.00"
     );
-    let break_even = "{ activity(by: { slug: \"bip\" }) { breakEven(year: 2026) { cost committedCost committedCostBooked committedCostLeft } } }";
-    let expected = json!({ "cost": "4333.31", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostLeft": "30481.48" });
+    let break_even = "{ activity(by: { slug: \"bip\" }) { breakEven(year: 2026) { cost committedCost committedCostBooked committedCostRemaining } } }";
+    let expected = json!({ "cost": "4333.31", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostRemaining": "30481.48" });
     assert_eq!(app.board().query(break_even).await["activity"]["breakEven"], expected);
     // A reversal gives back what was booked.
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
@@ -413,7 +413,7 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
-    let history = "query($id: ID!) { node(id: $id) { ... on Cost { history { action actor after } reversedBy { history { action } } } } }";
+    let history = "query($id: ID!) { node(id: $id) { ... on Cost { auditEntries { totalCount nodes { action actor after } } reversedBy { auditEntries { nodes { action } } } } } }";
     for (caller, count) in [
         (app.office(), 1),
         (app.auditor(), 1),
@@ -423,14 +423,17 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
         (app.service("revenue:read"), 0),
     ] {
         let node = caller.ask(history, json!({ "id": id })).await["node"].clone();
-        assert_eq!(node["history"].as_array().unwrap().len(), count, "{node}");
-        assert_eq!(node["reversedBy"]["history"].as_array().unwrap().len(), count, "{node}");
+        let own = &node["auditEntries"]["nodes"];
+        let of_reversal = &node["reversedBy"]["auditEntries"]["nodes"];
+        assert_eq!(node["auditEntries"]["totalCount"], count, "{node}");
+        assert_eq!(own.as_array().unwrap().len(), count, "{node}");
+        assert_eq!(of_reversal.as_array().unwrap().len(), count, "{node}");
         if count == 1 {
             assert_eq!(
-                (&node["history"][0]["action"], &node["history"][0]["after"]["amount"]),
+                (&own[0]["action"], &own[0]["after"]["amount"]),
                 (&json!("costRecord"), &json!(100_000))
             );
-            assert_eq!(node["reversedBy"]["history"], json!([{ "action": "costReverse" }]));
+            assert_eq!(of_reversal, &json!([{ "action": "costReverse" }]));
         }
     }
     // Each mutation that it may do leaves an entry that it reads, and what others do to members and
@@ -449,7 +452,7 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
         );
         app.finance().ask(&document, json!({ "input": input })).await.data();
         let read =
-            app.finance().query("{ auditLog(first: 1) { nodes { revision } } }").await["auditLog"]
+            app.finance().query("{ auditEntries(first: 1) { nodes { revision } } }").await["auditEntries"]
                 ["nodes"]
                 .clone();
         assert!(
@@ -459,7 +462,7 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
     }
     let of_others = app
         .finance()
-        .query("{ auditLog(first: 200) { nodes { action subject { __typename } } } }")
+        .query("{ auditEntries(first: 200) { nodes { action subject { __typename } } } }")
         .await
         .text();
     for action in

@@ -82,15 +82,15 @@ on_both!(
         let ask = async |year: i32| {
             let document = format!(
             "{{ revenue(input: {{ from: \"{year}-01-01\", to: \"{year}-12-31\", committed: true }}) {{ total {{ committedCost committedCostBooked
-                committedCostLeft }} }} activity(by: {{ slug: \"bip\" }}) {{ breakEven(year: {year}) {{ committedCostBooked committedCostLeft }} }} }}"
+                committedCostRemaining }} }} activity(by: {{ slug: \"bip\" }}) {{ breakEven(year: {year}) {{ committedCostBooked committedCostRemaining }} }} }}"
         );
             let answer = app.board().query(&document).await;
             (answer["revenue"]["total"].clone(), answer["activity"]["breakEven"].clone())
         };
         let left = |cost: &str, booked: &str, left: &str| {
             (
-                json!({ "committedCost": cost, "committedCostBooked": booked, "committedCostLeft": left }),
-                json!({ "committedCostBooked": booked, "committedCostLeft": left }),
+                json!({ "committedCost": cost, "committedCostBooked": booked, "committedCostRemaining": left }),
+                json!({ "committedCostBooked": booked, "committedCostRemaining": left }),
             )
         };
         assert_eq!(ask(2026).await, left("31481.48", "1000.00", "30481.48"));
@@ -119,7 +119,7 @@ on_both!(a_booking_of_an_agreement_that_was_withdrawn_since_is_imported, |app| a
     assert_eq!(imported, json!([{ "agreement": { "number": "2026-7003" } }]));
     // It is reversed, but no more is booked for it.
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
-    let more = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x", "agreementId": samples.id("avtal gamma") });
+    let more = json!({ "activityId": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x", "agreementId": samples.id("avtal gamma") });
     assert_eq!(
         app.finance().does("costRecord", "id", more).await.bad_fields(),
         ["input.agreementId"]

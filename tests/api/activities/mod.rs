@@ -3,4 +3,5 @@
 mod cost_ledger;
 mod cost_ledger_files;
 mod lifecycle;
+mod lists;
 mod tax_decisions;

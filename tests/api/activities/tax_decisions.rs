@@ -46,9 +46,10 @@ on_both!(a_members_fee_is_not_invoiced_until_its_vat_is_decided, |app| async mov
             "the membership fee from 2027-01-01 has no VAT treatment until a tax decision is recorded",
         ]
     );
-    let input = json!({ "membershipFee": true, "year": 2027, "members": [member(&app, 1).await] });
+    let input =
+        json!({ "membershipFee": true, "year": 2027, "memberIds": [member(&app, 1).await] });
     let before = app.revision().await;
-    let refused = mutate(&app.finance(), "invoiceRun", input.clone(), "count").await;
+    let refused = mutate(&app.finance(), "invoiceRun", input.clone(), "invoiceCount").await;
     assert_eq!(refused.reason(), "VAT_UNDECIDED");
     assert!(
         refused.text().contains(
@@ -57,7 +58,8 @@ on_both!(a_members_fee_is_not_invoiced_until_its_vat_is_decided, |app| async mov
         "{}",
         refused.text()
     );
-    let preview = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count } }";
+    let preview =
+        "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { invoiceCount } }";
     assert_eq!(
         app.finance().ask(preview, json!({ "input": input })).await.reason(),
         "VAT_UNDECIDED"
@@ -69,7 +71,7 @@ on_both!(a_members_fee_is_not_invoiced_until_its_vat_is_decided, |app| async mov
         .await
         .data();
     assert_eq!(
-        mutate(&app.finance(), "invoiceRun", input.clone(), "count").await.reason(),
+        mutate(&app.finance(), "invoiceRun", input.clone(), "invoiceCount").await.reason(),
         "VAT_UNDECIDED"
     );
     decide(&app.finance(), json!({ "decidedOn": "2027-01-20" })).await.data();
@@ -86,7 +88,8 @@ on_both!(a_members_fee_is_not_invoiced_until_its_vat_is_decided, |app| async mov
     let stated = with(rule, json!({ "validFrom": "2027-03-02", "vatRate": "OUTSIDE_SCOPE" }));
     let refused = mutate(&app.office(), "networkFeeSet", stated, "id").await;
     assert_eq!(refused.bad_fields(), ["input.vatRate"]);
-    let input = json!({ "membershipFee": true, "year": 2027, "members": [member(&app, 3).await] });
+    let input =
+        json!({ "membershipFee": true, "year": 2027, "memberIds": [member(&app, 3).await] });
     let run =
         mutate(&app.finance(), "invoiceRun", input, "invoices { lines { vatRate vat } }").await;
     assert_eq!(
@@ -163,18 +166,18 @@ on_both!(a_line_that_says_no_treatment_has_that_of_its_fee, |app| async move {
         mutate(
             &app.finance(),
             "invoiceDraft",
-            json!({ "buyer": buyer, "lines": [line] }),
+            json!({ "buyerId": buyer, "lines": [line] }),
             "lines { vatRate exemptionReason exemptionCode }",
         )
         .await
     };
     for (given, expected) in [
         (
-            json!({ "activity": bip }),
+            json!({ "activityId": bip }),
             json!({ "vatRate": "EXEMPT", "exemptionReason": REASON, "exemptionCode": "VATEX-EU-132-1I" }),
         ),
         (
-            json!({ "agreement": agreement }),
+            json!({ "agreementId": agreement }),
             json!({ "vatRate": "STANDARD_25", "exemptionReason": null, "exemptionCode": null }),
         ),
         // As its price states, which no decision confirms.
@@ -183,7 +186,7 @@ on_both!(a_line_that_says_no_treatment_has_that_of_its_fee, |app| async move {
             json!({ "vatRate": "OUTSIDE_SCOPE", "exemptionReason": null, "exemptionCode": null }),
         ),
         (
-            json!({ "activity": bip, "vatRate": "EXEMPT", "exemptionReason": "Vård" }),
+            json!({ "activityId": bip, "vatRate": "EXEMPT", "exemptionReason": "Vård" }),
             json!({ "vatRate": "EXEMPT", "exemptionReason": "Vård", "exemptionCode": null }),
         ),
     ] {
@@ -216,9 +219,9 @@ on_both!(lines_that_are_exempt_for_two_reasons_are_distinguished, |app| async mo
     let (app, _folder) = fill(&app, 12).await;
     decide_bip(&app).await;
     let (bip, buyer) = (activity(&app, "bip").await, member(&app, 1).await);
-    let of_bip = json!({ "description": "Kurs", "unitPrice": "100.00", "activity": bip });
+    let of_bip = json!({ "description": "Kurs", "unitPrice": "100.00", "activityId": bip });
     let other = json!({ "description": "Samtal", "unitPrice": "50.00", "vatRate": "EXEMPT", "exemptionReason": "Vård" });
-    let id = drafted(&app.finance(), json!({ "buyer": buyer, "lines": [of_bip, other] })).await;
+    let id = drafted(&app.finance(), json!({ "buyerId": buyer, "lines": [of_bip, other] })).await;
     let issued =
         issue(&app.finance(), &id, "peppolUrl lines { exemptionReason }").await["invoiceIssue"]
             .clone();
@@ -236,7 +239,7 @@ on_both!(lines_that_are_exempt_for_two_reasons_are_distinguished, |app| async mo
     let note = mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": id, "reason": "x" }),
+        json!({ "invoiceId": id, "reason": "x" }),
         "peppolUrl",
     )
     .await["invoiceCredit"]
@@ -246,7 +249,7 @@ on_both!(lines_that_are_exempt_for_two_reasons_are_distinguished, |app| async mo
 
     // They go out and come in again.
     let alone =
-        drafted(&app.finance(), json!({ "buyer": buyer, "lines": [{ "description": "Kurs", "unitPrice": "1", "activity": bip }] })).await;
+        drafted(&app.finance(), json!({ "buyerId": buyer, "lines": [{ "description": "Kurs", "unitPrice": "1", "activityId": bip }] })).await;
     let issued = issue(&app.finance(), &alone, "peppolUrl").await["invoiceIssue"].clone();
     let xml = app.finance().get(issued["peppolUrl"].as_str().unwrap()).await.text();
     assert!(
@@ -280,7 +283,7 @@ on_both!(every_line_that_charges_vat_says_when_it_was_supplied, |app| async move
     let dated = line("REDUCED_6", json!({ "suppliedOn": "2026-11-02" }));
     let id = drafted(
         &app.finance(),
-        json!({ "buyer": buyer, "lines": [silent(), dated, line("EXEMPT", json!({}))] }),
+        json!({ "buyerId": buyer, "lines": [silent(), dated, line("EXEMPT", json!({}))] }),
     )
     .await;
     let issued = issue(&app.finance(), &id, days).await["invoiceIssue"].clone();
@@ -309,12 +312,12 @@ on_both!(every_line_that_charges_vat_says_when_it_was_supplied, |app| async move
     assert_eq!(later["invoice"]["warnings"], json!([]));
 
     // The invoice's days are those of the lines that say nothing.
-    let of_invoice = json!({ "buyer": buyer, "suppliedOn": "2026-11-05", "lines": [silent(), line("REDUCED_6", json!({ "periodFrom": "2026-10-01", "periodTo": "2026-10-31" }))] });
+    let of_invoice = json!({ "buyerId": buyer, "suppliedOn": "2026-11-05", "lines": [silent(), line("REDUCED_6", json!({ "periodFrom": "2026-10-01", "periodTo": "2026-10-31" }))] });
     let id = drafted(&app.finance(), of_invoice).await;
     let changed = mutate(
         &app.finance(),
         "invoiceDraftUpdate",
-        json!({ "invoice": id, "lines": [silent()], "periodFrom": "2026-09-01", "periodTo": "2026-09-30" }),
+        json!({ "invoiceId": id, "lines": [silent()], "periodFrom": "2026-09-01", "periodTo": "2026-09-30" }),
         "lines { periodFrom periodTo }",
     )
     .await;
@@ -323,13 +326,13 @@ on_both!(every_line_that_charges_vat_says_when_it_was_supplied, |app| async move
         json!([{ "periodFrom": "2026-09-01", "periodTo": "2026-09-30" }])
     );
     // Lines keep their own days: days that no line takes are refused.
-    let same = json!({ "invoice": id, "periodFrom": "2026-09-01", "periodTo": "2026-09-30" });
+    let same = json!({ "invoiceId": id, "periodFrom": "2026-09-01", "periodTo": "2026-09-30" });
     mutate(&app.finance(), "invoiceDraftUpdate", same, "id").await.data();
     for (field, days) in [
-        ("input.suppliedOn", json!({ "invoice": id, "suppliedOn": "2026-11-15" })),
+        ("input.suppliedOn", json!({ "invoiceId": id, "suppliedOn": "2026-11-15" })),
         (
             "input.periodFrom",
-            json!({ "invoice": id, "periodFrom": "2026-11-01", "periodTo": "2026-11-30" }),
+            json!({ "invoiceId": id, "periodFrom": "2026-11-01", "periodTo": "2026-11-30" }),
         ),
     ] {
         assert_eq!(
@@ -344,7 +347,7 @@ on_both!(every_line_that_charges_vat_says_when_it_was_supplied, |app| async move
 
     let both =
         json!({ "suppliedOn": "2026-11-05", "periodFrom": "2026-11-01", "periodTo": "2026-11-30" });
-    let bad = with(json!({ "buyer": buyer, "lines": [line("STANDARD_25", both.clone())] }), both);
+    let bad = with(json!({ "buyerId": buyer, "lines": [line("STANDARD_25", both.clone())] }), both);
     let refused = mutate(&app.finance(), "invoiceDraft", bad, "id").await;
     assert_eq!(refused.bad_fields(), ["input.lines.0.suppliedOn", "input.suppliedOn"]);
 });
@@ -359,7 +362,7 @@ on_both!(a_rate_of_zero_is_refused_where_it_enters, |app| async move {
         ["input.vatRate"]
     );
     assert_eq!(
-        mutate(&app.finance(), "feeScheduleSet", with(price, json!({ "activity": bip })), "id")
+        mutate(&app.finance(), "feeScheduleSet", with(price, json!({ "activityId": bip })), "id")
             .await
             .bad_fields(),
         ["input.vatRate"]
@@ -406,13 +409,13 @@ on_both!(an_agreement_has_the_tax_decision_of_its_first_invoice, |app| async mov
 on_both!(a_draft_from_before_a_decision_is_issued_with_a_warning, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let (bip, buyer) = (activity(&app, "bip").await, member(&app, 1).await);
-    let price = json!({ "activity": bip, "validFrom": "2026-11-21", "basis": "ONE_OFF", "amount": "100.00", "vatRate": "STANDARD_25" });
+    let price = json!({ "activityId": bip, "validFrom": "2026-11-21", "basis": "ONE_OFF", "amount": "100.00", "vatRate": "STANDARD_25" });
     mutate(&app.finance(), "feeScheduleSet", price, "id").await.data();
-    let line = |description: &str, activity: Value| json!({ "description": description, "unitPrice": "100.00", "activity": activity, "suppliedOn": "2026-11-20" });
+    let line = |description: &str, activity: Value| json!({ "description": description, "unitPrice": "100.00", "activityId": activity, "suppliedOn": "2026-11-20" });
     let other = with(line("Resa", Value::Null), json!({ "vatRate": "STANDARD_25" }));
     let id = drafted(
         &app.finance(),
-        json!({ "buyer": buyer, "lines": [other, line("Kurs", json!(bip))] }),
+        json!({ "buyerId": buyer, "lines": [other, line("Kurs", json!(bip))] }),
     )
     .await;
     decide_bip(&app).await;
@@ -426,7 +429,7 @@ on_both!(a_draft_from_before_a_decision_is_issued_with_a_warning, |app| async mo
     assert_eq!(issued["warnings"], json!([{ "code": "TAX_DECISION_DIFFERS", "message": message }]));
     // A draft of after the decision has its treatment, and no warning.
     let id =
-        drafted(&app.finance(), json!({ "buyer": buyer, "lines": [line("Kurs", json!(bip))] }))
+        drafted(&app.finance(), json!({ "buyerId": buyer, "lines": [line("Kurs", json!(bip))] }))
             .await;
     let issued =
         issue(&app.finance(), &id, "lines { vatRate } warnings { code }").await["invoiceIssue"]

@@ -13,10 +13,10 @@ use crate::support::{
 };
 
 const ACKNOWLEDGE: &str =
-    "mutation($input: DeadlineAcknowledgeInput!) { deadlineAcknowledge(input: $input) {
-    number nextDeadline { kind on reason acknowledged { by at until note } } } }";
-const WITHDRAW: &str = "mutation($input: DeadlineAcknowledgementWithdrawInput!) {
-    deadlineAcknowledgementWithdraw(input: $input) { number nextDeadline { acknowledged { until } } } }";
+    "mutation($input: DeadlineSnoozeInput!) { deadlineSnooze(input: $input) { agreement {
+    number nextDeadline { kind deadlineOn reason snooze { snoozedBy snoozedAt snoozedUntil note } } } } }";
+const WITHDRAW: &str = "mutation($input: DeadlineUnsnoozeInput!) {
+    deadlineUnsnooze(input: $input) { agreement { number nextDeadline { snooze { snoozedUntil } } } } }";
 
 async fn acknowledge(
     caller: Caller<'_>,
@@ -27,7 +27,7 @@ async fn acknowledge(
     caller
         .ask(
             ACKNOWLEDGE,
-            json!({ "input": { "agreement": agreement, "until": until, "note": note } }),
+            json!({ "input": { "agreementId": agreement, "snoozedUntil": until, "note": note } }),
         )
         .await
 }
@@ -54,13 +54,13 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     let answer =
         acknowledge(app.office(), ending, "2026-12-01", Some(" Uppdraget avslutas ")).await;
     assert_eq!(
-        answer["deadlineAcknowledge"],
-        json!({ "number": "2026-0001", "nextDeadline": { "kind": "END", "on": "2026-12-10", "reason": "NOTICE_GIVEN", "acknowledged": {
-            "by": "office@example.se", "at": "2026-11-21T09:00:00Z", "until": "2026-12-01", "note": "Uppdraget avslutas" } } })
+        answer["deadlineSnooze"]["agreement"],
+        json!({ "number": "2026-0001", "nextDeadline": { "kind": "END", "deadlineOn": "2026-12-10", "reason": "NOTICE_GIVEN", "snooze": {
+            "snoozedBy": "office@example.se", "snoozedAt": "2026-11-21T09:00:00Z", "snoozedUntil": "2026-12-01", "note": "Uppdraget avslutas" } } })
     );
     assert_eq!(listed(&app, "").await, ["2025-0001"]);
     assert_eq!(
-        listed(&app, "(filter: { includeAcknowledged: true })").await,
+        listed(&app, "(filter: { includeSnoozed: true })").await,
         ["2025-0001", "2026-0001", "2025-0002"]
     );
     // The last quiet day is quiet; on the next it is heard of again.
@@ -72,19 +72,20 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
 
     // A second acknowledgement replaces the first; the trail has both.
     acknowledge(app.service("agreements:write"), ending, "2026-11-21", None).await.data();
-    let question = "query($id: ID!) { agreement(by: { id: $id }) { nextDeadline { acknowledged { by until note } } history { action before after } } }";
+    let question = "query($id: ID!) { agreement(by: { id: $id }) { nextDeadline { snooze { snoozedBy snoozedUntil note } } auditEntries { nodes { action before after } } } }";
     let answer = app.office().ask(question, json!({ "id": ending })).await;
     let reported = &answer["agreement"];
     assert_eq!(
-        reported["nextDeadline"]["acknowledged"],
-        json!({ "by": "service@example.se", "until": "2026-11-21", "note": null })
+        reported["nextDeadline"]["snooze"],
+        json!({ "snoozedBy": "service@example.se", "snoozedUntil": "2026-11-21", "note": null })
     );
-    let history = reported["history"].as_array().unwrap();
+    let history = reported["auditEntries"]["nodes"].as_array().unwrap();
     let untils: Vec<_> = history
         .iter()
+        .rev()
         .map(|entry| (&entry["action"], &entry["before"]["until"], &entry["after"]["until"]))
         .collect();
-    let done = json!("deadlineAcknowledge");
+    let done = json!("deadlineSnooze");
     let (first, none, second) = (json!("2026-12-01"), Value::Null, json!("2026-11-21"));
     assert_eq!(untils, [(&done, &none, &first), (&done, &first, &none), (&done, &none, &second)]);
 
@@ -93,16 +94,16 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     assert_eq!(
         listed(
             &app.at("2026-12-01T09:00:00Z"),
-            "(withinDays: 365, filter: { activity: \"indikatorer\" })"
+            "(withinDays: 365, filter: { activitySlugs: \"indikatorer\" })"
         )
         .await,
         ["2025-0001"]
     );
 
-    let answer = app.office().ask(WITHDRAW, json!({ "input": { "agreement": ending } })).await;
+    let answer = app.office().ask(WITHDRAW, json!({ "input": { "agreementId": ending } })).await;
     assert_eq!(
-        answer["deadlineAcknowledgementWithdraw"],
-        json!({ "number": "2026-0001", "nextDeadline": { "acknowledged": null } })
+        answer["deadlineUnsnooze"]["agreement"],
+        json!({ "number": "2026-0001", "nextDeadline": { "snooze": null } })
     );
     assert_eq!(listed(&app, "").await, ["2026-0001"]);
 });
@@ -112,8 +113,7 @@ on_both!(who_acknowledged_a_deadline_and_why_is_not_for_the_member, |app| async 
     let samples = Samples::fill(&app).await;
     let (alfa, agreement) = (samples.id("alfa"), samples.id("avtal alfa"));
     acknowledge(app.office(), agreement, "2026-11-22", Some("De vill inte betala")).await.data();
-    let shown =
-        json!({ "by": "office@example.se", "note": "De vill inte betala", "until": "2026-11-22" });
+    let shown = json!({ "snoozedBy": "office@example.se", "note": "De vill inte betala", "snoozedUntil": "2026-11-22" });
     let hidden = Value::Null;
     for (caller, expected) in [
         (app.member(alfa), &hidden),
@@ -123,9 +123,9 @@ on_both!(who_acknowledged_a_deadline_and_why_is_not_for_the_member, |app| async 
         (app.board(), &shown),
         (app.service("agreements:read"), &shown),
     ] {
-        let question = "query($id: ID!) { agreement(by: { id: $id }) { nextDeadline { acknowledged { by note until } } } }";
+        let question = "query($id: ID!) { agreement(by: { id: $id }) { nextDeadline { snooze { snoozedBy note snoozedUntil } } } }";
         let answer = caller.ask(question, json!({ "id": agreement })).await;
-        assert_eq!(&answer["agreement"]["nextDeadline"]["acknowledged"], expected);
+        assert_eq!(&answer["agreement"]["nextDeadline"]["snooze"], expected);
     }
 });
 
@@ -134,12 +134,12 @@ on_both!(an_acknowledgement_changes_no_answer_to_the_member, |app| async move {
     let (alfa, agreement) = (samples.id("alfa"), samples.id("avtal alfa"));
     let answers = async |caller: Caller<'_>| {
         let document = "query($id: ID!) {
-            expiringAgreements { totalCount nodes { number } } narrow: expiringAgreements(filter: { includeAcknowledged: false }) { totalCount }
-            all: expiringAgreements(filter: { includeAcknowledged: true }) { totalCount nodes { number } }
-            agreements(filter: { includeAcknowledged: false }) { totalCount nodes { number } }
-            member(by: { id: $id }) { agreements(filter: { includeAcknowledged: false }) { totalCount } } }";
+            expiringAgreements { totalCount nodes { number } } narrow: expiringAgreements(filter: { includeSnoozed: false }) { totalCount }
+            all: expiringAgreements(filter: { includeSnoozed: true }) { totalCount nodes { number } }
+            agreements(filter: { includeSnoozed: false }) { totalCount nodes { number } }
+            member(by: { id: $id }) { agreements(filter: { includeSnoozed: false }) { totalCount } } }";
         let mut found = vec![caller.ask(document, json!({ "id": alfa })).await.data().to_string()];
-        for parameters in ["", "?include-acknowledged"] {
+        for parameters in ["", "?include-snoozed"] {
             found.push(caller.get(&format!("/files/expiring.ics{parameters}")).await.text());
         }
         found
@@ -172,16 +172,16 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     let before = app.revision().await;
     let office = app.office();
     let bad = acknowledge(office.clone(), "x", "2026-11-20", Some("\u{7}")).await;
-    assert_eq!(bad.bad_fields(), ["input.agreement", "input.note", "input.until"]);
+    assert_eq!(bad.bad_fields(), ["input.agreementId", "input.note", "input.snoozedUntil"]);
     assert_eq!(
         acknowledge(office.clone(), register.id("ending"), "2026-02-30", None).await.bad_fields(),
-        ["input.until"]
+        ["input.snoozedUntil"]
     );
     let late = acknowledge(office.clone(), register.id("renewing"), "2026-12-01", None).await;
-    assert_eq!(late.bad_fields(), ["input.until"]);
+    assert_eq!(late.bad_fields(), ["input.snoozedUntil"]);
     assert!(late.text().contains("2026-11-30"), "{}", late.text());
     let late = acknowledge(office.clone(), register.id("ending"), "2026-12-11", None).await;
-    assert_eq!(late.bad_fields(), ["input.until"]);
+    assert_eq!(late.bad_fields(), ["input.snoozedUntil"]);
     assert!(late.text().contains("2026-12-10"), "{}", late.text());
     for none in ["open", "replaced", "draft", "offered", "withdrawn", "ended"] {
         assert_eq!(
@@ -192,13 +192,10 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     }
     let gone = "agreement_0197aaaaaaaa7000800000000000000a";
     assert_eq!(acknowledge(office.clone(), gone, "2026-11-30", None).await.code(), "NOT_FOUND");
-    let withdraw = |id: &str| json!({ "input": { "agreement": id } });
-    assert_eq!(
-        office.ask(WITHDRAW, withdraw(register.id("ending"))).await.reason(),
-        "NOT_ACKNOWLEDGED"
-    );
+    let withdraw = |id: &str| json!({ "input": { "agreementId": id } });
+    assert_eq!(office.ask(WITHDRAW, withdraw(register.id("ending"))).await.reason(), "NOT_SNOOZED");
     assert_eq!(office.ask(WITHDRAW, withdraw(gone)).await.code(), "NOT_FOUND");
-    assert_eq!(office.ask(WITHDRAW, withdraw("x")).await.bad_fields(), ["input.agreement"]);
+    assert_eq!(office.ask(WITHDRAW, withdraw("x")).await.bad_fields(), ["input.agreementId"]);
     let forbidden = acknowledge(app.board(), register.id("ending"), "2026-11-30", None).await;
     assert_eq!(
         forbidden.error()["message"],
@@ -286,7 +283,7 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     assert!(sequence(&later[&alfa]) > sequence(first));
     acknowledge(app.office(), samples.id("avtal alfa"), "2026-12-01", None).await.data();
     assert!(!events(&app.office().get("/files/expiring.ics").await).contains_key(&alfa));
-    let all = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    let all = events(&app.office().get("/files/expiring.ics?include-snoozed").await);
     assert!(sequence(&all[&alfa]) > sequence(first));
 
     // A counterparty or an activity with another name is published again, which calendars take up
@@ -294,28 +291,28 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     let before = sequence(&all[&alfa]);
     let rename = |noun: &str, id: &str, name: &str| {
         format!(
-            "mutation {{ {noun}Update(input: {{ {noun}: \"{id}\", name: \"{name}\" }}) {{ id }} }}"
+            "mutation {{ {noun}Update(input: {{ {noun}Id: \"{id}\", name: \"{name}\" }}) {{ {noun} {{ id }} }} }}"
         )
     };
     app.office()
         .query(&rename("member", samples.id("alfa"), "Samordningsförbundet Alfa-Beta"))
         .await
         .data();
-    let renamed = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    let renamed = events(&app.office().get("/files/expiring.ics?include-snoozed").await);
     assert!(value(&renamed[&alfa], "SUMMARY").contains("Alfa-Beta"), "{:?}", renamed[&alfa]);
     let after = sequence(&renamed[&alfa]);
     assert!(after > before);
     app.office().query(&rename("activity", samples.id("bip"), "BIP för alla")).await.data();
-    let renamed = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    let renamed = events(&app.office().get("/files/expiring.ics?include-snoozed").await);
     assert!(value(&renamed[&alfa], "DESCRIPTION").contains("BIP för alla"), "{:?}", renamed[&alfa]);
     assert!(sequence(&renamed[&alfa]) > after);
 
     // What else is done about them is not for everyone who reads a calendar, not even how often.
-    let cost = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "Lokal" });
+    let cost = json!({ "activityId": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "Lokal" });
     app.office().does("costRecord", "id", cost).await.data();
-    let allocation = json!({ "member": samples.id("alfa"), "year": 2027, "amount": "1.00" });
+    let allocation = json!({ "memberId": samples.id("alfa"), "year": 2027, "amount": "1.00" });
     app.office().does("allocationSet", "id", allocation).await.data();
-    let same = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
+    let same = events(&app.office().get("/files/expiring.ics?include-snoozed").await);
     assert_eq!(sequence(&same[&alfa]), sequence(&renamed[&alfa]));
 
     // The command writes the same.
@@ -363,12 +360,12 @@ on_both!(the_calendar_shows_each_reader_what_it_may_see, |app| async move {
     assert_eq!((refused.status.as_u16(), refused.header("www-authenticate")), (401, "Bearer"));
     // In an address a token would end up in logs: it is none there.
     assert_eq!(app.get("/files/expiring.ics?token=x").await.status, 401);
-    let bad = app.office().get("/files/expiring.ics?within-days=-1&from=x&activity=bipp&include-acknowledged=maybe&activty=bip").await;
+    let bad = app.office().get("/files/expiring.ics?within-days=-1&from=x&activity=bipp&include-snoozed=maybe&activty=bip").await;
     assert_eq!(bad.status, 400);
     for name in [
         "within-days must be 0 to 3660",
         "from is not a date",
-        "include-acknowledged must be true or false",
+        "include-snoozed must be true or false",
         "activty is none of",
     ] {
         assert!(bad.text().contains(name), "{name} in {}", bad.text());

@@ -16,29 +16,29 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
     );
     let rate = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "amount": "-1", "vatRate": "EXEMPT" });
     for (changes, fields) in [
-        (json!({ "counterparty": consultant }), &["input.counterparty"][..]),
-        (json!({ "counterparty": register.id("Förbund borta") }), &["input.counterparty"]),
-        (json!({ "counterparty": register.id("bip") }), &["input.counterparty"]),
-        (json!({ "activity": null }), &["input.activity"]),
-        (json!({ "activity": register.id("avslutad") }), &["input.startsOn"]),
+        (json!({ "counterpartyId": consultant }), &["input.counterpartyId"][..]),
+        (json!({ "counterpartyId": register.id("Förbund borta") }), &["input.counterpartyId"]),
+        (json!({ "counterpartyId": register.id("bip") }), &["input.counterpartyId"]),
+        (json!({ "activityId": null }), &["input.activityId"]),
+        (json!({ "activityId": register.id("avslutad") }), &["input.startsOn"]),
         (json!({ "direction": "COST" }), &["input.direction"]),
         (json!({ "direction": "NONE", "fee": fee }), &["input.fee"]),
         (json!({ "fee": rate }), &["input.fee.amount", "input.fee.perMille"]),
         (
-            json!({ "template": register.id("for-bip"), "activity": register.id("indikatorer") }),
-            &["input.activity"],
+            json!({ "templateId": register.id("for-bip"), "activityId": register.id("indikatorer") }),
+            &["input.activityId"],
         ),
         (
-            json!({ "template": register.id("uppdrag"), "direction": "INCOME" }),
+            json!({ "templateId": register.id("uppdrag"), "direction": "INCOME" }),
             &["input.direction"],
         ),
         (
-            json!({ "template": register.id("samarbete"), "direction": "COST" }),
+            json!({ "templateId": register.id("samarbete"), "direction": "COST" }),
             &["input.direction"],
         ),
-        (json!({ "templateVersion": register.id("uppdrag 1") }), &["input.templateVersion"]),
-        (json!({ "activity": register.id("stoppa-valdet"), "fee": fee }), &["input.fee"]),
-        (json!({ "activity": register.id("natverk"), "fee": fee }), &["input.fee"]),
+        (json!({ "templateVersionId": register.id("uppdrag 1") }), &["input.templateVersionId"]),
+        (json!({ "activityId": register.id("stoppa-valdet"), "fee": fee }), &["input.fee"]),
+        (json!({ "activityId": register.id("natverk"), "fee": fee }), &["input.fee"]),
         (
             json!({ "endsOn": "2025-12-31", "noticeMonths": 121, "renewalMonths": 0 }),
             &["input.endsOn", "input.noticeMonths", "input.renewalMonths"],
@@ -71,38 +71,38 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
         ["input.fee"]
     );
     for (changes, direction, fee) in [
-        (json!({ "activity": register.id("bip") }), "INCOME", json!({ "amount": "15000.00" })),
+        (json!({ "activityId": register.id("bip") }), "INCOME", json!({ "amount": "15000.00" })),
         (
-            json!({ "activity": register.id("bip"), "startsOn": "2027-01-01" }),
+            json!({ "activityId": register.id("bip"), "startsOn": "2027-01-01" }),
             "INCOME",
             json!({ "amount": "16000.00" }),
         ),
-        (json!({ "activity": register.id("bip"), "fee": null }), "NONE", Value::Null),
-        (json!({ "activity": register.id("indikatorer"), "fee": null }), "NONE", Value::Null),
+        (json!({ "activityId": register.id("bip"), "fee": null }), "NONE", Value::Null),
+        (json!({ "activityId": register.id("indikatorer"), "fee": null }), "NONE", Value::Null),
         (
-            json!({ "activity": register.id("indikatorer"), "fee": fee }),
+            json!({ "activityId": register.id("indikatorer"), "fee": fee }),
             "INCOME",
             json!({ "amount": "100.00" }),
         ),
-        (json!({ "activity": register.id("stoppa-valdet") }), "NONE", Value::Null),
-        (json!({ "activity": register.id("natverk") }), "NONE", Value::Null),
+        (json!({ "activityId": register.id("stoppa-valdet") }), "NONE", Value::Null),
+        (json!({ "activityId": register.id("natverk") }), "NONE", Value::Null),
         (
-            json!({ "template": register.id("uppdrag"), "activity": register.id("bip"), "counterparty": consultant }),
+            json!({ "templateId": register.id("uppdrag"), "activityId": register.id("bip"), "counterpartyId": consultant }),
             "COST",
             Value::Null,
         ),
         (
-            json!({ "template": register.id("uppdrag"), "activity": null, "fee": fee }),
+            json!({ "templateId": register.id("uppdrag"), "activityId": null, "fee": fee }),
             "COST",
             json!({ "amount": "100.00" }),
         ),
         (
-            json!({ "template": register.id("samarbete"), "activity": null, "counterparty": consultant }),
+            json!({ "templateId": register.id("samarbete"), "activityId": null, "counterpartyId": consultant }),
             "NONE",
             Value::Null,
         ),
         (
-            json!({ "template": register.id("samarbete"), "activity": null, "fee": fee }),
+            json!({ "templateId": register.id("samarbete"), "activityId": null, "fee": fee }),
             "INCOME",
             json!({ "amount": "100.00" }),
         ),
@@ -123,19 +123,19 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
     for (template, reason) in
         [("utkast", "NO_PUBLISHED_VERSION"), ("gammal", "NO_PUBLISHED_VERSION")]
     {
-        let input = with(base.clone(), json!({ "template": register.id(template) }));
+        let input = with(base.clone(), json!({ "templateId": register.id(template) }));
         assert_eq!(
             mutate(&app.office(), "agreementDraft", input.clone(), "id").await.reason(),
             reason
         );
         let named =
-            with(input, json!({ "templateVersion": register.id(&format!("{template} 1")) }));
+            with(input, json!({ "templateVersionId": register.id(&format!("{template} 1")) }));
         let reason =
             if template == "utkast" { "TEMPLATE_NOT_PUBLISHED" } else { "TEMPLATE_RETIRED" };
         assert_eq!(mutate(&app.office(), "agreementDraft", named, "id").await.reason(), reason);
     }
     let nothing = "template_0197aaaaaaaa7000800000000000000a";
-    let input = |template: &str| with(base.clone(), json!({ "template": template }));
+    let input = |template: &str| with(base.clone(), json!({ "templateId": template }));
     assert_eq!(
         mutate(&app.office(), "agreementDraft", input(nothing), "id").await.code(),
         "NOT_FOUND"

@@ -17,9 +17,9 @@ use crate::support::{
 on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     let register = Register::fill(&app).await;
     let input = json!({
-        "template": register.id("for-bip"), "counterparty": register.id("Förbund 01"), "startsOn": "2026-11-01", "endsOn": "2027-10-31",
+        "templateId": register.id("for-bip"), "counterpartyId": register.id("Förbund 01"), "startsOn": "2026-11-01", "endsOn": "2027-10-31",
         "noticeMonths": 3, "renewalMonths": 12, "parameters": { "days": 7, "place": "Örebro" },
-        "decision": { "body": "BOARD", "on": "2026-10-01", "paragraph": "§ 12" },
+        "decision": { "body": "BOARD", "decidedOn": "2026-10-01", "paragraph": "§ 12" },
     });
     let selection = "id number status kind direction activity { slug } counterparty { ... on Member { name } } template { version } parameters startsOn endsOn
         noticeMonths renewalMonths fee { basis amount vatRate } decision { body paragraph } offeredAt signedOn document { sha256 } preview { html }";
@@ -29,7 +29,7 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     assert_eq!(
         with(draft.clone(), json!({ "id": null, "preview": null })),
         json!({
-            "id": null, "number": "UTKAST", "status": "DRAFT", "kind": "PARTICIPATION", "direction": "INCOME", "activity": { "slug": "bip" },
+            "id": null, "number": null, "status": "DRAFT", "kind": "PARTICIPATION", "direction": "INCOME", "activity": { "slug": "bip" },
             "counterparty": { "name": "Förbund 01" }, "template": { "version": 1 }, "parameters": { "days": 7, "place": "Örebro" },
             "startsOn": "2026-11-01", "endsOn": "2027-10-31", "noticeMonths": 3, "renewalMonths": 12,
             "fee": { "basis": "FIXED_PER_YEAR", "amount": "15000.00", "vatRate": "STANDARD_25" },
@@ -42,7 +42,7 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     }
 
     // What is left out of a change stays; a draft may change in everything.
-    let hostile = json!({ "agreement": id, "parameters": { "days": 8, "place": "<script>alert(1)</script>" } });
+    let hostile = json!({ "agreementId": id, "parameters": { "days": 8, "place": "<script>alert(1)</script>" } });
     let after = mutate(&app.office(), "agreementDraftUpdate", hostile, "preview { html }").await;
     assert!(
         !after["agreementDraftUpdate"]["preview"]["html"]
@@ -52,7 +52,7 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
         "{}",
         after.text()
     );
-    let change = json!({ "agreement": id, "parameters": { "days": 8 }, "noticeMonths": 1 });
+    let change = json!({ "agreementId": id, "parameters": { "days": 8 }, "noticeMonths": 1 });
     let after = mutate(
         &app.office(),
         "agreementDraftUpdate",
@@ -70,7 +70,7 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     let answer = mutate(
         &app.office(),
         "agreementOffer",
-        json!({ "agreement": id }),
+        json!({ "agreementId": id }),
         "number status offeredAt document { sha256 html pdfUrl } preview { html }",
     )
     .await;
@@ -114,31 +114,28 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     // Notice on the last day for it ends the term; a day later it would end the next one.
     let last = app.at("2027-09-30T09:00:00Z");
     assert_eq!(
-        read_agreement(&last, &id, "nextDeadline { kind on daysLeft }").await["nextDeadline"],
-        json!({ "kind": "NOTICE", "on": "2027-09-30", "daysLeft": 0 })
+        read_agreement(&last, &id, "nextDeadline { kind deadlineOn daysLeft }").await["nextDeadline"],
+        json!({ "kind": "NOTICE", "deadlineOn": "2027-09-30", "daysLeft": 0 })
     );
-    let notice = json!({ "agreement": id, "givenOn": "2027-09-30", "reason": "Vi går vidare" });
+    let notice = json!({ "agreementId": id, "givenOn": "2027-09-30", "reason": "Vi går vidare" });
     let answer = mutate(
         &last.office(),
         "agreementGiveNotice",
         notice,
-        "status endsOn noticeGivenOn terminationReason nextDeadline { kind on }",
+        "status endsOn noticeGivenOn terminationReason nextDeadline { kind deadlineOn }",
     )
     .await;
     assert_eq!(
         answer["agreementGiveNotice"],
         json!({ "status": "NOTICE_GIVEN", "endsOn": "2027-10-31", "noticeGivenOn": "2027-09-30", "terminationReason": "Vi går vidare",
-            "nextDeadline": { "kind": "END", "on": "2027-10-31" } })
+            "nextDeadline": { "kind": "END", "deadlineOn": "2027-10-31" } })
     );
-    let days = r#"last: status(on: "2027-10-31") next: status(on: "2027-11-01") history { action actor after }"#;
+    let days = r#"last: status(asOf: "2027-10-31") next: status(asOf: "2027-11-01") auditEntries { nodes { action actor after } }"#;
     let end = read_agreement(&app, &id, days).await;
     assert_eq!((&end["last"], &end["next"]), (&json!("NOTICE_GIVEN"), &json!("ENDED")));
-    let actions: Vec<_> = end["history"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["action"].as_str().unwrap())
-        .collect();
+    let mut entries = end["auditEntries"]["nodes"].as_array().unwrap().clone();
+    entries.reverse();
+    let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
         [
@@ -153,8 +150,8 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
             "agreementGiveNotice"
         ]
     );
-    assert_eq!(end["history"][6]["after"]["signatures"].as_array().unwrap().len(), 2);
-    assert_eq!(end["history"][3]["after"]["document_sha256"], sha256);
+    assert_eq!(entries[6]["after"]["signatures"].as_array().unwrap().len(), 2);
+    assert_eq!(entries[3]["after"]["document_sha256"], sha256);
 });
 
 /// An agreement at each stage of its life on the tests' day, each with another member.
@@ -181,7 +178,7 @@ async fn of_each_status(app: &App, register: &Register) -> Vec<(&'static str, St
             mutate(
                 &app.office(),
                 "agreementGiveNotice",
-                json!({ "agreement": id, "givenOn": "2026-11-01" }),
+                json!({ "agreementId": id, "givenOn": "2026-11-01" }),
                 "id",
             )
             .await
@@ -195,7 +192,7 @@ async fn of_each_status(app: &App, register: &Register) -> Vec<(&'static str, St
         mutate(
             &app.office(),
             "agreementWithdraw",
-            json!({ "agreement": id, "reason": "Ångrade oss" }),
+            json!({ "agreementId": id, "reason": "Ångrade oss" }),
             "id",
         )
         .await
@@ -236,13 +233,13 @@ on_both!(every_move_is_made_or_refused_as_the_table_says, |app| async move {
                 }
                 assert_eq!(read_agreement(&app, &id, "status").await["status"], stage);
                 let input = match row[0] {
-                    "agreementDraftUpdate" => json!({ "agreement": id, "noticeMonths": 5 }),
+                    "agreementDraftUpdate" => json!({ "agreementId": id, "noticeMonths": 5 }),
                     "agreementSign" => signature(&app, &id, "NETWORK", &sha256),
-                    "agreementGiveNotice" => json!({ "agreement": id, "givenOn": TODAY }),
+                    "agreementGiveNotice" => json!({ "agreementId": id, "givenOn": TODAY }),
                     "agreementReplace" => {
-                        json!({ "agreement": id, "startsOn": "2028-01-01", "fee": null })
+                        json!({ "agreementId": id, "startsOn": "2028-01-01", "fee": null })
                     }
-                    _ => json!({ "agreement": id }),
+                    _ => json!({ "agreementId": id }),
                 };
                 let before = app.revision().await;
                 let answer = mutate(&app.office(), row[0], input, "id").await;
@@ -307,7 +304,7 @@ on_both!(numbers_have_no_gaps_however_many_are_offered_at_once, |app| async move
             mutate(
                 &app.office(),
                 "agreementOffer",
-                json!({ "agreement": id }),
+                json!({ "agreementId": id }),
                 "number document { html sha256 }",
             )
             .await

@@ -99,7 +99,7 @@ impl Walk {
         let id = self.agreements[skip..].choose(&mut self.random).cloned().unwrap_or_default();
         let input = match name {
             _ if id.is_empty() => Value::Null,
-            "agreementDraftUpdate" => with(self.term(), json!({ "agreement": id })),
+            "agreementDraftUpdate" => with(self.term(), json!({ "agreementId": id })),
             "agreementSign" => {
                 let sha256 =
                     self.reported(&id, "document { sha256 }").await["document"]["sha256"].clone();
@@ -107,10 +107,10 @@ impl Walk {
                 signature(&app, &id, party, sha256.as_str().unwrap_or(&"0".repeat(64)))
             }
             "agreementGiveNotice" => {
-                json!({ "agreement": id, "givenOn": self.near(-20, 5), "reason": "Nog" })
+                json!({ "agreementId": id, "givenOn": self.near(-20, 5), "reason": "Nog" })
             }
-            "agreementReplace" => with(self.term(), json!({ "agreement": id, "fee": null })),
-            _ => json!({ "agreement": id }),
+            "agreementReplace" => with(self.term(), json!({ "agreementId": id, "fee": null })),
+            _ => json!({ "agreementId": id }),
         };
         let (name, input) = if name == "agreementDraft" || id.is_empty() {
             let (member, activity) =

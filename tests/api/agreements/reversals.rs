@@ -15,8 +15,7 @@ use crate::support::{
     register_files::{exported, try_import},
 };
 
-const LIFE: &str =
-    "status endsOn noticeGivenOn terminationReason replacedBy { number } nextDeadline { kind on }";
+const LIFE: &str = "status endsOn noticeGivenOn terminationReason successor { number } nextDeadline { kind deadlineOn }";
 
 /// Fails unless the register is as its trail says, and answers what `verify` printed.
 fn verified(app: &App) -> String {
@@ -28,7 +27,7 @@ fn verified(app: &App) -> String {
 
 /// Replaces an agreement from a day on, and signs its successor.
 async fn replaced(app: &App, id: &str, starts_on: &str) -> String {
-    let new = json!({ "agreement": id, "startsOn": starts_on, "fee": null, "endsOn": null, "renewalMonths": null });
+    let new = json!({ "agreementId": id, "startsOn": starts_on, "fee": null, "endsOn": null, "renewalMonths": null });
     let successor = mutate(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]
         ["id"]
         .as_str()
@@ -50,7 +49,7 @@ on_both!(a_notice_is_withdrawn_before_it_takes_effect, |app| async move {
     let id = agreed(&app, with(register.draft(0, "bip", "2026-01-01"), terms)).await;
     let before = read_agreement(&app, &id, LIFE).await;
     assert_eq!(withdraw_notice(&app, json!({ "agreementId": id })).await.reason(), "NO_NOTICE");
-    let notice = json!({ "agreement": id, "givenOn": TODAY, "reason": "Fel avtal" });
+    let notice = json!({ "agreementId": id, "givenOn": TODAY, "reason": "Fel avtal" });
     mutate(&app.office(), "agreementGiveNotice", notice, "id").await.data();
     assert_eq!(read_agreement(&app, &id, "endsOn").await["endsOn"], "2027-12-31");
     let wrong = json!({ "agreementId": id, "endsOn": "2026-11-30" });
@@ -66,7 +65,7 @@ on_both!(a_notice_is_withdrawn_before_it_takes_effect, |app| async move {
     mutate(
         &app.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": TODAY }),
+        json!({ "agreementId": id, "givenOn": TODAY }),
         "id",
     )
     .await
@@ -111,7 +110,7 @@ on_both!(an_imported_notice_is_withdrawn_with_the_agreed_day, |app| async move {
     let answer = withdraw_notice(&app, json!({ "agreementId": id, "endsOn": "2025-12-31" })).await;
     let agreement = &answer["agreementNoticeWithdraw"]["agreement"];
     assert_eq!(
-        (&agreement["status"], &agreement["nextDeadline"]["on"]),
+        (&agreement["status"], &agreement["nextDeadline"]["deadlineOn"]),
         (&json!("ACTIVE"), &json!("2027-09-30"))
     );
     verified(&app);
@@ -139,15 +138,15 @@ on_both!(a_departure_is_reversed_with_all_that_it_ended, |app| async move {
             .reason(),
         "NOT_LEFT"
     );
-    let leave = json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true });
+    let leave = json!({ "memberId": member, "leftOn": "2027-06-30", "endAgreements": true });
     mutate(&app.office(), "memberLeave", leave, "id").await.data();
 
     // What was withdrawn is no successor: the first ends at its term, expires, and can be given
     // notice and be replaced.
     let after = read_agreement(&app, &fixed, LIFE).await;
     assert_eq!(
-        (&after["replacedBy"], &after["nextDeadline"]),
-        (&Value::Null, &json!({ "kind": "END", "on": "2027-05-31" }))
+        (&after["successor"], &after["nextDeadline"]),
+        (&Value::Null, &json!({ "kind": "END", "deadlineOn": "2027-05-31" }))
     );
     assert_eq!(read_agreement(&app, &successor, "status").await["status"], "WITHDRAWN");
     let expiring =
@@ -159,11 +158,11 @@ on_both!(a_departure_is_reversed_with_all_that_it_ended, |app| async move {
         .map(|node| node["id"].clone())
         .collect();
     assert!(expiring.contains(&json!(fixed)), "{expiring:?}");
-    let again = json!({ "agreement": fixed, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
+    let again = json!({ "agreementId": fixed, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
     let draft =
         mutate(&app.office(), "agreementReplace", again, "id").await["agreementReplace"]["id"]
             .clone();
-    mutate(&app.office(), "agreementWithdraw", json!({ "agreement": draft }), "id").await.data();
+    mutate(&app.office(), "agreementWithdraw", json!({ "agreementId": draft }), "id").await.data();
     verified(&app);
 
     let answer = mutate(
@@ -197,10 +196,10 @@ on_both!(an_agreement_ends_with_the_membership_when_its_successor_never_begins, 
     // The successor would begin on the day after: the first, which ended on this day because of
     // it, must not continue for it.
     let member = register.id("Förbund 00");
-    let leave = json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true });
+    let leave = json!({ "memberId": member, "leftOn": "2027-06-30", "endAgreements": true });
     mutate(&app.office(), "memberLeave", leave, "id").await.data();
     let after = read_agreement(&app, &first, LIFE).await;
-    assert_eq!((&after["endsOn"], &after["replacedBy"]), (&json!("2027-06-30"), &Value::Null));
+    assert_eq!((&after["endsOn"], &after["successor"]), (&json!("2027-06-30"), &Value::Null));
     assert_eq!(read_agreement(&app, &successor, "status").await["status"], "WITHDRAWN");
     verified(&app);
     let reinstate = json!({ "memberId": member });
@@ -214,10 +213,10 @@ on_both!(an_agreement_ends_with_the_membership_when_its_successor_never_begins, 
 on_both!(a_merger_is_reversed, |app| async move {
     let register = Register::fill(&app).await;
     let (old, into) = (register.id("Förbund 01"), register.id("Förbund 02"));
-    let merger = json!({ "into": into, "from": [old], "leftOn": "2026-06-30" });
+    let merger = json!({ "intoId": into, "fromIds": [old], "leftOn": "2026-06-30" });
     mutate(&app.office(), "memberMerge", merger, "id").await.data();
     // One into which others are merged does not leave before them.
-    let early = json!({ "member": into, "leftOn": "2026-06-30" });
+    let early = json!({ "memberId": into, "leftOn": "2026-06-30" });
     assert_eq!(
         mutate(&app.office(), "memberLeave", early, "id").await.reason(),
         "HAS_PREDECESSORS"
@@ -241,7 +240,7 @@ on_both!(a_merger_is_reversed, |app| async move {
         )
         .await;
     assert_eq!(left["member"]["predecessors"], json!([]));
-    mutate(&app.office(), "memberLeave", json!({ "member": into, "leftOn": "2026-06-30" }), "id")
+    mutate(&app.office(), "memberLeave", json!({ "memberId": into, "leftOn": "2026-06-30" }), "id")
         .await
         .data();
     verified(&app);
@@ -254,14 +253,13 @@ on_both!(what_has_changed_since_is_not_reversed, |app| async move {
     mutate(
         &app.office(),
         "memberLeave",
-        json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true }),
+        json!({ "memberId": member, "leftOn": "2027-06-30", "endAgreements": true }),
         "id",
     )
     .await
     .data();
     // Replaced until the membership ends.
-    let new =
-        json!({ "agreement": open, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
+    let new = json!({ "agreementId": open, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
     let successor = mutate(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]
         ["id"]
         .as_str()
@@ -318,7 +316,7 @@ on_both!(what_was_added_by_mistake_is_removed, |app| async move {
     )
     .await;
     assert_eq!(answer["organisationRemove"]["organisationId"], organisation);
-    let draft = json!({ "template": register.id("samarbete"), "counterparty": register.id("Rådgivarna"), "startsOn": "2026-01-01",
+    let draft = json!({ "templateId": register.id("samarbete"), "counterpartyId": register.id("Rådgivarna"), "startsOn": "2026-01-01",
         "parameters": { "days": 1 } });
     drafted(&app, draft).await;
     let refused = json!({ "organisationId": register.id("Rådgivarna") });
@@ -334,9 +332,9 @@ on_both!(beginnings_stay_before_agreements_in_force, |app| async move {
     let id = agreed(&app, register.draft(5, "bip", "2026-03-01")).await;
     let number = read_agreement(&app, &id, "number").await["number"].as_str().unwrap().to_owned();
     let member =
-        |joined_on: &str| json!({ "member": register.id("Förbund 05"), "joinedOn": joined_on });
+        |joined_on: &str| json!({ "memberId": register.id("Förbund 05"), "joinedOn": joined_on });
     let activity =
-        |starts_on: &str| json!({ "activity": register.id("bip"), "startsOn": starts_on });
+        |starts_on: &str| json!({ "activityId": register.id("bip"), "startsOn": starts_on });
     for (name, input) in
         [("memberUpdate", member("2026-03-02")), ("activityUpdate", activity("2026-03-02"))]
     {
@@ -367,7 +365,7 @@ on_both!(an_end_that_the_former_rule_set_is_decided_on, |app| async move {
         mutate(
             &app.office(),
             "agreementGiveNotice",
-            json!({ "agreement": id, "givenOn": TODAY }),
+            json!({ "agreementId": id, "givenOn": TODAY }),
             "id",
         )
         .await
@@ -424,7 +422,7 @@ on_both!(a_decision_on_an_end_goes_out_and_comes_in_again, |app| async move {
     mutate(
         &app.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": TODAY }),
+        json!({ "agreementId": id, "givenOn": TODAY }),
         "id",
     )
     .await
@@ -463,8 +461,8 @@ on_both!(registers_of_before_forget_withdrawn_successors, |app| async move {
         y2,2026-0002,PARTICIPATION,NONE,bip,m1,,,2027-09-01,,3,,2026-01-01T09:00:00Z,2026-01-02,,,,,,2026-06-30,slut,y1\n";
     // An export of before says that what was withdrawn replaces another: it does not.
     app.import(&[("agreements.csv", agreements)]).await;
-    let life = r#"{ agreement(by: { number: "2026-0001" }) { replacedBy { number } nextDeadline { on } } }"#;
-    let expected = json!({ "replacedBy": null, "nextDeadline": { "on": "2027-05-31" } });
+    let life = r#"{ agreement(by: { number: "2026-0001" }) { successor { number } nextDeadline { deadlineOn } } }"#;
+    let expected = json!({ "successor": null, "nextDeadline": { "deadlineOn": "2027-05-31" } });
     assert_eq!(app.office().query(life).await["agreement"], expected);
     verified(&app);
 

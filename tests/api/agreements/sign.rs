@@ -136,12 +136,12 @@ on_both!(two_overlapping_agreements_signed_at_the_same_moment_never_both_hold, |
     )
     .await;
     assert_eq!(
-        mutate(&app.office(), "agreementOffer", json!({ "agreement": fourth }), "id")
+        mutate(&app.office(), "agreementOffer", json!({ "agreementId": fourth }), "id")
             .await
             .reason(),
         "OVERLAPS"
     );
-    assert_eq!(read_agreement(&app, &fourth, "number").await["number"], "UTKAST");
+    assert_eq!(read_agreement(&app, &fourth, "number").await["number"], Value::Null);
 
     // The database holds it by itself, without the write lock of the register.
     let id = |position: usize| sql_id(&app, &offers[position].0);

@@ -169,7 +169,7 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
     );
 
     // With what narrows the list of agreements.
-    let one = json!({ "activity": ["indikatorer"], "search": "Ale" });
+    let one = json!({ "activitySlugs": ["indikatorer"], "search": "Ale" });
     assert_eq!(deviating(app.office(), one).await, are(&[("2026-0003", &["NO_CURRENT_VERSION"])]));
     // As of a day: what is in force then.
     let then = deviating(app.office(), json!({ "asOf": "2027-01-01" })).await;

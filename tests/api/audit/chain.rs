@@ -222,10 +222,10 @@ on_both!(an_auditor_follows_the_chain_without_the_program, |app| async move {
     let contact = &added["contactAdd"]["id"];
     app.at("2026-11-22T09:00:00.5Z")
         .office()
-        .does("contactUpdate", "id", json!({ "contact": contact, "name": "Anna A" }))
+        .does("contactUpdate", "id", json!({ "contactId": contact, "name": "Anna A" }))
         .await
         .data();
-    app.office().does("contactErase", "id", json!({ "contact": contact })).await.data();
+    app.office().does("contactErase", "id", json!({ "contactId": contact })).await.data();
 
     let sql = block("sql", usize::from(app.db.backend() == DbBackend::Postgres));
     let rows = app

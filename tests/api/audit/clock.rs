@@ -4,6 +4,7 @@
 use domain::{
     audit::{clock_acceptance, date_order},
     auth::viewer::Viewer,
+    error::ErrorCode,
     invoices,
 };
 use serde_json::json;
@@ -15,8 +16,7 @@ use crate::support::{
 };
 
 const AHEAD: &str = "2027-01-09T09:00:00Z";
-const ADMISSION: &str =
-    "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }";
+const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }";
 
 /// A register whose invoices continue from imported history, of which one has an earlier day than
 /// the one before.
@@ -73,7 +73,7 @@ on_both!(no_document_is_dated_by_a_clock_behind_the_latest_of_its_series, |app| 
     let credited = mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": ahead["invoiceIssue"]["id"], "reason": "x" }),
+        json!({ "invoiceId": ahead["invoiceIssue"]["id"], "reason": "x" }),
         "issuedOn",
     )
     .await;
@@ -84,13 +84,13 @@ on_both!(no_document_is_dated_by_a_clock_behind_the_latest_of_its_series, |app| 
     assert_eq!(app.revision().await, revision);
 
     // A given day overrides the check.
-    let given = json!({ "invoice": second, "issuedOn": "2026-11-20" });
+    let given = json!({ "invoiceId": second, "issuedOn": "2026-11-20" });
     let given = mutate(&app.finance(), "invoiceIssue", given, "number issuedOn").await;
     assert_eq!(
         (&given["invoiceIssue"]["number"], &given["invoiceIssue"]["issuedOn"]),
         (&json!("1004"), &json!("2026-11-20"))
     );
-    let earlier = json!({ "invoice": draft().await, "issuedOn": "2026-11-19" });
+    let earlier = json!({ "invoiceId": draft().await, "issuedOn": "2026-11-19" });
     let earlier = mutate(&app.finance(), "invoiceIssue", earlier, "number").await;
     assert!(
         earlier.error()["message"].as_str().unwrap().contains("2026-11-20"),
@@ -168,7 +168,10 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
     );
 
     let office = Viewer { subject: "a board member".into(), ..Viewer::default() };
-    assert_eq!(clock_acceptance::accept(&back.db, &office).await.unwrap_err().code(), "FORBIDDEN");
+    assert_eq!(
+        clock_acceptance::accept(&back.db, &office).await.unwrap_err().code(),
+        ErrorCode::Forbidden
+    );
     let operator = Viewer::operator("clock");
     assert!(clock_acceptance::accept(&back.db, &operator).await.unwrap());
     assert!(
@@ -183,7 +186,7 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
     back.office().query(ADMISSION).await.data();
 
     assert_eq!(issue(&back.finance(), &second, "number").await.reason(), "LATEST_IN_FUTURE");
-    let given = json!({ "invoice": second, "issuedOn": "2026-11-30" });
+    let given = json!({ "invoiceId": second, "issuedOn": "2026-11-30" });
     mutate(&back.finance(), "invoiceIssue", given, "number").await.data();
     let explained = "invoice 1004 of 2026-11-30 follows invoice 1003 of 2027-01-09; the clock was set back between them".to_owned();
     assert_eq!(

@@ -23,10 +23,10 @@ pub(super) async fn admit(caller: &Caller<'_>, name: &str) -> String {
 /// The revisions of a page of the trail, with the page's own fields.
 pub(super) async fn log(caller: &Caller<'_>, arguments: Value) -> (Vec<i64>, Value) {
     let document = "query($filter: AuditFilter, $first: Int, $after: String, $last: Int, $before: String) {
-        auditLog(filter: $filter, first: $first, after: $after, last: $last, before: $before) {
+        auditEntries(filter: $filter, first: $first, after: $after, last: $last, before: $before) {
             totalCount nodes { revision } pageInfo { hasPreviousPage hasNextPage startCursor endCursor } } }";
     let answer = caller.ask(document, arguments).await;
-    let page = &answer["auditLog"];
+    let page = &answer["auditEntries"];
     let revisions = page["nodes"]
         .as_array()
         .unwrap()
@@ -38,23 +38,23 @@ pub(super) async fn log(caller: &Caller<'_>, arguments: Value) -> (Vec<i64>, Val
 on_both!(an_entry_has_actor_action_subject_and_time, |app| async move {
     let id = admit(&app.office(), "Ale").await;
     let later = app.at("2026-11-21T09:00:00.123456Z");
-    let set = json!({ "member": id, "year": 2026, "amount": "10.50", "source": "Beslut" });
+    let set = json!({ "memberId": id, "year": 2026, "amount": "10.50", "source": "Beslut" });
     later.finance().does("allocationSet", "id", set).await.data();
-    let document = "{ auditLog { nodes { id revision at actor action subject { __typename id ... on Member { name } } before after version erasedIn hash } } }";
+    let document = "{ auditEntries { nodes { id revision recordedAt actor action subject { __typename id ... on Member { name } } before after version erasedIn hash } } }";
     let answer = app.auditor().query(document).await;
-    let entry = &answer["auditLog"]["nodes"][0];
+    let entry = &answer["auditEntries"]["nodes"][0];
     let (hash, after) = (entry["hash"].as_str().unwrap(), &entry["after"]);
     assert_eq!(
         entry,
         &json!({
-            "id": entry["id"], "revision": "2", "at": "2026-11-21T09:00:00.123456Z", "actor": "finance@example.se", "action": "allocationSet",
+            "id": entry["id"], "revision": "2", "recordedAt": "2026-11-21T09:00:00.123456Z", "actor": "finance@example.se", "action": "allocationSet",
             "subject": { "__typename": "Member", "id": id, "name": "Ale" }, "before": null,
             "after": { "id": after["id"], "member_id": after["member_id"], "year": 2026, "basis": "ALL_PARTIES", "amount": 1050, "source": "Beslut" },
             "version": env!("CARGO_PKG_VERSION"), "erasedIn": null, "hash": hash,
         })
     );
     assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
-    assert_ne!(entry["hash"], answer["auditLog"]["nodes"][1]["hash"]);
+    assert_ne!(entry["hash"], answer["auditEntries"]["nodes"][1]["hash"]);
     // It is found by its id, as everything is.
     let node = app
         .auditor()
@@ -84,23 +84,27 @@ on_both!(the_trail_is_searched, |app| async move {
     let bo = admit(&second.viewer(anna.clone()), "Bo").await;
     third
         .finance()
-        .does("allocationSet", "id", json!({ "member": ale, "year": 2026, "amount": "1" }))
+        .does("allocationSet", "id", json!({ "memberId": ale, "year": 2026, "amount": "1" }))
         .await
         .data();
     fourth
         .viewer(anna)
-        .does("memberUpdate", "id", json!({ "member": ale, "county": "A" }))
+        .does("memberUpdate", "id", json!({ "memberId": ale, "county": "A" }))
         .await
         .data();
-    fifth.office().does("memberUpdate", "id", json!({ "member": bo, "county": "B" })).await.data();
+    fifth
+        .office()
+        .does("memberUpdate", "id", json!({ "memberId": bo, "county": "B" }))
+        .await
+        .data();
     let nothing = "member_0197aaaaaaaa7000800000000000000a";
     for (filter, found) in [
         (json!({}), vec![5, 4, 3, 2, 1]),
         (json!({ "actor": "anna@example.se" }), vec![4, 2]),
         (json!({ "actor": "anna" }), vec![]),
         (json!({ "actor": "ANNA@example.se" }), vec![]),
-        (json!({ "subject": ale }), vec![4, 3, 1]),
-        (json!({ "subject": nothing }), vec![]),
+        (json!({ "subjectId": ale }), vec![4, 3, 1]),
+        (json!({ "subjectId": nothing }), vec![]),
         // From the instant on, and before it.
         (json!({ "from": "2026-11-21T09:00:00Z" }), vec![5, 4, 3, 2, 1]),
         (json!({ "from": "2026-11-21T09:00:00.000001Z" }), vec![5, 4, 3, 2]),
@@ -117,22 +121,22 @@ on_both!(the_trail_is_searched, |app| async move {
         ),
         (json!({ "from": "2026-11-22T00:00:00Z", "to": "2026-11-21T00:00:00Z" }), vec![]),
         (
-            json!({ "actor": "office@example.se", "subject": bo, "from": "2026-11-21T09:00:01Z", "to": "2026-12-01T00:00:00Z" }),
+            json!({ "actor": "office@example.se", "subjectId": bo, "from": "2026-11-21T09:00:01Z", "to": "2026-12-01T00:00:00Z" }),
             vec![5],
         ),
         (
-            json!({ "actor": "office@example.se", "subject": bo, "to": "2026-11-22T00:00:00Z" }),
+            json!({ "actor": "office@example.se", "subjectId": bo, "to": "2026-11-22T00:00:00Z" }),
             vec![],
         ),
     ] {
         let (revisions, page) = log(&app.office(), json!({ "filter": filter })).await;
         assert_eq!((&revisions, &page["totalCount"]), (&found, &json!(found.len())), "{filter}");
     }
-    let document = "query($filter: AuditFilter) { auditLog(filter: $filter) { totalCount } }";
-    let bad = json!({ "filter": { "actor": "\u{0}", "subject": "Ale", "from": "2026-11-21", "to": "2026-11-21T25:00:00Z" } });
+    let document = "query($filter: AuditFilter) { auditEntries(filter: $filter) { totalCount } }";
+    let bad = json!({ "filter": { "actor": "\u{0}", "subjectId": "Ale", "from": "2026-11-21", "to": "2026-11-21T25:00:00Z" } });
     assert_eq!(
         app.office().ask(document, bad).await.bad_fields(),
-        ["filter.actor", "filter.from", "filter.subject", "filter.to"]
+        ["filter.actor", "filter.from", "filter.subjectId", "filter.to"]
     );
 });
 
@@ -167,12 +171,12 @@ on_both!(the_trail_is_paged_from_its_end, |app| async move {
 on_both!(the_office_and_auditors_read_the_trail, |app| async move {
     let id = admit(&app.office(), "Ale").await;
     let entry =
-        app.office().query("{ auditLog { nodes { id } } }").await["auditLog"]["nodes"][0]["id"]
+        app.office().query("{ auditEntries { nodes { id } } }").await["auditEntries"]["nodes"][0]["id"]
             .clone();
-    let document = "query($entry: ID!, $member: ID!) { auditLog { totalCount nodes { id } } of: auditLog(filter: { subject: $member }) { totalCount } node(id: $entry) { id } nodes(ids: [$entry]) { id } }";
+    let document = "query($entry: ID!, $member: ID!) { auditEntries { totalCount nodes { id } } of: auditEntries(filter: { subjectId: $member }) { totalCount } node(id: $entry) { id } nodes(ids: [$entry]) { id } }";
     let node = json!({ "id": entry });
-    let all = json!({ "auditLog": { "totalCount": 1, "nodes": [node] }, "of": { "totalCount": 1 }, "node": node, "nodes": [node] });
-    let none = json!({ "auditLog": { "totalCount": 0, "nodes": [] }, "of": { "totalCount": 0 }, "node": null, "nodes": [null] });
+    let all = json!({ "auditEntries": { "totalCount": 1, "nodes": [node] }, "of": { "totalCount": 1 }, "node": node, "nodes": [node] });
+    let none = json!({ "auditEntries": { "totalCount": 0, "nodes": [] }, "of": { "totalCount": 0 }, "node": null, "nodes": [null] });
     for (who, caller, seen) in [
         ("office", app.office(), &all),
         ("auditor", app.auditor(), &all),
@@ -196,9 +200,14 @@ on_both!(the_office_and_auditors_read_the_trail, |app| async move {
         );
     }
     // A program that may read the trail alone is not shown what it is about.
-    let subject =
-        app.service("audit:read").query("{ auditLog { nodes { action subject { id } } } }").await;
-    assert_eq!(subject["auditLog"]["nodes"], json!([{ "action": "memberAdmit", "subject": null }]));
+    let subject = app
+        .service("audit:read")
+        .query("{ auditEntries { nodes { action subject { id } } } }")
+        .await;
+    assert_eq!(
+        subject["auditEntries"]["nodes"],
+        json!([{ "action": "memberAdmit", "subject": null }])
+    );
 });
 
 on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
@@ -216,7 +225,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
         "contactAdd",
     );
     app.office()
-        .does("allocationSet", "id", json!({ "member": member, "year": 2026, "amount": "1" }))
+        .does("allocationSet", "id", json!({ "memberId": member, "year": 2026, "amount": "1" }))
         .await
         .data();
     let before = app.revision().await;
@@ -224,26 +233,29 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
     for (mutation, input) in [
         (
             "memberUpdate",
-            json!({ "member": member, "name": "Ale", "joinedOn": "2015-01-01", "billing": {}, "municipalities": [] }),
+            json!({ "memberId": member, "name": "Ale", "joinedOn": "2015-01-01", "billing": {}, "municipalities": [] }),
         ),
-        ("memberUpdate", json!({ "member": member })),
-        ("allocationSet", json!({ "member": member, "year": 2026, "amount": "1.00" })),
+        ("memberUpdate", json!({ "memberId": member })),
+        ("allocationSet", json!({ "memberId": member, "year": 2026, "amount": "1.00" })),
         (
             "contactUpdate",
-            json!({ "contact": contact, "name": "Anna", "role": "OTHER", "email": null }),
+            json!({ "contactId": contact, "name": "Anna", "role": "OTHER", "email": null }),
         ),
-        ("organisationUpdate", json!({ "organisation": organisation, "orgNumber": "802555-0008" })),
+        (
+            "organisationUpdate",
+            json!({ "organisationId": organisation, "orgNumber": "802555-0008" }),
+        ),
     ] {
         app.office().does(mutation, "id", input).await.data();
         assert_eq!(app.revision().await, before, "{mutation}");
     }
     for (code, caller, mutation, input) in [
-        ("FORBIDDEN", app.board(), "memberUpdate", json!({ "member": member, "name": "Ny" })),
+        ("FORBIDDEN", app.board(), "memberUpdate", json!({ "memberId": member, "name": "Ny" })),
         (
             "UNAUTHENTICATED",
             app.no_one(),
             "memberUpdate",
-            json!({ "member": member, "name": "Ny" }),
+            json!({ "memberId": member, "name": "Ny" }),
         ),
         (
             "INVALID",
@@ -255,7 +267,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
             "NOT_FOUND",
             app.office(),
             "contactErase",
-            json!({ "contact": "contact_0197aaaaaaaa7000800000000000000a" }),
+            json!({ "contactId": "contact_0197aaaaaaaa7000800000000000000a" }),
         ),
         (
             "CONFLICT",
@@ -268,7 +280,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
             "NOT_FOUND",
             app.office(),
             "memberMerge",
-            json!({ "into": member, "from": [other, "member_0197aaaaaaaa7000800000000000000a"], "leftOn": "2026-12-31" }),
+            json!({ "intoId": member, "fromIds": [other, "member_0197aaaaaaaa7000800000000000000a"], "leftOn": "2026-12-31" }),
         ),
     ] {
         assert_eq!(caller.does(mutation, "id", input).await.code(), code, "{mutation}");

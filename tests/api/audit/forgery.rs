@@ -43,7 +43,7 @@ pub(super) async fn filled(app: &App) {
         .does(
             "allocationSet",
             "id",
-            json!({ "member": added["memberAdmit"]["id"], "year": 2026, "amount": "10" }),
+            json!({ "memberId": added["memberAdmit"]["id"], "year": 2026, "amount": "10" }),
         )
         .await
         .data();

@@ -68,6 +68,10 @@ fn help_exits_with_zero_and_a_mistake_does_not() {
         "payments",
         "sie",
         "vat-return",
+        "api",
+        "members",
+        "agreements",
+        "activities",
         "period",
         "receivables",
         "verify",
@@ -83,6 +87,13 @@ fn help_exits_with_zero_and_a_mistake_does_not() {
     for (line, why) in [
         ("", "Usage: samregister"),
         ("expire", "unrecognized subcommand"),
+        ("expirng", "similar subcommands exist: 'export', 'expiring'"),
+        ("memberz", "a similar subcommand exists: 'members'"),
+        ("expiring --within-day 3", "a similar argument exists: '--within-days'"),
+        ("invoices list --state overdu", "a similar value exists: 'overdue'"),
+        ("api", "QUERY"),
+        ("api {a} -f x", "must be a name and a value, as year=2026"),
+        ("members list --status gone", "possible values: UPCOMING, ACTIVE, LEFT"),
         ("expiring --within-days 9999", "is not in 0..=3660"),
         ("expiring --from 2026-02-30", "is not a date; write it as 2026-12-31"),
         ("revenue --to 2026-12-31", "--from <DATE>"),
@@ -143,7 +154,7 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
         "error: the database is not migrated, or not to this version; run `samregister migrate`\n"
     );
     run(program(), "migrate").done();
-    assert_eq!(run(program(), "verify").done(), "17 checks, no violation\n");
+    assert_eq!(run(program(), "verify").done(), "18 checks, no violation\n");
 }
 
 #[test]
@@ -155,6 +166,63 @@ fn every_bad_setting_has_a_line() {
         message,
         "error: DATABASE_URL must begin with sqlite: or postgres://\n       SAMREGISTER_BIND must be an address and a port, as 127.0.0.1:8080\n"
     );
+}
+
+#[test]
+fn the_settings_file_can_be_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.toml");
+    fs::write(&file, "SAMREGISTER_BNID = '127.0.0.1:1'\n").unwrap();
+    let program = || {
+        let mut program = app::program();
+        program.current_dir(folder.path());
+        program
+    };
+    let expected = "other.toml: SAMREGISTER_BNID is not a setting; did you mean SAMREGISTER_BIND?";
+    for line in ["migrate --config other.toml", "--config other.toml migrate"] {
+        let message = run(program(), line).failed(1);
+        assert!(message.contains(expected), "{message}");
+    }
+    let mut by_variable = program();
+    by_variable.env("SAMREGISTER_CONFIG", &file);
+    assert!(run(by_variable, "migrate").failed(1).contains(expected));
+    let message = run(program(), "migrate --config none.toml").failed(1);
+    assert_eq!(message, "error: --config names none.toml, which does not exist\n");
+    fs::write(&file, "DATABASE_URL = 'sqlite://elsewhere.db?mode=rwc'\n").unwrap();
+    run(program(), "migrate --config other.toml").done();
+    assert!(folder.path().join("elsewhere.db").exists());
+}
+
+#[test]
+fn errors_are_json_where_the_output_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = |line: &str, code: i32| {
+        let mut program = app::program();
+        program.current_dir(folder.path());
+        let message = run(program, line).failed(code);
+        serde_json::from_str::<serde_json::Value>(&message).unwrap()
+    };
+    let message = "there is no register in samregister.db; `samregister migrate` creates one";
+    let error = json!({ "code": "FAILED", "reason": null, "message": message, "fields": [] });
+    assert_eq!(failed("expiring --format json", 1), json!({ "error": error }));
+    let usage = failed("expiring --within-days x --format=json", 2);
+    assert_eq!(usage["error"]["code"], "USAGE");
+    assert!(usage["error"]["message"].as_str().unwrap().contains("--within-days"), "{usage}");
+}
+
+#[test]
+fn a_list_for_a_mail_is_empty_if_nothing_is_to_be_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = || {
+        let mut program = app::program();
+        program.current_dir(folder.path());
+        program
+    };
+    run(program(), "migrate").done();
+    for line in ["expiring", "invoices late", "expiring --format csv"] {
+        assert!(!run(program(), line).done().is_empty(), "{line}");
+        assert_eq!(run(program(), &format!("{line} --quiet-if-empty")).done(), "", "{line}");
+    }
 }
 
 on_both!(tokens_open_what_they_say, |app| async move {

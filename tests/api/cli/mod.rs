@@ -2,6 +2,7 @@
 
 pub mod commands;
 mod csv_files;
+mod demo;
 mod output_files;
 mod private_files;
 mod reports;

@@ -172,9 +172,9 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
     Total                                     76 507,65   76 507,65       –   76 507,65       –  153 015,30  76 507,65  114 285,43  37 777,78
 
     Scenario 1: 2 ‰
-    Scenario 2: 2 ‰, at most 60 000,00; the cap reduces no fee
+    Scenario 2: 2 ‰, at most 60 000,00 kr; the cap reduces no fee
     Scenario 3: 4 ‰
-    Scenario 4: 4 ‰, at most 60 000,00; the cap reduces the fees of 1 member by 38 729,87
+    Scenario 4: 4 ‰, at most 60 000,00 kr; the cap reduces the fees of 1 member by 38 729,87 kr
     1 member without a known allocation for 2026, not included: Okänd
     "));
     let csv = scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format csv")
@@ -236,7 +236,7 @@ on_both!(late_invoices_are_written_in_three_ways, |app| async move {
     8801    Samordningsförbundet Alfa  2026-03-01  2026-03-31        235  14 139,14    13 139,13    845,94              –
     8802    Samordningsförbundet Beta  2026-03-02  2026-04-01        234  28 028,03    26 028,01  1 668,65              –
 
-    2 invoices are overdue on 2026-11-21: 39 167,14 outstanding, 2 514,59 interest to date, 0,00 reminder fees
+    2 invoices are overdue on 2026-11-21: 39 167,14 kr outstanding, 2 514,59 kr interest to date, 0,00 kr reminder fees
     ")
     );
     insta::allow_duplicates!(

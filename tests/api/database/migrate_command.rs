@@ -191,11 +191,14 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
         "{err}"
     );
     assert!(!out.contains("PENDING") && !err.contains("up to date"), "{out}{err}");
-    for line in
-        ["migrate --dry-run", "migrate --dry-run --check", "migrate --dry-run --format json"]
-    {
+    for line in ["migrate --dry-run", "migrate --dry-run --check"] {
         assert_eq!(run(&database, line), (Some(1), String::new(), why.clone()), "{line}");
     }
+    let (status, out, err) = run(&database, "migrate --dry-run --format json");
+    let error: Value = serde_json::from_str(&err).unwrap();
+    let expected = format!("error: {}\n", error["error"]["message"].as_str().unwrap());
+    assert_eq!((status, out, expected), (Some(1), String::new(), why.clone()));
+    assert_eq!(error["error"]["reason"], "PROGRAM_TOO_OLD");
 });
 
 on_both!(
@@ -216,8 +219,7 @@ on_both!(
 );
 
 on_both!(a_running_server_notices_that_it_is_too_old, |app| async move {
-    let admission =
-        "mutation { memberAdmit(input: { name: \"Ny\", joinedOn: \"2026-01-01\" }) { name } }";
+    let admission = "mutation { memberAdmit(input: { name: \"Ny\", joinedOn: \"2026-01-01\" }) { member { name } } }";
     app.office().query(admission).await.data();
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     let revision = app.revision().await;

@@ -23,8 +23,7 @@ use crate::support::{
 };
 
 const READ: &str = "{ members { totalCount } }";
-const ADMISSION: &str =
-    "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }";
+const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }";
 
 #[tokio::test]
 async fn a_file_that_is_gone_is_neither_read_nor_written_until_it_is_back() {
@@ -48,7 +47,7 @@ async fn a_file_that_is_gone_is_neither_read_nor_written_until_it_is_back() {
     std::fs::rename(&elsewhere, &file).unwrap();
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     assert_eq!(app.office().query(READ).await["members"]["totalCount"], 1);
-    assert_eq!(app.office().query(ADMISSION).await["memberAdmit"]["name"], json!("Nya"));
+    assert_eq!(app.office().query(ADMISSION).await["memberAdmit"]["member"]["name"], json!("Nya"));
 }
 
 #[tokio::test]

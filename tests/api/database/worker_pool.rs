@@ -76,8 +76,8 @@ on_both!(a_template_is_checked_while_others_write, |app| async move {
     let body = "## Avtal\n\nI {{ days }} dagar.\n";
     let new = json!({ "slug": "prov", "title": "Prov", "kind": "PARTICIPATION", "body": body, "parameters": parameters });
     let next =
-        json!({ "template": register.id("deltagande"), "body": body, "parameters": parameters });
-    let publish = json!({ "version": register.id("utkast 1") });
+        json!({ "templateId": register.id("deltagande"), "body": body, "parameters": parameters });
+    let publish = json!({ "templateVersionId": register.id("utkast 1") });
     for (n, (name, input)) in [
         ("templateCreate", new),
         ("templateVersionDraft", next),
@@ -99,7 +99,8 @@ on_both!(a_text_that_changes_while_it_is_checked_is_checked_again, |app| async m
     let register = Register::fill(&app).await;
     let draft = register.id("utkast 1");
     let blockers = Blockers::start("first").await;
-    let mut published = begin(&app, "templateVersionPublish", json!({ "version": draft }));
+    let mut published =
+        begin(&app, "templateVersionPublish", json!({ "templateVersionId": draft }));
     assert!(timeout(SOON, &mut published).await.is_err());
     // As an import of another program does, which only warns.
     let draft = sql_id(&app, draft);
@@ -109,9 +110,9 @@ on_both!(a_text_that_changes_while_it_is_checked_is_checked_again, |app| async m
     assert_eq!(
         answer.bad_fields(),
         [
-            "input.version.body",
-            "input.version.parameters.0.name",
-            "input.version.parameters.1.name"
+            "input.templateVersionId.body",
+            "input.templateVersionId.parameters.0.name",
+            "input.templateVersionId.parameters.1.name"
         ]
     );
 });
@@ -120,10 +121,10 @@ on_both!(an_offer_whose_facts_change_is_set_again_while_others_write, |app| asyn
     let register = Register::fill(&app).await;
     let id = drafted(&app, register.draft(0, "bip", "2027-01-01")).await;
     let first = Blockers::start("first").await;
-    let mut offered = begin(&app, "agreementOffer", json!({ "agreement": id }));
+    let mut offered = begin(&app, "agreementOffer", json!({ "agreementId": id }));
     assert!(timeout(SOON, &mut offered).await.is_err());
     // What it says is another thing now; and the pool is busy again when the offer has found out.
-    let member = json!({ "member": register.id("Förbund 00"), "name": "Förbund Noll" });
+    let member = json!({ "memberId": register.id("Förbund 00"), "name": "Förbund Noll" });
     mutate(&app.office(), "memberUpdate", member, "id").await.data();
     let (second, begun) = Blockers::queue("second");
     drop(first);
@@ -151,8 +152,8 @@ on_both!(the_text_of_a_draft_is_filled_in_while_others_write, |app| async move {
     let signed = agreed(&app, register.draft(2, "bip", "2027-01-01")).await;
     let inputs = [
         ("agreementDraft", register.draft(0, "bip", "2027-01-01")),
-        ("agreementDraftUpdate", json!({ "agreement": draft, "noticeMonths": 6 })),
-        ("agreementReplace", json!({ "agreement": signed, "startsOn": "2028-01-01" })),
+        ("agreementDraftUpdate", json!({ "agreementId": draft, "noticeMonths": 6 })),
+        ("agreementReplace", json!({ "agreementId": signed, "startsOn": "2028-01-01" })),
     ];
     for (n, (name, input)) in inputs.into_iter().enumerate() {
         let blockers = Blockers::start(&format!("draft {n}")).await;
@@ -172,9 +173,9 @@ on_both!(a_draft_that_changes_while_its_text_is_filled_in_is_read_again, |app| a
     let id = drafted(&app, register.draft(0, "bip", "2027-01-01")).await;
     let first = Blockers::start("first").await;
     let mut updated =
-        begin(&app, "agreementDraftUpdate", json!({ "agreement": id, "noticeMonths": 6 }));
+        begin(&app, "agreementDraftUpdate", json!({ "agreementId": id, "noticeMonths": 6 }));
     assert!(timeout(SOON, &mut updated).await.is_err());
-    mutate(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
+    mutate(&app.office(), "agreementWithdraw", json!({ "agreementId": id }), "id").await.data();
     drop(first);
     assert_eq!(updated.await.unwrap().reason(), "WITHDRAWN");
     // The text names the other party; and the pool is busy again when the mutation has found that
@@ -182,7 +183,7 @@ on_both!(a_draft_that_changes_while_its_text_is_filled_in_is_read_again, |app| a
     let second = Blockers::start("second").await;
     let mut new = begin(&app, "agreementDraft", register.draft(1, "bip", "2027-01-01"));
     assert!(timeout(SOON, &mut new).await.is_err());
-    let member = json!({ "member": register.id("Förbund 01"), "name": "Förbund Ett" });
+    let member = json!({ "memberId": register.id("Förbund 01"), "name": "Förbund Ett" });
     mutate(&app.office(), "memberUpdate", member, "id").await.data();
     let (third, begun) = Blockers::queue("third");
     drop(second);
@@ -200,7 +201,7 @@ async fn issued(app: &App, lines: usize) -> String {
     let buyer = member(app, 1).await;
     let lines: Vec<_> =
         (0..lines).map(|n| json!({ "description": format!("Kurs {n}"), "unitPrice": "100", "vatRate": "EXEMPT" })).collect();
-    let id = drafted_invoice(&app.finance(), json!({ "buyer": buyer, "lines": lines })).await;
+    let id = drafted_invoice(&app.finance(), json!({ "buyerId": buyer, "lines": lines })).await;
     issue(&app.finance(), &id, "id").await.data();
     format!("/files/invoices/{id}.pdf")
 }
@@ -265,7 +266,7 @@ on_both!(an_invoice_whose_pdf_cannot_be_made_is_refused_as_a_draft, |app| async 
     let buyer = member(&app, 1).await;
     let input = |text: &str| {
         let line = json!({ "description": text, "unitPrice": "1", "vatRate": "EXEMPT" });
-        json!({ "buyer": buyer, "lines": vec![line; 1000] })
+        json!({ "buyerId": buyer, "lines": vec![line; 1000] })
     };
     let plain = "Särskild avgift för deltagande i BIP-kurser under året, ".repeat(5);
     drafted_invoice(&app.finance(), input(plain.trim())).await;

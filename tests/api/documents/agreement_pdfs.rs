@@ -67,7 +67,7 @@ on_both!(validators_accept_every_agreement_of_the_bundled_templates, |app| async
     .into_iter()
     .enumerate()
     {
-        let input = json!({ "template": template(slug), "counterparty": counterparty, "startsOn": "2027-01-01", "parameters": {} });
+        let input = json!({ "templateId": template(slug), "counterpartyId": counterparty, "startsOn": "2027-01-01", "parameters": {} });
         let is_hostile = changes["parameters"]["subject"].is_string();
         let id = drafted(&app, with(input, changes)).await;
         if is_hostile {
@@ -76,7 +76,7 @@ on_both!(validators_accept_every_agreement_of_the_bundled_templates, |app| async
             let refused = mutate(
                 &app.office(),
                 "agreementDraftUpdate",
-                json!({ "agreement": id, "parameters": parameters }),
+                json!({ "agreementId": id, "parameters": parameters }),
                 "id",
             )
             .await;

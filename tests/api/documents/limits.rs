@@ -34,7 +34,7 @@ async fn published(app: &App) -> (String, String) {
             ["templateCreate"]
             .clone();
     let version = created["versions"][0]["id"].as_str().unwrap().to_owned();
-    mutate(&app.office(), "templateVersionPublish", json!({ "version": version }), "id")
+    mutate(&app.office(), "templateVersionPublish", json!({ "templateVersionId": version }), "id")
         .await
         .data();
     (created["id"].as_str().unwrap().to_owned(), version)
@@ -47,7 +47,7 @@ on_both!(a_parameter_that_cannot_be_set_is_refused_where_it_enters, |app| async 
     let new = |text: &str| {
         with(
             register.draft(0, "bip", "2027-01-01"),
-            json!({ "template": template, "parameters": { "text": text } }),
+            json!({ "templateId": template, "parameters": { "text": text } }),
         )
     };
     let draft = drafted(&app, new("Gott")).await;
@@ -65,7 +65,10 @@ on_both!(a_parameter_that_cannot_be_set_is_refused_where_it_enters, |app| async 
         );
         for (mutation, input) in [
             ("agreementDraft", new(text)),
-            ("agreementDraftUpdate", json!({ "agreement": draft, "parameters": { "text": text } })),
+            (
+                "agreementDraftUpdate",
+                json!({ "agreementId": draft, "parameters": { "text": text } }),
+            ),
         ] {
             let refused = mutate(&app.office(), mutation, input, "id").await;
             assert_eq!(refused.bad_fields(), ["input.parameters.text"], "{mutation} {text:.20}");
@@ -89,7 +92,7 @@ on_both!(a_parameter_that_cannot_be_set_is_refused_where_it_enters, |app| async 
         .await
         .unwrap();
         let refused =
-            mutate(&app.office(), "agreementOffer", json!({ "agreement": draft }), "id").await;
+            mutate(&app.office(), "agreementOffer", json!({ "agreementId": draft }), "id").await;
         assert_eq!(refused.bad_fields(), ["agreement.parameters.text"]);
     }
 });
@@ -194,18 +197,22 @@ on_both!(texts_that_show_nothing_are_refused_everywhere, |app| async move {
     let (member, bip) = (register.id("Förbund 00"), register.id("bip"));
     let line = json!({ "description": "\u{200b}", "unitPrice": "1", "vatRate": "EXEMPT" });
     for (mutation, input, field) in [
-        ("invoiceDraft", json!({ "buyer": member, "lines": [line] }), "input.lines.0.description"),
+        (
+            "invoiceDraft",
+            json!({ "buyerId": member, "lines": [line] }),
+            "input.lines.0.description",
+        ),
         ("memberAdmit", json!({ "name": "\u{2060}", "joinedOn": "2026-01-01" }), "input.name"),
         (
             "memberUpdate",
-            json!({ "member": member, "billing": { "addressLine": "\u{fe0f}" } }),
+            json!({ "memberId": member, "billing": { "addressLine": "\u{fe0f}" } }),
             "input.billing.addressLine",
         ),
         ("organisationAdd", json!({ "name": "\u{3164}" }), "input.name"),
-        ("activityUpdate", json!({ "activity": bip, "name": "\u{ad}" }), "input.name"),
+        ("activityUpdate", json!({ "activityId": bip, "name": "\u{ad}" }), "input.name"),
         (
             "costRecord",
-            json!({ "activity": bip, "bookedOn": "2026-01-01", "amount": "1", "description": "\u{2800}" }),
+            json!({ "activityId": bip, "bookedOn": "2026-01-01", "amount": "1", "description": "\u{2800}" }),
             "input.description",
         ),
         ("memberAdmit", json!({ "name": stack(), "joinedOn": "2026-01-01" }), "input.name"),
@@ -233,7 +240,7 @@ on_both!(one_who_asks_for_many_documents_delays_no_one_else, |app| async move {
         // When the others have begun.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let started = Instant::now();
-        mutate(&app.office(), "agreementOffer", json!({ "agreement": draft }), "number")
+        mutate(&app.office(), "agreementOffer", json!({ "agreementId": draft }), "number")
             .await
             .data();
         started.elapsed()
@@ -276,9 +283,9 @@ on_both!(sums_of_the_largest_amounts_do_not_overflow, |app| async move {
         .collect();
     let file = format!("activity,booked_on,amount,description\n{rows}");
     app.import(&[("costs.csv", &file)]).await;
-    let ask = "{ activity(by: { slug: \"bip\" }) { result(year: 2026) { cost } breakEven(year: 2026) { __typename } } }";
+    let ask = "{ activity(by: { slug: \"bip\" }) { economy(year: 2026) { cost } breakEven(year: 2026) { __typename } } }";
     let answer = app.finance().query(ask).await;
-    assert_eq!(answer["activity"]["result"]["cost"], "11000000000000.00");
+    assert_eq!(answer["activity"]["economy"]["cost"], "11000000000000.00");
     for (path, sum) in [
         ("/files/revenue.csv?from=2026-01-01&to=2026-12-31", "11000000000000.00"),
         ("/files/revenue.xlsx?from=2026-01-01&to=2026-12-31", "PK"),

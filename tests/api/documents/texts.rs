@@ -28,16 +28,16 @@ on_both!(what_documents_cannot_show_is_refused_where_it_is_written, |app| async 
         let line = json!({ "description": bad, "unitPrice": "1", "vatRate": "EXEMPT" });
         let good = json!({ "description": "Kurs", "unitPrice": "1", "vatRate": "EXEMPT" });
         let draft =
-            |field: &str| with(json!({ "buyer": own, "lines": [good] }), json!({ field: bad }));
+            |field: &str| with(json!({ "buyerId": own, "lines": [good] }), json!({ field: bad }));
         let template = json!({ "slug": "prov", "title": "Prov", "kind": "COOPERATION", "body": "Text", "parameters": [] });
-        let signature = json!({ "agreement": agreement, "party": "NETWORK", "name": bad, "signedOn": "2026-01-01", "method": "PAPER",
+        let signature = json!({ "agreementId": agreement, "party": "NETWORK", "name": bad, "signedOn": "2026-01-01", "method": "PAPER",
             "documentSha256": "0".repeat(64) });
         for (mutation, input, field) in [
             ("memberAdmit", json!({ "name": bad, "joinedOn": "2026-01-01" }), "input.name"),
-            ("memberUpdate", json!({ "member": own, "name": bad }), "input.name"),
+            ("memberUpdate", json!({ "memberId": own, "name": bad }), "input.name"),
             (
                 "memberUpdate",
-                json!({ "member": own, "billing": { "city": bad } }),
+                json!({ "memberId": own, "billing": { "city": bad } }),
                 "input.billing.city",
             ),
             ("organisationAdd", json!({ "name": bad }), "input.name"),
@@ -51,7 +51,7 @@ on_both!(what_documents_cannot_show_is_refused_where_it_is_written, |app| async 
                 json!({ "slug": "ny", "name": bad, "funding": [], "startsOn": "2026-01-01" }),
                 "input.name",
             ),
-            ("activityUpdate", json!({ "activity": bip, "goal": bad }), "input.goal"),
+            ("activityUpdate", json!({ "activityId": bip, "goal": bad }), "input.goal"),
             ("contactAdd", json!({ "role": "OTHER", "name": bad }), "input.name"),
             ("agreementSign", signature, "input.name"),
             ("templateCreate", with(template.clone(), json!({ "title": bad })), "input.title"),
@@ -60,7 +60,11 @@ on_both!(what_documents_cannot_show_is_refused_where_it_is_written, |app| async 
                 with(template.clone(), json!({ "body": format!("## Rubrik\n\n{bad}\n") })),
                 "input.body",
             ),
-            ("invoiceDraft", json!({ "buyer": own, "lines": [line] }), "input.lines.0.description"),
+            (
+                "invoiceDraft",
+                json!({ "buyerId": own, "lines": [line] }),
+                "input.lines.0.description",
+            ),
             ("invoiceDraft", draft("reason"), "input.reason"),
             ("invoiceDraft", draft("orderReference"), "input.orderReference"),
             ("invoiceDraft", draft("ourReference"), "input.ourReference"),
@@ -89,10 +93,10 @@ on_both!(what_was_stored_before_is_set_and_stays_until_it_is_changed, |app| asyn
     );
     assert_eq!(raw(&app, &rename).await.unwrap(), 1);
     // Another field can be changed, and an invoice can be issued.
-    mutate(&app.office(), "memberUpdate", json!({ "member": buyer, "county": "Norr" }), "id")
+    mutate(&app.office(), "memberUpdate", json!({ "memberId": buyer, "county": "Norr" }), "id")
         .await
         .data();
-    let same = json!({ "member": buyer, "name": "Förbund\u{200b} 001", "county": "Söder" });
+    let same = json!({ "memberId": buyer, "name": "Förbund\u{200b} 001", "county": "Söder" });
     mutate(&app.office(), "memberUpdate", same, "id").await.data();
     let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
     let issued = issue(&app.finance(), &id, "pdfUrl peppolUrl").await["invoiceIssue"].clone();

@@ -134,7 +134,7 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
         (
             "scenario --year 2026 --per-mille 2.5 --cap 60000".to_owned(),
             "Scenario 1",
-            "Medlem|Tilldelning|Avgift nu|2,5 ‰, högst 60\u{a0}000,00|Skillnad|Begränsad av taket",
+            "Medlem|Tilldelning|Avgift nu|2,5 ‰, högst 60\u{a0}000,00\u{a0}kr|Skillnad|Begränsad av taket",
             "A1:F3",
         ),
     ] {

@@ -12,10 +12,10 @@ on_both!(a_rule_per_mille_names_its_allocation, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let id = member(&app, 7).await;
     let share =
-        json!({ "member": id, "year": 2026, "amount": "4324000.00", "basis": "STATE_SHARE" });
+        json!({ "memberId": id, "year": 2026, "amount": "4324000.00", "basis": "STATE_SHARE" });
     mutate(&app.finance(), "allocationSet", share, "id").await.data();
     let fee = "query($id: ID!) { member(by: { id: $id }) { serviceFee(year: 2026) { amount allocation rule { allocationBasis } } } }";
-    let run = json!({ "serviceFee": true, "year": 2026, "members": [id] });
+    let run = json!({ "serviceFee": true, "year": 2026, "memberIds": [id] });
     let preview = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { net problems { reason } } }";
     let scenario =
         "{ serviceFeeScenario(input: { year: 2026, perMille: 2 }) { total currentTotal } }";
@@ -42,7 +42,7 @@ on_both!(a_rule_per_mille_names_its_allocation, |app| async move {
     // A scenario is of what the rule in force is of.
     let compared = app.office().query(scenario).await["serviceFeeScenario"].clone();
     assert_eq!(compared, json!({ "total": "8648.00", "currentTotal": "8648.00" }));
-    let other = json!({ "serviceFee": true, "year": 2026, "members": [member(&app, 5).await] });
+    let other = json!({ "serviceFee": true, "year": 2026, "memberIds": [member(&app, 5).await] });
     let words = "Förbund 005 has no allocation (tilldelning) of the state's share (STATE_SHARE) of 2026; set it first";
     let shown = app.finance().ask(preview, json!({ "input": other })).await;
     assert_eq!(shown["invoiceRunPreview"]["problems"], json!([{ "reason": words }]));
@@ -70,7 +70,7 @@ on_both!(an_agreements_rate_is_of_the_allocation_that_it_names, |app| async move
         "{}",
         refused.text()
     );
-    let share = json!({ "member": member(&app, 11).await, "year": 2026, "amount": "500000.00", "basis": "STATE_SHARE" });
+    let share = json!({ "memberId": member(&app, 11).await, "year": 2026, "amount": "500000.00", "basis": "STATE_SHARE" });
     mutate(&app.finance(), "allocationSet", share, "id").await.data();
     assert_eq!(
         app.office().query(fee).await["s"]["fee"],
@@ -82,7 +82,7 @@ on_both!(an_agreements_rate_is_of_the_allocation_that_it_names, |app| async move
         app.office().query(other).await["agreement"]["fee"],
         json!({ "allocationBasis": "ALL_PARTIES", "amountFor": "2000.02" })
     );
-    let run = json!({ "activity": activity(&app, "bip").await, "year": 2026 });
+    let run = json!({ "activityId": activity(&app, "bip").await, "year": 2026 });
     let preview = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { net } }";
     assert_eq!(
         app.finance().ask(preview, json!({ "input": run })).await["invoiceRunPreview"]["net"],

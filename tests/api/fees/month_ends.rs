@@ -50,7 +50,10 @@ async fn preview(app: &App, slug: &str, year: i32) -> Answer {
         unpaidMonths { month agreement { number } counterparty { ... on Member { name } } }
         invoices { lines { description periodFrom periodTo net } } } }";
     app.finance()
-        .ask(document, json!({ "input": { "activity": activity(app, slug).await, "year": year } }))
+        .ask(
+            document,
+            json!({ "input": { "activityId": activity(app, slug).await, "year": year } }),
+        )
         .await
 }
 
@@ -63,16 +66,16 @@ on_both!(prolonged_terms_end_with_their_months, |app| async move {
     let (app, _folder) = fill(&app.at("2026-01-02T09:00:00Z"), &rows).await;
     let (first, second, third) = ("2026-0001", "2026-0002", "2026-0003");
     assert_eq!(
-        agreement(&app, first, r#"termEndsOn(on: "2026-12-01")"#).await["termEndsOn"],
+        agreement(&app, first, r#"termEndsOn(asOf: "2026-12-01")"#).await["termEndsOn"],
         "2026-12-31"
     );
-    let ends = r#"a: termEndsOn(on: "2026-12-31") b: termEndsOn(on: "2027-01-01")"#;
+    let ends = r#"a: termEndsOn(asOf: "2026-12-31") b: termEndsOn(asOf: "2027-01-01")"#;
     assert_eq!(
         agreement(&app, second, ends).await,
         json!({ "a": "2026-12-31", "b": "2027-03-31" })
     );
     assert_eq!(
-        agreement(&app, third, r#"termEndsOn(on: "2027-12-01")"#).await["termEndsOn"],
+        agreement(&app, third, r#"termEndsOn(asOf: "2027-12-01")"#).await["termEndsOn"],
         "2028-02-29"
     );
     // The last day for notice is that on which the months of notice still end in time.
@@ -83,15 +86,16 @@ on_both!(prolonged_terms_end_with_their_months, |app| async move {
         (third, "2026-12-01", "2027-11-30"),
     ] {
         let found =
-            agreement(&app, number, &format!("nextDeadline(on: \"{as_of}\") {{ on }}")).await;
-        assert_eq!(found["nextDeadline"]["on"], deadline, "{number} as of {as_of}");
+            agreement(&app, number, &format!("nextDeadline(asOf: \"{as_of}\") {{ deadlineOn }}"))
+                .await;
+        assert_eq!(found["nextDeadline"]["deadlineOn"], deadline, "{number} as of {as_of}");
         let day = as_of.parse().unwrap();
-        let listed = on(&app, day).office().query(&format!("{{ expiringAgreements(from: \"{as_of}\", withinDays: 200) {{ nodes {{ number nextDeadline(on: \"{as_of}\") {{ on }} }} }} }}")).await;
+        let listed = on(&app, day).office().query(&format!("{{ expiringAgreements(from: \"{as_of}\", withinDays: 200) {{ nodes {{ number nextDeadline(asOf: \"{as_of}\") {{ deadlineOn }} }} }} }}")).await;
         let nodes = listed["expiringAgreements"]["nodes"].as_array().unwrap();
         let within = nodes
             .iter()
             .find(|node| node["number"] == number)
-            .map(|node| node["nextDeadline"]["on"].clone());
+            .map(|node| node["nextDeadline"]["deadlineOn"].clone());
         assert_eq!(
             within.is_some(),
             deadline.parse::<chrono::NaiveDate>().unwrap() - day <= chrono::TimeDelta::days(200),
@@ -102,7 +106,7 @@ on_both!(prolonged_terms_end_with_their_months, |app| async move {
     // Notice in time for the second half-year: both halves are paid, twelve of twelve months.
     let then = on(&app, "2026-09-30".parse().unwrap());
     let id = agreement(&then, first, "id").await["id"].clone();
-    let notice = json!({ "agreement": id, "givenOn": "2026-09-30" });
+    let notice = json!({ "agreementId": id, "givenOn": "2026-09-30" });
     let answer = mutate(
         &then.office(),
         "agreementGiveNotice",
@@ -164,7 +168,7 @@ on_both!(lists_calendar_metrics_and_the_run_go_by_one_last_day_for_notice, |app|
     let answer = mutate(
         &then.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": "2026-11-30" }),
+        json!({ "agreementId": id, "givenOn": "2026-11-30" }),
         "endsOn",
     )
     .await;
@@ -182,7 +186,7 @@ on_both!(lists_calendar_metrics_and_the_run_go_by_one_last_day_for_notice, |app|
     let answer = mutate(
         &late.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": "2026-12-01" }),
+        json!({ "agreementId": id, "givenOn": "2026-12-01" }),
         "endsOn",
     )
     .await;
@@ -237,7 +241,7 @@ on_both!(what_has_ended_brings_nothing_in_the_running_year, |app| async move {
     assert_eq!(later.finance().query(forecast).await["revenueForecast"]["rows"], json!([]));
 });
 
-const MONTHS: &str = "count net alreadyInvoiced problems { reason } unpaidMonths { month isCredited agreement { number } }
+const MONTHS: &str = "invoiceCount net alreadyInvoicedCount problems { reason } unpaidMonths { month isCredited agreement { number } }
     invoicedMonths { month agreement { number } invoice { number } counterparty { ... on Member { name } } }
     toCredit { months net agreement { number } invoice { number } counterparty { ... on Member { name } } }
     invoices { id lines { id description periodFrom periodTo net } }";
@@ -245,7 +249,7 @@ const MONTHS: &str = "count net alreadyInvoiced problems { reason } unpaidMonths
 /// Runs the special fees of 2026 about Indikatorer after the preview, which must show the same but
 /// for ids.
 async fn run(app: &App) -> Value {
-    let input = json!({ "activity": activity(app, "ind").await, "year": 2026 });
+    let input = json!({ "activityId": activity(app, "ind").await, "year": 2026 });
     let document = format!(
         "query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {MONTHS} }} }}"
     );
@@ -253,9 +257,9 @@ async fn run(app: &App) -> Value {
         app.finance().ask(&document, json!({ "input": input })).await["invoiceRunPreview"].clone();
     let done = mutate(&app.finance(), "invoiceRun", input, MONTHS).await["invoiceRun"].clone();
     for field in [
-        "count",
+        "invoiceCount",
         "net",
-        "alreadyInvoiced",
+        "alreadyInvoicedCount",
         "problems",
         "unpaidMonths",
         "invoicedMonths",
@@ -273,7 +277,7 @@ fn days(from: u32, to: u32) -> Vec<String> {
 /// The only line of the only invoice of a run, without its id.
 fn only_line(run: &Value) -> Value {
     assert_eq!(
-        (&run["count"], run["invoices"][0]["lines"].as_array().unwrap().len()),
+        (&run["invoiceCount"], run["invoices"][0]["lines"].as_array().unwrap().len()),
         (&json!(1), 1),
         "{run:#}"
     );
@@ -284,7 +288,7 @@ fn only_line(run: &Value) -> Value {
 
 async fn credit(app: &App, run: &Value, amount: &str) {
     let (invoice, line) = (&run["invoices"][0]["id"], &run["invoices"][0]["lines"][0]["id"]);
-    let input = json!({ "invoice": invoice, "reason": "Ersatt", "lines": [{ "line": line, "amount": amount }] });
+    let input = json!({ "invoiceId": invoice, "reason": "Ersatt", "lines": [{ "lineId": line, "amount": amount }] });
     mutate(&app.finance(), "invoiceCredit", input, "id").await.data();
 }
 
@@ -307,7 +311,7 @@ on_both!(
         };
         let held = run(&app).await;
         assert_eq!(
-            (&held["count"], &held["net"], &held["alreadyInvoiced"], &held["problems"]),
+            (&held["invoiceCount"], &held["net"], &held["alreadyInvoicedCount"], &held["problems"]),
             (&json!(0), &json!("0.00"), &json!(2), &json!([]))
         );
         assert_eq!(
@@ -331,7 +335,7 @@ on_both!(
         for field in ["invoicedMonths", "toCredit", "unpaidMonths", "invoices"] {
             assert_eq!(fourth[field], json!([]), "{field}");
         }
-        assert_eq!(fourth["alreadyInvoiced"], 2);
+        assert_eq!(fourth["alreadyInvoicedCount"], 2);
         assert_eq!(crate::support::invoicing_fixtures::violations(&app).await, [""; 0]);
     }
 );
@@ -341,7 +345,7 @@ on_both!(months_that_come_back_are_billed_by_the_next_run_or_named, |app| async 
     let app = on(&app, "2026-03-31".parse().unwrap());
     let id = agreement(&app, "2026-0001", "id").await["id"].clone();
     let give_notice = async || {
-        let notice = json!({ "agreement": id, "givenOn": "2026-03-31" });
+        let notice = json!({ "agreementId": id, "givenOn": "2026-03-31" });
         let given = mutate(&app.office(), "agreementGiveNotice", notice, "endsOn").await;
         assert_eq!(given["agreementGiveNotice"]["endsOn"], "2026-06-30");
     };
@@ -363,7 +367,7 @@ on_both!(months_that_come_back_are_billed_by_the_next_run_or_named, |app| async 
     assert_eq!(only_line(&second), line("2026-07-01", "2026-12-31"));
     let again = run(&app).await;
     assert_eq!(
-        (&again["count"], &again["alreadyInvoiced"], &again["unpaidMonths"]),
+        (&again["invoiceCount"], &again["alreadyInvoicedCount"], &again["unpaidMonths"]),
         (&json!(0), &json!(1), &json!([]))
     );
 
@@ -380,7 +384,10 @@ on_both!(months_that_come_back_are_billed_by_the_next_run_or_named, |app| async 
     withdraw().await;
     let named = run(&app).await;
     let unpaid = days(7, 12).into_iter().map(|month| json!({ "month": month, "isCredited": true, "agreement": { "number": "2026-0001" } }));
-    assert_eq!((&named["count"], &named["unpaidMonths"]), (&json!(0), &Value::from_iter(unpaid)));
+    assert_eq!(
+        (&named["invoiceCount"], &named["unpaidMonths"]),
+        (&json!(0), &Value::from_iter(unpaid))
+    );
     // The command says the same.
     let arguments = ["invoices", "run", "--activity", "ind", "--year", "2026", "--dry-run"];
     let said = app.program().current_dir(folder.path()).args(arguments).output().unwrap();

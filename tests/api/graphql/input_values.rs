@@ -25,7 +25,7 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
             &app,
             "allocationSet",
             "allocation(year: 2031) { amount }",
-            json!({ "member": alfa, "year": 2031, "amount": amount }),
+            json!({ "memberId": alfa, "year": 2031, "amount": amount }),
         )
         .await;
         assert_eq!(answer["allocationSet"]["allocation"]["amount"], taken);
@@ -56,7 +56,7 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
             &app,
             "allocationSet",
             "id",
-            json!({ "member": alfa, "year": 2031, "amount": amount }),
+            json!({ "memberId": alfa, "year": 2031, "amount": amount }),
         )
         .await;
         is_clear(&answer, "INVALID");
@@ -67,7 +67,7 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
             &app,
             "allocationSet",
             "id",
-            json!({ "member": alfa, "year": 2031, "amount": amount }),
+            json!({ "memberId": alfa, "year": 2031, "amount": amount }),
         )
         .await;
         is_clear(&answer, "INVALID");
@@ -89,7 +89,8 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
         "20260101",
     ] {
         let answer =
-            mutation(&app, "memberUpdate", "id", json!({ "member": alfa, "joinedOn": date })).await;
+            mutation(&app, "memberUpdate", "id", json!({ "memberId": alfa, "joinedOn": date }))
+                .await;
         is_clear(&answer, "INVALID");
         assert_eq!(answer.bad_fields(), ["input.joinedOn"], "{date}");
     }
@@ -105,7 +106,7 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
         "22200０-1834",
     ] {
         let answer =
-            mutation(&app, "memberUpdate", "id", json!({ "member": alfa, "orgNumber": number }))
+            mutation(&app, "memberUpdate", "id", json!({ "memberId": alfa, "orgNumber": number }))
                 .await;
         is_clear(&answer, "INVALID");
         assert_eq!(answer.bad_fields(), ["input.orgNumber"], "{number}");
@@ -171,22 +172,22 @@ const TEXTS: [&str; 19] = [
     "members(filter: { search: $text }) { totalCount }",
     "members(filter: { county: $text }) { totalCount }",
     "members(filter: { contactArea: $text }) { totalCount }",
-    "members(filter: { inActivity: [$text] }) { totalCount }",
-    "members(filter: { notInActivity: [$text] }) { totalCount }",
+    "members(filter: { inActivitySlugs: [$text] }) { totalCount }",
+    "members(filter: { notInActivitySlugs: [$text] }) { totalCount }",
     "activities(filter: { search: $text }) { totalCount }",
     "activity(by: { slug: $text }) { id }",
     "agreements(filter: { search: $text }) { totalCount }",
-    "agreements(filter: { activity: [$text] }) { totalCount }",
+    "agreements(filter: { activitySlugs: [$text] }) { totalCount }",
     "agreements(filter: { contactArea: $text }) { totalCount }",
     "agreements(filter: { county: $text }) { totalCount }",
     "agreement(by: { number: $text }) { id }",
     "templates(filter: { search: $text }) { totalCount }",
-    "templates(filter: { activity: $text }) { totalCount }",
+    "templates(filter: { activitySlug: $text }) { totalCount }",
     "template(by: { slug: $text }) { id }",
-    "invoices(filter: { activity: [$text] }) { totalCount }",
+    "invoices(filter: { activitySlugs: [$text] }) { totalCount }",
     "invoice(by: { number: $text }) { id }",
     "invoice(by: { ocr: $text }) { id }",
-    "auditLog(filter: { actor: $text }) { totalCount }",
+    "auditEntries(filter: { actor: $text }) { totalCount }",
 ];
 
 on_both!(texts_that_no_database_holds_find_nothing_or_are_refused, |app| async move {
@@ -256,7 +257,7 @@ on_both!(very_long_texts_are_refused, |app| async move {
         &patient,
         "statusReportFile",
         "id",
-        json!({ "activity": samples.id("bip"), "period": long, "health": "RED", "summary": long }),
+        json!({ "activityId": samples.id("bip"), "period": long, "health": "RED", "summary": long }),
     )
     .await;
     assert_eq!(answer.bad_fields(), ["input.period", "input.summary"]);
@@ -264,10 +265,10 @@ on_both!(very_long_texts_are_refused, |app| async move {
         &patient,
         "allocationSet",
         "id",
-        json!({ "member": long, "year": 2026, "amount": long }),
+        json!({ "memberId": long, "year": 2026, "amount": long }),
     )
     .await;
-    assert_eq!(answer.bad_fields(), ["input.amount", "input.member"]);
+    assert_eq!(answer.bad_fields(), ["input.amount", "input.memberId"]);
     let inline =
         format!("{{ node(id: \"{long}\") {{ id }} members(after: \"{long}\") {{ totalCount }} }}");
     let answer = patient.office().query(&inline).await;

@@ -1,6 +1,10 @@
 //! The GraphQL API apart from a noun: its schema, invalid input and SQL statements.
 
 mod bad_input;
+mod error_codes;
+mod field_columns;
 mod input_values;
 mod schema;
 pub mod statements;
+mod times;
+mod viewer_can;

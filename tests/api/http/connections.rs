@@ -186,12 +186,12 @@ async fn beyond_so_many_connections_probes_alone_are_answered_until_another_ends
     for (name, one) in [("an idle one", idle), ("a socket", socket)] {
         let refused = ask(&server).await;
         assert!(
-            refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: 1\r\n"),
+            refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nRetry-After: 1\r\n"),
             "there is room next to {name}: {refused}"
         );
         assert!(
             refused.contains("TOO_MANY_CONNECTIONS")
-                && refused.contains("\r\nx-content-type-options: nosniff\r\n"),
+                && refused.contains("\r\nX-Content-Type-Options: nosniff\r\n"),
             "{refused}"
         );
         assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "next to {name}");
@@ -258,4 +258,28 @@ async fn a_server_that_is_stopped_waits_for_no_slow_client() {
     assert_eq!(rest(header).await, "");
     server.serving.await.unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn the_names_of_headers_are_in_title_case() {
+    // As some clients compare them.
+    let server = Server::start("20").await;
+    let mut socket = server
+        .send(
+            "GET /graphql/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+               sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: graphql-transport-ws\r\n\r\n",
+        )
+        .await;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    for line in [
+        "Upgrade: websocket",
+        "Sec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        "Sec-Websocket-Protocol: graphql-transport-ws",
+    ] {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} is not in {head}");
+    }
 }

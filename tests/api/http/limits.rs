@@ -144,7 +144,7 @@ on_both!(no_subject_has_more_permits_than_others, |app| async move {
         audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let mutation = |name: &str| {
         format!(
-            "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}"
+            "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ id }} }} }}"
         )
     };
     let waiting = ["Ale", "Åre"].map(|name| {
@@ -292,14 +292,14 @@ async fn the_log_has_no_secrets() {
         .does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2026-01-01" }))
         .await["memberAdmit"]["id"]
         .clone();
-    let person = json!({ "member": member, "role": "FINANCE", "name": "Hemliga Hanna", "email": "hanna@hemlig.example", "phone": "070-1740605" });
+    let person = json!({ "memberId": member, "role": "FINANCE", "name": "Hemliga Hanna", "email": "hanna@hemlig.example", "phone": "070-1740605" });
     let added = office.does("contactAdd", "id name email phone", person.clone()).await;
     assert_eq!(added["contactAdd"]["email"], "hanna@hemlig.example");
     office
         .does(
             "contactAdd",
             "id",
-            json!({ "member": "member_x", "role": "FINANCE", "name": "Hemliga Hanna", "email": "hanna@hemlig.example" }),
+            json!({ "memberId": "member_x", "role": "FINANCE", "name": "Hemliga Hanna", "email": "hanna@hemlig.example" }),
         )
         .await
         .error();

@@ -56,8 +56,8 @@ on_both!(what_expires_is_measured_by_activity_and_kind, |app| async move {
     metrics(&later).await;
     assert!(app.statements().len() <= 4);
 
-    let input = serde_json::json!({ "input": { "agreement": samples.id("avtal gamma"), "until": "2026-12-01" } });
-    let done = app.office().ask("mutation($input: DeadlineAcknowledgeInput!) { deadlineAcknowledge(input: $input) { id } }", input).await;
+    let input = serde_json::json!({ "input": { "agreementId": samples.id("avtal gamma"), "snoozedUntil": "2026-12-01" } });
+    let done = app.office().ask("mutation($input: DeadlineSnoozeInput!) { deadlineSnooze(input: $input) { agreement { id } } }", input).await;
     done.data();
     let text = metrics(&app.at("2026-11-21T09:01:00Z")).await;
     assert!(has(&text, &gauge("bip", "ASSIGNMENT", 90, 0)), "{text}");
@@ -83,7 +83,9 @@ on_both!(requests_are_counted_and_timed, |app| async move {
 on_both!(results_are_counted_by_operation_and_error, |app| async move {
     let (office, batches) = (app.office(), app.with(&[("SAMREGISTER_MAX_BATCH", "5")]));
     let admission = |name: &str| {
-        format!("memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }}")
+        format!(
+            "memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ id }} }}"
+        )
     };
     office.query("{ viewer { subject } }").await.data();
     office.query("{ viewer { subject } }").await.data();

@@ -2,8 +2,11 @@
 
 mod conditional_requests;
 mod connections;
+mod cors;
 mod document_limits;
+mod event_stream;
 mod graphiql;
+mod languages;
 mod limits;
 mod metrics;
 mod persisted_documents;
@@ -13,6 +16,8 @@ mod query_cost;
 mod requests;
 mod response_size;
 mod server;
+mod signed_links;
 mod time_limits;
+mod uploads;
 mod websocket;
 mod websocket_load;

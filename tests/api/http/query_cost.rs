@@ -25,7 +25,7 @@ async fn ask(caller: &Caller<'_>, query: &str) -> Answer {
 
 fn admission(name: &str, selection: &str) -> String {
     format!(
-        "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ {selection} }} }}"
+        "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ {selection} }} }} }}"
     )
 }
 

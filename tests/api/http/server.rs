@@ -78,8 +78,7 @@ on_both!(a_lost_database_is_said_and_its_cause_is_not, |app| async move {
         members.error()["message"],
         "internal server error; look up the request id in the server log"
     );
-    let admission =
-        "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+    let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { id } } }";
     assert_eq!(app.office().query(admission).await.code(), "INTERNAL");
     // What needs no database continues.
     assert_eq!(app.office().query(QUESTION).await["viewer"]["roles"], json!(["OFFICE"]));
@@ -98,7 +97,7 @@ async fn a_database_that_is_back_is_used_again_without_a_restart() {
     assert_eq!(app.office().query("{ members { totalCount } }").await["members"]["totalCount"], 0);
     app.office()
         .query(
-            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }",
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { id } } }",
         )
         .await
         .data();
@@ -120,12 +119,58 @@ async fn other_methods_and_routes_get_a_hint() {
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         assert!(answer.header("allow").contains("GET"), "{method} {path}");
     }
-    for path in ["/", "/graphql/", "/admin", "/graphiql/../config.rs", "/..%2f..%2fetc%2fpasswd"] {
+    for path in ["/graphql/", "/admin", "/graphiql/../config.rs", "/..%2f..%2fetc%2fpasswd"] {
         let answer = app.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(!answer.header("x-request-id").is_empty());
     }
-    assert!(app.get("/").await.text().contains("/graphql"));
+    assert!(app.get("/admin").await.text().contains("/graphql"));
+}
+
+#[tokio::test]
+async fn the_start_page_links_to_what_the_server_has() {
+    let app = App::sqlite().await;
+    let page = app.get("/").await;
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (StatusCode::OK, "text/html; charset=utf-8")
+    );
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    let html = page.text();
+    let paths: Vec<_> =
+        html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(
+        paths,
+        ["/favicon.ico", "/graphiql", "/schema.graphql", "/docs/README.md", "/healthz"]
+    );
+    for path in paths {
+        assert_eq!(app.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let icon = app.get("/favicon.ico").await;
+    assert_eq!(icon.header("content-type"), "image/x-icon");
+    assert!(icon.bytes.starts_with(&[0, 0, 1, 0]), "is no icon");
+    let closed =
+        app.with(&[("SAMREGISTER_EXPLORER", "false"), ("SAMREGISTER_INTROSPECTION", "false")]);
+    let html = closed.get("/").await.text();
+    assert!(!html.contains("graphiql") && !html.contains("schema.graphql"), "{html}");
+}
+
+/// A page that is added to the documentation is served, too.
+#[tokio::test]
+async fn every_page_of_the_documentation_is_served() {
+    let app = App::sqlite().await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            let path = format!("/docs/{}", entry.file_name().to_string_lossy());
+            let page = app.get(&path).await;
+            assert_eq!(page.status, StatusCode::OK, "{path}");
+            assert_eq!(page.text(), std::fs::read_to_string(entry.path()).unwrap(), "{path}");
+        }
+    }
+    assert_eq!(app.get("/docs/nothing.md").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(app.get("/docs/..%2fCargo.toml").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

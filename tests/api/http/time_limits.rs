@@ -24,8 +24,7 @@ use crate::support::{
 
 const MEMBERS: &str = "{ members { totalCount } }";
 const ASKED: &str = "/graphql?query=%7Bmembers%7BtotalCount%7D%7D";
-const ADMISSION: &str =
-    "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { id } } }";
 
 /// Posts a document with an idempotency key, for the newer media type.
 async fn post_once(app: &App, document: &str) -> Answer {

@@ -165,10 +165,10 @@ async fn operations_are_answered_as_over_http() {
     client
         .subscribe(
             "m",
-            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }",
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }",
         )
         .await;
-    assert_eq!(client.data("m").await["memberAdmit"]["name"], "Nya");
+    assert_eq!(client.data("m").await["memberAdmit"]["member"]["name"], "Nya");
     assert_eq!(client.hear().await["type"], "complete");
     // What is not executed is an error, and nothing follows it.
     for (document, code, words) in [
@@ -241,7 +241,7 @@ async fn operations_are_answered_as_over_http() {
     client.subscribe("3", VIEWER).await;
     client.data("3").await;
     assert_eq!(client.hear().await["type"], "complete");
-    app.office().query("mutation { memberAdmit(input: { name: \"Nästa\", joinedOn: \"2026-01-01\" }) { name } }").await.data();
+    app.office().query("mutation { memberAdmit(input: { name: \"Nästa\", joinedOn: \"2026-01-01\" }) { member { name } } }").await.data();
     assert_eq!(client.data("2").await["changes"]["revision"], "2");
     // Over HTTP, it is said where.
     let refused = app.office().query("subscription { changes { revision } }").await;
@@ -317,7 +317,7 @@ async fn trusted_documents_are_all_that_a_socket_answers_where_they_are_all() {
     let app = App::sqlite().await;
     app.office()
         .query(
-            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }",
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }",
         )
         .await
         .data();
@@ -328,7 +328,7 @@ async fn trusted_documents_are_all_that_a_socket_answers_where_they_are_all() {
     for document in [
         VIEWER,
         "{ __schema { queryType { name } } }",
-        "mutation { memberAdmit(input: { name: \"B\", joinedOn: \"2026-01-01\" }) { id } }",
+        "mutation { memberAdmit(input: { name: \"B\", joinedOn: \"2026-01-01\" }) { member { id } } }",
         "subscription { changes { revision } }",
     ] {
         client.subscribe("free", document).await;
@@ -387,7 +387,7 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
     let mut clients = [server.client(&app.office()).await, server.client(&app.office()).await];
     let admission = |name: &str| {
         format!(
-            "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}"
+            "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ id }} }} }}"
         )
     };
     for (position, client) in clients.iter_mut().enumerate() {

@@ -108,7 +108,10 @@ async fn those_who_wait_cost_less_than_50_kb_each() {
         client.say(json!({ "type": "connection_init" })).await;
         client.hear().await;
         client
-            .subscribe("1", "subscription { changes { revision kind action node { id } at } }")
+            .subscribe(
+                "1",
+                "subscription { changes { revision kind action node { id } recordedAt } }",
+            )
             .await;
         // Messages are answered in order, so that the subscription runs when this comes.
         client.say(json!({ "type": "ping" })).await;

@@ -10,6 +10,7 @@ use crate::{
     idempotency::requests::{admission, is_rebuilt, member, mutation, past_the_program, post},
     support::{
         app::{App, on_both},
+        caller::Answer,
         fixtures::Samples,
         invoicing_fixtures::{self, NETWORK, violations, with_network},
         lifecycle_fixtures::mutate,
@@ -58,25 +59,27 @@ on_both!(an_invoice_run_is_rebuilt_with_its_problems, |app| async move {
     let (app, _folder) = invoicing_fixtures::fill(&app, 12).await;
     let activity = invoicing_fixtures::activity(&app, "indikatorer").await;
     let body = |skip: bool| {
-        let selection = "count net total alreadyInvoiced invoicedManually invoices { id number total } problems { counterparty { __typename } reason }";
+        let selection = "invoiceRun { invoiceCount net total alreadyInvoicedCount invoicedManuallyCount invoices { id number total } problems { counterparty { __typename } reason } }";
         mutation(
             "invoiceRun",
             selection,
-            &json!({ "activity": activity, "year": 2026, "skipProblems": skip }),
+            &json!({ "activityId": activity, "year": 2026, "skipProblems": skip }),
         )
     };
     // Nothing was issued: that is a refusal, and not stored.
     let held = post(&app, &app.finance(), "run", &body(false)).await;
-    assert_eq!(held["invoiceRun"]["count"], 0);
-    assert!(!held["invoiceRun"]["problems"].as_array().unwrap().is_empty());
+    let held = &held["invoiceRun"]["invoiceRun"];
+    assert_eq!(held["invoiceCount"], 0);
+    assert!(!held["problems"].as_array().unwrap().is_empty());
     assert_eq!(
         post(&app, &app.finance(), "run", &body(false)).await.header("idempotency-replayed"),
         ""
     );
     let first = post(&app, &app.finance(), "run-all", &body(true)).await;
+    let run = &first["invoiceRun"]["invoiceRun"];
     assert!(
-        first["invoiceRun"]["count"].as_i64().unwrap() > 1
-            && !first["invoiceRun"]["problems"].as_array().unwrap().is_empty()
+        run["invoiceCount"].as_i64().unwrap() > 1
+            && !run["problems"].as_array().unwrap().is_empty()
     );
     let revision = app.revision().await;
     is_rebuilt(&post(&app, &app.finance(), "run-all", &body(true)).await, &first);
@@ -90,7 +93,7 @@ on_both!(
         post(&app, &app.office(), "admit", &admission("Ale")).await.data();
         let draft = mutation(
             "invoiceDraft",
-            "id",
+            "invoice { id }",
             &invoicing_fixtures::course(member(&app).await.as_str().unwrap(), "100.00"),
         );
         let drafted = post(&app, &app.office(), "k", &draft).await;
@@ -98,7 +101,7 @@ on_both!(
         mutate(
             &app.office(),
             "invoiceDraftDiscard",
-            json!({ "invoice": drafted["invoiceDraft"]["id"] }),
+            json!({ "invoiceId": drafted["invoiceDraft"]["invoice"]["id"] }),
             "id",
         )
         .await
@@ -139,8 +142,8 @@ on_both!(
 
 on_both!(an_erased_person_is_not_in_what_is_stored, |app| async move {
     app.office().post(admission("Ale").to_string()).await.data();
-    let input = json!({ "member": member(&app).await, "role": "FINANCE", "name": "Hanna \"H\" Hemlig", "email": "hanna@hemlig.example" });
-    let body = mutation("contactAdd", "id name email", &input);
+    let input = json!({ "memberId": member(&app).await, "role": "FINANCE", "name": "Hanna \"H\" Hemlig", "email": "hanna@hemlig.example" });
+    let body = mutation("contactAdd", "contact { id name email }", &input);
     let added = post(&app, &app.office(), "add", &body).await;
     for text in ["Hanna", "hemlig.example"] {
         let sql = format!(
@@ -151,15 +154,15 @@ on_both!(an_erased_person_is_not_in_what_is_stored, |app| async move {
     mutate(
         &app.office(),
         "contactErase",
-        json!({ "contact": added["contactAdd"]["id"] }),
+        json!({ "contactId": added["contactAdd"]["contact"]["id"] }),
         "__typename",
     )
     .await
     .data();
     let revision = app.revision().await;
     let again = post(&app, &app.office(), "add", &body).await;
-    let contact = &again["contactAdd"];
-    assert_eq!((&contact["id"], &contact["email"]), (&added["contactAdd"]["id"], &Value::Null));
+    let (contact, before) = (&again["contactAdd"]["contact"], &added["contactAdd"]["contact"]);
+    assert_eq!((&contact["id"], &contact["email"]), (&before["id"], &Value::Null));
     assert!(contact["name"].as_str().unwrap().starts_with("Raderad kontakt"), "{}", again.text());
     assert_eq!((again.header("idempotency-replayed"), app.revision().await), ("rebuilt", revision));
 });
@@ -170,8 +173,8 @@ on_both!(
         let added =
             mutate(&app.office(), "contactAdd", json!({ "role": "OTHER", "name": "Anna" }), "id")
                 .await;
-        let input = json!({ "contact": added["contactAdd"]["id"], "name": "Anna" });
-        let update = mutation("contactUpdate", "id name", &input);
+        let input = json!({ "contactId": added["contactAdd"]["id"], "name": "Anna" });
+        let update = mutation("contactUpdate", "contact { id name }", &input);
         app.statements();
         let (revision, first) =
             (app.revision().await, post(&app, &app.office(), "k1", &update).await);
@@ -187,16 +190,14 @@ on_both!(
         mutate(
             &app.office(),
             "contactUpdate",
-            json!({ "contact": input["contact"], "name": "Berit" }),
+            json!({ "contactId": input["contactId"], "name": "Berit" }),
             "id",
         )
         .await
         .data();
         let again = post(&app, &app.office(), "k1", &update).await;
-        assert_eq!(
-            (first["contactUpdate"]["name"].as_str(), again["contactUpdate"]["name"].as_str()),
-            (Some("Anna"), Some("Berit"))
-        );
+        let name = |answer: &Answer| answer["contactUpdate"]["contact"]["name"].clone();
+        assert_eq!((name(&first), name(&again)), (json!("Anna"), json!("Berit")));
         assert_eq!(again.header("idempotency-replayed"), "rebuilt");
         assert_eq!(app.revision().await, revision + 1);
     }

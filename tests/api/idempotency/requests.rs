@@ -27,7 +27,7 @@ pub(super) async fn post(app: &App, caller: &Caller<'_>, key: &str, body: &Value
 }
 
 pub(super) fn admission(name: &str) -> Value {
-    json!({ "query": format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id name }} }}") })
+    json!({ "query": format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ id name }} }} }}") })
 }
 
 /// Returns a mutation with this input and this selection.
@@ -72,7 +72,7 @@ pub(super) async fn past_the_program(app: &App, sql: &str) -> u64 {
 on_both!(the_same_request_gets_the_first_answer, |app| async move {
     let office = app.office();
     let first = post(&app, &office, "k1", &admission("Ale")).await;
-    assert_eq!(first["memberAdmit"]["name"], "Ale");
+    assert_eq!(first["memberAdmit"]["member"]["name"], "Ale");
     let revision = app.revision().await;
     is_rebuilt(&post(&app, &office, "k1", &admission("Ale")).await, &first);
     // Also after a restart, in another media type.
@@ -142,13 +142,16 @@ on_both!(concurrent_requests_with_one_key_are_applied_once, |app| async move {
 on_both!(a_document_of_several_mutations_is_one_request, |app| async move {
     let admission = |name: &str| {
         format!(
-            "{name}: memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ name }}"
+            "{name}: memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ name }} }}"
         )
     };
     let body =
         json!({ "query": format!("mutation {{ {} {} }}", admission("Ale"), admission("Boden")) });
     let first = post(&app, &app.office(), "k", &body).await;
-    assert_eq!(first.data(), &json!({ "Ale": { "name": "Ale" }, "Boden": { "name": "Boden" } }));
+    assert_eq!(
+        first.data(),
+        &json!({ "Ale": { "member": { "name": "Ale" } }, "Boden": { "member": { "name": "Boden" } } })
+    );
     let revision = app.revision().await;
     is_rebuilt(&post(&app, &app.office(), "k", &body).await, &first);
     assert_eq!(app.revision().await, revision);
@@ -165,7 +168,7 @@ on_both!(a_refusal_uses_no_key_up, |app| async move {
         &app,
         &app.office(),
         "k",
-        &json!({ "query": "mutation { memberAdmit(input: {}) { id } }" }),
+        &json!({ "query": "mutation { memberAdmit(input: {}) { member { id } } }" }),
     )
     .await;
     assert_eq!(wrong.code(), "INVALID");
@@ -174,19 +177,22 @@ on_both!(a_refusal_uses_no_key_up, |app| async move {
     let slug = json!({ "slug": "kurser", "name": "Kurser", "funding": ["VOLUNTEER"], "startsOn": "2026-01-01" });
     let other =
         mutate(&app.office(), "activityStart", slug, "id").await["activityStart"]["id"].clone();
-    let close =
-        mutation("activityClose", "endsOn", &json!({ "activity": other, "endsOn": "2025-12-31" }));
+    let close = mutation(
+        "activityClose",
+        "activity { endsOn }",
+        &json!({ "activityId": other, "endsOn": "2025-12-31" }),
+    );
     assert_eq!(post(&app, &app.office(), "close", &close).await.bad_fields(), ["input.endsOn"]);
     mutate(
         &app.office(),
         "activityUpdate",
-        json!({ "activity": other, "startsOn": "2025-01-01" }),
+        json!({ "activityId": other, "startsOn": "2025-01-01" }),
         "id",
     )
     .await;
     let closed = post(&app, &app.office(), "close", &close).await;
     assert_eq!(
-        (&closed["activityClose"]["endsOn"], closed.header("idempotency-replayed")),
+        (&closed["activityClose"]["activity"]["endsOn"], closed.header("idempotency-replayed")),
         (&json!("2025-12-31"), "")
     );
     is_rebuilt(&post(&app, &app.office(), "close", &close).await, &closed);
@@ -198,7 +204,7 @@ on_both!(of_a_document_only_what_is_not_done_yet_is_done, |app| async move {
         let input = format!(
             "{{ slug: \"{slug}\", name: \"N\", funding: [VOLUNTEER], startsOn: \"2026-01-01\" }}"
         );
-        format!("{alias}: activityStart(input: {input}) {directive} {{ id slug }}")
+        format!("{alias}: activityStart(input: {input}) {directive} {{ activity {{ id slug }} }}")
     };
     let query = format!(
         "mutation($no: Boolean!) {{ {} ...More {} }} fragment More on Mutation {{ ... @include(if: true) {{ {} }} {} }}",
@@ -217,31 +223,34 @@ on_both!(of_a_document_only_what_is_not_done_yet_is_done, |app| async move {
     .await;
     let before = app.revision().await;
     let refused = post(&app, &office, "k", &body).await;
+    // The refused one is null, and the others are done.
+    let slugs = ["first", "second", "third"]
+        .map(|key| refused.json["data"][key]["activity"]["slug"].clone());
     assert_eq!(
-        (refused.reason(), &refused.json["data"]),
-        ("SLUG_TAKEN", &Value::Null),
+        (refused.reason(), &refused.error()["path"], slugs),
+        ("SLUG_TAKEN", &json!(["second"]), [json!("a"), Value::Null, json!("c")]),
         "{}",
         refused.text()
     );
     assert_eq!(
         (&refused.error()["extensions"]["done"], &refused.json["extensions"]["done"]),
-        (&json!(["first"]), &json!(["first"]))
+        (&json!(["first", "third"]), &json!(["first", "third"]))
     );
-    assert_eq!(app.revision().await, before + 1);
-    // Again, the first is not done again and the second is refused again.
+    assert_eq!(app.revision().await, before + 2);
+    // Again, the others are not done again and the second is refused again.
     let again = post(&app, &office, "k", &body).await;
     assert_eq!(
         (again.reason(), &again.error()["extensions"]["done"]),
-        ("SLUG_TAKEN", &json!(["first"]))
+        ("SLUG_TAKEN", &json!(["first", "third"]))
     );
-    assert_eq!(app.revision().await, before + 1);
+    assert_eq!(app.revision().await, before + 2);
     // As when the other activity no longer conflicts.
     past_the_program(&app, "UPDATE activity SET slug = 'another' WHERE slug = 'b'").await;
     let done = post(&app, &office, "k", &body).await;
     assert_eq!(done.header("idempotency-replayed"), "rebuilt");
     let slugs: Vec<_> = ["first", "second", "third"]
         .iter()
-        .map(|key| done[key]["slug"].as_str().unwrap().to_owned())
+        .map(|key| done[key]["activity"]["slug"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(
         (slugs, done.data().as_object().unwrap().len()),
@@ -261,15 +270,18 @@ fn is_same(again: &Answer, before: &Answer) {
 }
 
 on_both!(fields_that_are_merged_are_one_mutation, |app| async move {
-    let query = "mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { name }
-                 ... on Mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { joinedOn } } }";
+    let query = "mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { member { name } }
+                 ... on Mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { member { joinedOn } } } }";
     let answer = app.office().query(query).await;
-    assert_eq!(answer["memberAdmit"], json!({ "name": "Ale", "joinedOn": "2026-01-01" }));
+    assert_eq!(
+        answer["memberAdmit"],
+        json!({ "member": { "name": "Ale", "joinedOn": "2026-01-01" } })
+    );
     assert_eq!(app.revision().await, 1);
     // No one waits for a key here, but a client learns all the same what was done.
     let query =
-        "mutation { one: memberAdmit(input: { name: \"Boden\", joinedOn: \"2026-01-01\" }) { name }
-                 two: memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { name } }";
+        "mutation { one: memberAdmit(input: { name: \"Boden\", joinedOn: \"2026-01-01\" }) { member { name } }
+                 two: memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { member { name } } }";
     let refused = app.office().query(query).await;
     assert_eq!(
         (refused.bad_fields(), &refused.error()["extensions"]["done"]),
@@ -277,7 +289,7 @@ on_both!(fields_that_are_merged_are_one_mutation, |app| async move {
     );
     let refused = app
         .office()
-        .query("mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { name } }")
+        .query("mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { member { name } } }")
         .await;
     assert_eq!(
         (&refused.error()["extensions"]["done"], &refused.json["extensions"]),
@@ -291,8 +303,8 @@ on_both!(a_mutation_that_changes_nothing_is_applied_once_too, |app| async move {
     let set = |amount: &str| {
         mutation(
             "allocationSet",
-            "allocations { amount }",
-            &json!({ "member": member, "year": 2026, "amount": amount }),
+            "member { allocations { amount } }",
+            &json!({ "memberId": member, "year": 2026, "amount": amount }),
         )
     };
     app.office().post(set("100.00").to_string()).await.data();
@@ -303,8 +315,9 @@ on_both!(a_mutation_that_changes_nothing_is_applied_once_too, |app| async move {
     // It would change something now, and must not.
     app.office().post(set("200.00").to_string()).await.data();
     let again = post(&app, &app.office(), "k", &set("100.00")).await;
+    let allocations = &again["allocationSet"]["member"]["allocations"];
     assert_eq!(
-        (&again["allocationSet"]["allocations"][0]["amount"], again.header("idempotency-replayed")),
+        (&allocations[0]["amount"], again.header("idempotency-replayed")),
         (&json!("200.00"), "rebuilt")
     );
     assert_eq!(app.revision().await, revision + 1);
@@ -319,7 +332,7 @@ on_both!(a_key_is_remembered_for_a_day, |app| async move {
     let later = app.at("2026-11-22T09:00:00Z");
     let again = post(&later, &later.office(), "k", &admission("Cecilia")).await;
     assert_eq!(
-        (&again["memberAdmit"]["name"], again.header("idempotency-replayed")),
+        (&again["memberAdmit"]["member"]["name"], again.header("idempotency-replayed")),
         (&json!("Cecilia"), "")
     );
     assert_eq!(app.revision().await, revision + 1);
@@ -343,7 +356,7 @@ on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app|
     );
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     // Another key, and another subject's, wait for nothing here.
-    let refused = json!({ "query": "mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { id } }" });
+    let refused = json!({ "query": "mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { member { id } } }" });
     assert_eq!(post(&app, &app.office(), "other", &refused).await.bad_fields(), ["input.name"]);
     assert_eq!(post(&app, &app.board(), "k", &admission("Ale")).await.code(), "FORBIDDEN");
     import.undo().await.unwrap();
@@ -351,7 +364,7 @@ on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app|
     while third.json["data"].is_null() && began.elapsed() < Duration::from_secs(20) {
         third = post(&app, &app.office(), "k", &admission("Ale")).await;
     }
-    assert_eq!(third["memberAdmit"]["name"], "Ale");
+    assert_eq!(third["memberAdmit"]["member"]["name"], "Ale");
     assert_eq!(app.revision().await, 1);
 });
 

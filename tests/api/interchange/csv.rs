@@ -79,12 +79,7 @@ async fn import_again(app: &App, files: &BTreeMap<String, String>) -> Report {
 /// Things that only the API made, and so have no key.
 async fn make_without_keys(app: &App) {
     let make = async |mutation: &str, input: Value| {
-        let document = format!(
-            "mutation($input: {}{}Input!) {{ {mutation}(input: $input) {{ id }} }}",
-            mutation[..1].to_uppercase(),
-            &mutation[1..]
-        );
-        app.office().ask(&document, json!({ "input": input })).await[mutation]["id"].clone()
+        app.office().does(mutation, "id", input).await[mutation]["id"].clone()
     };
     let member = make(
         "memberAdmit",
@@ -95,8 +90,9 @@ async fn make_without_keys(app: &App) {
     );
     let member = member.await;
     let lead =
-        make("contactAdd", json!({ "member": member, "role": "OTHER", "name": "Dora Dahl" })).await;
-    let activity = json!({ "slug": "jgl", "name": "JGL", "purpose": "På\nflera rader", "funding": [], "startsOn": "2024-01-01", "lead": lead });
+        make("contactAdd", json!({ "memberId": member, "role": "OTHER", "name": "Dora Dahl" }))
+            .await;
+    let activity = json!({ "slug": "jgl", "name": "JGL", "purpose": "På\nflera rader", "funding": [], "startsOn": "2024-01-01", "leadId": lead });
     make("activityStart", activity).await;
     make("organisationAdd", json!({ "name": "Konsult Epsilon" })).await;
 }
@@ -219,9 +215,11 @@ on_both!(changes_are_reported_with_the_values_before, |app| async move {
     let report = app.import(&with("members.csv", &members)).await;
     assert_eq!(of(&report, File::Members), (0, 1, 1));
     assert_eq!(app.revision().await, revision + 1);
-    let entry =
-        app.office().query("{ auditLog(first: 1) { nodes { action actor before after } } }").await;
-    let entry = entry["auditLog"]["nodes"][0].clone();
+    let entry = app
+        .office()
+        .query("{ auditEntries(first: 1) { nodes { action actor before after } } }")
+        .await;
+    let entry = entry["auditEntries"]["nodes"][0].clone();
     assert_eq!(
         (&entry["action"], &entry["actor"]),
         (&json!("import"), &json!("samregister import"))
@@ -370,7 +368,7 @@ on_both!(a_row_may_stand_before_what_it_refers_to_in_its_file, |app| async move 
         app.import(&[("agreements.csv", &text)]).await;
         let answer = app
             .office()
-            .query("{ agreement(by: { number: \"2026-7001\" }) { status replacedBy { number } } }")
+            .query("{ agreement(by: { number: \"2026-7001\" }) { status successor { number } } }")
             .await;
         assert_eq!(answer["agreement"]["status"], replaced, "{signed_on}");
         let revision = app.revision().await;
@@ -505,10 +503,10 @@ on_both!(a_published_text_never_changes, |app| async move {
 on_both!(an_erased_contact_does_not_come_back, |app| async move {
     app.import(FILES).await;
     let answer = app.office().query("{ members(first: 1) { nodes { contacts { id } } } }").await;
-    let input = json!({ "contact": answer["members"]["nodes"][0]["contacts"][0]["id"] });
+    let input = json!({ "contactId": answer["members"]["nodes"][0]["contacts"][0]["id"] });
     app.office()
         .ask(
-            "mutation($input: ContactEraseInput!) { contactErase(input: $input) { id } }",
+            "mutation($input: ContactEraseInput!) { contactErase(input: $input) { contact { id } } }",
             json!({ "input": input }),
         )
         .await

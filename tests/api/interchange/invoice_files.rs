@@ -81,11 +81,11 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
     .await
     .unwrap();
     assert_eq!(of(&report, File::Payments), (1, 0, 1));
-    let invoice = "{ invoice(by: { number: \"8801\" }) { total paid outstanding before: state(on: \"2026-04-01\") state(on: \"2026-04-02\") } }";
+    let invoice = "{ invoice(by: { number: \"8801\" }) { total paid outstanding before: status(asOf: \"2026-04-01\") status(asOf: \"2026-04-02\") } }";
     let answer = app.office().query(invoice).await;
     assert_eq!(
         answer["invoice"],
-        json!({ "total": "14139.14", "paid": "14139.14", "outstanding": "0.00", "before": "OVERDUE", "state": "PAID" })
+        json!({ "total": "14139.14", "paid": "14139.14", "outstanding": "0.00", "before": "OVERDUE", "status": "PAID" })
     );
     let revenue = "{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\", basis: PAID }) { total { net vat gross } } }";
     // Beta has paid 2 000.02.
@@ -205,7 +205,7 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
     let answer = app
         .office()
         .query(
-            "{ invoice(by: { number: \"2026-09\" }) { ocr net vat total paid outstanding state(on: \"2026-06-19\") settled: state(on: \"2026-06-20\")
+            "{ invoice(by: { number: \"2026-09\" }) { ocr net vat total paid outstanding status(asOf: \"2026-06-19\") settled: status(asOf: \"2026-06-20\")
                  lines { description quantity net account } creditNotes { number total credits { number } } } }",
         )
         .await;
@@ -213,7 +213,7 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
         answer["invoice"],
         json!({
             "ocr": samregister_ocr("202609"), "net": "250.00", "vat": "62.50", "total": "312.50", "paid": "187.50", "outstanding": "0.00",
-            "state": "ISSUED", "settled": "PAID",
+            "status": "ISSUED", "settled": "PAID",
             "lines": [
                 { "description": "Ett", "quantity": "2", "net": "100.00", "account": "3041" },
                 { "description": "Två", "quantity": "1.5", "net": "150.00", "account": "3041" },

@@ -31,7 +31,7 @@ fn text<'f>(files: &'f Files, name: &str) -> &'f str {
 
 async fn issued(app: &App, input: Value, on: &str) -> String {
     let id = drafted(&app.finance(), input).await;
-    mutate(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": on }), "id")
+    mutate(&app.finance(), "invoiceIssue", json!({ "invoiceId": id, "issuedOn": on }), "id")
         .await
         .data();
     id
@@ -43,16 +43,18 @@ async fn credited(app: &App, id: &str, amount: Option<&str>) -> Value {
         .finance()
         .ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id } } }", json!({ "id": id }))
         .await;
-    let mut input = json!({ "invoice": id, "reason": "Färre deltagare", "issuedOn": "2026-09-10" });
+    let mut input =
+        json!({ "invoiceId": id, "reason": "Färre deltagare", "issuedOn": "2026-09-10" });
     if let Some(amount) = amount {
-        input["lines"] = json!([{ "line": lines["invoice"]["lines"][0]["id"], "amount": amount }]);
+        input["lines"] =
+            json!([{ "lineId": lines["invoice"]["lines"][0]["id"], "amount": amount }]);
     }
     mutate(&app.finance(), "invoiceCredit", input, "vat total").await["invoiceCredit"].clone()
 }
 
 fn priced(buyer: &str, price: &str) -> Value {
     let line = json!({ "description": "Kurs", "unitPrice": price, "vatRate": "STANDARD_25", "periodFrom": "2026-11-20", "periodTo": "2026-11-20" });
-    json!({ "buyer": buyer, "lines": [line] })
+    json!({ "buyerId": buyer, "lines": [line] })
 }
 
 /// Invoices in every state of their lives, with all that can happen to them.
@@ -73,10 +75,10 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     assert_eq!(credited(&app, &halves, Some("50.01")).await["vat"], "12.51");
     let (kronor, _kronor) =
         with_network(&app, &format!("{NETWORK}[network.invoicing]\nwhole_kronor = true\n"));
-    let input = json!({ "buyer": member(&app, 3).await, "dueInDays": 20, "reason": "Tack för i år", "orderReference": "PO-4711", "ourReference": "Kajsa Ek", "buyerReference": "KST 4711", "lines": [
-        { "description": "BIP-kurs", "activity": bip, "quantity": "1.5", "unitPrice": "222.22", "vatRate": "STANDARD_25",
+    let input = json!({ "buyerId": member(&app, 3).await, "dueInDays": 20, "reason": "Tack för i år", "orderReference": "PO-4711", "ourReference": "Kajsa Ek", "buyerReference": "KST 4711", "lines": [
+        { "description": "BIP-kurs", "activityId": bip, "quantity": "1.5", "unitPrice": "222.22", "vatRate": "STANDARD_25",
           "periodFrom": "2026-09-02", "periodTo": "2026-09-03" },
-        { "description": "Kursbok", "activity": bip, "unitPrice": "99.95", "vatRate": "REDUCED_6", "account": "3049" },
+        { "description": "Kursbok", "activityId": bip, "unitPrice": "99.95", "vatRate": "REDUCED_6", "account": "3049" },
         { "description": "Avdrag", "unitPrice": "-10.03", "vatRate": "REDUCED_6" },
     ] });
     let rounded = issued(&kronor, input, "2026-09-01").await;
@@ -84,15 +86,14 @@ pub async fn lived(app: &App) -> (App, TempDir) {
         credited(&kronor, &rounded, Some(amount)).await;
     }
     let owed = issued(&app, priced(&buyer, "200.00"), "2026-09-01").await;
-    let correction = json!({ "corrects": awkward, "reason": "Det var två\ndeltagare" });
+    let correction = json!({ "correctsId": awkward, "reason": "Det var två\ndeltagare" });
     let correction = |buyer: &str| with(priced(buyer, "50.00"), correction.clone());
     issued(&app, correction(&buyer), "2026-09-12").await;
     drafted(&app.finance(), with(correction(&buyer), json!({ "dueInDays": 14 }))).await;
     drafted(&app.finance(), priced(&buyer, "7.00")).await;
 
     let pays = async |amount: &str, reference: &str, on: &str| {
-        let input =
-            json!({ "invoice": owed, "receivedOn": on, "amount": amount, "reference": reference });
+        let input = json!({ "invoiceId": owed, "receivedOn": on, "amount": amount, "reference": reference });
         let answer =
             mutate(&app.finance(), "paymentRecord", input, "payments { id reference }").await;
         let payments = answer["paymentRecord"]["payments"].as_array().unwrap().clone();
@@ -103,7 +104,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     mutate(
         &app.finance(),
         "invoiceRemind",
-        json!({ "invoice": owed, "sentOn": "2026-10-10" }),
+        json!({ "invoiceId": owed, "sentOn": "2026-10-10" }),
         "id",
     )
     .await
@@ -111,7 +112,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     mutate(
         &app.finance(),
         "invoiceRemind",
-        json!({ "invoice": owed, "sentOn": "2026-10-25" }),
+        json!({ "invoiceId": owed, "sentOn": "2026-10-25" }),
         "id",
     )
     .await
@@ -120,7 +121,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     mutate(
         &app.finance(),
         "paymentReverse",
-        json!({ "payment": wrong, "reason": "Fel faktura" }),
+        json!({ "paymentId": wrong, "reason": "Fel faktura" }),
         "id",
     )
     .await
@@ -131,8 +132,8 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     let aside = bank_payment(&app, "Annan", 2).await;
     mutate(
         &app.finance(),
-        "bankPaymentSetAside",
-        json!({ "payment": aside, "reason": "Ränta" }),
+        "bankPaymentExclude",
+        json!({ "bankPaymentId": aside, "reason": "Ränta" }),
         "id",
     )
     .await
@@ -140,7 +141,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     let open = issued(&app, priced(&buyer, "300.00"), "2026-11-01").await;
     let manual = bank_payment(&app, "Förbundet", 3).await;
     for amount in ["0.40", "0.35"] {
-        let input = json!({ "payment": manual, "invoice": open, "amount": amount });
+        let input = json!({ "bankPaymentId": manual, "invoiceId": open, "amount": amount });
         let done =
             mutate(&app.finance(), "bankPaymentMatch", input, "matches { payment { id amount } }")
                 .await;
@@ -149,7 +150,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
             mutate(
                 &app.finance(),
                 "paymentReverse",
-                json!({ "payment": payment, "reason": "Del av annat" }),
+                json!({ "paymentId": payment, "reason": "Del av annat" }),
                 "id",
             )
             .await
@@ -167,10 +168,10 @@ pub async fn lived(app: &App) -> (App, TempDir) {
 
 /// All that the API returns of invoices and of the bank's payments.
 async fn reported(app: &App) -> Value {
-    let document = "{ invoices(first: 100) { nodes { kind number state issuedOn dueOn dueInDays ocr reason orderReference ourReference buyerReference net vat rounding total paid credited outstanding overpaid
+    let document = "{ invoices(first: 100) { nodes { kind number status issuedOn dueOn dueInDays ocr reason orderReference ourReference buyerReference net vat rounding total paid credited outstanding overpaid
             corrects { number } credits { number } reminders { sentOn fee } payments { receivedOn amount reference }
             lines { description quantity unitPrice net vat account } } }
-        bankPayments(first: 100) { nodes { bankReference amount state matched left setAsideOn setAsideReason matches { payment { amount } invoice { number } } } }
+        bankPayments(first: 100) { nodes { bankReference amount status matched remaining excludedOn exclusionReason matches { payment { amount } invoice { number } } } }
         revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\", basis: PAID }) { total { net vat } } }";
     let mut answer = app.finance().query(document).await.data().clone();
     // Drafts have no number and stand in the order of their ids.
@@ -224,11 +225,11 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
         let done = mutate(
             &other.finance(),
             "bankPaymentMatch",
-            json!({ "payment": payment, "invoice": open }),
-            "left",
+            json!({ "bankPaymentId": payment, "invoiceId": open }),
+            "remaining",
         )
         .await;
-        assert_eq!(done["bankPaymentMatch"]["left"], left, "{}", done.text());
+        assert_eq!(done["bankPaymentMatch"]["remaining"], left, "{}", done.text());
     }
     // A credit takes what is left, and its files are those of the issue.
     let id = |app: &App| {

@@ -14,7 +14,7 @@ use crate::{
 on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async move {
     app.import(&INVOICES).await;
     let ask = async |caller: Caller<'_>, number: &str, on: &str| {
-        let document = "query($number: String!, $on: Date) { invoice(by: { number: $number }) { daysLate(on: $on) interest(on: $on) } }";
+        let document = "query($number: String!, $on: Date) { invoice(by: { number: $number }) { daysLate(asOf: $on) interest(asOf: $on) } }";
         let found =
             caller.ask(document, json!({ "number": number, "on": on })).await["invoice"].clone();
         (found["daysLate"].as_i64().unwrap(), found["interest"].as_str().map(str::to_owned))
@@ -33,13 +33,15 @@ on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async mov
 
     // A rate that no one published is not guessed; once it is said, it counts.
     assert_eq!(ask(app.finance(), "2", "2027-01-01").await, (246, None));
-    let set = "mutation($input: ReferenceRateSetInput!) { referenceRateSet(input: $input) { id validFrom validTo percent source } }";
+    let set = "mutation($input: ReferenceRateSetInput!) { referenceRateSet(input: $input) { referenceRate { id validFrom validTo percent source } } }";
     let rate = json!({ "validFrom": "2027-01-01", "percent": 2.0, "source": "SFS 2026:1500" });
     let before = app.revision().await;
-    let done = app.finance().ask(set, json!({ "input": rate })).await["referenceRateSet"].clone();
+    let done =
+        app.finance().ask(set, json!({ "input": rate })).await["referenceRateSet"]["referenceRate"]
+            .clone();
     assert_eq!(
         (&done["validFrom"], &done["validTo"], &done["percent"], &done["source"]),
-        (&json!("2027-01-01"), &json!("2027-06-30"), &json!(2.0), &json!("SFS 2026:1500"))
+        (&json!("2027-01-01"), &json!("2027-06-30"), &json!("2"), &json!("SFS 2026:1500"))
     );
     assert_eq!(ask(app.finance(), "2", "2027-01-01").await, is(246, "13.48"));
     // The same again changes nothing; another figure replaces it.
@@ -49,14 +51,14 @@ on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async mov
     app.office().ask(set, json!({ "input": corrected })).await.data();
     let rates = app.board().query("{ referenceRates { id validFrom percent source } }").await["referenceRates"].as_array().unwrap().clone();
     assert_eq!(rates.len(), 37);
-    assert_eq!((&rates[0]["id"], &rates[0]["percent"]), (&done["id"], &json!(2.0)));
+    assert_eq!((&rates[0]["id"], &rates[0]["percent"]), (&done["id"], &json!("2")));
     assert_eq!(
         (&rates[1]["validFrom"], &rates[1]["percent"], &rates[1]["source"]),
-        (&json!("2026-07-01"), &json!(-0.5), &json!("Rättelse"))
+        (&json!("2026-07-01"), &json!("-0.5"), &json!("Rättelse"))
     );
     assert_eq!(
         (&rates[36]["validFrom"], &rates[36]["percent"]),
-        (&json!("2009-01-01"), &json!(2.0))
+        (&json!("2009-01-01"), &json!("2"))
     );
     // 61 days at 10 % and 31 at 7.5 %.
     assert_eq!(ask(app.finance(), "2", "2026-07-31").await, is(92, "5.77"));
@@ -78,7 +80,7 @@ on_both!(late_interest_takes_three_statements_for_a_page, |app| async move {
     RandomLedger::draw(&app, 5, 80).await;
     let cost = async |first: usize| {
         app.statements();
-        let document = "query($first: Int!) { invoices(first: $first, filter: { state: OVERDUE }) { nodes { number interest daysLate } } }";
+        let document = "query($first: Int!) { invoices(first: $first, filter: { status: OVERDUE }) { nodes { number interest daysLate } } }";
         let answer = app.finance().ask(document, json!({ "first": first })).await;
         let nodes = answer["invoices"]["nodes"].as_array().unwrap();
         assert!(
@@ -130,7 +132,7 @@ on_both!(balances_are_what_the_invoices_say, |app| async move {
     assert_eq!(app.statements().len(), 2);
     let mut all = [0; 3];
     for member in answer["members"]["nodes"].as_array().unwrap() {
-        let document = "query($id: ID!) { invoices(first: 200, filter: { buyer: $id, kind: INVOICE }) { nodes { state outstanding overpaid } } }";
+        let document = "query($id: ID!) { invoices(first: 200, filter: { buyerId: $id, kind: INVOICE }) { nodes { status outstanding overpaid } } }";
         let invoices = app.finance().ask(document, json!({ "id": member["id"] })).await["invoices"]
             ["nodes"]
             .clone();
@@ -138,12 +140,12 @@ on_both!(balances_are_what_the_invoices_say, |app| async move {
             .as_array()
             .unwrap()
             .iter()
-            .filter(|invoice| invoice["state"] != "DRAFT")
+            .filter(|invoice| invoice["status"] != "DRAFT")
             .collect();
         let sum = |field: &str, only: &dyn Fn(&Value) -> bool| {
             issued
                 .iter()
-                .filter(|invoice| only(&invoice["state"]))
+                .filter(|invoice| only(&invoice["status"]))
                 .map(|invoice| ore(&invoice[field]))
                 .sum::<i64>()
         };

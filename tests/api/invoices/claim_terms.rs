@@ -43,7 +43,7 @@ t12,2025-8012,PARTICIPATION,INCOME,bip,m12,villkor,1,2026-01-01,,3,,2025-11-01T0
 
 /// A line without VAT on which a day's interest at 10 % is 10.00.
 fn line(agreement: &Value) -> Value {
-    json!({ "description": "Kurs", "unitPrice": "36500.00", "vatRate": "EXEMPT", "agreement": agreement })
+    json!({ "description": "Kurs", "unitPrice": "36500.00", "vatRate": "EXEMPT", "agreementId": agreement })
 }
 
 /// Drafts and issues an invoice on Friday 20 November 2026, and gives its number and last day to
@@ -53,7 +53,7 @@ async fn issued(app: &App, input: Value) -> (String, String) {
     let answer = mutate(
         &app.finance(),
         "invoiceIssue",
-        json!({ "invoice": id, "issuedOn": "2026-11-20" }),
+        json!({ "invoiceId": id, "issuedOn": "2026-11-20" }),
         "number dueOn",
     )
     .await;
@@ -64,7 +64,7 @@ async fn issued(app: &App, input: Value) -> (String, String) {
 /// Days late and interest of an invoice on a day.
 async fn late(app: &App, number: &str, day: &str) -> Value {
     let reported =
-        invoice(app, number, &format!("daysLate(on: \"{day}\") interest(on: \"{day}\")")).await;
+        invoice(app, number, &format!("daysLate(asOf: \"{day}\") interest(asOf: \"{day}\")")).await;
     json!([reported["daysLate"], reported["interest"]])
 }
 
@@ -74,7 +74,7 @@ async fn reminder(app: &App, number: &str, day: &str) -> Value {
     let answer = mutate(
         &app.finance(),
         "invoiceRemind",
-        json!({ "invoice": id, "sentOn": day }),
+        json!({ "invoiceId": id, "sentOn": day }),
         "reminders { fee }",
     )
     .await;
@@ -90,7 +90,7 @@ on_both!(an_agreements_terms_of_payment_reach_its_invoice, |app| async move {
     app.import(&AGREED).await;
     let of = async |n: usize| {
         let line = line(&agreement(&app, &format!("2025-80{n}")).await);
-        issued(&app, json!({ "buyer": member(&app, n).await, "lines": [line] })).await
+        issued(&app, json!({ "buyerId": member(&app, n).await, "lines": [line] })).await
     };
     let ((agreed, due), (silent, also_due)) = (of(11).await, of(12).await);
     assert_eq!(
@@ -111,15 +111,14 @@ on_both!(an_agreements_terms_of_payment_reach_its_invoice, |app| async move {
     );
 
     // A manual draft may give another time to pay.
-    let input = json!({ "buyer": member(&app, 11).await, "dueInDays": 20, "lines": [line(&agreement(&app, "2025-8011").await)] });
+    let input = json!({ "buyerId": member(&app, 11).await, "dueInDays": 20, "lines": [line(&agreement(&app, "2025-8011").await)] });
     assert_eq!(issued(&app, input).await.1, "2026-12-10");
 });
 
 on_both!(a_run_gives_each_agreement_its_days_to_pay, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     app.import(&AGREED).await;
-    let input =
-        json!({ "activity": activity(&app, "bip").await, "year": 2026, "issuedOn": "2026-11-20" });
+    let input = json!({ "activityId": activity(&app, "bip").await, "year": 2026, "issuedOn": "2026-11-20" });
     let fields = "problems { reason } invoices { dueOn lines { agreement { number } } }";
     let document = format!(
         "query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {fields} }} }}"
@@ -141,8 +140,7 @@ on_both!(what_is_due_at_once_bears_no_interest_for_thirty_days_unless_agreed, |a
         &app,
         &format!("{NETWORK}[network.invoicing]\ninterest_from_due_date = true\n"),
     );
-    let input =
-        json!({ "buyer": member(&plain, 1).await, "dueInDays": 0, "lines": [line(&Value::Null)] });
+    let input = json!({ "buyerId": member(&plain, 1).await, "dueInDays": 0, "lines": [line(&Value::Null)] });
     let (silent, due) = issued(&plain, input.clone()).await;
     assert_eq!(due, "2026-11-20");
     let (agreed, _) = issued(&statutes, input).await;
@@ -163,7 +161,7 @@ on_both!(compensation_for_the_delay_takes_the_place_of_the_reminder_fee, |app| a
     let buyer = member(&app, 1).await;
     let of = async |rate: &str| {
         let line = json!({ "description": "Avgift", "unitPrice": "100.00", "vatRate": rate });
-        issued(&app, json!({ "buyer": buyer, "lines": [line] })).await.0
+        issued(&app, json!({ "buyerId": buyer, "lines": [line] })).await.0
     };
     let (service, fee) = (of("EXEMPT").await, of("OUTSIDE_SCOPE").await);
     let app = app.at("2027-01-31T09:00:00Z");

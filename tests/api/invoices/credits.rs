@@ -14,16 +14,16 @@ on_both!(a_correction_upwards_refers_to_what_it_corrects, |app| async move {
     let buyer = member(&app, 1).await;
     let first = drafted(&app.finance(), course(&buyer, "100.00")).await;
     let again =
-        with(course(&buyer, "50.00"), json!({ "corrects": first, "reason": "För lågt pris" }));
+        with(course(&buyer, "50.00"), json!({ "correctsId": first, "reason": "För lågt pris" }));
     assert_eq!(
         mutate(&app.finance(), "invoiceDraft", again.clone(), "id").await.bad_fields(),
-        ["input.corrects"]
+        ["input.correctsId"]
     );
     issue(&app.finance(), &first, "id").await.data();
-    let refused = with(again.clone(), json!({ "buyer": member(&app, 3).await, "reason": null }));
+    let refused = with(again.clone(), json!({ "buyerId": member(&app, 3).await, "reason": null }));
     assert_eq!(
         mutate(&app.finance(), "invoiceDraft", refused, "id").await.bad_fields(),
-        ["input.buyer", "input.reason"]
+        ["input.buyerId", "input.reason"]
     );
     let second = drafted(&app.finance(), again).await;
     let issued =
@@ -43,11 +43,10 @@ on_both!(a_line_is_not_credited_beyond_what_its_rate_comes_to, |app| async move 
     };
     let lines = [line("100", "STANDARD_25"), line("-50", "STANDARD_25"), line("100", "REDUCED_6")];
     let id =
-        drafted(&app.finance(), json!({ "buyer": member(&app, 1).await, "lines": lines })).await;
+        drafted(&app.finance(), json!({ "buyerId": member(&app, 1).await, "lines": lines })).await;
     let lines = issue(&app.finance(), &id, "lines { id }").await["invoiceIssue"]["lines"].clone();
-    let credit =
-        |position: usize, amount: &str| json!({ "line": lines[position]["id"], "amount": amount });
-    let asked = |lines: &[Value]| json!({ "invoice": id, "reason": "x", "lines": lines });
+    let credit = |position: usize, amount: &str| json!({ "lineId": lines[position]["id"], "amount": amount });
+    let asked = |lines: &[Value]| json!({ "invoiceId": id, "reason": "x", "lines": lines });
     let refused = mutate(&app.finance(), "invoiceCredit", asked(&[credit(0, "100")]), "id").await;
     assert_eq!(refused.reason(), "BEYOND_INVOICE");
     assert_eq!(
@@ -75,7 +74,7 @@ on_both!(two_credits_at_once_never_take_more_than_there_is, |app| async move {
     issue(&app.finance(), &id, "id").await.data();
     let lines =
         app.finance().query("{ invoice(by: { number: \"20260001\" }) { lines { id } } }").await;
-    let part = json!({ "invoice": id, "reason": "x", "lines": [{ "line": lines["invoice"]["lines"][0]["id"], "amount": "60.00" }] });
+    let part = json!({ "invoiceId": id, "reason": "x", "lines": [{ "lineId": lines["invoice"]["lines"][0]["id"], "amount": "60.00" }] });
     let tasks = (0..8).map(|_| {
         let (app, part) = (app.clone(), part.clone());
         tokio::spawn(async move { mutate(&app.finance(), "invoiceCredit", part, "number").await })

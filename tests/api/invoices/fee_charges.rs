@@ -15,11 +15,11 @@ use crate::support::{
 
 /// The special fees of 2026 about Indikatorer.
 async fn of_2026(app: &App) -> Value {
-    json!({ "activity": activity(app, "indikatorer").await, "year": 2026, "skipProblems": true })
+    json!({ "activityId": activity(app, "indikatorer").await, "year": 2026, "skipProblems": true })
 }
 
 async fn run(app: &App, input: &Value) -> Answer {
-    let fields = "count net alreadyInvoiced invoicedManually problems { agreement { number } reason }
+    let fields = "invoiceCount net alreadyInvoicedCount invoicedManuallyCount problems { agreement { number } reason }
         invoices { id number buyer { ... on Member { name } } lines { agreement { number } vatRate } }";
     mutate(&app.finance(), "invoiceRun", input.clone(), fields).await
 }
@@ -35,11 +35,11 @@ async fn agreement(app: &App, number: &str) -> Value {
 /// A line of the fee of member 1's agreement, 18 000.00 a year.
 async fn line(app: &App, price: &str, from: &str, to: &str) -> Value {
     let agreement = agreement(app, "2024-0001").await;
-    json!({ "description": "Avgift", "agreement": agreement, "unitPrice": price, "vatRate": "STANDARD_25", "periodFrom": from, "periodTo": to })
+    json!({ "description": "Avgift", "agreementId": agreement, "unitPrice": price, "vatRate": "STANDARD_25", "periodFrom": from, "periodTo": to })
 }
 
 async fn draft(app: &App, lines: &[Value]) -> String {
-    drafted(&app.finance(), json!({ "buyer": member(app, 1).await, "lines": lines })).await
+    drafted(&app.finance(), json!({ "buyerId": member(app, 1).await, "lines": lines })).await
 }
 
 /// Returns a run's problem with member 1's agreement.
@@ -78,22 +78,22 @@ on_both!(a_fee_that_is_invoiced_in_part_is_named_until_the_rest_is_invoiced, |ap
     let words = refused.error()["message"].as_str().unwrap().to_owned();
     assert!(words.contains("the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already"), "{words}");
     let rest =
-        json!({ "invoice": more, "lines": [with(rest, json!({ "unitPrice": "13500.00" }))] });
+        json!({ "invoiceId": more, "lines": [with(rest, json!({ "unitPrice": "13500.00" }))] });
     mutate(&app.finance(), "invoiceDraftUpdate", rest, "id").await.data();
     issue(&app.finance(), &more, "id").await.data();
     let again = run(&app, &input).await;
-    assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
+    assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoicedCount"]), (None, &json!(9)));
     // A part that is credited was given away.
     mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": quarter, "reason": "Rabatt" }),
+        json!({ "invoiceId": quarter, "reason": "Rabatt" }),
         "id",
     )
     .await
     .data();
     let again = run(&app, &input).await;
-    assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
+    assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoicedCount"]), (None, &json!(9)));
     assert_eq!(violations(&app).await, [""; 0]);
 });
 
@@ -110,7 +110,7 @@ on_both!(what_goes_over_new_year_is_not_guessed, |app| async move {
         "{:?}",
         problem(&done)
     );
-    mutate(&app.finance(), "invoiceCredit", json!({ "invoice": across, "reason": "x" }), "id")
+    mutate(&app.finance(), "invoiceCredit", json!({ "invoiceId": across, "reason": "x" }), "id")
         .await
         .data();
     assert!(has_invoiced(&run(&app, &of_2026(&app).await).await, "2024-0001"));
@@ -121,10 +121,10 @@ on_both!(a_draft_that_a_run_overtook_is_not_issued, |app| async move {
     let special = draft(&app, &[line(&app, "18000", "2026-01-01", "2026-12-31").await]).await;
     let own = json!({ "description": "Serviceavgift 2026", "unitPrice": "2000", "vatRate": "OUTSIDE_SCOPE", "periodFrom": "2026-01-01", "periodTo": "2026-12-31" });
     let service =
-        drafted(&app.finance(), json!({ "buyer": member(&app, 11).await, "lines": [own] })).await;
+        drafted(&app.finance(), json!({ "buyerId": member(&app, 11).await, "lines": [own] })).await;
     assert!(has_invoiced(&run(&app, &of_2026(&app).await).await, "2024-0001"));
     let of_members = json!({ "serviceFee": true, "year": 2026, "skipProblems": true });
-    assert_eq!(run(&app, &of_members).await["invoiceRun"]["count"], 3);
+    assert_eq!(run(&app, &of_members).await["invoiceRun"]["invoiceCount"], 3);
     let before = app.revision().await;
     for id in [&special, &service] {
         assert_eq!(issue(&app.finance(), id, "id").await.reason(), "ALREADY_INVOICED");
@@ -133,14 +133,14 @@ on_both!(a_draft_that_a_run_overtook_is_not_issued, |app| async move {
     // A deliberate second invoice says what it corrects.
     let first = app.finance().query("{ invoice(by: { number: \"20260001\" }) { id } }").await["invoice"]["id"].clone();
     let lines = [line(&app, "500", "2026-01-01", "2026-12-31").await];
-    let more = json!({ "buyer": member(&app, 1).await, "lines": lines, "corrects": first, "reason": "För lågt pris" });
+    let more = json!({ "buyerId": member(&app, 1).await, "lines": lines, "correctsId": first, "reason": "För lågt pris" });
     let more = drafted(&app.finance(), more).await;
     // Without its reason it is no correction any more.
     assert_eq!(
         mutate(
             &app.finance(),
             "invoiceDraftUpdate",
-            json!({ "invoice": more, "reason": null }),
+            json!({ "invoiceId": more, "reason": null }),
             "id"
         )
         .await
@@ -157,8 +157,8 @@ on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
     for permit in 1..=3 {
         let done = run(&app, &input).await;
         assert!(has_invoiced(&done, "2024-0001"), "turn {permit}");
-        assert_eq!(done["invoiceRun"]["count"], if permit == 1 { 9 } else { 1 });
-        assert_eq!(run(&app, &input).await["invoiceRun"]["alreadyInvoiced"], 9);
+        assert_eq!(done["invoiceRun"]["invoiceCount"], if permit == 1 { 9 } else { 1 });
+        assert_eq!(run(&app, &input).await["invoiceRun"]["alreadyInvoicedCount"], 9);
         let of_first = |invoice: &&Value| invoice["lines"][0]["agreement"]["number"] == "2024-0001";
         let id = done["invoiceRun"]["invoices"].as_array().unwrap().iter().find(of_first).unwrap()
             ["id"]
@@ -168,17 +168,17 @@ on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
             .query(&format!("{{ invoice(by: {{ id: {id} }}) {{ lines {{ id }} }} }}"))
             .await["invoice"]["lines"]
             .clone();
-        let part = json!({ "invoice": id, "reason": "Del", "lines": [{ "line": lines[0]["id"], "amount": "1000" }] });
+        let part = json!({ "invoiceId": id, "reason": "Del", "lines": [{ "lineId": lines[0]["id"], "amount": "1000" }] });
         mutate(&app.finance(), "invoiceCredit", part, "id").await.data();
         assert_eq!(
-            run(&app, &input).await["invoiceRun"]["alreadyInvoiced"],
+            run(&app, &input).await["invoiceRun"]["alreadyInvoicedCount"],
             9,
             "a part was given away"
         );
         mutate(
             &app.finance(),
             "invoiceCredit",
-            json!({ "invoice": id, "reason": "Fel avgift" }),
+            json!({ "invoiceId": id, "reason": "Fel avgift" }),
             "id",
         )
         .await
@@ -196,22 +196,22 @@ on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
 on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let done = run(&app, &of_2026(&app).await).await;
-    assert_eq!(done["invoiceRun"]["count"], 9);
-    let service = json!({ "serviceFee": true, "year": 2026, "members": [member(&app, 5).await] });
+    assert_eq!(done["invoiceRun"]["invoiceCount"], 9);
+    let service = json!({ "serviceFee": true, "year": 2026, "memberIds": [member(&app, 5).await] });
     assert_eq!(run(&app, &service).await["invoiceRun"]["net"], "8648.67");
     // The fee becomes another: by the lines alone it would be invoiced in part.
     mutate(
         &app.office(),
         "allocationSet",
-        json!({ "member": member(&app, 5).await, "year": 2026, "amount": "5000000" }),
+        json!({ "memberId": member(&app, 5).await, "year": 2026, "amount": "5000000" }),
         "id",
     )
     .await
     .data();
     let reported = async |app: &App| {
-        let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count alreadyInvoiced problems { reason } } }";
+        let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { invoiceCount alreadyInvoicedCount problems { reason } } }";
         let service =
-            json!({ "serviceFee": true, "year": 2026, "members": [member(app, 5).await] });
+            json!({ "serviceFee": true, "year": 2026, "memberIds": [member(app, 5).await] });
         let special = app.finance().ask(document, json!({ "input": of_2026(app).await })).await["invoiceRunPreview"].clone();
         (
             special,
@@ -220,8 +220,11 @@ on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
         )
     };
     let (special, service) = reported(&app).await;
-    assert_eq!(service, json!({ "count": 0, "alreadyInvoiced": 1, "problems": [] }));
-    assert_eq!((&special["count"], &special["alreadyInvoiced"]), (&json!(0), &json!(9)));
+    assert_eq!(service, json!({ "invoiceCount": 0, "alreadyInvoicedCount": 1, "problems": [] }));
+    assert_eq!(
+        (&special["invoiceCount"], &special["alreadyInvoicedCount"]),
+        (&json!(0), &json!(9))
+    );
 
     let files = exported(&app).await;
     let charges = String::from_utf8(files["fee_charges.csv"].clone()).unwrap();
@@ -305,18 +308,19 @@ on_both!(fees_that_a_run_cannot_identify_are_counted_or_named, |app| async move 
     let course = "c,2025-2000,PARTICIPATION,INCOME,bip,m5,,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,PER_PARTICIPANT,4500.00,,STANDARD_25";
     app.import(&[("agreements.csv", &format!("{header}\n{}\n{}\n{course}\n", large(1), large(3)))])
         .await;
-    let input = json!({ "activity": activity(&app, "bip").await, "year": 2026 });
+    let input = json!({ "activityId": activity(&app, "bip").await, "year": 2026 });
     let before = app.revision().await;
     assert_eq!(run(&app, &input).await.reason(), "TOO_LARGE");
-    let preview = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count } }";
+    let preview =
+        "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { invoiceCount } }";
     assert_eq!(app.finance().ask(preview, json!({ "input": input })).await.reason(), "TOO_LARGE");
     assert_eq!(app.revision().await, before);
-    let one = with(input, json!({ "members": [member(&app, 3).await, member(&app, 5).await] }));
+    let one = with(input, json!({ "memberIds": [member(&app, 3).await, member(&app, 5).await] }));
     let done = run(&app, &one).await;
     assert_eq!(
         (
-            &done["invoiceRun"]["count"],
-            &done["invoiceRun"]["invoicedManually"],
+            &done["invoiceRun"]["invoiceCount"],
+            &done["invoiceRun"]["invoicedManuallyCount"],
             &done["invoiceRun"]["problems"]
         ),
         (&json!(1), &json!(1), &json!([]))
@@ -327,39 +331,43 @@ on_both!(fees_that_a_run_cannot_identify_are_counted_or_named, |app| async move 
 on_both!(a_fee_that_was_decided_late_needs_a_confirmation, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let app = app.at("2026-12-12T09:00:00Z");
-    let decision = json!({ "body": "ANNUAL_MEETING", "on": "2026-12-10" });
+    let decision = json!({ "body": "ANNUAL_MEETING", "decidedOn": "2026-12-10" });
     let rule = json!({ "validFrom": "2027-01-01", "basis": "FIXED_PER_YEAR", "amount": "6000.00", "vatRate": "OUTSIDE_SCOPE", "decision": decision });
     mutate(&app.office(), "networkFeeSet", rule, "id").await.data();
-    let of = async |n: usize, issued_on: &str| json!({ "membershipFee": true, "year": 2027, "members": [member(&app, n).await], "issuedOn": issued_on });
+    let of = async |n: usize, issued_on: &str| json!({ "membershipFee": true, "year": 2027, "memberIds": [member(&app, n).await], "issuedOn": issued_on });
     let preview = async |input: &Value| {
-        let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count warnings } }";
+        let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { invoiceCount warnings } }";
         app.finance().ask(document, json!({ "input": input })).await["invoiceRunPreview"].clone()
     };
     let run = async |input: &Value| {
-        mutate(&app.finance(), "invoiceRun", input.clone(), "count warnings").await
+        mutate(&app.finance(), "invoiceRun", input.clone(), "invoiceCount warnings").await
     };
     let warnings = [
         "the fee of 2027 was decided on 2026-12-10, which is after the day of the invoices, 2026-12-01",
     ];
     let early = of(1, "2026-12-01").await;
-    assert_eq!(preview(&early).await, json!({ "count": 1, "warnings": warnings }));
+    assert_eq!(preview(&early).await, json!({ "invoiceCount": 1, "warnings": warnings }));
     let before = app.revision().await;
     assert_eq!(run(&early).await.reason(), "DECIDED_LATE");
     assert_eq!(app.revision().await, before);
     let confirmed = with(early, json!({ "confirmDecision": true }));
-    assert_eq!(run(&confirmed).await["invoiceRun"], json!({ "count": 1, "warnings": warnings }));
+    assert_eq!(
+        run(&confirmed).await["invoiceRun"],
+        json!({ "invoiceCount": 1, "warnings": warnings })
+    );
     // Once it is decided, no one has to confirm anything.
     let late = of(3, "2026-12-10").await;
-    assert_eq!(run(&late).await["invoiceRun"], json!({ "count": 1, "warnings": [] }));
+    assert_eq!(run(&late).await["invoiceRun"], json!({ "invoiceCount": 1, "warnings": [] }));
 
     // The fee of a year that was decided in the next one.
     let app = app.at("2027-02-01T09:00:00Z");
-    let decision = json!({ "body": "BOARD", "on": "2027-01-15" });
+    let decision = json!({ "body": "BOARD", "decidedOn": "2027-01-15" });
     let rule = json!({ "validFrom": "2020-01-01", "validTo": "2026-12-31", "basis": "FIXED_PER_YEAR", "amount": "5500.00",
         "vatRate": "OUTSIDE_SCOPE", "decision": decision });
     mutate(&app.office(), "networkFeeSet", rule, "id").await.data();
-    let input = json!({ "membershipFee": true, "year": 2026, "members": [member(&app, 4).await] });
-    let refused = mutate(&app.finance(), "invoiceRun", input, "count").await;
+    let input =
+        json!({ "membershipFee": true, "year": 2026, "memberIds": [member(&app, 4).await] });
+    let refused = mutate(&app.finance(), "invoiceRun", input, "invoiceCount").await;
     assert_eq!(refused.reason(), "DECIDED_LATE");
     assert!(
         refused

@@ -61,7 +61,7 @@ on_both!(costs_and_grants_beyond_64_bits_are_summed_to_the_ore, |app| async move
             .clone();
     let mut fee =
         json!({ "basis": "FIXED_PER_YEAR", "amount": "10000000000.00", "vatRate": "STANDARD_25" });
-    (fee["activity"], fee["validFrom"]) = (bip, json!("2026-01-01"));
+    (fee["activityId"], fee["validFrom"]) = (bip, json!("2026-01-01"));
     app.finance().does("feeScheduleSet", "slug", fee).await.data();
     let sum = kronor(MANY * LARGEST);
     let finance = app.finance();
@@ -83,10 +83,10 @@ on_both!(costs_and_grants_beyond_64_bits_are_summed_to_the_ore, |app| async move
         assert!(sheet.contains(&format!("{}", (MANY * LARGEST) as f64 / 100.0)), "{sheet}");
     }
     let result = finance
-        .query("{ activity(by: { slug: \"bip\" }) { result(year: 2026) { cost grants result } } }")
+        .query("{ activity(by: { slug: \"bip\" }) { economy(year: 2026) { cost grants result } } }")
         .await;
     assert_eq!(
-        result["activity"]["result"],
+        result["activity"]["economy"],
         json!({ "cost": sum, "grants": sum, "result": "0.00" })
     );
 
@@ -94,14 +94,17 @@ on_both!(costs_and_grants_beyond_64_bits_are_summed_to_the_ore, |app| async move
     database.execute_unprepared("DELETE FROM activity_grant").await.unwrap();
     database.close().await.unwrap();
     let question = "{ activity(by: { slug: \"bip\" }) {
-        breakEvenByFee(year: 2026) { need count shortfall } breakEven(year: 2026) { cost agreements } } }";
+        breakEvenByFee(year: 2026) { need neededCount shortfall } breakEven(year: 2026) { cost agreementCount } } }";
     let answer = finance.query(question).await;
     let count = (MANY * LARGEST - 1) / 1_000_000_000_000 + 1;
     assert_eq!(
         answer["activity"]["breakEvenByFee"],
-        json!([{ "need": sum, "count": count as i64, "shortfall": "0.00" }])
+        json!([{ "need": sum, "neededCount": count as i64, "shortfall": "0.00" }])
     );
-    assert_eq!(answer["activity"]["breakEven"], json!({ "cost": sum, "agreements": count as i64 }));
+    assert_eq!(
+        answer["activity"]["breakEven"],
+        json!({ "cost": sum, "agreementCount": count as i64 })
+    );
     let output =
         app.program().args(["break-even", "--year", "2026", "--format", "csv"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -133,10 +136,13 @@ on_both!(invoices_beyond_64_bits_are_summed_to_the_ore, |app| async move {
     .await;
     let sum = kronor(MANY * LARGEST);
     let input = json!({ "from": "2026-01-01", "to": "2026-12-31", "groupBy": ["MEMBER"] });
-    let document = "query($input: RevenueInput!) { revenue(input: $input) { total { net gross invoices } }
+    let document = "query($input: RevenueInput!) { revenue(input: $input) { total { net gross invoiceCount } }
         members(filter: { search: \"Gotland\" }) { nodes { balance { outstanding overdue overpaid } } } }";
     let answer = app.finance().ask(document, json!({ "input": input })).await;
-    assert_eq!(answer["revenue"]["total"], json!({ "net": sum, "gross": sum, "invoices": 1100 }));
+    assert_eq!(
+        answer["revenue"]["total"],
+        json!({ "net": sum, "gross": sum, "invoiceCount": 1100 })
+    );
     assert_eq!(
         answer["members"]["nodes"][0]["balance"],
         json!({ "outstanding": sum, "overdue": sum, "overpaid": "0.00" })

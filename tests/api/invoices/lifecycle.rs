@@ -15,14 +15,14 @@ use crate::support::{
 on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let (buyer, bip) = (member(&app, 1).await, activity(&app, "bip").await);
-    let input = json!({ "buyer": buyer, "dueInDays": 20, "lines": [
-        { "description": "BIP-kurs", "activity": bip, "quantity": "1.5", "unitPrice": "4500.00", "vatRate": "STANDARD_25",
+    let input = json!({ "buyerId": buyer, "dueInDays": 20, "lines": [
+        { "description": "BIP-kurs", "activityId": bip, "quantity": "1.5", "unitPrice": "4500.00", "vatRate": "STANDARD_25",
           "periodFrom": "2026-11-02", "periodTo": "2026-11-03" },
-        { "description": "Kursbok", "activity": bip, "quantity": "3", "unitPrice": "99.95", "vatRate": "REDUCED_6" },
+        { "description": "Kursbok", "activityId": bip, "quantity": "3", "unitPrice": "99.95", "vatRate": "REDUCED_6" },
         { "description": "Rabatt", "unitPrice": "-100", "vatRate": "STANDARD_25" },
     ] });
     let selection =
-        "id number state buyer { ... on Member { name } } issuedOn dueOn dueInDays ocr net vat rounding total outstanding pdfUrl peppolUrl
+        "id number status buyer { ... on Member { name } } issuedOn dueOn dueInDays ocr net vat rounding total outstanding pdfUrl peppolUrl
         lines { description activity { slug } quantity unitPrice vatRate net vat account } vatBreakdown { rate net vat }";
     let draft =
         mutate(&app.finance(), "invoiceDraft", input, selection).await["invoiceDraft"].clone();
@@ -30,7 +30,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     assert_eq!(
         with(draft, json!({ "id": null })),
         json!({
-            "id": null, "number": null, "state": "DRAFT", "buyer": { "name": "Förbund 001" }, "issuedOn": null, "dueOn": null, "dueInDays": 20,
+            "id": null, "number": null, "status": "DRAFT", "buyer": { "name": "Förbund 001" }, "issuedOn": null, "dueOn": null, "dueInDays": 20,
             "ocr": null, "net": "6949.85", "vat": "1680.49", "rounding": "0.00", "total": "8630.34", "outstanding": "8630.34", "pdfUrl": null, "peppolUrl": null,
             "lines": [
                 { "description": "BIP-kurs", "activity": { "slug": "bip" }, "quantity": "1.5", "unitPrice": "4500.00", "vatRate": "STANDARD_25",
@@ -43,7 +43,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
             "vatBreakdown": [{ "rate": "STANDARD_25", "net": "6650.00", "vat": "1662.50" }, { "rate": "REDUCED_6", "net": "299.85", "vat": "17.99" }],
         })
     );
-    let change = json!({ "invoice": id, "reason": "Tack för kursen", "dueInDays": null });
+    let change = json!({ "invoiceId": id, "reason": "Tack för kursen", "dueInDays": null });
     let changed = mutate(
         &app.finance(),
         "invoiceDraftUpdate",
@@ -56,7 +56,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
 
     let issued = issue(&app.finance(), &id, selection).await["invoiceIssue"].clone();
     assert_eq!(
-        (&issued["number"], &issued["ocr"], &issued["state"]),
+        (&issued["number"], &issued["ocr"], &issued["status"]),
         (&json!("20260001"), &json!("2026000105"), &json!("ISSUED"))
     );
     assert_eq!(
@@ -64,13 +64,13 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
         (&json!("2026-11-21"), &json!("2026-12-21"), &json!("8630.34"))
     );
     assert_eq!(issue(&app.finance(), &id, "id").await.reason(), "ALREADY_ISSUED");
-    let change = json!({ "invoice": id, "reason": null });
+    let change = json!({ "invoiceId": id, "reason": null });
     assert_eq!(
         mutate(&app.finance(), "invoiceDraftUpdate", change, "id").await.reason(),
         "ALREADY_ISSUED"
     );
     assert_eq!(
-        mutate(&app.finance(), "invoiceDraftDiscard", json!({ "invoice": id }), "id")
+        mutate(&app.finance(), "invoiceDraftDiscard", json!({ "invoiceId": id }), "id")
             .await
             .reason(),
         "ALREADY_ISSUED"
@@ -80,8 +80,8 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     let lines =
         app.finance().query("{ invoice(by: { number: \"20260001\" }) { lines { id } } }").await;
     let line = |position: usize| lines["invoice"]["lines"][position]["id"].clone();
-    let part = json!({ "invoice": id, "reason": "En deltagare mindre", "lines": [{ "line": line(0), "amount": "2250.00" }] });
-    let fields = "kind number ocr dueOn net vat rounding total reason credits { number outstanding credited state } lines { description quantity unitPrice net }";
+    let part = json!({ "invoiceId": id, "reason": "En deltagare mindre", "lines": [{ "lineId": line(0), "amount": "2250.00" }] });
+    let fields = "kind number ocr dueOn net vat rounding total reason credits { number outstanding credited status } lines { description quantity unitPrice net }";
     let note = mutate(&app.finance(), "invoiceCredit", part.clone(), fields).await["invoiceCredit"]
         .clone();
     assert_eq!(
@@ -89,11 +89,11 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
         json!({
             "kind": "CREDIT_NOTE", "number": "K20260001", "ocr": null, "dueOn": null, "net": "2250.00", "vat": "562.50", "rounding": "0.00",
             "total": "2812.50", "reason": "En deltagare mindre",
-            "credits": { "number": "20260001", "outstanding": "5817.84", "credited": "2812.50", "state": "ISSUED" },
+            "credits": { "number": "20260001", "outstanding": "5817.84", "credited": "2812.50", "status": "ISSUED" },
             "lines": [{ "description": "BIP-kurs", "quantity": "1", "unitPrice": "2250.00", "net": "2250.00" }],
         })
     );
-    let beyond = json!({ "invoice": id, "reason": "x", "lines": [{ "line": line(0), "amount": "4500.01" }, { "line": line(1), "amount": "299.86" }] });
+    let beyond = json!({ "invoiceId": id, "reason": "x", "lines": [{ "lineId": line(0), "amount": "4500.01" }, { "lineId": line(1), "amount": "299.86" }] });
     let refused = mutate(&app.finance(), "invoiceCredit", beyond, "id").await;
     assert_eq!(refused.reason(), "BEYOND_INVOICE");
     let words = "invoice 20260001: line 1 has 4500.00 left, without VAT; line 2 has 299.85 left, without VAT";
@@ -101,7 +101,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     let rest = mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": id, "reason": "Inställd" }),
+        json!({ "invoiceId": id, "reason": "Inställd" }),
         fields,
     )
     .await["invoiceCredit"]
@@ -112,23 +112,23 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     );
     assert_eq!(
         rest["credits"],
-        json!({ "number": "20260001", "outstanding": "0.00", "credited": "8630.34", "state": "CREDITED" })
+        json!({ "number": "20260001", "outstanding": "0.00", "credited": "8630.34", "status": "CREDITED" })
     );
     assert_eq!(
-        mutate(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "x" }), "id")
+        mutate(&app.finance(), "invoiceCredit", json!({ "invoiceId": id, "reason": "x" }), "id")
             .await
             .reason(),
         "NOTHING_LEFT"
     );
 
-    let revenue = r#"{ revenue(input: { from: "2026-01-01", to: "2026-12-31" }) { total { net credited invoices } } }"#;
+    let revenue = r#"{ revenue(input: { from: "2026-01-01", to: "2026-12-31" }) { total { net credited invoiceCount } } }"#;
     assert_eq!(
         app.finance().query(revenue).await["revenue"]["total"],
-        json!({ "net": "0.00", "credited": "6949.85", "invoices": 3 })
+        json!({ "net": "0.00", "credited": "6949.85", "invoiceCount": 3 })
     );
     assert_eq!(violations(&app).await, [""; 0]);
-    let trail = app.auditor().query("{ auditLog { nodes { action } } }").await;
-    let mut actions: Vec<_> = trail["auditLog"]["nodes"]
+    let trail = app.auditor().query("{ auditEntries { nodes { action } } }").await;
+    let mut actions: Vec<_> = trail["auditEntries"]["nodes"]
         .as_array()
         .unwrap()
         .iter()
@@ -168,18 +168,18 @@ on_both!(all_missing_data_is_named_at_once_and_uses_no_number, |app| async move 
         ]
     );
     assert_eq!(
-        ready.office().query("{ invoices { nodes { state } } }").await["invoices"]["nodes"],
-        json!([{ "state": "DRAFT" }])
+        ready.office().query("{ invoices { nodes { status } } }").await["invoices"]["nodes"],
+        json!([{ "status": "DRAFT" }])
     );
     // Outside the scope of VAT no one needs a VAT number.
-    let input = json!({ "buyer": member(&ready, 1).await, "lines": [{ "description": "Avgift", "unitPrice": "1", "vatRate": "OUTSIDE_SCOPE" }] });
+    let input = json!({ "buyerId": member(&ready, 1).await, "lines": [{ "description": "Avgift", "unitPrice": "1", "vatRate": "OUTSIDE_SCOPE" }] });
     let untaxed = drafted(&ready.finance(), input).await;
     let (unregistered, _other) = with_network(&app, &NETWORK.replace("vat_number", "#"));
     assert_eq!(
         issue(&unregistered.finance(), &untaxed, "number").await["invoiceIssue"]["number"],
         "20260001"
     );
-    let future = json!({ "invoice": lacking, "issuedOn": "2026-11-22" });
+    let future = json!({ "invoiceId": lacking, "issuedOn": "2026-11-22" });
     let all = mutate(&ready.finance(), "invoiceIssue", future, "id").await;
     assert_eq!(all.bad_fields().len(), 6, "with what it lacks: {:?}", all.bad_fields());
     assert!(all.bad_fields().contains(&"input.issuedOn"));
@@ -193,7 +193,7 @@ on_both!(all_missing_data_is_named_at_once_and_uses_no_number, |app| async move 
     let known = mutate(
         &ready.office(),
         "organisationUpdate",
-        json!({ "organisation": organisation, "billing": billing }),
+        json!({ "organisationId": organisation, "billing": billing }),
         "billing { buyerReference addressLine postalCode city email peppolId }",
     )
     .await;
@@ -214,14 +214,14 @@ on_both!(all_errors_of_a_bad_draft_are_reported, |app| async move {
         .clone();
     let line = json!({ "description": "x", "unitPrice": "1", "vatRate": "EXEMPT" });
     for (input, fields) in [
-        (json!({ "buyer": buyer, "lines": [] }), vec!["input.lines"]),
-        (json!({ "buyer": bip, "lines": [line] }), vec!["input.buyer"]),
-        (json!({ "buyer": buyer, "lines": vec![line.clone(); 1001] }), vec!["input.lines"]),
+        (json!({ "buyerId": buyer, "lines": [] }), vec!["input.lines"]),
+        (json!({ "buyerId": bip, "lines": [line] }), vec!["input.buyerId"]),
+        (json!({ "buyerId": buyer, "lines": vec![line.clone(); 1001] }), vec!["input.lines"]),
         (
-            json!({ "buyer": buyer, "dueInDays": 31, "lines": [
+            json!({ "buyerId": buyer, "dueInDays": 31, "lines": [
                 { "description": " ", "quantity": "0", "unitPrice": "1.005", "vatRate": "EXEMPT", "periodFrom": "2026-02-30", "account": "31" },
                 { "description": "a\u{0}b", "quantity": "1.0001", "unitPrice": "10000000000.00", "vatRate": "EXEMPT",
-                  "periodFrom": "2026-02-02", "periodTo": "2026-02-01", "agreement": agreement },
+                  "periodFrom": "2026-02-02", "periodTo": "2026-02-01", "agreementId": agreement },
             ] }),
             vec![
                 "input.lines.0.quantity",
@@ -232,37 +232,37 @@ on_both!(all_errors_of_a_bad_draft_are_reported, |app| async move {
                 "input.lines.0.description",
                 "input.lines.1.quantity",
                 "input.lines.1.periodTo",
-                "input.lines.1.agreement",
+                "input.lines.1.agreementId",
                 "input.lines.1.description",
                 "input.dueInDays",
             ],
         ),
         (
-            json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "-1" }))] }),
+            json!({ "buyerId": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "-1" }))] }),
             vec!["input.lines"],
         ),
         (
-            json!({ "buyer": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "ZERO" }))] }),
+            json!({ "buyerId": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "ZERO" }))] }),
             vec!["input.lines.1.vatRate"],
         ),
         (
-            json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "0" }))] }),
+            json!({ "buyerId": buyer, "lines": [with(line.clone(), json!({ "unitPrice": "0" }))] }),
             vec!["input.lines"],
         ),
         (
-            json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "account": "1510" })), line, with(line.clone(), json!({ "account": "2621" }))] }),
+            json!({ "buyerId": buyer, "lines": [with(line.clone(), json!({ "account": "1510" })), line, with(line.clone(), json!({ "account": "2621" }))] }),
             vec!["input.lines.0.account", "input.lines.2.account"],
         ),
         (
-            json!({ "buyer": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "OUTSIDE_SCOPE" }))] }),
+            json!({ "buyerId": buyer, "lines": [line, with(line.clone(), json!({ "vatRate": "OUTSIDE_SCOPE" }))] }),
             vec!["input.lines"],
         ),
         (
-            json!({ "buyer": buyer, "lines": vec![with(line.clone(), json!({ "unitPrice": "10000000000.00" })); 2] }),
+            json!({ "buyerId": buyer, "lines": vec![with(line.clone(), json!({ "unitPrice": "10000000000.00" })); 2] }),
             vec!["input.lines"],
         ),
         (
-            json!({ "buyer": buyer, "lines": [with(line.clone(), json!({ "quantity": "2", "unitPrice": "10000000000.00" }))] }),
+            json!({ "buyerId": buyer, "lines": [with(line.clone(), json!({ "quantity": "2", "unitPrice": "10000000000.00" }))] }),
             vec!["input.lines.0.unitPrice"],
         ),
     ] {
@@ -274,7 +274,7 @@ on_both!(all_errors_of_a_bad_draft_are_reported, |app| async move {
     }
     let no_one = format!("member_{}", "0".repeat(32));
     assert_eq!(
-        mutate(&app.finance(), "invoiceDraft", json!({ "buyer": no_one, "lines": [line] }), "id")
+        mutate(&app.finance(), "invoiceDraft", json!({ "buyerId": no_one, "lines": [line] }), "id")
             .await
             .code(),
         "NOT_FOUND"
@@ -288,7 +288,7 @@ on_both!(a_discarded_draft_leaves_its_trace_in_the_trail_alone, |app| async move
     let was = mutate(
         &app.finance(),
         "invoiceDraftDiscard",
-        json!({ "invoice": id }),
+        json!({ "invoiceId": id }),
         "total lines { description } vatBreakdown { vat }",
     )
     .await;
@@ -296,8 +296,8 @@ on_both!(a_discarded_draft_leaves_its_trace_in_the_trail_alone, |app| async move
     assert_eq!(was["invoiceDraftDiscard"], expected);
     assert_eq!(issue(&app.finance(), &id, "id").await.code(), "NOT_FOUND");
     let trail =
-        app.auditor().query("{ auditLog(first: 1) { nodes { action before after } } }").await;
-    let entry = &trail["auditLog"]["nodes"][0];
+        app.auditor().query("{ auditEntries(first: 1) { nodes { action before after } } }").await;
+    let entry = &trail["auditEntries"]["nodes"][0];
     assert_eq!(
         (&entry["action"], &entry["after"], &entry["before"]["total"]),
         (&json!("invoiceDraftDiscard"), &Value::Null, &json!(12500))
@@ -316,7 +316,7 @@ on_both!(a_draft_that_no_one_could_have_drafted_is_not_issued, |app| async move 
     .await;
     let drafts = app
         .finance()
-        .query("{ invoices(filter: { state: [DRAFT] }) { nodes { id lines { id } } } }")
+        .query("{ invoices(filter: { status: [DRAFT] }) { nodes { id lines { id } } } }")
         .await;
     let drafts = drafts["invoices"]["nodes"].as_array().unwrap().clone();
     assert_eq!(drafts.len(), 2);
@@ -355,16 +355,16 @@ on_both!(settings_decide_on_rounding_and_references, |app| async move {
     // The last credit takes the rounding with it.
     let lines =
         app.finance().query("{ invoice(by: { number: \"20260001\" }) { lines { id } } }").await;
-    let part = json!({ "invoice": id, "reason": "x", "lines": [{ "line": lines["invoice"]["lines"][0]["id"], "amount": "0.02" }] });
-    let fields = "vat rounding total credits { state }";
+    let part = json!({ "invoiceId": id, "reason": "x", "lines": [{ "lineId": lines["invoice"]["lines"][0]["id"], "amount": "0.02" }] });
+    let fields = "vat rounding total credits { status }";
     assert_eq!(
         mutate(&app.finance(), "invoiceCredit", part, fields).await["invoiceCredit"],
-        json!({ "vat": "0.01", "rounding": "0.00", "total": "0.03", "credits": { "state": "ISSUED" } })
+        json!({ "vat": "0.01", "rounding": "0.00", "total": "0.03", "credits": { "status": "ISSUED" } })
     );
     assert_eq!(
-        mutate(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "x" }), fields)
+        mutate(&app.finance(), "invoiceCredit", json!({ "invoiceId": id, "reason": "x" }), fields)
             .await["invoiceCredit"],
-        json!({ "vat": "2162.12", "rounding": "0.37", "total": "10810.97", "credits": { "state": "CREDITED" } })
+        json!({ "vat": "2162.12", "rounding": "0.37", "total": "10810.97", "credits": { "status": "CREDITED" } })
     );
     assert_eq!(violations(&app).await, [""; 0]);
 });
@@ -380,7 +380,7 @@ on_both!(a_reminder_costs_what_was_agreed_when_the_invoice_was_issued, |app| asy
         let reminded = mutate(
             &later.at("2027-02-01T09:00:00Z").finance(),
             "invoiceRemind",
-            json!({ "invoice": id }),
+            json!({ "invoiceId": id }),
             "reminders { fee }",
         )
         .await;
@@ -391,8 +391,8 @@ on_both!(a_reminder_costs_what_was_agreed_when_the_invoice_was_issued, |app| asy
 on_both!(a_line_names_no_agreement_that_its_writer_may_not_see, |app| async move {
     let samples = Samples::fill(&app).await;
     let input = |agreement: &str| {
-        let line = json!({ "description": "Avgift", "unitPrice": "1.00", "vatRate": "EXEMPT", "agreement": agreement });
-        json!({ "buyer": samples.id("alfa"), "lines": [line] })
+        let line = json!({ "description": "Avgift", "unitPrice": "1.00", "vatRate": "EXEMPT", "agreementId": agreement });
+        json!({ "buyerId": samples.id("alfa"), "lines": [line] })
     };
     let blind = app.service("invoices:write");
     for agreement in [
@@ -403,18 +403,22 @@ on_both!(a_line_names_no_agreement_that_its_writer_may_not_see, |app| async move
         let answer = blind.does("invoiceDraft", "id", input(agreement)).await;
         assert_eq!(
             answer.errors()[0]["message"],
-            "input.lines.0.agreement is not an existing agreement"
+            "input.lines.0.agreementId is not an existing agreement"
         );
     }
     let reader = app.service("invoices:write agreements:read");
     assert_eq!(
         reader.does("invoiceDraft", "id", input(samples.id("avtal beta"))).await.bad_fields(),
-        ["input.lines.0.agreement"]
+        ["input.lines.0.agreementId"]
     );
     let draft = reader.does("invoiceDraft", "id", input(samples.id("avtal alfa"))).await["invoiceDraft"]["id"].clone();
     // What stands in a draft stays there.
     blind
-        .does("invoiceDraftUpdate", "id", json!({ "invoice": draft, "buyer": samples.id("alfa") }))
+        .does(
+            "invoiceDraftUpdate",
+            "id",
+            json!({ "invoiceId": draft, "buyerId": samples.id("alfa") }),
+        )
         .await
         .data();
     let kept = app

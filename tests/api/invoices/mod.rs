@@ -3,6 +3,7 @@
 mod balances;
 mod claim_terms;
 mod credits;
+mod document_list;
 mod documents;
 mod fee_charges;
 mod invoice_run;
@@ -10,6 +11,7 @@ mod issued_files;
 mod large_sums;
 mod lifecycle;
 mod numbers;
+mod part_lists;
 mod peppol;
 pub mod queries;
 mod references;

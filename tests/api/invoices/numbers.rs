@@ -20,7 +20,7 @@ on_both!(numbers_follow_days, |app| async move {
         mutate(
             &later.finance(),
             "invoiceIssue",
-            json!({ "invoice": id, "issuedOn": day }),
+            json!({ "invoiceId": id, "issuedOn": day }),
             "number issuedOn dueOn",
         )
         .await
@@ -46,10 +46,11 @@ on_both!(numbers_follow_days, |app| async move {
     );
     let run = json!({ "membershipFee": true, "year": 2026, "issuedOn": "2027-01-01" });
     assert_eq!(
-        mutate(&later.finance(), "invoiceRun", run.clone(), "count").await.bad_fields(),
+        mutate(&later.finance(), "invoiceRun", run.clone(), "invoiceCount").await.bad_fields(),
         ["input.issuedOn"]
     );
-    let preview = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count } }";
+    let preview =
+        "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { invoiceCount } }";
     assert_eq!(
         later.finance().ask(preview, json!({ "input": run })).await.bad_fields(),
         ["input.issuedOn"]
@@ -69,9 +70,13 @@ on_both!(numbers_continue_where_history_ends, |app| async move {
         issue(&app.finance(), &id, "number ocr").await["invoiceIssue"],
         json!({ "number": "2026-0003", "ocr": "2026000303" })
     );
-    let note =
-        mutate(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "x" }), "number")
-            .await;
+    let note = mutate(
+        &app.finance(),
+        "invoiceCredit",
+        json!({ "invoiceId": id, "reason": "x" }),
+        "number",
+    )
+    .await;
     assert_eq!(note["invoiceCredit"]["number"], "42");
     let old = app.finance().query("{ invoice(by: { number: \"2025-0107\" }) { id pdfUrl } }").await
         ["invoice"]
@@ -80,7 +85,7 @@ on_both!(numbers_continue_where_history_ends, |app| async move {
     let rest = mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": old["id"], "reason": "x" }),
+        json!({ "invoiceId": old["id"], "reason": "x" }),
         "total number",
     )
     .await;

@@ -289,13 +289,13 @@ async fn claimed_interest(app: &App) {
     );
     let (app, _folder) = with_network(app, &settings);
     let line = json!({ "description": "Handledning", "quantity": "2.5", "unit": "HOUR", "unitPrice": "14600", "vatRate": "EXEMPT" });
-    let input = json!({ "buyer": member(&app, 1).await, "dueInDays": 0, "lines": [line], "orderReference": "PO-4711",
+    let input = json!({ "buyerId": member(&app, 1).await, "dueInDays": 0, "lines": [line], "orderReference": "PO-4711",
         "ourReference": "Kajsa <Ek>", "buyerReference": "KST & 4711" });
     let id = drafted(&app.finance(), input).await;
     mutate(
         &app.finance(),
         "invoiceIssue",
-        json!({ "invoice": id, "issuedOn": "2026-11-19" }),
+        json!({ "invoiceId": id, "issuedOn": "2026-11-19" }),
         "id",
     )
     .await
@@ -312,7 +312,7 @@ async fn claimed_interest(app: &App) {
         mutate(
             &app.finance(),
             "invoiceCredit",
-            json!({ "invoice": invoice, "reason": "Fel" }),
+            json!({ "invoiceId": invoice, "reason": "Fel" }),
             "id",
         )
         .await
@@ -349,17 +349,17 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
         .to_owned();
 
     let price = |rate: &str, price: &str| {
-        json!({ "description": format!("Kurs {rate}"), "activity": bip, "quantity": "1.5", "unitPrice": price, "vatRate": rate,
+        json!({ "description": format!("Kurs {rate}"), "activityId": bip, "quantity": "1.5", "unitPrice": price, "vatRate": rate,
         "periodFrom": "2026-11-20", "periodTo": "2026-11-20" })
     };
-    let every_rate = json!({ "buyer": buyer, "reason": "Tack för i höst", "lines": [
-        with(price("STANDARD_25", "4500.33"), json!({ "agreement": agreement, "activity": null, "periodFrom": "2026-01-01", "periodTo": "2026-06-30" })),
+    let every_rate = json!({ "buyerId": buyer, "reason": "Tack för i höst", "lines": [
+        with(price("STANDARD_25", "4500.33"), json!({ "agreementId": agreement, "activityId": null, "periodFrom": "2026-01-01", "periodTo": "2026-06-30" })),
         price("REDUCED_12", "333.33"), price("REDUCED_6", "99.95"), price("EXEMPT", "10"), price("EXEMPT", "7.77"),
         with(price("STANDARD_25", "-50"), json!({ "description": "Rabatt", "quantity": "2" })),
     ] });
-    let rounded = json!({ "buyer": buyer, "lines": [price("STANDARD_25", "1000.41"), price("REDUCED_6", "0.07")] });
-    let outside = json!({ "buyer": buyer, "lines": [with(price("OUTSIDE_SCOPE", "5000"), json!({ "activity": null }))] });
-    let exempt = json!({ "buyer": gln, "lines": [price("EXEMPT", "1234.50")] });
+    let rounded = json!({ "buyerId": buyer, "lines": [price("STANDARD_25", "1000.41"), price("REDUCED_6", "0.07")] });
+    let outside = json!({ "buyerId": buyer, "lines": [with(price("OUTSIDE_SCOPE", "5000"), json!({ "activityId": null }))] });
+    let exempt = json!({ "buyerId": gln, "lines": [price("EXEMPT", "1234.50")] });
     for (app, input, rate) in [
         (&plain, every_rate, "REDUCED_12"),
         (&whole_kronor, rounded, "STANDARD_25"),
@@ -377,25 +377,25 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
                 json!({ "id": id }),
             )
             .await;
-        let part = json!([{ "line": found["invoice"]["lines"][0]["id"], "amount": "33.37" }]);
+        let part = json!([{ "lineId": found["invoice"]["lines"][0]["id"], "amount": "33.37" }]);
         for lines in [part, Value::Null] {
             mutate(
                 &app.finance(),
                 "invoiceCredit",
-                json!({ "invoice": id, "reason": "En plats mindre", "lines": lines }),
+                json!({ "invoiceId": id, "reason": "En plats mindre", "lines": lines }),
                 "id",
             )
             .await
             .data();
         }
-        let more = json!({ "buyer": input["buyer"], "corrects": id, "reason": "Två kom till", "lines": [price(rate, "100.10")] });
+        let more = json!({ "buyerId": input["buyerId"], "correctsId": id, "reason": "Två kom till", "lines": [price(rate, "100.10")] });
         let more = drafted(&app.finance(), more).await;
         issue(&app.finance(), &more, "id").await.data();
     }
-    let fees = json!({ "activity": activity(&plain, "indikatorer").await, "year": 2026, "skipProblems": true });
+    let fees = json!({ "activityId": activity(&plain, "indikatorer").await, "year": 2026, "skipProblems": true });
     let network = json!({ "serviceFee": true, "year": 2026, "skipProblems": true });
     for (app, input) in [(&plain, fees), (&whole_kronor, network)] {
-        mutate(&app.finance(), "invoiceRun", input, "count").await.data();
+        mutate(&app.finance(), "invoiceRun", input, "invoiceCount").await.data();
     }
     assert_eq!(violations(app).await, [""; 0]);
 
@@ -488,9 +488,9 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
         ("2220001834", "is not a Peppol participant; write scheme and number as 0007:2220001834"),
     ] {
         let billing = json!({ "peppolId": bad });
-        let field = json!([{ "path": "input.billing.peppolId", "message": error }]);
+        let field = json!([{ "path": "input.billing.peppolId", "code": "NOT_A_PEPPOL_ID", "message": error }]);
         for (name, input) in [
-            ("memberUpdate", json!({ "member": buyer, "billing": billing })),
+            ("memberUpdate", json!({ "memberId": buyer, "billing": billing })),
             ("memberAdmit", json!({ "name": "Ny", "joinedOn": "2026-01-01", "billing": billing })),
             ("organisationAdd", json!({ "name": "Ny", "billing": billing })),
         ] {
@@ -529,7 +529,7 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
     assert_eq!(raw(&app, &spoil).await.unwrap(), 1);
     let refused = issue(&app.finance(), &id, "id").await;
     assert_eq!(refused.bad_fields(), ["buyer.billing.city", "buyer.billing.peppolId"]);
-    let mend = json!({ "member": buyer, "billing": { "peppolId": "0088:7300010000001", "buyerReference": "R", "addressLine": "G 1", "postalCode": "111 11", "city": "S" } });
+    let mend = json!({ "memberId": buyer, "billing": { "peppolId": "0088:7300010000001", "buyerReference": "R", "addressLine": "G 1", "postalCode": "111 11", "city": "S" } });
     mutate(&office, "memberUpdate", mend, "id").await.data();
     assert_eq!(issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"], "20260001");
 });

@@ -89,7 +89,7 @@ pub(super) async fn id_of(app: &App, list: &str, name: &str) -> String {
 on_both!(an_invoice_answers_all_its_fields, |app| async move {
     app.import(&INVOICES).await;
     let document = r#"{ invoice(by: { number: "1" }) {
-        kind number ocr state before: state(on: "2026-01-14") then: state(on: "2026-02-17") issuedOn dueOn payableUntil
+        kind number ocr status before: status(asOf: "2026-01-14") then: status(asOf: "2026-02-17") issuedOn dueOn payableUntil
         buyer { __typename ... on Member { name orgNumber } }
         lines { description activity { slug } agreement { number } periodFrom periodTo quantity unitPrice vatRate net vat account }
         net vat vatBreakdown { rate net vat } rounding total paid credited outstanding overpaid
@@ -97,7 +97,7 @@ on_both!(an_invoice_answers_all_its_fields, |app| async move {
     } }"#;
     let answer = app.finance().query(document).await;
     let expected = json!({
-        "kind": "INVOICE", "number": "1", "ocr": "133", "state": "PAID", "before": "DRAFT", "then": "OVERDUE",
+        "kind": "INVOICE", "number": "1", "ocr": "133", "status": "PAID", "before": "DRAFT", "then": "OVERDUE",
         "issuedOn": "2026-01-15", "dueOn": "2026-02-14", "payableUntil": "2026-02-16",
         "buyer": { "__typename": "Member", "name": "Gotland", "orgNumber": "222000-1834" },
         "lines": [
@@ -173,25 +173,25 @@ on_both!(filters_and_orders_compose, |app| async move {
     });
     for (arguments, expected) in [
         (String::new(), vec!["utkast", "1", "K1", "2", "K2", "3", "4", "5", "10"]),
-        ("(filter: { state: OVERDUE })".into(), vec!["2"]),
-        ("(filter: { state: [PAID, PARTLY_PAID, CREDITED] })".into(), vec!["1", "3", "5"]),
+        ("(filter: { status: OVERDUE })".into(), vec!["2"]),
+        ("(filter: { status: [PAID, PARTLY_PAID, CREDITED] })".into(), vec!["1", "3", "5"]),
         (
-            "(filter: { state: [] })".into(),
+            "(filter: { status: [] })".into(),
             vec!["utkast", "1", "K1", "2", "K2", "3", "4", "5", "10"],
         ),
         (
-            r#"(filter: { state: DRAFT, asOf: "2026-11-02" })"#.into(),
+            r#"(filter: { status: DRAFT, asOf: "2026-11-02" })"#.into(),
             vec!["utkast", "K1", "K2", "5", "10"],
         ),
         ("(filter: { kind: CREDIT_NOTE })".into(), vec!["K1", "K2"]),
         (
-            r#"(filter: { activity: ["bip"], kind: INVOICE })"#.into(),
+            r#"(filter: { activitySlugs: ["bip"], kind: INVOICE })"#.into(),
             vec!["utkast", "1", "3", "10"],
         ),
-        (r#"(filter: { activity: ["bip", "indikatorer"], state: PAID })"#.into(), vec!["1"]),
-        (r#"(filter: { activity: ["nej"] })"#.into(), vec![]),
-        (format!("(filter: {{ buyer: {gavle:?}, kind: INVOICE }})"), vec!["2", "4", "5"]),
-        (format!("(filter: {{ buyer: {konsult:?} }})"), vec!["3"]),
+        (r#"(filter: { activitySlugs: ["bip", "indikatorer"], status: PAID })"#.into(), vec!["1"]),
+        (r#"(filter: { activitySlugs: ["nej"] })"#.into(), vec![]),
+        (format!("(filter: {{ buyerId: {gavle:?}, kind: INVOICE }})"), vec!["2", "4", "5"]),
+        (format!("(filter: {{ buyerId: {konsult:?} }})"), vec!["3"]),
         (
             r#"(filter: { issuedFrom: "2026-11-03", issuedTo: "2026-11-10" })"#.into(),
             vec!["K1", "5"],
@@ -289,15 +289,15 @@ on_both!(a_state_is_the_same_in_filters_and_fields, |app| async move {
         "2027-06-01",
     ];
     for on in days {
-        let reported = app.board().ask("query($on: Date) { invoices(first: 200) { nodes { id state(on: $on) } } more: invoices(last: 200) { nodes { id state(on: $on) } } }", json!({ "on": on })).await;
+        let reported = app.board().ask("query($on: Date) { invoices(first: 200) { nodes { id status(asOf: $on) } } more: invoices(last: 200) { nodes { id status(asOf: $on) } } }", json!({ "on": on })).await;
         let all: BTreeSet<_> = ["invoices", "more"]
             .into_iter()
             .flat_map(|list| reported[list]["nodes"].as_array().unwrap().clone())
-            .map(|node| (node["id"].to_string(), node["state"].to_string()))
+            .map(|node| (node["id"].to_string(), node["status"].to_string()))
             .collect();
         for state in ["DRAFT", "ISSUED", "PARTLY_PAID", "PAID", "OVERDUE", "CREDITED"] {
-            let document = "query($state: [InvoiceState!], $on: Date) { invoices(filter: { state: $state, asOf: $on }, first: 200) { totalCount nodes { id } } }";
-            let asked = app.board().ask(document, json!({ "state": [state], "on": on })).await;
+            let document = "query($status: [InvoiceStatus!], $on: Date) { invoices(filter: { status: $status, asOf: $on }, first: 200) { totalCount nodes { id } } }";
+            let asked = app.board().ask(document, json!({ "status": [state], "on": on })).await;
             let mut found: Vec<_> = asked["invoices"]["nodes"]
                 .as_array()
                 .unwrap()
@@ -328,7 +328,7 @@ on_both!(a_member_sees_what_it_was_sent_and_a_lead_none, |app| async move {
     assert_eq!(numbers(&app.member(&gotland), "").await, ["1", "10"]);
     assert_eq!(numbers(&app.member(&gavle), "(filter: { kind: INVOICE })").await, ["2", "4", "5"]);
     assert_eq!(
-        numbers(&app.member(&gavle), &format!("(filter: {{ buyer: {gotland:?} }})")).await,
+        numbers(&app.member(&gavle), &format!("(filter: {{ buyerId: {gotland:?} }})")).await,
         Vec::<String>::new()
     );
     for blind in [
@@ -409,7 +409,7 @@ on_both!(agreements_and_members_list_their_invoices, |app| async move {
 
 on_both!(a_page_needs_a_statement_for_each_kind_of_thing, |app| async move {
     RandomLedger::draw(&app, 9, 80).await;
-    let document = "query($first: Int!) { invoices(first: $first) { totalCount nodes { number state total outstanding
+    let document = "query($first: Int!) { invoices(first: $first) { totalCount nodes { number status total outstanding
         buyer { ... on Member { name } ... on Organisation { name } }
         lines { net activity { name } agreement { number } } vatBreakdown { rate net vat }
         payments { amount } reminders { fee } credits { number } creditNotes { number lines { net } } } } }";
@@ -431,14 +431,14 @@ on_both!(a_page_needs_a_statement_for_each_kind_of_thing, |app| async move {
 
 on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
     let document = "query($filter: InvoiceFilter, $first: Int, $after: String) { invoices(filter: $filter, first: $first, after: $after) { totalCount } }";
-    let filter = json!({ "asOf": "2026-02-30", "buyer": "activity_00000000000000000000000000000000", "activity": ["bip", "\u{0}"], "issuedFrom": "x", "issuedTo": "1800-01-01", "dueBefore": "2026-13-01" });
+    let filter = json!({ "asOf": "2026-02-30", "buyerId": "activity_00000000000000000000000000000000", "activitySlugs": ["bip", "\u{0}"], "issuedFrom": "x", "issuedTo": "1800-01-01", "dueBefore": "2026-13-01" });
     let answer =
         app.finance().ask(document, json!({ "filter": filter, "first": -1, "after": "x" })).await;
     let paths = [
         "after",
-        "filter.activity.1",
+        "filter.activitySlugs.1",
         "filter.asOf",
-        "filter.buyer",
+        "filter.buyerId",
         "filter.dueBefore",
         "filter.issuedFrom",
         "filter.issuedTo",

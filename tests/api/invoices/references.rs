@@ -35,7 +35,7 @@ on_both!(an_invoice_names_whom_to_ask_on_both_sides, |app| async move {
         json!({ "ourReference": " Kajsa Varg ", "buyerReference": "KST 4711" }),
     );
     let id = drafted(&app.finance(), input).await;
-    let other = json!({ "invoice": id, "ourReference": "Kajsa Ek" });
+    let other = json!({ "invoiceId": id, "ourReference": "Kajsa Ek" });
     let changed =
         mutate(&app.finance(), "invoiceDraftUpdate", other, "ourReference buyerReference").await;
     assert_eq!(
@@ -54,7 +54,7 @@ on_both!(an_invoice_names_whom_to_ask_on_both_sides, |app| async move {
     }
 
     // The credit note is addressed as its invoice was.
-    mutate(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "Fel" }), "id")
+    mutate(&app.finance(), "invoiceCredit", json!({ "invoiceId": id, "reason": "Fel" }), "id")
         .await
         .data();
     let found = app
@@ -83,7 +83,7 @@ on_both!(an_invoice_names_whom_to_ask_on_both_sides, |app| async move {
     mutate(
         &app.office(),
         "memberUpdate",
-        json!({ "member": member(&app, 3).await, "billing": billing }),
+        json!({ "memberId": member(&app, 3).await, "billing": billing }),
         "id",
     )
     .await
@@ -107,7 +107,7 @@ on_both!(a_run_names_whom_to_ask, |app| async move {
             &app.finance(),
             "invoiceRun",
             input,
-            "count invoices { ourReference buyerReference }",
+            "invoiceCount invoices { ourReference buyerReference }",
         )
         .await
     };
@@ -117,7 +117,7 @@ on_both!(a_run_names_whom_to_ask, |app| async move {
     assert_eq!(run(for_all).await.bad_fields(), ["input.buyerReference", "input.ourReference"]);
     let done = run(with(
         fee.clone(),
-        json!({ "members": one, "ourReference": "Kajsa Ek", "buyerReference": "KST" }),
+        json!({ "memberIds": one, "ourReference": "Kajsa Ek", "buyerReference": "KST" }),
     ))
     .await;
     assert_eq!(
@@ -159,7 +159,7 @@ on_both!(
 
         // The trail has those of a discarded draft, until they are erased.
         let discarded = drafted(&app.finance(), input.clone()).await;
-        mutate(&app.finance(), "invoiceDraftDiscard", json!({ "invoice": discarded }), "id")
+        mutate(&app.finance(), "invoiceDraftDiscard", json!({ "invoiceId": discarded }), "id")
             .await
             .data();
         assert_eq!(

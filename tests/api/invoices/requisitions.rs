@@ -19,12 +19,12 @@ pub async fn grant(app: &App, name: &str, counterparty: &str) -> String {
     mutate(
         &app.office(),
         "templateVersionPublish",
-        json!({ "version": created["versions"][0]["id"] }),
+        json!({ "templateVersionId": created["versions"][0]["id"] }),
         "id",
     )
     .await
     .data();
-    let input = json!({ "template": created["id"], "activity": activity(app, "bip").await, "counterparty": counterparty, "startsOn": "2026-01-01",
+    let input = json!({ "templateId": created["id"], "activityId": activity(app, "bip").await, "counterpartyId": counterparty, "startsOn": "2026-01-01",
         "fee": { "basis": "FIXED_PER_YEAR", "amount": "900000.00", "vatRate": "OUTSIDE_SCOPE" } });
     let id = drafted(app, input).await;
     let (_, sha256) = offered(app, &id).await;
@@ -184,16 +184,15 @@ on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| asy
 on_both!(a_grant_is_never_in_the_run_of_fees, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let agreement = grant(&app, "samarbete", &member(&app, 11).await).await;
-    let input = json!({ "activity": activity(&app, "bip").await, "year": 2026 });
-    let fields =
-        "count net invoicedManually problems { reason } invoices { lines { agreement { id } } }";
+    let input = json!({ "activityId": activity(&app, "bip").await, "year": 2026 });
+    let fields = "invoiceCount net invoicedManuallyCount problems { reason } invoices { lines { agreement { id } } }";
     let done = mutate(&app.finance(), "invoiceRun", input, fields).await["invoiceRun"].clone();
     assert_eq!(
         done,
-        json!({ "count": 0, "net": "0.00", "invoicedManually": 0, "problems": [], "invoices": [] })
+        json!({ "invoiceCount": 0, "net": "0.00", "invoicedManuallyCount": 0, "problems": [], "invoices": [] })
     );
     // Of Indikatorer, in which an authority gives a grant, no one is asked for it either.
-    let input = json!({ "activity": activity(&app, "indikatorer").await, "year": 2026, "skipProblems": true });
+    let input = json!({ "activityId": activity(&app, "indikatorer").await, "year": 2026, "skipProblems": true });
     let buyers = "invoices { buyer { ... on Organisation { name } } } problems { counterparty { ... on Organisation { name } } }";
     let done = mutate(&app.finance(), "invoiceRun", input, buyers).await.text();
     assert!(!done.contains("Myndigheten"), "{done}");

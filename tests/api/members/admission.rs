@@ -105,16 +105,16 @@ on_both!(every_bad_field_of_a_member_is_reported_with_its_error, |app| async mov
     assert_eq!(
         refused.error()["extensions"]["fields"],
         json!([
-            { "path": "input.orgNumber", "message": "has a wrong check digit" },
-            { "path": "input.joinedOn", "message": "is not a date; write a day that exists, 1900 to 2999, as 2026-11-21" },
-            { "path": "input.name", "message": "must not be empty" },
-            { "path": "input.county", "message": "must not be longer than 300 characters" },
-            { "path": "input.contactArea", "message": "must not have control characters" },
-            { "path": "input.municipalities.1", "message": "must not be empty" },
-            { "path": "input.municipalities.2", "message": "must not have control characters" },
-            { "path": "input.billing.addressLine", "message": "must not have control characters" },
-            { "path": "input.billing.email", "message": "is not an e-mail address" },
-            { "path": "input.billing.peppolId", "message": "is not a Peppol participant; write scheme and number as 0007:2220001834" },
+            { "path": "input.orgNumber", "code": "CHECK_DIGIT", "message": "has a wrong check digit" },
+            { "path": "input.joinedOn", "code": "NOT_A_DATE", "message": "is not a date; write a day that exists, 1900 to 2999, as 2026-11-21" },
+            { "path": "input.name", "code": "EMPTY", "message": "must not be empty" },
+            { "path": "input.county", "code": "TOO_LONG", "message": "must not be longer than 300 characters", "max": 300 },
+            { "path": "input.contactArea", "code": "CONTROL_CHARACTERS", "message": "must not have control characters" },
+            { "path": "input.municipalities.1", "code": "EMPTY", "message": "must not be empty" },
+            { "path": "input.municipalities.2", "code": "CONTROL_CHARACTERS", "message": "must not have control characters" },
+            { "path": "input.billing.addressLine", "code": "CONTROL_CHARACTERS", "message": "must not have control characters" },
+            { "path": "input.billing.email", "code": "NOT_AN_EMAIL_ADDRESS", "message": "is not an e-mail address" },
+            { "path": "input.billing.peppolId", "code": "NOT_A_PEPPOL_ID", "message": "is not a Peppol participant; write scheme and number as 0007:2220001834" },
         ])
     );
     for email in
@@ -143,7 +143,7 @@ on_both!(an_organisation_number_is_one_members_alone, |app| async move {
         refused.error()["message"],
         "another member has the organisation number 222000-1834"
     );
-    let update = json!({ "member": other, "orgNumber": "222000-1834", "name": "Ny" });
+    let update = json!({ "memberId": other, "orgNumber": "222000-1834", "name": "Ny" });
     assert_eq!(
         app.office().does("memberUpdate", "id", update.clone()).await.reason(),
         "ORG_NUMBER_TAKEN"
@@ -158,7 +158,7 @@ on_both!(an_organisation_number_is_one_members_alone, |app| async move {
         ["member"]["id"]
         .clone();
     app.office()
-        .does("memberUpdate", "id", json!({ "member": gotland, "orgNumber": null }))
+        .does("memberUpdate", "id", json!({ "memberId": gotland, "orgNumber": null }))
         .await
         .data();
     assert_eq!(
@@ -203,7 +203,7 @@ on_both!(only_what_is_said_of_a_member_changes, |app| async move {
         ("name", json!("Gotland"), json!("Gotland")),
     ] {
         let before = app.revision().await;
-        let input = json!({ "member": id, (field): value });
+        let input = json!({ "memberId": id, (field): value });
         let changed =
             app.office().does("memberUpdate", selection, input.clone()).await["memberUpdate"]
                 .clone();
@@ -222,14 +222,14 @@ on_both!(only_what_is_said_of_a_member_changes, |app| async move {
         .does(
             "memberUpdate",
             "id",
-            json!({ "member": id, "county": "A", "contactArea": "B", "orgNumber": "222000-1834" }),
+            json!({ "memberId": id, "county": "A", "contactArea": "B", "orgNumber": "222000-1834" }),
         )
         .await;
     let document = "mutation($id: ID!, $number: OrgNumber, $county: String, $area: String, $name: String) {
-        memberUpdate(input: { member: $id, orgNumber: $number, county: $county, contactArea: $area, name: $name }) { name orgNumber county contactArea { name } } }";
+        memberUpdate(input: { memberId: $id, orgNumber: $number, county: $county, contactArea: $area, name: $name }) { member { name orgNumber county contactArea { name } } } }";
     let changed = app.office().ask(document, json!({ "id": id, "county": null })).await;
     let expected = json!({ "name": "Gotland", "orgNumber": "222000-1834", "county": null, "contactArea": { "name": "B" } });
-    assert_eq!(changed["memberUpdate"], expected);
+    assert_eq!(changed["memberUpdate"]["member"], expected);
     let entry = app.trail(app.revision().await - 1).await.remove(0);
     assert_eq!(
         (&entry["before"]["county"], &entry["after"]["county"]),
@@ -246,7 +246,7 @@ on_both!(old_names_are_retained, |app| async move {
         let app = app.at(&format!("2026-12-{day}T09:00:00Z"));
         let renamed = app
             .office()
-            .does("memberUpdate", "name formerNames", json!({ "member": id, "name": name }))
+            .does("memberUpdate", "name formerNames", json!({ "memberId": id, "name": name }))
             .await;
         names = renamed["memberUpdate"].clone();
         assert_eq!(names["name"], name);
@@ -258,12 +258,12 @@ on_both!(old_names_are_retained, |app| async move {
 on_both!(the_first_day_is_never_after_the_last, |app| async move {
     let id = admit(&app, "Ale", "2015-01-01").await;
     app.office()
-        .does("memberLeave", "id", json!({ "member": id, "leftOn": "2020-12-31" }))
+        .does("memberLeave", "id", json!({ "memberId": id, "leftOn": "2020-12-31" }))
         .await
         .data();
     let joined = async |day: &str| {
         app.office()
-            .does("memberUpdate", "joinedOn", json!({ "member": id, "joinedOn": day }))
+            .does("memberUpdate", "joinedOn", json!({ "memberId": id, "joinedOn": day }))
             .await
     };
     assert_eq!(joined("2021-01-01").await.bad_fields(), ["input.joinedOn"]);
@@ -276,7 +276,7 @@ on_both!(an_allocation_is_set_for_each_year_and_basis, |app| async move {
         "allocations { year amount basis source } allocation(year: 2026) { amount basis }";
     let set = async |input: Value| {
         let mut input = input;
-        input["member"] = json!(id);
+        input["memberId"] = json!(id);
         app.finance().does("allocationSet", selection, input).await["allocationSet"].clone()
     };
     let before = app.revision().await;
@@ -338,7 +338,7 @@ on_both!(an_allocation_is_set_for_each_year_and_basis, |app| async move {
         ),
     ] {
         let mut input = input;
-        input["member"] = json!(id);
+        input["memberId"] = json!(id);
         assert_eq!(
             app.finance().does("allocationSet", "id", input.clone()).await.bad_fields(),
             fields,

@@ -106,22 +106,25 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         (json!({ "search": "Åm" }), vec!["Ale"]),
         (json!({ "search": "mål" }), vec![]),
         (json!({ "search": " " }), everyone.clone()),
-        (json!({ "inActivity": ["bip"] }), vec!["Ale", "Zorn"]),
-        (json!({ "inActivity": ["jgl"] }), vec!["Ale", "Örebro"]),
-        (json!({ "inActivity": ["bip", "jgl"] }), vec!["Ale"]),
-        (json!({ "notInActivity": ["bip"] }), but(&["Ale", "Zorn"])),
-        (json!({ "notInActivity": ["bip", "jgl"] }), but(&["Ale", "Zorn", "Örebro"])),
-        (json!({ "inActivity": ["bip"], "notInActivity": ["jgl"] }), vec!["Zorn"]),
-        (json!({ "inActivity": ["bip"], "notInActivity": ["bip"] }), vec![]),
-        (json!({ "inActivity": [], "notInActivity": [] }), everyone.clone()),
+        (json!({ "inActivitySlugs": ["bip"] }), vec!["Ale", "Zorn"]),
+        (json!({ "inActivitySlugs": ["jgl"] }), vec!["Ale", "Örebro"]),
+        (json!({ "inActivitySlugs": ["bip", "jgl"] }), vec!["Ale"]),
+        (json!({ "notInActivitySlugs": ["bip"] }), but(&["Ale", "Zorn"])),
+        (json!({ "notInActivitySlugs": ["bip", "jgl"] }), but(&["Ale", "Zorn", "Örebro"])),
+        (json!({ "inActivitySlugs": ["bip"], "notInActivitySlugs": ["jgl"] }), vec!["Zorn"]),
+        (json!({ "inActivitySlugs": ["bip"], "notInActivitySlugs": ["bip"] }), vec![]),
+        (json!({ "inActivitySlugs": [], "notInActivitySlugs": [] }), everyone.clone()),
         (
-            json!({ "inActivity": ["bip"], "asOf": "2026-11-20" }),
+            json!({ "inActivitySlugs": ["bip"], "asOf": "2026-11-20" }),
             vec!["Ale", "Idé & Co 100%", "Zorn"],
         ),
-        (json!({ "inActivity": ["bip"], "asOf": "2026-12-01" }), vec!["Ale", "Zorn", "Älvsjö"]),
-        (json!({ "inActivity": ["bip"], "asOf": "2024-12-31" }), vec!["Ale"]),
-        (json!({ "inActivity": ["okänd"] }), vec![]),
-        (json!({ "notInActivity": ["okänd"] }), everyone.clone()),
+        (
+            json!({ "inActivitySlugs": ["bip"], "asOf": "2026-12-01" }),
+            vec!["Ale", "Zorn", "Älvsjö"],
+        ),
+        (json!({ "inActivitySlugs": ["bip"], "asOf": "2024-12-31" }), vec!["Ale"]),
+        (json!({ "inActivitySlugs": ["okänd"] }), vec![]),
+        (json!({ "notInActivitySlugs": ["okänd"] }), everyone.clone()),
     ] {
         let page = list(&app.office(), json!({ "filter": filter })).await;
         assert_eq!(all(&page, "name"), found, "{filter}");
@@ -129,7 +132,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
     }
 
     // Each part narrows the others.
-    let every_filter = json!({ "status": "ACTIVE", "asOf": "2026-11-30", "contactArea": "norra", "county": "Alfa län", "search": "zo", "inActivity": ["bip"], "notInActivity": ["jgl"] });
+    let every_filter = json!({ "status": "ACTIVE", "asOf": "2026-11-30", "contactArea": "norra", "county": "Alfa län", "search": "zo", "inActivitySlugs": ["bip"], "notInActivitySlugs": ["jgl"] });
     assert_eq!(
         all(&list(&app.office(), json!({ "filter": every_filter })).await, "name"),
         ["Zorn"]
@@ -140,8 +143,8 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         ("contactArea", json!("Södra")),
         ("county", json!("Beta län")),
         ("search", json!("ale")),
-        ("inActivity", json!(["jgl"])),
-        ("notInActivity", json!(["bip"])),
+        ("inActivitySlugs", json!(["jgl"])),
+        ("notInActivitySlugs", json!(["bip"])),
     ] {
         let mut filter = every_filter.clone();
         filter[part] = other;
@@ -151,13 +154,12 @@ on_both!(members_are_found_by_every_filter, |app| async move {
             "{filter}"
         );
     }
-    let too_many =
-        json!({ "filter": { "inActivity": vec!["bip"; 21], "notInActivity": ["", "bip"] } });
+    let too_many = json!({ "filter": { "inActivitySlugs": vec!["bip"; 21], "notInActivitySlugs": ["", "bip"] } });
     let refused = app
         .office()
         .ask("query($filter: MemberFilter) { members(filter: $filter) { totalCount } }", too_many)
         .await;
-    assert_eq!(refused.bad_fields(), ["filter.inActivity", "filter.notInActivity.0"]);
+    assert_eq!(refused.bad_fields(), ["filter.inActivitySlugs", "filter.notInActivitySlugs.0"]);
 });
 
 on_both!(members_are_sorted_and_paged_in_both_directions, |app| async move {
@@ -165,7 +167,16 @@ on_both!(members_are_sorted_and_paged_in_both_directions, |app| async move {
     let by_name = ["Ale", "Idé & Co 100%", "zeta", "Zorn", "Åre", "Älvsjö", "Örebro"];
     // On the same day, those that came into the register first.
     let by_day = ["Idé & Co 100%", "Zorn", "Ale", "Älvsjö", "Åre", "Örebro", "zeta"];
-    for (field, names) in [("NAME", by_name), ("JOINED_ON", by_day)] {
+    let by_last_day = ["Åre", "Älvsjö", "Zorn", "Örebro", "Ale", "Idé & Co 100%", "zeta"];
+    let by_number = ["Älvsjö", "Åre", "Zorn", "Örebro", "Ale", "Idé & Co 100%", "zeta"];
+    let by_county = ["Idé & Co 100%", "zeta", "Zorn", "Örebro", "Ale", "Älvsjö", "Åre"];
+    for (field, names) in [
+        ("NAME", by_name),
+        ("JOINED_ON", by_day),
+        ("LEFT_ON", by_last_day),
+        ("ORG_NUMBER", by_number),
+        ("COUNTY", by_county),
+    ] {
         for direction in ["ASC", "DESC"] {
             let order = json!({ "field": field, "direction": direction });
             let mut names = names.to_vec();
@@ -266,7 +277,7 @@ on_both!(a_cursor_stays_valid_while_members_are_added_and_changed, |app| async m
     let id = app.office().query("{ members(filter: { search: \"zeta\" }) { nodes { id } } }").await
         ["members"]["nodes"][0]["id"]
         .clone();
-    app.office().does("memberUpdate", "id", json!({ "member": id, "name": "Övik" })).await.data();
+    app.office().does("memberUpdate", "id", json!({ "memberId": id, "name": "Övik" })).await.data();
     let next = list(&app.office(), json!({ "first": 3, "after": zeta })).await;
     assert_eq!((all(&next, "name"), &next["totalCount"]), (vec!["Zorn", "Åby", "Åre"], &json!(9)));
     let back = list(&app.office(), json!({ "last": 3, "before": zeta })).await;
@@ -301,10 +312,10 @@ on_both!(a_page_has_twenty_five_members_unless_more_are_asked_for, |app| async m
 on_both!(each_member_has_pages_of_its_own, |app| async move {
     fill(&app).await;
     let document = "query($first: Int, $after: String, $last: Int, $before: String, $number: String, $back: String) {
-        members(filter: { inActivity: [\"bip\"] }) { nodes { name
+        members(filter: { inActivitySlugs: [\"bip\"] }) { nodes { name
             agreements(orderBy: { field: STARTS_ON, direction: DESC }, first: $first, after: $after, last: $last, before: $before) {
                 totalCount nodes { number } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
-            invoices(orderBy: { field: ISSUED_ON }, filter: { activity: [\"bip\"] }, first: 1, after: $number) {
+            invoices(orderBy: { field: ISSUED_ON }, filter: { activitySlugs: [\"bip\"] }, first: 1, after: $number) {
                 totalCount nodes { number } pageInfo { hasNextPage hasPreviousPage endCursor } }
             latest: invoices(last: 1, before: $back) { totalCount nodes { number } pageInfo { hasNextPage hasPreviousPage startCursor } }
         } } }";
@@ -344,7 +355,7 @@ on_both!(each_member_has_pages_of_its_own, |app| async move {
         ask(json!({ "last": 2, "before": next[0]["agreements"]["pageInfo"]["startCursor"] })).await;
     assert_eq!(page(&back[0]["agreements"]), json!([["2025-0002", "2025-0001"], false, true, 3]));
     // The list within has a filter of its own.
-    let own = "{ members(filter: { search: \"Ale\" }) { nodes { agreements(filter: { activity: [\"bip\"], status: [ACTIVE] }) { totalCount nodes { number } } } } }";
+    let own = "{ members(filter: { search: \"Ale\" }) { nodes { agreements(filter: { activitySlugs: [\"bip\"], status: [ACTIVE] }) { totalCount nodes { number } } } } }";
     let expected =
         json!([{ "agreements": { "totalCount": 1, "nodes": [{ "number": "2025-0001" }] } }]);
     assert_eq!(app.office().query(own).await["members"]["nodes"], expected);

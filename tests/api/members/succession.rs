@@ -20,18 +20,18 @@ on_both!(a_successor_sees_what_it_has_taken_over, |app| async move {
     let id = drafted(&app.finance(), course(&old, "1000.00")).await;
     issue(&app.finance(), &id, "number").await.data();
     let contact =
-        json!({ "member": old, "role": "CHAIR", "name": "Ada Ås", "email": "ada@example.se" });
+        json!({ "memberId": old, "role": "CHAIR", "name": "Ada Ås", "email": "ada@example.se" });
     mutate(&app.office(), "contactAdd", contact, "id").await.data();
     mutate(
         &app.office(),
         "allocationSet",
-        json!({ "member": old, "year": 2026, "amount": "1000.00" }),
+        json!({ "memberId": old, "year": 2026, "amount": "1000.00" }),
         "id",
     )
     .await
     .data();
     let merger =
-        json!({ "into": into, "from": [old], "leftOn": "2026-11-30", "endAgreements": true });
+        json!({ "intoId": into, "fromIds": [old], "leftOn": "2026-11-30", "endAgreements": true });
     mutate(&app.office(), "memberMerge", merger, "id").await.data();
 
     // Until its last day the predecessor's affairs are its own.
@@ -91,7 +91,7 @@ on_both!(a_successor_sees_what_it_has_taken_over, |app| async move {
     // Through others as well.
     let last = member(&app, 11).await;
     let merger =
-        json!({ "into": last, "from": [into], "leftOn": "2026-12-31", "endAgreements": true });
+        json!({ "intoId": last, "fromIds": [into], "leftOn": "2026-12-31", "endAgreements": true });
     mutate(&later.office(), "memberMerge", merger, "id").await.data();
     let finally = app.at("2027-01-01T09:00:00Z");
     let seen = finally.member(&last).query(OWN).await;

@@ -16,16 +16,16 @@ async fn issued(app: &App, lines: &[(&str, &str)]) -> String {
         of_slug.insert(slug, activity(app, slug).await);
     }
     let line = |(slug, price): &(&str, &str)| {
-        json!({ "description": slug, "activity": of_slug[slug], "unitPrice": price, "vatRate": "STANDARD_25",
+        json!({ "description": slug, "activityId": of_slug[slug], "unitPrice": price, "vatRate": "STANDARD_25",
             "periodFrom": "2026-11-20", "periodTo": "2026-11-20" })
     };
     let lines: Vec<Value> = lines.iter().map(line).collect();
     let id =
-        drafted(&app.finance(), json!({ "buyer": member(app, 1).await, "lines": lines })).await;
+        drafted(&app.finance(), json!({ "buyerId": member(app, 1).await, "lines": lines })).await;
     mutate(
         &app.finance(),
         "invoiceIssue",
-        json!({ "invoice": id, "issuedOn": "2026-09-01" }),
+        json!({ "invoiceId": id, "issuedOn": "2026-09-01" }),
         "id",
     )
     .await
@@ -34,7 +34,7 @@ async fn issued(app: &App, lines: &[(&str, &str)]) -> String {
 }
 
 async fn pays(app: &App, invoice: &str, day: &str, amount: &str) -> Value {
-    let input = json!({ "invoice": invoice, "receivedOn": day, "amount": amount, "reference": format!("{day} {amount}") });
+    let input = json!({ "invoiceId": invoice, "receivedOn": day, "amount": amount, "reference": format!("{day} {amount}") });
     mutate(&app.finance(), "paymentRecord", input, "outstanding overpaid").await["paymentRecord"]
         .clone()
 }
@@ -45,7 +45,7 @@ async fn credits(app: &App, invoice: &str, day: &str, position: usize, amount: &
     let line = app.finance().ask(question, json!({ "id": invoice })).await["invoice"]["lines"]
         [position]["id"]
         .clone();
-    let input = json!({ "invoice": invoice, "issuedOn": day, "reason": "Inställt", "lines": [{ "line": line, "amount": amount }] });
+    let input = json!({ "invoiceId": invoice, "issuedOn": day, "reason": "Inställt", "lines": [{ "lineId": line, "amount": amount }] });
     mutate(&app.finance(), "invoiceCredit", input, "id").await.data();
 }
 
@@ -76,10 +76,12 @@ async fn paid(app: &App, from: &str, to: &str) -> Vec<String> {
 async fn results(app: &App) -> Vec<String> {
     let answer = app
         .finance()
-        .query("{ activities { nodes { slug result(year: 2026) { invoiced paid outstanding } } } }")
+        .query(
+            "{ activities { nodes { slug economy(year: 2026) { invoiced paid outstanding } } } }",
+        )
         .await;
     let line = |node: &Value| {
-        let of = |name: &str| node["result"][name].as_str().unwrap().to_owned();
+        let of = |name: &str| node["economy"][name].as_str().unwrap().to_owned();
         format!(
             "{} {} {} {}",
             node["slug"].as_str().unwrap(),
@@ -275,7 +277,7 @@ on_both!(a_full_credit_in_steps_leaves_no_vat_of_any_activity, |app| async move 
         issued(&app, &[("bip", "33.35"), ("indikatorer", "33.35"), ("bip", "33.31")]).await;
     credits(&app, &invoice, "2026-09-10", 0, "33.35").await;
     credits(&app, &invoice, "2026-09-11", 1, "10.01").await;
-    let rest = json!({ "invoice": invoice, "issuedOn": "2026-09-12", "reason": "Inställt" });
+    let rest = json!({ "invoiceId": invoice, "issuedOn": "2026-09-12", "reason": "Inställt" });
     let last = mutate(&app.finance(), "invoiceCredit", rest, "net vat lines { net vat }").await["invoiceCredit"].clone();
     let lines = json!([{ "net": "23.34", "vat": "5.84" }, { "net": "33.31", "vat": "8.33" }]);
     assert_eq!(last, json!({ "net": "56.65", "vat": "14.17", "lines": lines }));

@@ -19,7 +19,7 @@ on_both!(a_payment_is_booked_once_and_shared_out, |app| async move {
     let part = pays(&app, "1001", "2026-02-10", "1000.00", "B1").await;
     assert_eq!(
         part["paymentRecord"],
-        json!({ "paid": "1000.00", "outstanding": "855.99", "overpaid": "0.00", "state": "OVERDUE" })
+        json!({ "paid": "1000.00", "outstanding": "855.99", "overpaid": "0.00", "status": "OVERDUE" })
     );
     assert_eq!(app.trail(before).await.len(), 1);
     // 1000 of 1855.99: 673.50, 269.40 and 57.11 by the lines' gross sums; the öre too much is the
@@ -45,12 +45,12 @@ on_both!(a_payment_is_booked_once_and_shared_out, |app| async move {
     let rest = pays(&app, "1001", "2026-03-05", "900.00", "B2").await;
     assert_eq!(
         rest["paymentRecord"],
-        json!({ "paid": "1900.00", "outstanding": "0.00", "overpaid": "44.01", "state": "PAID" })
+        json!({ "paid": "1900.00", "outstanding": "0.00", "overpaid": "44.01", "status": "PAID" })
     );
     let reported = invoice(
         &app,
         "1001",
-        "before: state(on: \"2026-03-04\") then: state(on: \"2026-03-05\") payments { receivedOn amount reference reverses reason }",
+        "before: status(asOf: \"2026-03-04\") then: status(asOf: \"2026-03-05\") payments { receivedOn amount reference reverses { id } reason }",
     )
     .await;
     assert_eq!((&reported["before"], &reported["then"]), (&json!("OVERDUE"), &json!("PAID")));
@@ -88,35 +88,37 @@ on_both!(every_error_of_a_payment_is_named_at_once, |app| async move {
     let before = app.revision().await;
     let (invoice, other) = (id(&app, "1003").await, id(&app, "1").await);
     // The number 1 is the credit note's alone.
-    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await
-        ["invoices"]["nodes"][0]["id"]
+    let draft = app
+        .office()
+        .query("{ invoices(filter: { status: DRAFT }) { nodes { id } } }")
+        .await["invoices"]["nodes"][0]["id"]
         .clone();
     for (input, fields) in [
         (
-            json!({ "invoice": "x", "receivedOn": "2026-02-30", "amount": "1.005", "reference": " " }),
-            vec!["input.amount", "input.invoice", "input.receivedOn", "input.reference"],
+            json!({ "invoiceId": "x", "receivedOn": "2026-02-30", "amount": "1.005", "reference": " " }),
+            vec!["input.amount", "input.invoiceId", "input.receivedOn", "input.reference"],
         ),
         (
-            json!({ "invoice": invoice, "receivedOn": "2026-10-31", "amount": "0.00", "reference": "x".repeat(281) }),
+            json!({ "invoiceId": invoice, "receivedOn": "2026-10-31", "amount": "0.00", "reference": "x".repeat(281) }),
             vec!["input.amount", "input.receivedOn", "input.reference"],
         ),
         (
-            json!({ "invoice": invoice, "receivedOn": "2026-11-22", "amount": "-1.00", "reference": "\u{0}" }),
+            json!({ "invoiceId": invoice, "receivedOn": "2026-11-22", "amount": "-1.00", "reference": "\u{0}" }),
             vec!["input.amount", "input.receivedOn", "input.reference"],
         ),
         (
-            json!({ "invoice": other, "receivedOn": "2026-11-22", "amount": "0.00", "reference": "B" }),
-            vec!["input.amount", "input.invoice", "input.receivedOn"],
+            json!({ "invoiceId": other, "receivedOn": "2026-11-22", "amount": "0.00", "reference": "B" }),
+            vec!["input.amount", "input.invoiceId", "input.receivedOn"],
         ),
         (
-            json!({ "invoice": draft, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" }),
-            vec!["input.invoice"],
+            json!({ "invoiceId": draft, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" }),
+            vec!["input.invoiceId"],
         ),
     ] {
         let answer = does(&app, "paymentRecord", input.clone(), "id").await;
         assert_eq!(answer.bad_fields(), fields, "{input}");
     }
-    let nothing = json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a", "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" });
+    let nothing = json!({ "invoiceId": "invoice_0197aaaaaaaa7000800000000000000a", "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" });
     assert_eq!(does(&app, "paymentRecord", nothing, "id").await.code(), "NOT_FOUND");
     assert_eq!(app.revision().await, before);
 
@@ -137,7 +139,7 @@ on_both!(one_payment_comes_of_many_at_a_time, |app| async move {
     let tasks = (0..16).map(|_| {
         let (app, invoice) = (app.clone(), invoice_id.clone());
         tokio::spawn(async move {
-            let input = json!({ "invoice": invoice, "receivedOn": "2026-02-10", "amount": "1000.00", "reference": "B1" });
+            let input = json!({ "invoiceId": invoice, "receivedOn": "2026-02-10", "amount": "1000.00", "reference": "B1" });
             does(&app, "paymentRecord", input, "paid").await["paymentRecord"]["paid"].clone()
         })
     });
@@ -148,7 +150,7 @@ on_both!(one_payment_comes_of_many_at_a_time, |app| async move {
     let tasks = (0..16).map(|n| {
         let (app, invoice) = (app.clone(), invoice_id.clone());
         tokio::spawn(async move {
-            let input = json!({ "invoice": invoice, "receivedOn": "2026-02-11", "amount": "1.01", "reference": format!("C{n}") });
+            let input = json!({ "invoiceId": invoice, "receivedOn": "2026-02-11", "amount": "1.01", "reference": format!("C{n}") });
             does(&app, "paymentRecord", input, "paid").await.data().clone()
         })
     });
@@ -160,31 +162,30 @@ on_both!(one_payment_comes_of_many_at_a_time, |app| async move {
 on_both!(a_payment_is_reversed_by_another, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1001", "2026-02-10", TOTAL_OF_1001, "B1").await.data();
-    assert_eq!(invoice(&app, "1001", "state").await["state"], "PAID");
+    assert_eq!(invoice(&app, "1001", "status").await["status"], "PAID");
     let payment = invoice(&app, "1001", "payments { id }").await["payments"][0]["id"].clone();
-    let bad = json!({ "payment": payment, "reversedOn": "2026-02-09", "reason": "" });
+    let bad = json!({ "paymentId": payment, "reversedOn": "2026-02-09", "reason": "" });
     assert_eq!(
         does(&app, "paymentReverse", bad, "id").await.bad_fields(),
         ["input.reason", "input.reversedOn"]
     );
-    let bad = json!({ "payment": payment, "reversedOn": "2026-11-22", "reason": "x" });
+    let bad = json!({ "paymentId": payment, "reversedOn": "2026-11-22", "reason": "x" });
     assert_eq!(does(&app, "paymentReverse", bad, "id").await.bad_fields(), ["input.reversedOn"]);
 
     let before = app.revision().await;
-    let input =
-        json!({ "payment": payment, "reversedOn": "2026-04-01", "reason": "Avsåg Gävles faktura" });
+    let input = json!({ "paymentId": payment, "reversedOn": "2026-04-01", "reason": "Avsåg Gävles faktura" });
     let taken = does(
         &app,
         "paymentReverse",
         input.clone(),
-        "number paid outstanding state payments { receivedOn amount reference reverses reason }",
+        "number paid outstanding status payments { receivedOn amount reference reverses { id } reason }",
     )
     .await;
     assert_eq!(
         taken["paymentReverse"],
-        json!({ "number": "1001", "paid": "0.00", "outstanding": TOTAL_OF_1001, "state": "OVERDUE", "payments": [
+        json!({ "number": "1001", "paid": "0.00", "outstanding": TOTAL_OF_1001, "status": "OVERDUE", "payments": [
             { "receivedOn": "2026-02-10", "amount": TOTAL_OF_1001, "reference": "B1", "reverses": null, "reason": null },
-            { "receivedOn": "2026-04-01", "amount": "-1855.99", "reference": "B1 (återförd)", "reverses": payment, "reason": "Avsåg Gävles faktura" },
+            { "receivedOn": "2026-04-01", "amount": "-1855.99", "reference": "B1 (återförd)", "reverses": { "id": payment }, "reason": "Avsåg Gävles faktura" },
         ] })
     );
     let trail = app.trail(before).await;
@@ -206,7 +207,7 @@ on_both!(a_payment_is_reversed_by_another, |app| async move {
     assert_eq!(does(&app, "paymentReverse", input, "id").await.reason(), "PAYMENT_REVERSED");
     let reversal = invoice(&app, "1001", "payments { id }").await["payments"][1]["id"].clone();
     assert_eq!(
-        does(&app, "paymentReverse", json!({ "payment": reversal, "reason": "x" }), "id")
+        does(&app, "paymentReverse", json!({ "paymentId": reversal, "reason": "x" }), "id")
             .await
             .reason(),
         "IS_REVERSAL"
@@ -216,12 +217,15 @@ on_both!(a_payment_is_reversed_by_another, |app| async move {
         "PAYMENT_REVERSED"
     );
     assert_eq!(
-        pays(&app, "1001", "2026-05-01", TOTAL_OF_1001, "B1 igen").await["paymentRecord"]["state"],
+        pays(&app, "1001", "2026-05-01", TOTAL_OF_1001, "B1 igen").await["paymentRecord"]["status"],
         "PAID"
     );
-    let reported =
-        invoice(&app, "1001", "april: state(on: \"2026-04-30\") may: state(on: \"2026-05-01\")")
-            .await;
+    let reported = invoice(
+        &app,
+        "1001",
+        "april: status(asOf: \"2026-04-30\") may: status(asOf: \"2026-05-01\")",
+    )
+    .await;
     assert_eq!(reported, json!({ "april": "OVERDUE", "may": "PAID" }));
     adds_up(&app).await;
 });
@@ -241,7 +245,7 @@ on_both!(reversals_go_out_with_the_files_and_come_in_again, |app| async move {
     does(
         &app,
         "paymentReverse",
-        json!({ "payment": payment, "reversedOn": "2026-03-10", "reason": "Studsade" }),
+        json!({ "paymentId": payment, "reversedOn": "2026-03-10", "reason": "Studsade" }),
         "id",
     )
     .await
@@ -336,7 +340,7 @@ on_both!(the_ledger_adds_up_whatever_comes_in_and_in_what_order, |app| async mov
         }
         mutations.shuffle(&mut random);
         for (node, day, amount, reference) in mutations {
-            let input = json!({ "invoice": node["id"], "receivedOn": day, "amount": format!("{}.{:02}", amount / 100, amount % 100), "reference": reference });
+            let input = json!({ "invoiceId": node["id"], "receivedOn": day, "amount": format!("{}.{:02}", amount / 100, amount % 100), "reference": reference });
             let answer = does(&app, "paymentRecord", input, "payments { id reference }").await;
             *expected.get_mut(node["number"].as_str().unwrap()).unwrap() += amount;
             if random.random_range(0..5) == 0 {
@@ -346,9 +350,14 @@ on_both!(the_ledger_adds_up_whatever_comes_in_and_in_what_order, |app| async mov
                     .find(|payment| payment["reference"] == reference)
                     .unwrap()["id"]
                     .clone();
-                does(&app, "paymentReverse", json!({ "payment": payment, "reason": "Fel" }), "id")
-                    .await
-                    .data();
+                does(
+                    &app,
+                    "paymentReverse",
+                    json!({ "paymentId": payment, "reason": "Fel" }),
+                    "id",
+                )
+                .await
+                .data();
                 *expected.get_mut(node["number"].as_str().unwrap()).unwrap() -= amount;
             }
         }

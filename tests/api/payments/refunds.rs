@@ -49,12 +49,12 @@ async fn refund(
     amount: &str,
     reference: &str,
 ) -> crate::support::caller::Answer {
-    let input = json!({ "invoice": id(app, number).await, "paidOn": paid_on, "amount": amount, "reference": reference });
+    let input = json!({ "invoiceId": id(app, number).await, "paidOn": paid_on, "amount": amount, "reference": reference });
     does(
         app,
         "refundRecord",
         input,
-        "invoice { state paid overpaid outstanding refunds { paidOn amount reference reverses reason bankPaymentId } }",
+        "invoice { status paid overpaid outstanding refunds { paidOn amount reference reverses { id } reason bankPayment { id } } }",
     )
     .await
 }
@@ -75,10 +75,10 @@ on_both!(an_overpayment_that_is_paid_back_ends_and_nothing_earlier_changes, |app
             "{day} {amount}"
         );
     }
-    let bad = json!({ "invoice": id(&app, "1").await, "amount": "0.00", "reference": " " });
+    let bad = json!({ "invoiceId": id(&app, "1").await, "amount": "0.00", "reference": " " });
     assert_eq!(
         does(&app, "refundRecord", bad, "invoice { id }").await.bad_fields(),
-        ["input.amount", "input.invoice", "input.paidOn", "input.reference"]
+        ["input.amount", "input.invoiceId", "input.paidOn", "input.reference"]
     );
     assert_eq!(refund(&app, "1003", "2026-11-20", "1.00", "UT-1").await.reason(), "NOT_OVERPAID");
 
@@ -86,8 +86,8 @@ on_both!(an_overpayment_that_is_paid_back_ends_and_nothing_earlier_changes, |app
     let done = refund(&app, "1002", "2026-11-20", "75.00", "UT-1").await;
     assert_eq!(
         done["refundRecord"]["invoice"],
-        json!({ "state": "PAID", "paid": "800.00", "overpaid": "0.00", "outstanding": "0.00", "refunds": [
-            { "paidOn": "2026-11-20", "amount": "75.00", "reference": "UT-1", "reverses": null, "reason": null, "bankPaymentId": null },
+        json!({ "status": "PAID", "paid": "800.00", "overpaid": "0.00", "outstanding": "0.00", "refunds": [
+            { "paidOn": "2026-11-20", "amount": "75.00", "reference": "UT-1", "reverses": null, "reason": null, "bankPayment": null },
         ] })
     );
     assert_eq!(app.trail(before).await.len(), 2, "the invoice and its refund");
@@ -120,10 +120,10 @@ on_both!(an_overpayment_that_is_paid_back_ends_and_nothing_earlier_changes, |app
 on_both!(a_credited_invoice_that_was_paid_is_paid_back, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1005", "2026-02-05", "125.00", "BG-1").await.data();
-    let reported = invoice(&app, "1005", "state overpaid difference").await;
+    let reported = invoice(&app, "1005", "status overpaid difference").await;
     assert_eq!(
         reported,
-        json!({ "state": "CREDITED", "overpaid": "125.00", "difference": "OVERPAID" })
+        json!({ "status": "CREDITED", "overpaid": "125.00", "difference": "OVERPAID" })
     );
     assert_eq!(
         refund(&app, "1005", "2026-02-09", "125.00", "UT-1").await.bad_fields(),
@@ -132,11 +132,11 @@ on_both!(a_credited_invoice_that_was_paid_is_paid_back, |app| async move {
     );
     refund(&app, "1005", "2026-03-01", "125.00", "UT-1").await.data();
     let reported =
-        invoice(&app, "1005", "state overpaid paid credited before: state(on: \"2026-02-06\")")
+        invoice(&app, "1005", "status overpaid paid credited before: status(asOf: \"2026-02-06\")")
             .await;
     assert_eq!(
         reported,
-        json!({ "state": "CREDITED", "overpaid": "0.00", "paid": "0.00", "credited": "125.00", "before": "PAID" })
+        json!({ "status": "CREDITED", "overpaid": "0.00", "paid": "0.00", "credited": "125.00", "before": "PAID" })
     );
     adds_up(&app).await;
 });
@@ -146,12 +146,12 @@ on_both!(a_refund_by_mistake_is_reversed, |app| async move {
     pays(&app, "1002", "2026-10-20", "875.00", "BG-77").await.data();
     refund(&app, "1002", "2026-11-10", "75.00", "UT-1").await.data();
     let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
-    let bad = json!({ "refund": own, "reversedOn": "2026-11-09", "reason": " " });
+    let bad = json!({ "refundId": own, "reversedOn": "2026-11-09", "reason": " " });
     assert_eq!(
         does(&app, "refundReverse", bad, "invoice { id }").await.bad_fields(),
         ["input.reason", "input.reversedOn"]
     );
-    let input = json!({ "refund": own, "reversedOn": "2026-11-12", "reason": "Kom tillbaka" });
+    let input = json!({ "refundId": own, "reversedOn": "2026-11-12", "reason": "Kom tillbaka" });
     let done = does(
         &app,
         "refundReverse",
@@ -203,15 +203,15 @@ on_both!(an_outgoing_row_of_the_banks_file_is_a_refund, |app| async move {
     assert_eq!((report.outcomes.len(), report.passed_over), (1, 1));
     assert_eq!(report.outcomes[0].refunded.as_deref(), Some("1002"));
     let reported =
-        invoice(&app, "1002", "paid overpaid refunds { paidOn amount bankPaymentId }").await;
+        invoice(&app, "1002", "paid overpaid refunds { paidOn amount bankPayment { id } }").await;
     let rows = bank_payments(&app, "").await;
     assert_eq!(
         reported,
-        json!({ "paid": "800.00", "overpaid": "0.00", "refunds": [{ "paidOn": "2026-11-18", "amount": "75.00", "bankPaymentId": rows[0]["id"] }] })
+        json!({ "paid": "800.00", "overpaid": "0.00", "refunds": [{ "paidOn": "2026-11-18", "amount": "75.00", "bankPayment": { "id": rows[0]["id"] } }] })
     );
     assert_eq!(
-        (&rows[0]["state"], &rows[0]["setAsideReason"]),
-        (&json!("SET_ASIDE"), &json!("Återbetalning: faktura 1002"))
+        (&rows[0]["status"], &rows[0]["exclusionReason"]),
+        (&json!("EXCLUDED"), &json!("Återbetalning: faktura 1002"))
     );
     let before = app.revision().await;
     assert_eq!(
@@ -226,18 +226,18 @@ on_both!(an_outgoing_row_of_the_banks_file_is_a_refund, |app| async move {
     assert_eq!(import(&app, "c.xml", DEBIT).await, ["NOT_INCOMING -60.00"]);
     let row = waiting(&app).await[0]["id"].clone();
     let third = id(&app, "1003").await;
-    let bad = json!({ "invoice": third, "bankPayment": row, "amount": "60.00" });
+    let bad = json!({ "invoiceId": third, "bankPaymentId": row, "amount": "60.00" });
     assert_eq!(
         does(&app, "refundRecord", bad, "invoice { id }").await.bad_fields(),
         ["input.amount"]
     );
     assert_eq!(
-        does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": third }), "id")
+        does(&app, "bankPaymentMatch", json!({ "bankPaymentId": row, "invoiceId": third }), "id")
             .await
             .reason(),
         "NOT_INCOMING"
     );
-    let matched = json!({ "invoice": third, "bankPayment": row });
+    let matched = json!({ "invoiceId": third, "bankPaymentId": row });
     let done = does(
         &app,
         "refundRecord",
@@ -250,9 +250,9 @@ on_both!(an_outgoing_row_of_the_banks_file_is_a_refund, |app| async move {
         done["refundRecord"]["invoice"],
         json!({ "overpaid": "0.00", "refunds": [{ "paidOn": "2026-11-20", "amount": "60.00", "reference": reference }] })
     );
-    assert_eq!(does(&app, "refundRecord", matched, "invoice { id }").await.reason(), "SET_ASIDE");
+    assert_eq!(does(&app, "refundRecord", matched, "invoice { id }").await.reason(), "EXCLUDED");
     assert_eq!(
-        does(&app, "bankPaymentTakeUp", json!({ "payment": row }), "id").await.reason(),
+        does(&app, "bankPaymentReopen", json!({ "bankPaymentId": row }), "id").await.reason(),
         "IS_REFUND"
     );
     assert_eq!(waiting(&app).await, Vec::<Value>::new());
@@ -279,7 +279,7 @@ on_both!(
         let paid_back = sums(&[("1510", 7_500), ("1930", -7_500)]);
         assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
         let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
-        let input = json!({ "refund": own, "reversedOn": "2026-11-20", "reason": "Fel faktura" });
+        let input = json!({ "refundId": own, "reversedOn": "2026-11-20", "reason": "Fel faktura" });
         does(&app, "refundReverse", input, "invoice { id }").await.data();
         // The bank's account equals the statement every day.
         assert_eq!(books(&app, "2026-11-18", "2026-11-18"), paid_back);
@@ -288,16 +288,16 @@ on_both!(
             sums(&[("1510", -7_500), ("2890", 7_500)])
         );
         let row = waiting(&app).await[0].clone();
-        assert_eq!((&row["state"], &row["amount"]), (&json!("WAITING"), &json!("-75.00")));
+        assert_eq!((&row["status"], &row["amount"]), (&json!("PENDING"), &json!("-75.00")));
 
         // It can be recorded again, and again after another reversal.
         for nth in 2..=3 {
-            let again = json!({ "invoice": id(&app, "1002").await, "bankPayment": row["id"] });
+            let again = json!({ "invoiceId": id(&app, "1002").await, "bankPaymentId": row["id"] });
             let done = does(
                 &app,
                 "refundRecord",
                 again,
-                "invoice { overpaid refunds { id paidOn reference reverses } }",
+                "invoice { overpaid refunds { id paidOn reference reverses { id } } }",
             )
             .await;
             assert_eq!(done["refundRecord"]["invoice"]["overpaid"], "0.00");
@@ -316,7 +316,7 @@ on_both!(
                 does(
                     &app,
                     "refundReverse",
-                    json!({ "refund": own["id"], "reason": "Fel" }),
+                    json!({ "refundId": own["id"], "reason": "Fel" }),
                     "invoice { id }",
                 )
                 .await
@@ -333,7 +333,7 @@ on_both!(refunds_go_out_with_the_files_and_come_in_again, |app| async move {
     let rest = "<AcctSvcrRef>U-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>1002</Ustrd></RmtInf></TxDtls></NtryDtls>";
     import(&app, "a.xml", camt("<Id>N</Id>", &entry("DBIT", "75.00", rest))).await;
     let own = invoice(&app, "1002", "refunds { id }").await["refunds"][0]["id"].clone();
-    does(&app, "refundReverse", json!({ "refund": own, "reason": "Studsade" }), "invoice { id }")
+    does(&app, "refundReverse", json!({ "refundId": own, "reason": "Studsade" }), "invoice { id }")
         .await
         .data();
     refund(&app, "1002", "2026-11-21", "75.00", "UT-2").await.data();
@@ -361,7 +361,7 @@ on_both!(refunds_go_out_with_the_files_and_come_in_again, |app| async move {
         let text = |folder: &Path| std::fs::read_to_string(folder.join(name)).unwrap();
         assert_eq!(text(second.path()), text(first.path()), "{name}");
     }
-    let selection = "paid overpaid writtenOff state refunds { amount } writeOffs { amount }";
+    let selection = "paid overpaid writtenOff status refunds { amount } writeOffs { amount }";
     for number in ["1001", "1002"] {
         assert_eq!(
             invoice(&other, number, selection).await,
@@ -430,7 +430,7 @@ on_both!(what_differs_has_a_name_in_the_report_and_in_filters, |app| async move 
         all.iter().filter(|node| node["overpaid"] != "0.00").cloned().collect();
     assert_eq!((listed("overpaid: true").await, overpaid.len()), (overpaid, 3));
     assert_eq!(listed("kind: INVOICE, overpaid: false").await.len(), all.len() - 3);
-    assert_eq!(find(&bank_payments(&app, "").await, "1002.00")["state"], "MATCHED");
+    assert_eq!(find(&bank_payments(&app, "").await, "1002.00")["status"], "MATCHED");
     // The same as a list for those who pay it back.
     let run = |line: &str| {
         let done = app.program().args(line.split(' ')).output().unwrap();

@@ -16,7 +16,7 @@ use crate::{
 };
 
 const SELECTION: &str =
-    "state outstanding overpaid writtenOff difference writeOffs { writtenOffOn amount reason }";
+    "status outstanding overpaid writtenOff difference writeOffs { writtenOffOn amount reason }";
 
 on_both!(a_difference_below_a_krona_is_written_off_when_the_payment_comes, |app| async move {
     app.import(&LEDGER).await;
@@ -24,12 +24,12 @@ on_both!(a_difference_below_a_krona_is_written_off_when_the_payment_comes, |app|
     pays(&app, "1001", "2026-02-11", "1855.00", "BG-1").await.data();
     assert_eq!(
         invoice(&app, "1001", SELECTION).await,
-        json!({ "state": "PAID", "outstanding": "0.00", "overpaid": "0.00", "writtenOff": "0.99", "difference": null,
+        json!({ "status": "PAID", "outstanding": "0.00", "overpaid": "0.00", "writtenOff": "0.99", "difference": null,
             "writeOffs": [{ "writtenOffOn": "2026-02-11", "amount": "0.99", "reason": null }] })
     );
     assert_eq!(app.trail(before).await.len(), 2, "the invoice and its write-off");
     assert_eq!(
-        does(&app, "invoiceRemind", json!({ "invoice": id(&app, "1001").await }), "id")
+        does(&app, "invoiceRemind", json!({ "invoiceId": id(&app, "1001").await }), "id")
             .await
             .reason(),
         "PAID"
@@ -50,8 +50,8 @@ on_both!(a_difference_below_a_krona_is_written_off_when_the_payment_comes, |app|
     let two = ocr(&app, "1002").await;
     import(&app, "bg.txt", bgmax(&[payment(&two, 80_044, [])])).await;
     assert_eq!(
-        invoice(&app, "1002", "state overpaid writtenOff").await,
-        json!({ "state": "PAID", "overpaid": "0.00", "writtenOff": "-0.44" })
+        invoice(&app, "1002", "status overpaid writtenOff").await,
+        json!({ "status": "PAID", "overpaid": "0.00", "writtenOff": "-0.44" })
     );
     pays(&app, "1004", "2026-11-20", "999.00", "BG-2").await.data();
     assert_eq!(
@@ -61,7 +61,7 @@ on_both!(a_difference_below_a_krona_is_written_off_when_the_payment_comes, |app|
     adds_up(&app).await;
     let list = app
         .finance()
-        .query("{ invoices(filter: { state: [OVERDUE] }) { nodes { number } } }")
+        .query("{ invoices(filter: { status: [OVERDUE] }) { nodes { number } } }")
         .await;
     assert!(!list.text().contains("1001") && !list.text().contains("1002"), "{list:?}");
 });
@@ -69,7 +69,8 @@ on_both!(a_difference_below_a_krona_is_written_off_when_the_payment_comes, |app|
 on_both!(a_write_off_changes_no_interest_of_the_days_before_it, |app| async move {
     app.import(&LEDGER).await;
     for (number, amount) in [("1001", "1855.00"), ("1002", "800.99")] {
-        let selection = "paid: interest(on: \"2026-11-20\") after: interest(on: \"2026-11-21\")";
+        let selection =
+            "paid: interest(asOf: \"2026-11-20\") after: interest(asOf: \"2026-11-21\")";
         let before = invoice(&app, number, selection).await["paid"].clone();
         assert!(before.is_string(), "{number}: {before}");
         pays(&app, number, "2026-11-20", amount, "BG-1").await.data();
@@ -88,8 +89,8 @@ on_both!(what_is_written_off_follows_what_is_paid, |app| async move {
     // The öre come after all.
     pays(&app, "1001", "2026-02-20", "0.49", "BG-2").await.data();
     assert_eq!(
-        invoice(&app, "1001", "state overpaid writtenOff").await,
-        json!({ "state": "PAID", "overpaid": "0.00", "writtenOff": "0.00" })
+        invoice(&app, "1001", "status overpaid writtenOff").await,
+        json!({ "status": "PAID", "overpaid": "0.00", "writtenOff": "0.00" })
     );
     adds_up(&app).await;
     // The payment is reversed, and all of the claim is there again.
@@ -97,7 +98,7 @@ on_both!(what_is_written_off_follows_what_is_paid, |app| async move {
     does(
         &app,
         "paymentReverse",
-        json!({ "payment": payment, "reversedOn": "2026-03-01", "reason": "Studsade" }),
+        json!({ "paymentId": payment, "reversedOn": "2026-03-01", "reason": "Studsade" }),
         "id",
     )
     .await
@@ -107,10 +108,11 @@ on_both!(what_is_written_off_follows_what_is_paid, |app| async move {
         json!({ "outstanding": "1855.50", "writtenOff": "0.00" })
     );
     pays(&app, "1001", "2026-03-05", "1855.00", "BG-3").await.data();
-    let reported = invoice(&app, "1001", "state outstanding writtenOff writeOffs { amount }").await;
+    let reported =
+        invoice(&app, "1001", "status outstanding writtenOff writeOffs { amount }").await;
     assert_eq!(
         reported,
-        json!({ "state": "PAID", "outstanding": "0.00", "writtenOff": "0.50",
+        json!({ "status": "PAID", "outstanding": "0.00", "writtenOff": "0.50",
             "writeOffs": [{ "amount": "0.49" }, { "amount": "-0.49" }, { "amount": "0.50" }] })
     );
     adds_up(&app).await;
@@ -121,10 +123,10 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
     let (app, _folder): (App, _) =
         with_network(&app, "[network.payments]\nwrite_off_limit = '0'\n");
     pays(&app, "1001", "2026-02-10", "1855.00", "BG-1").await.data();
-    let reported = invoice(&app, "1001", "state outstanding difference").await;
+    let reported = invoice(&app, "1001", "status outstanding difference").await;
     assert_eq!(
         reported,
-        json!({ "state": "OVERDUE", "outstanding": "0.99", "difference": "ORE_ONLY" })
+        json!({ "status": "OVERDUE", "outstanding": "0.99", "difference": "ORE_ONLY" })
     );
     // No one is asked for it meanwhile, as no one was when all of it was written off.
     let listed = app
@@ -144,7 +146,7 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
         does(
             &app,
             "invoiceRemind",
-            json!({ "invoice": id(&app, "1001").await, "sentOn": day }),
+            json!({ "invoiceId": id(&app, "1001").await, "sentOn": day }),
             "id",
         )
         .await
@@ -159,13 +161,13 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
     does(
         &app,
         "invoiceRemind",
-        json!({ "invoice": id(&app, "1002").await, "sentOn": "2026-11-20" }),
+        json!({ "invoiceId": id(&app, "1002").await, "sentOn": "2026-11-20" }),
         "id",
     )
     .await
     .data();
     let write_off = async |number: &str, day: &str| {
-        let input = json!({ "invoice": id(&app, number).await, "writtenOffOn": day, "reason": "Betalaren avrundade" });
+        let input = json!({ "invoiceId": id(&app, number).await, "writtenOffOn": day, "reason": "Betalaren avrundade" });
         does(&app, "invoiceWriteOff", input, &format!("invoice {{ {SELECTION} }}")).await
     };
     assert_eq!(write_off("1001", "2026-02-09").await.bad_fields(), ["input.writtenOffOn"]);
@@ -173,13 +175,16 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
     assert_eq!(write_off("1002", "2026-11-20").await.reason(), "BEYOND_LIMIT");
     assert_eq!(
         write_off("1001", "2026-02-12").await["invoiceWriteOff"]["invoice"],
-        json!({ "state": "PAID", "outstanding": "0.00", "overpaid": "0.00", "writtenOff": "0.99", "difference": null,
+        json!({ "status": "PAID", "outstanding": "0.00", "overpaid": "0.00", "writtenOff": "0.99", "difference": null,
             "writeOffs": [{ "writtenOffOn": "2026-02-12", "amount": "0.99", "reason": "Betalaren avrundade" }] })
     );
     assert_eq!(write_off("1001", "2026-11-20").await.reason(), "NOTHING_TO_WRITE_OFF");
-    let reported =
-        invoice(&app, "1001", "before: state(on: \"2026-02-11\") then: state(on: \"2026-02-12\")")
-            .await;
+    let reported = invoice(
+        &app,
+        "1001",
+        "before: status(asOf: \"2026-02-11\") then: status(asOf: \"2026-02-12\")",
+    )
+    .await;
     assert_eq!(reported, json!({ "before": "PARTLY_PAID", "then": "PAID" }));
     adds_up(&app).await;
 });

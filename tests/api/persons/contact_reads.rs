@@ -24,13 +24,15 @@ use crate::support::{
 async fn log(app: &App, filter: Value) -> Vec<Value> {
     reads::write(&app.db).await.unwrap();
     let document = "query($filter: ContactReadFilter) {
-        contactReads(filter: $filter) { totalCount nodes { reader contact { id } day times } } }";
+        contactReads(filter: $filter) { totalCount nodes { reader contact { id } readOn readCount } } }";
     let answer = app.auditor().ask(document, json!({ "filter": filter })).await;
     let nodes = answer["contactReads"]["nodes"].as_array().unwrap();
     assert_eq!(answer["contactReads"]["totalCount"], nodes.len());
     let mut lines: Vec<_> = nodes
         .iter()
-        .map(|line| json!([line["reader"], line["contact"]["id"], line["day"], line["times"]]))
+        .map(|line| {
+            json!([line["reader"], line["contact"]["id"], line["readOn"], line["readCount"]])
+        })
         .collect();
     lines.sort_by_key(Value::to_string);
     lines
@@ -67,16 +69,16 @@ on_both!(every_path_to_a_contact_leaves_a_line, |app| async move {
     let area = area["member"]["contactArea"]["id"].clone();
     let anna = id_of(
         office
-            .does("contactAdd", "id", json!({ "member": ale, "role": "CHAIR", "name": "Anna" }))
+            .does("contactAdd", "id", json!({ "memberId": ale, "role": "CHAIR", "name": "Anna" }))
             .await,
         "contactAdd",
     );
-    let stina = json!({ "contactArea": area, "role": "BOARD_MEMBER", "name": "Stina" });
+    let stina = json!({ "contactAreaId": area, "role": "BOARD_MEMBER", "name": "Stina" });
     let stina = id_of(office.does("contactAdd", "id", stina).await, "contactAdd");
-    let started = json!({ "slug": "bip", "name": "BIP", "funding": [], "startsOn": "2026-01-01", "lead": anna });
+    let started = json!({ "slug": "bip", "name": "BIP", "funding": [], "startsOn": "2026-01-01", "leadId": anna });
     office.does("activityStart", "id", started).await.data();
-    let entry = app.auditor().query("{ auditLog(filter: {}) { nodes { id action } } }").await;
-    let entry = entry["auditLog"]["nodes"]
+    let entry = app.auditor().query("{ auditEntries(filter: {}) { nodes { id action } } }").await;
+    let entry = entry["auditEntries"]["nodes"]
         .as_array()
         .unwrap()
         .iter()
@@ -86,7 +88,7 @@ on_both!(every_path_to_a_contact_leaves_a_line, |app| async move {
     // Anyone who reads nothing that identifies a person has not read about one.
     for document in [
         "{ members { nodes { contacts { id role } } } }",
-        "{ auditLog { nodes { revision action hash } } }",
+        "{ auditEntries { nodes { revision action hash } } }",
     ] {
         named(&app, "räknare", Role::Auditor).query(document).await.data();
     }
@@ -103,16 +105,18 @@ on_both!(every_path_to_a_contact_leaves_a_line, |app| async move {
             &format!("{{ node(id: \"{anna}\") {{ ... on Contact {{ name }} }} }}"),
             vec![&anna],
         ),
-        ("before", "{ auditLog { nodes { before } } }", vec![]),
-        ("after", "{ auditLog { nodes { after } } }", vec![&anna, &stina]),
+        ("before", "{ auditEntries { nodes { before } } }", vec![]),
+        ("after", "{ auditEntries { nodes { after } } }", vec![&anna, &stina]),
         (
             "filter",
-            &format!("{{ auditLog(filter: {{ subject: \"{anna}\" }}) {{ nodes {{ after }} }} }}"),
+            &format!(
+                "{{ auditEntries(filter: {{ subjectId: \"{anna}\" }}) {{ nodes {{ after }} }} }}"
+            ),
             vec![&anna],
         ),
         (
             "subject",
-            "{ auditLog { nodes { subject { ... on Contact { email } } } } }",
+            "{ auditEntries { nodes { subject { ... on Contact { email } } } } }",
             vec![&anna, &stina],
         ),
         (
@@ -129,7 +133,10 @@ on_both!(every_path_to_a_contact_leaves_a_line, |app| async move {
     }
     // The office, too, and one that is refused has read nothing.
     app.office().query("{ members { nodes { contacts { name } } } }").await.data();
-    assert_eq!(log(&app, json!({ "reader": "office@example.se", "contact": anna })).await.len(), 1);
+    assert_eq!(
+        log(&app, json!({ "reader": "office@example.se", "contactId": anna })).await.len(),
+        1
+    );
     app.service("agreements:read")
         .query("{ members { nodes { contacts { name } } } }")
         .await
@@ -196,12 +203,12 @@ on_both!(the_log_counts_by_day_and_is_searched, |app| async move {
     let (first, second, bo) =
         (line("anna", "2026-11-20", 2), line("anna", "2026-11-21", 3), line("bo", "2026-11-21", 1));
     for (filter, found) in [
-        (json!({ "contact": contact, "reader": "anna@example.se" }), vec![&first, &second]),
+        (json!({ "contactId": contact, "reader": "anna@example.se" }), vec![&first, &second]),
         (json!({ "reader": "bo@example.se" }), vec![&bo]),
         (json!({ "from": "2026-11-21" }), vec![&second, &bo]),
         (json!({ "to": "2026-11-20" }), vec![&first]),
         (json!({ "from": "2026-11-20", "to": "2026-11-20" }), vec![&first]),
-        (json!({ "contact": "contact_0197aaaaaaaa7000800000000000000a" }), vec![]),
+        (json!({ "contactId": "contact_0197aaaaaaaa7000800000000000000a" }), vec![]),
     ] {
         assert_eq!(log(&app, filter.clone()).await.iter().collect::<Vec<_>>(), found, "{filter}");
     }
@@ -211,12 +218,12 @@ on_both!(the_log_counts_by_day_and_is_searched, |app| async move {
         times["contactReads"]["nodes"][0],
         json!({ "firstAt": "2026-11-20T23:00:00Z", "lastAt": "2026-11-21T09:00:00.500Z", "contact": { "id": contact } })
     );
-    let bad = json!({ "filter": { "contact": "Anna", "reader": "\u{0}", "from": "2026-11-32", "to": "i går" } });
+    let bad = json!({ "filter": { "contactId": "Anna", "reader": "\u{0}", "from": "2026-11-32", "to": "i går" } });
     let refused =
         app.office().ask("query($filter: ContactReadFilter) { contactReads(filter: $filter, first: 500) { totalCount } }", bad).await;
     assert_eq!(
         refused.bad_fields(),
-        ["filter.contact", "filter.from", "filter.reader", "filter.to", "first"]
+        ["filter.contactId", "filter.from", "filter.reader", "filter.to", "first"]
     );
 });
 

@@ -67,7 +67,7 @@ on_both!(a_contact_is_added, |app| async move {
     let before = app.revision().await;
     let selection = "id name role email phone validFrom validTo member { name }";
     let input = json!({
-        "member": of.ale, "role": "CHIEF_EXECUTIVE", "name": " Örjan Öst ", "email": "orjan@example.se", "phone": "070-174 06 05",
+        "memberId": of.ale, "role": "CHIEF_EXECUTIVE", "name": " Örjan Öst ", "email": "orjan@example.se", "phone": "070-174 06 05",
         "validFrom": "2026-01-01", "validTo": "2026-12-31",
     });
     let added = app.office().does("contactAdd", selection, input).await;
@@ -101,9 +101,9 @@ on_both!(a_contact_is_added, |app| async move {
         json!({ "id": own["contactAdd"]["id"], "name": "Nina", "role": "OTHER", "email": null, "phone": null, "validFrom": null, "validTo": null, "member": null })
     );
     // In Swedish order, those of each member alone.
-    add(&app, json!({ "member": of.ale, "role": "CHAIR", "name": "Åsa" })).await;
-    add(&app, json!({ "member": of.ale, "role": "CHAIR", "name": "zita" })).await;
-    add(&app, json!({ "member": of.are, "role": "FINANCE", "name": "Bo" })).await;
+    add(&app, json!({ "memberId": of.ale, "role": "CHAIR", "name": "Åsa" })).await;
+    add(&app, json!({ "memberId": of.ale, "role": "CHAIR", "name": "zita" })).await;
+    add(&app, json!({ "memberId": of.are, "role": "FINANCE", "name": "Bo" })).await;
     assert_eq!(
         names(&app.office()).await,
         json!([["Ale", ["zita", "Åsa", "Örjan Öst"]], ["Åre", ["Bo"]], ["Örebro", []]])
@@ -114,21 +114,21 @@ on_both!(a_contact_belongs_to_one_at_most, |app| async move {
     let of = fill(&app).await;
     let before = app.revision().await;
     for owners in [
-        json!({ "member": of.ale, "organisation": of.gamma }),
-        json!({ "member": of.ale, "contactArea": of.södra }),
-        json!({ "organisation": of.gamma, "contactArea": of.södra }),
-        json!({ "member": of.ale, "organisation": of.gamma, "contactArea": of.södra }),
+        json!({ "memberId": of.ale, "organisationId": of.gamma }),
+        json!({ "memberId": of.ale, "contactAreaId": of.södra }),
+        json!({ "organisationId": of.gamma, "contactAreaId": of.södra }),
+        json!({ "memberId": of.ale, "organisationId": of.gamma, "contactAreaId": of.södra }),
     ] {
         let mut input = owners;
         (input["role"], input["name"]) = (json!("OTHER"), json!("Nina"));
         assert_eq!(app.office().does("contactAdd", "id", input).await.bad_fields(), ["input"]);
     }
-    let wrong_way = json!({ "member": of.ale, "role": "CHAIR", "name": "\t", "email": "x", "validFrom": "2026-01-02", "validTo": "2026-01-01" });
+    let wrong_way = json!({ "memberId": of.ale, "role": "CHAIR", "name": "\t", "email": "x", "validFrom": "2026-01-02", "validTo": "2026-01-01" });
     assert_eq!(
         app.office().does("contactAdd", "id", wrong_way).await.bad_fields(),
         ["input.email", "input.name", "input.validTo"]
     );
-    let nothing = json!({ "organisation": "organisation_0197aaaaaaaa7000800000000000000a", "role": "OTHER", "name": "Nina" });
+    let nothing = json!({ "organisationId": "organisation_0197aaaaaaaa7000800000000000000a", "role": "OTHER", "name": "Nina" });
     assert_eq!(app.office().does("contactAdd", "id", nothing).await.code(), "NOT_FOUND");
     for caller in [
         app.finance(),
@@ -138,7 +138,7 @@ on_both!(a_contact_belongs_to_one_at_most, |app| async move {
         app.member(&of.ale),
         app.service("members:read"),
     ] {
-        let input = json!({ "member": of.ale, "role": "CHAIR", "name": "" });
+        let input = json!({ "memberId": of.ale, "role": "CHAIR", "name": "" });
         assert_eq!(caller.does("contactAdd", "id", input).await.code(), "FORBIDDEN");
     }
     assert_eq!(app.revision().await, before);
@@ -155,7 +155,7 @@ on_both!(contacts_are_those_in_their_role_today, |app| async move {
         ("e", Value::Null, json!("2026-11-20")),
         ("f", json!("2026-11-21"), json!("2026-11-21")),
     ] {
-        for (owner, id) in [("member", &of.ale), ("contactArea", &of.södra)] {
+        for (owner, id) in [("memberId", &of.ale), ("contactAreaId", &of.södra)] {
             ids.push(add(&app, json!({ (owner): id, "role": "BOARD_MEMBER", "name": name, "validFrom": from, "validTo": to })).await);
         }
     }
@@ -185,10 +185,10 @@ on_both!(each_sees_the_contacts_of_its_own_association, |app| async move {
     let of = fill(&app).await;
     let mut ids = Vec::new();
     for (owner, name) in [
-        (json!({ "member": of.ale }), "Anna"),
-        (json!({ "member": of.are }), "Åke"),
-        (json!({ "contactArea": of.södra }), "Stina"),
-        (json!({ "organisation": of.gamma }), "Gustav"),
+        (json!({ "memberId": of.ale }), "Anna"),
+        (json!({ "memberId": of.are }), "Åke"),
+        (json!({ "contactAreaId": of.södra }), "Stina"),
+        (json!({ "organisationId": of.gamma }), "Gustav"),
         (json!({}), "Nina"),
     ] {
         let mut input = owner;
@@ -241,7 +241,7 @@ on_both!(only_what_is_said_of_a_contact_changes, |app| async move {
     let of = fill(&app).await;
     let selection = "name role email phone validFrom validTo";
     let id = add(&app, json!({
-        "member": of.ale, "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "phone": "070-174 06 05", "validFrom": "2026-01-01", "validTo": "2026-12-31",
+        "memberId": of.ale, "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "phone": "070-174 06 05", "validFrom": "2026-01-01", "validTo": "2026-12-31",
     }))
     .await;
     let mut expected = json!({ "name": "Anna", "role": "CHAIR", "email": "anna@example.se", "phone": "070-174 06 05", "validFrom": "2026-01-01", "validTo": "2026-12-31" });
@@ -264,7 +264,7 @@ on_both!(only_what_is_said_of_a_contact_changes, |app| async move {
         let before = app.revision().await;
         let is_change = expected[field] != becomes;
         expected[field] = becomes;
-        let input = json!({ "contact": id, (field): value });
+        let input = json!({ "contactId": id, (field): value });
         assert_eq!(
             app.office().does("contactUpdate", selection, input.clone()).await["contactUpdate"],
             expected,
@@ -281,31 +281,31 @@ on_both!(only_what_is_said_of_a_contact_changes, |app| async move {
 
     // Days are checked against those that are stored.
     let update = async |input: Value| app.office().does("contactUpdate", "id", input).await;
-    update(json!({ "contact": id, "validFrom": "2026-06-01" })).await.data();
+    update(json!({ "contactId": id, "validFrom": "2026-06-01" })).await.data();
     let before = app.revision().await;
     assert_eq!(
-        update(json!({ "contact": id, "validTo": "2026-05-31" })).await.bad_fields(),
+        update(json!({ "contactId": id, "validTo": "2026-05-31" })).await.bad_fields(),
         ["input.validTo"]
     );
     // Only what is bad is called so, be it the id itself.
-    let bad = json!({ "contact": of.ale, "phone": "x".repeat(301), "validTo": "2026-05-32" });
-    assert_eq!(update(bad).await.bad_fields(), ["input.contact", "input.phone", "input.validTo"]);
+    let bad = json!({ "contactId": of.ale, "phone": "x".repeat(301), "validTo": "2026-05-32" });
+    assert_eq!(update(bad).await.bad_fields(), ["input.contactId", "input.phone", "input.validTo"]);
     assert_eq!(
-        update(json!({ "contact": "contact_", "role": "OTHER" })).await.bad_fields(),
-        ["input.contact"]
+        update(json!({ "contactId": "contact_", "role": "OTHER" })).await.bad_fields(),
+        ["input.contactId"]
     );
     assert_eq!(app.revision().await, before);
 });
 
 on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     let of = fill(&app).await;
-    let id = add(&app, json!({ "member": of.ale, "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "phone": "070-174 06 05", "validFrom": "2026-01-01" })).await;
-    let started = json!({ "slug": "bip", "name": "BIP", "funding": [], "startsOn": "2026-01-01", "lead": id });
+    let id = add(&app, json!({ "memberId": of.ale, "role": "CHAIR", "name": "Anna", "email": "anna@example.se", "phone": "070-174 06 05", "validFrom": "2026-01-01" })).await;
+    let started = json!({ "slug": "bip", "name": "BIP", "funding": [], "startsOn": "2026-01-01", "leadId": id });
     app.office().does("activityStart", "id", started).await.data();
     let before = app.revision().await;
     for caller in [app.finance(), app.auditor(), app.member(&of.ale)] {
         assert_eq!(
-            caller.does("contactErase", "id", json!({ "contact": id })).await.code(),
+            caller.does("contactErase", "id", json!({ "contactId": id })).await.code(),
             "FORBIDDEN"
         );
     }
@@ -314,7 +314,7 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
         .does(
             "contactErase",
             "name role email phone validFrom member { name }",
-            json!({ "contact": id }),
+            json!({ "contactId": id }),
         )
         .await;
     let pseudonym = format!("Raderad kontakt {}", &id[id.len() - 8..]);
@@ -344,11 +344,11 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     // Once is enough, and no one comes back.
     app.at("2026-11-22T09:00:00Z")
         .office()
-        .does("contactErase", "id", json!({ "contact": id }))
+        .does("contactErase", "id", json!({ "contactId": id }))
         .await
         .data();
     let back =
-        app.office().does("contactUpdate", "id", json!({ "contact": id, "name": "Anna" })).await;
+        app.office().does("contactUpdate", "id", json!({ "contactId": id, "name": "Anna" })).await;
     assert_eq!(
         (back.reason(), &back.error()["message"]),
         ("ERASED", &json!("the contact is erased; add a new one"))

@@ -63,8 +63,7 @@ on_both!(
         let register = Register::fill(&app).await;
         let mut draft = register.draft(1, "bip", "2026-01-01");
         draft["endsOn"] = json!("2027-12-31");
-        draft["decision"] =
-            json!({ "body": "BOARD", "on": "2025-12-01", "paragraph": "7, enligt Kajsa Varg" });
+        draft["decision"] = json!({ "body": "BOARD", "decidedOn": "2025-12-01", "paragraph": "7, enligt Kajsa Varg" });
         let agreement = agreed(&app, draft).await;
         let endless = agreed(&app, register.draft(2, "bip", "2026-01-01")).await;
         let signatory = |agreement: &str, party: &str| json!({ "signatoryOf": { "agreementId": agreement, "party": party } });
@@ -141,8 +140,8 @@ on_both!(payers_are_erased_when_the_retention_of_the_payment_ends, |app| async m
     let (id, payer) = (payment["id"].clone(), payment["payerName"].as_str().unwrap().to_owned());
     mutate(
         &app.finance(),
-        "bankPaymentSetAside",
-        json!({ "payment": id, "reason": "Tillhör Kajsa Varg" }),
+        "bankPaymentExclude",
+        json!({ "bankPaymentId": id, "reason": "Tillhör Kajsa Varg" }),
         "id",
     )
     .await
@@ -203,7 +202,7 @@ on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |
     .await;
     let organisation = organisation["organisationAdd"]["id"].clone();
     let member = register.id("Förbund 03").to_owned();
-    mutate(&app.office(), "memberUpdate", json!({ "member": member, "billing": billing }), "id")
+    mutate(&app.office(), "memberUpdate", json!({ "memberId": member, "billing": billing }), "id")
         .await
         .data();
     assert_eq!(erased(&app, json!({ "billingOfOrganisationId": organisation }), "BUYER").await, 2);
@@ -218,7 +217,7 @@ on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |
         roles: vec![Role::Office],
         ..Viewer::default()
     });
-    let report = json!({ "activity": register.id("bip"), "period": "2026-T1", "health": "GREEN", "summary": "Bra" });
+    let report = json!({ "activityId": register.id("bip"), "period": "2026-T1", "health": "GREEN", "summary": "Bra" });
     mutate(&frida, "statusReportFile", report, "id").await.data();
     assert_eq!(erased(&app, json!({ "subject": "Frida@Example.se" }), "SUBJECT").await, 2);
     let sql = Statement::from_string(app.db.backend(), "SELECT reported_by FROM status_report");
@@ -231,14 +230,14 @@ on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |
     assert!(by.starts_with("Raderad person "), "{by}");
     holds(&app).await;
 
-    // Acknowledged deadlines stay with their agreement.
+    // Snoozed deadlines stay with their agreement.
     let mut draft = register.draft(1, "bip", "2026-01-01");
     (draft["endsOn"], draft["renewalMonths"]) = (json!("2027-03-31"), json!(12));
     let agreement = agreed(&app, draft).await;
     mutate(
         &frida,
-        "deadlineAcknowledge",
-        json!({ "agreement": agreement, "until": "2026-11-30", "note": "Sett" }),
+        "deadlineSnooze",
+        json!({ "agreementId": agreement, "snoozedUntil": "2026-11-30", "note": "Sett" }),
         "id",
     )
     .await
@@ -282,12 +281,12 @@ on_both!(a_wrong_name_of_a_person_is_reported_with_its_field, |app| async move {
         erase(&app, json!({ "signatoryOf": { "agreementId": "x", "party": "NETWORK" } })).await;
     assert_eq!(answer.bad_fields(), ["input.signatoryOf.agreementId"]);
     // A payload that failed is null, and what else the document did is there.
-    let document = "mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { name }
+    let document = "mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { member { name } }
         personErase(input: { bankPaymentId: \"bank_payment_0197aaaaaaaa7000800000000000000a\" }) { kind } }";
     let answer = app.office().query(document).await;
     let answer: Value = serde_json::from_str(&answer.text()).unwrap();
     assert_eq!(
-        (&answer["data"]["memberAdmit"]["name"], &answer["data"]["personErase"]),
+        (&answer["data"]["memberAdmit"]["member"]["name"], &answer["data"]["personErase"]),
         (&json!("Ale"), &json!(null)),
         "{answer}"
     );

@@ -1,6 +1,7 @@
 //! Contacts, personal data, erasure and retention.
 
 mod contact_export;
+mod contact_list;
 mod contact_reads;
 mod contacts;
 mod erasure;

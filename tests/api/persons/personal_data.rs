@@ -20,15 +20,15 @@ async fn add(app: &App, input: Value) -> String {
 }
 
 async fn erase(app: &App, id: &str) {
-    app.office().does("contactErase", "id", json!({ "contact": id })).await.data();
+    app.office().does("contactErase", "id", json!({ "contactId": id })).await.data();
 }
 
 /// The trail as an auditor sees it, the oldest entry first.
 async fn trail(app: &App) -> Vec<Value> {
     let document =
-        "{ auditLog(first: 200) { nodes { revision action before after erasedIn hash } } }";
+        "{ auditEntries(first: 200) { nodes { revision action before after erasedIn hash } } }";
     let mut entries =
-        app.auditor().query(document).await["auditLog"]["nodes"].as_array().unwrap().clone();
+        app.auditor().query(document).await["auditEntries"]["nodes"].as_array().unwrap().clone();
     entries.reverse();
     entries
 }
@@ -90,8 +90,9 @@ on_both!(an_erased_person_is_gone_from_the_trail_which_holds, |app| async move {
         add(&app, json!({ "role": "OTHER", "name": "Bertil", "email": "bertil@example.se" })).await;
     let update =
         async |input: Value| app.office().does("contactUpdate", "id", input).await.data().clone();
-    update(json!({ "contact": id, "name": "Annabella Åkerlund", "phone": "070-174 06 05" })).await;
-    update(json!({ "contact": id, "role": "FINANCE", "email": null })).await;
+    update(json!({ "contactId": id, "name": "Annabella Åkerlund", "phone": "070-174 06 05" }))
+        .await;
+    update(json!({ "contactId": id, "role": "FINANCE", "email": null })).await;
     let before = stored(&app).await;
     assert!(
         before.iter().all(|entry| !format!("{entry:?}").contains("nnabella")),
@@ -236,7 +237,7 @@ async fn an_erasure_during_a_long_read_fails_nothing_and_leaves_the_disk_when_th
     let admission = json!({ "name": "Ale", "joinedOn": "2015-01-01" });
     let office = app.office();
     let (erased, admitted) = tokio::join!(
-        office.does("contactErase", "id", json!({ "contact": id })),
+        office.does("contactErase", "id", json!({ "contactId": id })),
         office.does("memberAdmit", "id", admission.clone())
     );
     erased.data();

@@ -15,18 +15,20 @@ use crate::support::{
 /// Returns the report's row of a kind: its count, its oldest day, the day from which that may go,
 /// and how many may go.
 async fn held(caller: &Caller<'_>, kind: &str, on: Option<&str>) -> Value {
-    let document =
-        "query($on: Date) { retention(on: $on) { holdings { kind count oldest mayGoFrom due } } }";
-    let answer = caller.ask(document, json!({ "on": on })).await;
+    let document = "query($asOf: Date) { retention(asOf: $asOf) { holdings { kind recordCount oldest mayGoFrom dueCount } } }";
+    let answer = caller.ask(document, json!({ "asOf": on })).await;
     let holdings = answer["retention"]["holdings"].as_array().unwrap();
     let held = holdings.iter().find(|held| held["kind"] == kind).unwrap();
-    json!([held["count"], held["oldest"], held["mayGoFrom"], held["due"]])
+    json!([held["recordCount"], held["oldest"], held["mayGoFrom"], held["dueCount"]])
 }
 
 /// The names of the people who may be erased.
 async fn due(caller: &Caller<'_>, on: Option<&str>) -> Vec<Value> {
     let answer = caller
-        .ask("query($on: Date) { retention(on: $on) { contacts { name } } }", json!({ "on": on }))
+        .ask(
+            "query($asOf: Date) { retention(asOf: $asOf) { contacts { name } } }",
+            json!({ "asOf": on }),
+        )
         .await;
     answer["retention"]["contacts"]
         .as_array()
@@ -45,11 +47,11 @@ async fn add(app: &App, name: &str, valid_to: Option<&str>) -> String {
 }
 
 async fn start(app: &App, slug: &str, lead: &str, ends_on: Option<&str>) {
-    let input = json!({ "slug": slug, "name": slug, "funding": [], "startsOn": "2020-01-01", "lead": lead });
+    let input = json!({ "slug": slug, "name": slug, "funding": [], "startsOn": "2020-01-01", "leadId": lead });
     let id = app.office().does("activityStart", "id", input).await["activityStart"]["id"].clone();
     if let Some(ends_on) = ends_on {
         app.office()
-            .does("activityClose", "id", json!({ "activity": id, "endsOn": ends_on }))
+            .does("activityClose", "id", json!({ "activityId": id, "endsOn": ends_on }))
             .await
             .data();
     }
@@ -66,7 +68,7 @@ on_both!(people_may_go_some_months_after_their_role, |app| async move {
     let led = add(&app, "Ledde", Some("2021-01-01")).await;
     start(&app, "kurser", &led, Some("2026-11-20")).await;
     let gone = add(&app, "Borta", Some("2019-01-01")).await;
-    app.office().does("contactErase", "id", json!({ "contact": gone })).await.data();
+    app.office().does("contactErase", "id", json!({ "contactId": gone })).await.data();
 
     assert_eq!(due(&app.office(), None).await, ["Länge sedan", "Ledde", "Dagen"]);
     assert_eq!(
@@ -91,9 +93,9 @@ on_both!(people_may_go_some_months_after_their_role, |app| async move {
     assert_eq!(due(&app.with_file(&file).office(), None).await, ["Länge sedan"]);
     let refused = app
         .office()
-        .ask("query($on: Date) { retention(on: $on) { on } }", json!({ "on": "i går" }))
+        .ask("query($asOf: Date) { retention(asOf: $asOf) { asOf } }", json!({ "asOf": "i går" }))
         .await;
-    assert_eq!(refused.bad_fields(), ["on"]);
+    assert_eq!(refused.bad_fields(), ["asOf"]);
 });
 
 on_both!(what_the_law_on_bookkeeping_is_about_stays_seven_years, |app| async move {
@@ -191,7 +193,7 @@ on_both!(only_what_may_go_is_erased, |app| async move {
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
     // To see what may go is not to erase it.
     assert_eq!(run(&["--erase", "--on", "2900-01-01"]).2, Some(2));
-    let refused = app.finance().query("{ retention { on } }").await;
+    let refused = app.finance().query("{ retention { asOf } }").await;
     assert_eq!(refused.code(), "FORBIDDEN");
 });
 
@@ -234,7 +236,7 @@ on_both!(payers_go_when_their_time_is_over, |app| async move {
     // Neither the rows nor the trail name the payer, and the trail holds all the same.
     let reported = app
         .office()
-        .query("{ auditLog(first: 100) { nodes { action before after } } }")
+        .query("{ auditEntries(first: 100) { nodes { action before after } } }")
         .await
         .text();
     assert!(

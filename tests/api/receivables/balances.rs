@@ -68,10 +68,10 @@ on_both!(receivables_equal_the_account_at_every_month_end, |app| async move {
     let august = balance(&app, day("2026-08-31")).await;
 
     // What comes late into a closed month changes no balance of it.
-    does(&app, "periodClose", json!({ "through": "2026-08-31" }), "booksClosedThrough")
+    does(&app, "periodClose", json!({ "closedThrough": "2026-08-31" }), "booksClosedThrough")
         .await
         .data();
-    let open = app.finance().query("{ invoices(filter: { state: [OVERDUE] }, first: 20) { nodes { number issuedOn outstanding } } }").await;
+    let open = app.finance().query("{ invoices(filter: { status: [OVERDUE] }, first: 20) { nodes { number issuedOn outstanding } } }").await;
     for node in open["invoices"]["nodes"].as_array().unwrap() {
         let (number, issued_on) =
             (node["number"].as_str().unwrap(), node["issuedOn"].as_str().unwrap());
@@ -92,11 +92,11 @@ on_both!(receivables_equal_the_account_at_every_month_end, |app| async move {
 on_both!(amounts_of_an_invoice_are_as_of_a_day_in_the_books, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1001", "2026-02-01", "1000.00", "A").await.data();
-    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough")
+    does(&app, "periodClose", json!({ "closedThrough": "2026-03-31" }), "booksClosedThrough")
         .await
         .data();
     pays(&app, "1001", "2026-02-10", "855.99", "B").await.data();
-    let selection = "state total now: outstanding balance
+    let selection = "status total now: outstanding balance
         january: balance(asOf: \"2026-01-14\") issue: balance(asOf: \"2026-01-15\")
         march: paid(asOf: \"2026-03-31\") left: outstanding(asOf: \"2026-03-31\") april: paid(asOf: \"2026-04-01\") daysLate";
     let reported = invoice(&app, "1001", selection).await;
@@ -104,7 +104,7 @@ on_both!(amounts_of_an_invoice_are_as_of_a_day_in_the_books, |app| async move {
     // one.
     assert_eq!(
         reported,
-        json!({ "state": "PAID", "total": TOTAL_OF_1001, "now": "0.00", "balance": "0.00", "january": "0.00", "issue": TOTAL_OF_1001,
+        json!({ "status": "PAID", "total": TOTAL_OF_1001, "now": "0.00", "balance": "0.00", "january": "0.00", "issue": TOTAL_OF_1001,
             "march": "1000.00", "left": "855.99", "april": TOTAL_OF_1001, "daysLate": 0 })
     );
     let credited = invoice(
@@ -157,7 +157,7 @@ on_both!(a_members_balance_is_as_of_a_day_in_the_books, |app| async move {
 on_both!(what_came_late_counts_in_a_balance_from_the_first_open_day, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1001", "2026-02-01", "1000.00", "A").await.data();
-    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough")
+    does(&app, "periodClose", json!({ "closedThrough": "2026-03-31" }), "booksClosedThrough")
         .await
         .data();
     pays(&app, "1001", "2026-02-10", "955.99", "B").await.data();

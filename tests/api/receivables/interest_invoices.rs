@@ -11,7 +11,7 @@ use crate::support::{
     validators,
 };
 
-const FIELDS: &str = "invoice { number ocr net vat total state buyer { ... on Member { name } } lines { description periodFrom periodTo vatRate account } }";
+const FIELDS: &str = "invoice { number ocr net vat total status buyer { ... on Member { name } } lines { description periodFrom periodTo vatRate account } }";
 
 /// Issues an invoice without VAT on Friday 20 November 2026 that is due at once, and on which a
 /// day's interest at 10 % is 10.00.
@@ -19,13 +19,13 @@ async fn late(app: &App) -> (String, String) {
     let line = json!({ "description": "Kurs", "unitPrice": "36500.00", "vatRate": "EXEMPT" });
     let id = drafted(
         &app.finance(),
-        json!({ "buyer": member(app, 1).await, "dueInDays": 0, "lines": [line] }),
+        json!({ "buyerId": member(app, 1).await, "dueInDays": 0, "lines": [line] }),
     )
     .await;
     let issued = mutate(
         &app.finance(),
         "invoiceIssue",
-        json!({ "invoice": id, "issuedOn": "2026-11-20" }),
+        json!({ "invoiceId": id, "issuedOn": "2026-11-20" }),
         "number",
     )
     .await;
@@ -35,7 +35,7 @@ async fn late(app: &App) -> (String, String) {
 async fn claim(app: &App, id: &str, until: Option<&str>) -> crate::support::caller::Answer {
     let mut input = json!({ "invoiceId": id });
     if let Some(until) = until {
-        input["until"] = json!(until);
+        input["interestUntil"] = json!(until);
     }
     mutate(&app.finance(), "interestInvoiceIssue", input, FIELDS).await
 }
@@ -63,7 +63,7 @@ on_both!(late_interest_is_invoiced_once, |app| async move {
         (&json!("40.00"), &json!("0.00"), &line("2026-11-21", "2026-11-24", 4))
     );
     assert_eq!(
-        (&first["state"], &first["buyer"]["name"], first["ocr"].is_string()),
+        (&first["status"], &first["buyer"]["name"], first["ocr"].is_string()),
         (&json!("ISSUED"), &json!("Förbund 001"), true)
     );
     // Interest bears no interest, and its documents say what it is.
@@ -98,7 +98,7 @@ on_both!(late_interest_is_invoiced_once, |app| async move {
     mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": rest_id, "reason": "Fel dag" }),
+        json!({ "invoiceId": rest_id, "reason": "Fel dag" }),
         "id",
     )
     .await
@@ -133,8 +133,8 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
         .finance()
         .ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id } } }", json!({ "id": id }))
         .await;
-    let half = json!([{ "line": lines["invoice"]["lines"][0]["id"], "amount": "18250.00" }]);
-    let input = json!({ "invoice": id, "reason": "Hälften kom", "lines": half });
+    let half = json!([{ "lineId": lines["invoice"]["lines"][0]["id"], "amount": "18250.00" }]);
+    let input = json!({ "invoiceId": id, "reason": "Hälften kom", "lines": half });
     let note = mutate(&app.finance(), "invoiceCredit", input, "warnings { code message }").await["invoiceCredit"].clone();
     let interest = claimed["number"].as_str().unwrap();
     let warning = note["warnings"][0]["message"].as_str().unwrap().to_owned();
@@ -157,11 +157,11 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
     );
 
     let own = invoice(&app, interest, "id lines { id }").await;
-    let part = json!([{ "line": own["lines"][0]["id"], "amount": "50.00" }]);
+    let part = json!([{ "lineId": own["lines"][0]["id"], "amount": "50.00" }]);
     mutate(
         &app.finance(),
         "invoiceCredit",
-        json!({ "invoice": own["id"], "reason": "Kapitalet krediterat", "lines": part }),
+        json!({ "invoiceId": own["id"], "reason": "Kapitalet krediterat", "lines": part }),
         "id",
     )
     .await
@@ -184,7 +184,7 @@ on_both!(a_reminder_claims_no_interest_that_is_invoiced, |app| async move {
     let (id, _) = late(&app).await;
     let app = app.at("2026-12-01T09:00:00Z");
     let remind = async |on: &str| {
-        let input = json!({ "invoice": id, "sentOn": on });
+        let input = json!({ "invoiceId": id, "sentOn": on });
         let sent = mutate(
             &app.finance(),
             "invoiceRemind",
@@ -225,7 +225,7 @@ on_both!(what_bears_no_interest_is_not_claimed, |app| async move {
     let (id, _) = late(&app).await;
     let draft = drafted(
         &app.finance(),
-        json!({ "buyer": member(&app, 1).await, "lines": [{ "description": "Kurs", "unitPrice": "1", "vatRate": "EXEMPT" }] }),
+        json!({ "buyerId": member(&app, 1).await, "lines": [{ "description": "Kurs", "unitPrice": "1", "vatRate": "EXEMPT" }] }),
     )
     .await;
     let later = app.at("2027-02-01T09:00:00Z");
@@ -235,10 +235,10 @@ on_both!(what_bears_no_interest_is_not_claimed, |app| async move {
     assert_eq!(claim(&later, &id, Some("2026-11-20")).await.reason(), "NOT_LATE");
     assert_eq!(claim(&later, &id, Some("2027-01-15")).await.reason(), "RATE_UNKNOWN");
     assert_eq!(claim(&later, &draft, None).await.reason(), "DRAFT");
-    assert_eq!(claim(&later, &id, Some("2027-02-02")).await.bad_fields(), ["input.until"]);
+    assert_eq!(claim(&later, &id, Some("2027-02-02")).await.bad_fields(), ["input.interestUntil"]);
     assert_eq!(
         claim(&later, "member_x", Some("2026-02-30")).await.bad_fields(),
-        ["input.invoiceId", "input.until"]
+        ["input.interestUntil", "input.invoiceId"]
     );
     let answer: Value =
         claim(&later, "invoice_0197aaaaaaaa7000800000000000000a", None).await.code().into();

@@ -14,7 +14,8 @@ use crate::support::{
 /// Returns an invoice as of a day, by the API and by the list of overdue ones: state, days,
 /// interest and what is unpaid.
 async fn on(app: &App, number: &str, day: &str) -> Value {
-    let selection = format!("state(on: \"{day}\") daysLate(on: \"{day}\") interest(on: \"{day}\")");
+    let selection =
+        format!("status(asOf: \"{day}\") daysLate(asOf: \"{day}\") interest(asOf: \"{day}\")");
     let reported = invoice(app, number, &selection).await;
     let listed =
         overdue::overdue(&app.db, &Viewer::operator("invoices late"), day.parse().unwrap(), 8)
@@ -24,17 +25,17 @@ async fn on(app: &App, number: &str, day: &str) -> Value {
         .iter()
         .find(|late| late.number == number)
         .map(|late| late.figures.unpaid.to_string());
-    json!([reported["state"], reported["daysLate"], reported["interest"], unpaid])
+    json!([reported["status"], reported["daysLate"], reported["interest"], unpaid])
 }
 
 on_both!(a_payment_that_was_reversed_never_came_in, |app| async move {
     app.import(&LEDGER).await;
     // 1002 is of 800.00 and due on 31 March; the rates are 10 %.
     let answer = pays(&app, "1002", "2026-04-01", "800.00", "A").await;
-    assert_eq!(answer["paymentRecord"]["state"], "PAID");
+    assert_eq!(answer["paymentRecord"]["status"], "PAID");
     assert_eq!(on(&app, "1002", "2026-04-30").await, json!(["PAID", 1, "0.22", null]));
     let payments = invoice(&app, "1002", "payments { id }").await;
-    let reverse = json!({ "payment": payments["payments"][0]["id"], "reversedOn": "2026-06-01", "reason": "Fel faktura" });
+    let reverse = json!({ "paymentId": payments["payments"][0]["id"], "reversedOn": "2026-06-01", "reason": "Fel faktura" });
     does(&app, "paymentReverse", reverse, "paid").await.data();
     assert_eq!(on(&app, "1002", "2026-04-30").await, json!(["OVERDUE", 30, "6.58", "800.00"]));
     assert_eq!(on(&app, "1002", "2026-06-30").await, json!(["OVERDUE", 91, "19.95", "800.00"]));
@@ -54,7 +55,7 @@ on_both!(a_payment_that_was_reversed_never_came_in, |app| async move {
     does(
         &app,
         "paymentReverse",
-        json!({ "payment": wrong, "reversedOn": "2026-07-01", "reason": "Fel" }),
+        json!({ "paymentId": wrong, "reversedOn": "2026-07-01", "reason": "Fel" }),
         "paid",
     )
     .await
@@ -95,7 +96,7 @@ on_both!(an_invoice_has_the_interest_that_it_was_issued_with, |app| async move {
             [(numbers[0].as_str(), "27.40"), (&numbers[1], "16.44"), ("900", of_history)]
         {
             assert_eq!(
-                invoice(&now, number, "interest(on: \"2026-12-31\")").await["interest"],
+                invoice(&now, number, "interest(asOf: \"2026-12-31\")").await["interest"],
                 sum,
                 "{number}"
             );
@@ -150,7 +151,7 @@ on_both!(who_pays_on_the_next_banking_day_pays_in_time, |app| async move {
         );
         for (day, count) in [(until, 0), (day_after, 1)] {
             let document = format!(
-                "{{ invoices(filter: {{ state: OVERDUE, asOf: \"{day}\" }}) {{ nodes {{ number }} }} }}"
+                "{{ invoices(filter: {{ status: OVERDUE, asOf: \"{day}\" }}) {{ nodes {{ number }} }} }}"
             );
             let answer = app.finance().query(&document).await;
             let overdue = answer["invoices"]["nodes"]
@@ -166,7 +167,7 @@ on_both!(who_pays_on_the_next_banking_day_pays_in_time, |app| async move {
             does(
                 &app,
                 "invoiceRemind",
-                json!({ "invoice": id(&app, number).await, "sentOn": day }),
+                json!({ "invoiceId": id(&app, number).await, "sentOn": day }),
                 "id",
             )
             .await

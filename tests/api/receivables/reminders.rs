@@ -27,7 +27,7 @@ async fn remind(app: &App, number: &str, sent_on: Value) -> crate::support::call
     does(
         app,
         "invoiceRemind",
-        json!({ "invoice": id(app, number).await, "sentOn": sent_on }),
+        json!({ "invoiceId": id(app, number).await, "sentOn": sent_on }),
         "total outstanding reminders { sentOn fee }",
     )
     .await
@@ -36,7 +36,7 @@ async fn remind(app: &App, number: &str, sent_on: Value) -> crate::support::call
 on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
     let (app, invoice, _folder) = issued_with_fee(&app).await;
     let remind = async |sent_on: Value| {
-        let input = json!({ "invoice": invoice, "sentOn": sent_on });
+        let input = json!({ "invoiceId": invoice, "sentOn": sent_on });
         does(&app, "invoiceRemind", input, "total outstanding reminders { sentOn fee }").await
     };
     let before = app.revision().await;
@@ -93,8 +93,10 @@ on_both!(where_no_fee_was_agreed_there_is_none, |app| async move {
 
 on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
     app.import(&LEDGER).await;
-    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await
-        ["invoices"]["nodes"][0]["id"]
+    let draft = app
+        .office()
+        .query("{ invoices(filter: { status: DRAFT }) { nodes { id } } }")
+        .await["invoices"]["nodes"][0]["id"]
         .clone();
     pays(&app, "1002", "2026-04-10", "800.00", "B1").await.data();
     pays(&app, "1003", "2026-11-10", "1.00", "B1").await.data();
@@ -111,20 +113,20 @@ on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
         assert_eq!(remind(&app, number, json!(day)).await.reason(), reason, "{number} {day}");
     }
     assert_eq!(
-        does(&app, "invoiceRemind", json!({ "invoice": draft }), "id").await.reason(),
+        does(&app, "invoiceRemind", json!({ "invoiceId": draft }), "id").await.reason(),
         "DRAFT"
     );
     assert_eq!(remind(&app, "1001", json!("2026-11-22")).await.bad_fields(), ["input.sentOn"]);
-    let bad = json!({ "invoice": "member_x", "sentOn": "2026-02-30" });
+    let bad = json!({ "invoiceId": "member_x", "sentOn": "2026-02-30" });
     assert_eq!(
         does(&app, "invoiceRemind", bad, "id").await.bad_fields(),
-        ["input.invoice", "input.sentOn"]
+        ["input.invoiceId", "input.sentOn"]
     );
     assert_eq!(
         does(
             &app,
             "invoiceRemind",
-            json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a" }),
+            json!({ "invoiceId": "invoice_0197aaaaaaaa7000800000000000000a" }),
             "id"
         )
         .await
@@ -143,7 +145,7 @@ on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
 
 on_both!(a_reminder_is_a_document_that_the_buyer_can_pay_by, |app| async move {
     let (app, invoice, _folder) = issued_with_fee(&app).await;
-    let input = json!({ "invoice": invoice, "sentOn": "2027-01-15" });
+    let input = json!({ "invoiceId": invoice, "sentOn": "2027-01-15" });
     let sent = does(&app, "invoiceRemind", input, "reminders { pdfUrl }").await;
     let path = sent["invoiceRemind"]["reminders"][0]["pdfUrl"].as_str().unwrap().to_owned();
     let pdf = app.finance().get(&path).await;

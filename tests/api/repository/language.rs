@@ -25,21 +25,21 @@ type Phrases = HashMap<&'static str, Vec<Vec<&'static str>>>;
 
 /// The kinds of text in a Rust file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Code,
     Comment,
     Literal,
 }
 
 /// A part of a Rust file: an identifier or another token, a comment, or a string literal.
-struct Part<'a> {
-    kind: Kind,
-    line: usize,
-    text: &'a str,
+pub(super) struct Part<'a> {
+    pub(super) kind: Kind,
+    pub(super) line: usize,
+    pub(super) text: &'a str,
 }
 
 /// Returns the parts of a Rust file in order; together they are the file.
-fn parts(rust: &str) -> Vec<Part<'_>> {
+pub(super) fn parts(rust: &str) -> Vec<Part<'_>> {
     let (mut parts, mut rest, mut line) = (Vec::new(), rust, 1);
     while !rest.is_empty() {
         let (kind, length) = first_part(rest);

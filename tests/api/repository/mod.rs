@@ -6,5 +6,6 @@ mod import_cycles;
 mod laws;
 mod language;
 mod layers;
+mod messages;
 pub mod source_files;
 mod source_form;

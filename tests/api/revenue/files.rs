@@ -56,10 +56,10 @@ on_both!(files_have_the_rows_of_the_query, |app| async move {
         ", groupBy: []".into(),
         ", groupBy: [ACTIVITY, QUARTER], basis: PAID".into(),
         ", groupBy: [MEMBER, MONTH, YEAR], basis: ACCRUED".into(),
-        ", groupBy: [YEAR], activities: [\"bip\", \"jgl\"]".into(),
-        ", activities: []".into(),
-        format!(", groupBy: [MEMBER], members: [{}]", ids.join(", ")),
-        ", members: []".into(),
+        ", groupBy: [YEAR], activitySlugs: [\"bip\", \"jgl\"]".into(),
+        ", activitySlugs: []".into(),
+        format!(", groupBy: [MEMBER], memberIds: [{}]", ids.join(", ")),
+        ", memberIds: []".into(),
     ] {
         let (rows, csv) = report(&finance, &format!("{YEARS}{rest}")).await;
         assert_eq!(nets(&finance, &csv).await, rows, "{rest}: {csv}");
@@ -156,7 +156,7 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
     RandomLedger::draw(&app, 3, 400).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("revenue.xlsx");
-    let sums = "activity { name } period net vat gross credited cost grants result invoices";
+    let sums = "activity { name } period net vat gross credited cost grants result invoiceCount";
     let document = format!(
         "{{ revenue(input: {{ {YEARS}, groupBy: [ACTIVITY, YEAR] }}) {{ xlsxUrl rows {{ {sums} }} total {{ {sums} }} }} }}"
     );
@@ -203,7 +203,7 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
     }
     let invoices = Shown {
         formula: String::new(),
-        value: report["total"]["invoices"].to_string(),
+        value: report["total"]["invoiceCount"].to_string(),
         format: "#,##0".into(),
     };
     assert_eq!(sheet.cell(&format!("J{}", last + 1)), invoices);

@@ -15,14 +15,14 @@ use crate::{
 
 /// The forecast of a year: by activity `slug net agreements`.
 async fn forecast(caller: &Caller<'_>, year: i32) -> Vec<String> {
-    let document = "query($year: Int!) { revenueForecast(year: $year) { rows { activity { slug } net invoices } } }";
+    let document = "query($year: Int!) { revenueForecast(year: $year) { rows { activity { slug } net invoiceCount } } }";
     let answer = caller.ask(document, json!({ "year": year })).await;
     let row = |row: &Value| {
         format!(
             "{} {} {}",
             row["activity"]["slug"].as_str().unwrap(),
             row["net"].as_str().unwrap(),
-            row["invoices"]
+            row["invoiceCount"]
         )
     };
     answer["revenueForecast"]["rows"].as_array().unwrap().iter().map(row).collect()
@@ -69,7 +69,7 @@ on_both!(an_agreement_continues_until_notice_is_given, |app| async move {
     mutate(
         &app.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": "2026-11-21" }),
+        json!({ "agreementId": id, "givenOn": "2026-11-21" }),
         "id",
     )
     .await
@@ -100,7 +100,7 @@ on_both!(a_late_notice_lets_the_term_that_has_begun_run_out, |app| async move {
     mutate(
         &app.office(),
         "agreementGiveNotice",
-        json!({ "agreement": id, "givenOn": "2026-11-21" }),
+        json!({ "agreementId": id, "givenOn": "2026-11-21" }),
         "id",
     )
     .await
@@ -115,7 +115,7 @@ on_both!(a_successor_takes_over_from_its_first_day, |app| async move {
     let register = Register::fill(&app).await;
     let id = takes_part(&app, &register, 0, json!({ "endsOn": "2026-12-31", "renewalMonths": 12 }))
         .await;
-    let input = json!({ "agreement": id, "startsOn": "2027-07-01", "endsOn": null, "renewalMonths": null,
+    let input = json!({ "agreementId": id, "startsOn": "2027-07-01", "endsOn": null, "renewalMonths": null,
         "fee": { "basis": "FIXED_PER_YEAR", "amount": "24000", "vatRate": "STANDARD_25" } });
     let answer = mutate(&app.office(), "agreementReplace", input, "id").await;
     let next = answer["agreementReplace"]["id"].as_str().unwrap().to_owned();
@@ -139,7 +139,7 @@ on_both!(what_is_not_signed_or_withdrawn_brings_nothing, |app| async move {
     let id = drafted(&app, input).await;
     offered(&app, &id).await;
     assert_eq!(from_on(&app, 2027, 2027).await, ["2027"]);
-    mutate(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
+    mutate(&app.office(), "agreementWithdraw", json!({ "agreementId": id }), "id").await.data();
     assert_eq!(from_on(&app, 2027, 2027).await, ["2027"]);
 });
 
@@ -150,16 +150,16 @@ on_both!(a_forecast_reveals_no_allocation_that_may_not_be_seen, |app| async move
     takes_part(&app, &register, 0, fee).await;
     takes_part(&app, &register, 1, json!({})).await;
     let member = |n: usize| {
-        register.draft(n, "bip", "2026-01-01")["counterparty"].as_str().unwrap().to_owned()
+        register.draft(n, "bip", "2026-01-01")["counterpartyId"].as_str().unwrap().to_owned()
     };
-    let allocation = json!({ "member": member(0), "year": 2026, "basis": "ALL_PARTIES", "amount": "4324000.00", "source": "Beslut" });
+    let allocation = json!({ "memberId": member(0), "year": 2026, "basis": "ALL_PARTIES", "amount": "4324000.00", "source": "Beslut" });
     app.finance().does("allocationSet", "id", allocation).await.data();
-    let document = "{ revenueForecast(year: 2026) { total { net invoices } rows { net } withheld { slug } assumptions } }";
+    let document = "{ revenueForecast(year: 2026) { total { net invoiceCount } rows { net } withheld { slug } assumptions } }";
     let asked = async |caller: &Caller<'_>| caller.query(document).await["revenueForecast"].clone();
     let all = asked(&app.finance()).await;
     assert_eq!(
         (&all["total"], &all["withheld"]),
-        (&json!({ "net": "16324.00", "invoices": 2 }), &json!([]))
+        (&json!({ "net": "16324.00", "invoiceCount": 2 }), &json!([]))
     );
     for caller in [
         app.lead(&["bip"]),
@@ -195,11 +195,11 @@ on_both!(a_forecast_reveals_no_allocation_that_may_not_be_seen, |app| async move
     }
     assert_eq!(
         asked(&app.member(&member(0))).await["total"],
-        json!({ "net": "4324.00", "invoices": 1 })
+        json!({ "net": "4324.00", "invoiceCount": 1 })
     );
     assert_eq!(
         asked(&app.member(&member(1))).await["total"],
-        json!({ "net": "12000.00", "invoices": 1 })
+        json!({ "net": "12000.00", "invoiceCount": 1 })
     );
     // A year that no such agreement reaches reveals nothing.
     assert_eq!(asked(&app.lead(&["bip"])).await["withheld"], json!([{ "slug": "bip" }]));

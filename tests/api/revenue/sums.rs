@@ -382,7 +382,8 @@ on_both!(lines_are_found_by_the_days_that_they_cover, |app| async move {
     let plan: Vec<String> = plan.iter().map(|row| row.try_get("", column).unwrap()).collect();
     tx.rollback().await.unwrap();
     connection.close().await.unwrap();
-    for index in ["invoice_line__covers", "invoice__issued_on"] {
+    // Two indexes begin with the day of issue.
+    for index in ["invoice_line__covers", "invoice__issued_"] {
         assert!(plan.iter().any(|line| line.contains(index)), "{index}: {plan:#?}");
     }
 });

@@ -34,7 +34,7 @@ fn fold_by(rows: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, ([i
         let own = add_up([row]);
         let (sums, invoices) = folded.entry(key(row)).or_default();
         *sums = std::array::from_fn(|position| sums[position] + own[position]);
-        *invoices += row["invoices"].as_i64().unwrap();
+        *invoices += row["invoiceCount"].as_i64().unwrap();
     }
     folded.retain(|_, (sums, _)| sums.iter().any(|sum| *sum != 0));
     folded

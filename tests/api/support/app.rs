@@ -4,8 +4,8 @@
 //!
 //! ```ignore
 //! on_both!(a_member_is_admitted, |app| async move {
-//!     let answer = app.office().ask("mutation($input: …) { memberAdmit(input: $input) { id } }", json!({ … })).await;
-//!     assert_eq!(answer["memberAdmit"]["name"], "Finsam Gotland");
+//!     let answer = app.office().ask("mutation($input: …) { memberAdmit(input: $input) { member { id } } }", json!({ … })).await;
+//!     assert_eq!(answer["memberAdmit"]["member"]["name"], "Finsam Gotland");
 //! });
 //! ```
 //!
@@ -310,9 +310,11 @@ impl App {
 
     /// The entries of the audit trail after this revision, the oldest first.
     pub async fn trail(&self, since: i64) -> Vec<Value> {
-        let document = "{ auditLog(first: 200) { nodes { revision actor action subject { __typename id } before after } } }";
-        let mut entries =
-            self.auditor().query(document).await["auditLog"]["nodes"].as_array().unwrap().clone();
+        let document = "{ auditEntries(first: 200) { nodes { revision actor action subject { __typename id } before after } } }";
+        let mut entries = self.auditor().query(document).await["auditEntries"]["nodes"]
+            .as_array()
+            .unwrap()
+            .clone();
         entries.retain(|entry| entry["revision"].as_str().unwrap().parse::<i64>().unwrap() > since);
         entries.reverse();
         entries

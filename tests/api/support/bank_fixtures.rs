@@ -76,7 +76,7 @@ pub async fn errors(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<Strin
 pub async fn bank_payments(app: &App, filter: &str) -> Vec<Value> {
     let document = format!(
         "{{ bankPayments(filter: {{ {filter} }}, first: 200) {{ totalCount nodes {{ id bankReference account bookedOn amount reference message payerName payerOrgNumber
-            finding state matched left setAsideOn setAsideReason fileName matches {{ payment {{ amount receivedOn reference }} invoice {{ number }} }} }} }} }}"
+            finding status matched remaining excludedOn exclusionReason fileName matches {{ payment {{ amount receivedOn reference }} invoice {{ number }} }} }} }} }}"
     );
     let answer = app.finance().query(&document).await;
     let nodes = answer["bankPayments"]["nodes"].as_array().unwrap().clone();
@@ -85,7 +85,7 @@ pub async fn bank_payments(app: &App, filter: &str) -> Vec<Value> {
 }
 
 pub async fn waiting(app: &App) -> Vec<Value> {
-    bank_payments(app, "matched: false, setAside: false").await
+    bank_payments(app, "status: PENDING").await
 }
 
 pub fn find<'v>(payments: &'v [Value], amount: &str) -> &'v Value {

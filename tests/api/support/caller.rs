@@ -33,17 +33,26 @@ impl Caller<'_> {
         self.ask(document, json!({})).await
     }
 
-    /// Sends a mutation, and asks this of what it changed: `app.office().does("memberLeave",
-    /// "leftOn", json!({ … }))`.
+    /// Sends a mutation, and asks this of the object that it changed: `app.office()
+    /// .does("memberLeave", "leftOn", json!({ … }))`. The answer has that object in the place of the
+    /// payload; of mutations that [`payload_object`] does not list it has the payload.
     pub async fn does(&self, mutation: &str, selection: &str, input: Value) -> Answer {
         let type_name = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
-        self.ask(
-            &format!(
-                "mutation($input: {type_name}!) {{ {mutation}(input: $input) {{ {selection} }} }}"
-            ),
-            json!({ "input": input }),
-        )
-        .await
+        let object = payload_object(mutation);
+        let selection = match object {
+            Some(object) => format!("{object} {{ {selection} }}"),
+            None => selection.to_owned(),
+        };
+        let document = format!(
+            "mutation($input: {type_name}!) {{ {mutation}(input: $input) {{ {selection} }} }}"
+        );
+        let mut answer = self.ask(&document, json!({ "input": input })).await;
+        if let Some(object) = object
+            && let Some(payload) = answer.json.pointer_mut(&format!("/data/{mutation}"))
+        {
+            *payload = payload[object].take();
+        }
+        answer
     }
 
     /// Posts this body, which should be a GraphQL request in JSON, to the API.
@@ -68,6 +77,46 @@ impl Caller<'_> {
             None => request,
         }
     }
+}
+
+/// The field of a mutation's payload with the object that it changed.
+fn payload_object(mutation: &str) -> Option<&'static str> {
+    Some(match mutation {
+        "memberAdmit" | "memberUpdate" | "memberLeave" | "memberMerge" | "allocationSet" => {
+            "member"
+        }
+        "contactAdd" | "contactUpdate" | "contactErase" => "contact",
+        "organisationAdd" | "organisationUpdate" => "organisation",
+        "activityStart" | "activityUpdate" | "activityClose" | "costRecord" | "grantRecord"
+        | "feeScheduleSet" => "activity",
+        "statusReportFile" => "statusReport",
+        "networkFeeSet" => "feeSchedule",
+        "agreementDraft"
+        | "agreementDraftUpdate"
+        | "agreementOffer"
+        | "agreementWithdraw"
+        | "agreementSign"
+        | "agreementGiveNotice"
+        | "agreementReplace"
+        | "deadlineSnooze"
+        | "deadlineUnsnooze" => "agreement",
+        "invoiceDraft"
+        | "invoiceDraftUpdate"
+        | "invoiceDraftDiscard"
+        | "invoiceIssue"
+        | "paymentRecord"
+        | "paymentReverse"
+        | "invoiceRemind" => "invoice",
+        "invoiceCredit" => "creditNote",
+        "invoiceRun" => "invoiceRun",
+        "templateCreate" => "template",
+        "templateVersionDraft" | "templateVersionPublish" | "templateVersionRetire" => {
+            "templateVersion"
+        }
+        "bankPaymentMatch" | "bankPaymentExclude" | "bankPaymentReopen" => "bankPayment",
+        "referenceRateSet" => "referenceRate",
+        _ => return None,
+    })
 }
 
 /// The answer of the server. Indexed by the name of a top field, it gives that field's data, and

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
 
-use crate::support::app::App;
+use crate::support::{app::App, database_intruder::intruder, lifecycle_fixtures::sql_id};
 
 /// Whom the ledgers of tests invoice: two members and a company, as files of an import.
 pub const BUYERS: [(&str, &str); 2] = [
@@ -138,7 +139,7 @@ impl Samples {
                    agreements(orderBy: { field: STARTS_ON }) { nodes { id number counterparty { ... on Organisation { id } } template { id } } }
                    invoices { nodes { id } }
                    templates { nodes { id versions { id } } }
-                   auditLog(last: 1) { nodes { id } } }",
+                   auditEntries(last: 1) { nodes { id } } }",
             )
             .await;
         let at = |path: &str| -> Vec<String> {
@@ -167,7 +168,7 @@ impl Samples {
             ("invoices/nodes/id", &["faktura alfa", "faktura beta"]),
             ("templates/nodes/id", &["deltagande", "nytt"]),
             ("templates/nodes/versions/id", &["deltagande 1", "nytt 1"]),
-            ("auditLog/nodes/id", &["första posten"]),
+            ("auditEntries/nodes/id", &["första posten"]),
         ] {
             let found = at(path);
             assert_eq!(found.len(), names.len(), "{path} in {}", answer.text());
@@ -175,10 +176,10 @@ impl Samples {
         }
         let agreements = answer["agreements"]["nodes"].as_array().unwrap();
         for (name, number) in [
-            ("avtal alfa", "2026-7001"),
-            ("avtal beta", "2026-7002"),
-            ("avtal gamma", "2026-7003"),
-            ("utkast alfa", "UTKAST"),
+            ("avtal alfa", json!("2026-7001")),
+            ("avtal beta", json!("2026-7002")),
+            ("avtal gamma", json!("2026-7003")),
+            ("utkast alfa", Value::Null),
         ] {
             let agreement = agreements.iter().find(|agreement| agreement["number"] == number);
             ids.insert(
@@ -190,6 +191,31 @@ impl Samples {
             );
         }
         Self { ids }
+    }
+
+    /// Adds decisions to start the activities, and to conclude the numbered agreements. The latter
+    /// are written past the program: only a draft gets one, and the agreements are signed.
+    pub async fn add_decisions(&self, app: &App) {
+        for activity in ["bip", "indikatorer"] {
+            let decision =
+                json!({ "body": "BOARD", "decidedOn": "2019-12-01", "paragraph": "§ 7" });
+            let input = json!({ "activityId": self.id(activity), "decision": decision });
+            app.office().does("activityUpdate", "id", input).await.data();
+        }
+        let intruder = intruder(app).await;
+        for (position, agreement) in ["avtal alfa", "avtal beta", "avtal gamma"].iter().enumerate()
+        {
+            let agreement = sql_id(app, self.id(agreement));
+            let decision = sql_id(app, &format!("decision_{:032x}", position + 1));
+            for sql in [
+                format!(
+                    "INSERT INTO decision (id, body, decided_on) VALUES ({decision}, 'BOARD', '2026-01-05')"
+                ),
+                format!("UPDATE agreement SET decision_id = {decision} WHERE id = {agreement}"),
+            ] {
+                intruder.execute_unprepared(&sql).await.unwrap();
+            }
+        }
     }
 
     /// The id of a thing, as the API writes it.

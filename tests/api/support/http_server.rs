@@ -96,7 +96,7 @@ pub async fn status(address: SocketAddr, path: &str, authorization: Option<&str>
     answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap()
 }
 
-/// The whole answer to a GET with this in the header.
+/// The whole answer to a GET with this in the header; bytes that are no text are replaced.
 pub async fn get(address: SocketAddr, path: &str, authorization: Option<&str>) -> String {
     get_with(address, path, authorization, "").await
 }
@@ -115,9 +115,9 @@ pub async fn get_with(
     );
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Waits until this caller's question is answered with the status, which it must be within seconds.

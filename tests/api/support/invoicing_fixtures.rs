@@ -136,7 +136,7 @@ pub async fn activity(app: &App, slug: &str) -> String {
 /// Returns the input of a draft of an invoice of one course for a member.
 pub fn course(buyer: &str, price: &str) -> Value {
     let line = json!({ "description": "Kurs", "unitPrice": price, "vatRate": "STANDARD_25", "periodFrom": "2026-11-20", "periodTo": "2026-11-20" });
-    json!({ "buyer": buyer, "lines": [line] })
+    json!({ "buyerId": buyer, "lines": [line] })
 }
 
 /// Drafts an invoice and answers its id.
@@ -149,7 +149,7 @@ pub async fn drafted(caller: &Caller<'_>, input: Value) -> String {
 
 /// Issues an invoice.
 pub async fn issue(caller: &Caller<'_>, id: &str, selection: &str) -> Answer {
-    mutate(caller, "invoiceIssue", json!({ "invoice": id }), selection).await
+    mutate(caller, "invoiceIssue", json!({ "invoiceId": id }), selection).await
 }
 
 /// Everything that is not as it must be, as `verify` finds it.
@@ -165,15 +165,17 @@ pub async fn input(app: &App, buyer: &str, name: &str, permit: usize) -> Value {
     let draft = async || drafted(&app.finance(), course(buyer, "100.00")).await;
     match name {
         "invoiceDraft" => course(buyer, &format!("{permit}.00")),
-        "invoiceDraftUpdate" => json!({ "invoice": draft().await, "reason": format!("{permit}") }),
-        "invoiceDraftDiscard" | "invoiceIssue" => json!({ "invoice": draft().await }),
+        "invoiceDraftUpdate" => {
+            json!({ "invoiceId": draft().await, "reason": format!("{permit}") })
+        }
+        "invoiceDraftDiscard" | "invoiceIssue" => json!({ "invoiceId": draft().await }),
         "invoiceCredit" => {
             let id = draft().await;
             issue(&app.finance(), &id, "id").await.data();
-            json!({ "invoice": id, "reason": "x" })
+            json!({ "invoiceId": id, "reason": "x" })
         }
         "invoiceRun" => {
-            json!({ "membershipFee": true, "year": 2200, "members": [payer(app, permit).await] })
+            json!({ "membershipFee": true, "year": 2200, "memberIds": [payer(app, permit).await] })
         }
         _ => panic!("there is no input for {name}: add it to input()"),
     }

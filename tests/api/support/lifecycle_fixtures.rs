@@ -127,7 +127,7 @@ impl Register {
     /// Returns the input of a draft by which a member takes part in an activity from a day on,
     /// until further notice.
     pub fn draft(&self, member: usize, activity: &str, starts_on: &str) -> Value {
-        json!({ "template": self.id("deltagande"), "activity": self.id(activity), "counterparty": self.id(&format!("Förbund {member:02}")),
+        json!({ "templateId": self.id("deltagande"), "activityId": self.id(activity), "counterpartyId": self.id(&format!("Förbund {member:02}")),
             "startsOn": starts_on, "parameters": { "days": 10 }, "fee": null })
     }
 }
@@ -158,7 +158,7 @@ pub async fn offered(app: &App, id: &str) -> (String, String) {
     let answer = mutate(
         &app.office(),
         "agreementOffer",
-        json!({ "agreement": id }),
+        json!({ "agreementId": id }),
         "number document { sha256 }",
     )
     .await;
@@ -171,7 +171,7 @@ pub async fn offered(app: &App, id: &str) -> (String, String) {
 
 /// Returns the input of a signature of an offered agreement for a side today.
 pub fn signature(app: &App, id: &str, party: &str, sha256: &str) -> Value {
-    json!({ "agreement": id, "party": party, "name": "Ada Ås", "signedOn": app.db.clock.today(), "method": "E_SIGNATURE", "documentSha256": sha256 })
+    json!({ "agreementId": id, "party": party, "name": "Ada Ås", "signedOn": app.db.clock.today(), "method": "E_SIGNATURE", "documentSha256": sha256 })
 }
 
 /// Signs for both sides today.

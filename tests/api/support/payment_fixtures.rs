@@ -78,8 +78,8 @@ pub async fn pays(
     amount: &str,
     reference: &str,
 ) -> Answer {
-    let input = json!({ "invoice": id(app, number).await, "receivedOn": received_on, "amount": amount, "reference": reference });
-    does(app, "paymentRecord", input, "paid outstanding overpaid state").await
+    let input = json!({ "invoiceId": id(app, number).await, "receivedOn": received_on, "amount": amount, "reference": reference });
+    does(app, "paymentRecord", input, "paid outstanding overpaid status").await
 }
 
 /// Everything of the ledger is what it must be.
@@ -133,15 +133,15 @@ pub async fn bank_payment(app: &App, payer: &str, serial: usize) -> String {
 /// A good input of a refund of an invoice, of which so much is paid that there is something to pay
 /// back.
 async fn refundable(app: &App, invoice: &str, permit: usize) -> Value {
-    let paid = json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "30000.00", "reference": format!("Ö{permit}") });
+    let paid = json!({ "invoiceId": invoice, "receivedOn": "2026-11-01", "amount": "30000.00", "reference": format!("Ö{permit}") });
     app.office().does("paymentRecord", "id", paid).await.data();
-    json!({ "invoice": invoice, "paidOn": "2026-11-02", "amount": "1.00", "reference": format!("UT{permit}") })
+    json!({ "invoiceId": invoice, "paidOn": "2026-11-02", "amount": "1.00", "reference": format!("UT{permit}") })
 }
 
 /// A good input of each mutation on what comes in, for an invoice that is overdue; each round's is
 /// another.
 pub async fn input(app: &App, invoice: &str, name: &str, permit: usize) -> Value {
-    let payment = |reference: &str| json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "1.00", "reference": reference });
+    let payment = |reference: &str| json!({ "invoiceId": invoice, "receivedOn": "2026-11-01", "amount": "1.00", "reference": reference });
     match name {
         "paymentRecord" => payment(&format!("B{permit}")),
         "paymentReverse" => {
@@ -151,7 +151,7 @@ pub async fn input(app: &App, invoice: &str, name: &str, permit: usize) -> Value
                 .does("paymentRecord", "payments { id reference }", payment(&reference))
                 .await;
             let payments = recorded["paymentRecord"]["payments"].as_array().unwrap().clone();
-            json!({ "payment": payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"], "reason": "Fel" })
+            json!({ "paymentId": payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
         "refundRecord" => refundable(app, invoice, permit).await,
         "refundReverse" => {
@@ -163,7 +163,7 @@ pub async fn input(app: &App, invoice: &str, name: &str, permit: usize) -> Value
             let refunds =
                 recorded["refundRecord"]["invoice"]["refunds"].as_array().unwrap().clone();
             let reference = format!("UT{permit}");
-            json!({ "refund": refunds.iter().find(|refund| refund["reference"] == reference).unwrap()["id"], "reason": "Fel" })
+            json!({ "refundId": refunds.iter().find(|refund| refund["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
         "invoiceWriteOff" => {
             // Nothing was paid of it, so that no setting writes it off.
@@ -187,28 +187,32 @@ pub async fn input(app: &App, invoice: &str, name: &str, permit: usize) -> Value
                 &files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>(),
             )
             .await;
-            json!({ "invoice": id(app, &number.to_string()).await, "reason": "Ören" })
+            json!({ "invoiceId": id(app, &number.to_string()).await, "reason": "Ören" })
         }
         "invoiceRemind" => {
-            json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + permit) })
+            json!({ "invoiceId": invoice, "sentOn": format!("2026-08-{}", 10 + permit) })
         }
         "bankPaymentMatch" => {
-            json!({ "payment": bank_payment(app, "Betalare", 10 + permit).await, "invoice": invoice })
+            json!({ "bankPaymentId": bank_payment(app, "Betalare", 10 + permit).await, "invoiceId": invoice })
         }
         "bankPaymentMarkDuplicate" => json!({
-            "payment": bank_payment(app, "Betalare", 130 + permit).await,
-            "duplicateOf": bank_payment(app, "Betalare", 160 + permit).await,
+            "bankPaymentId": bank_payment(app, "Betalare", 130 + permit).await,
+            "duplicateOfId": bank_payment(app, "Betalare", 160 + permit).await,
         }),
-        "bankPaymentSetAside" => {
-            json!({ "payment": bank_payment(app, "Betalare", 40 + permit).await, "reason": "Annat" })
+        "bankPaymentExclude" => {
+            json!({ "bankPaymentId": bank_payment(app, "Betalare", 40 + permit).await, "reason": "Annat" })
         }
         _ => {
             let payment = bank_payment(app, "Betalare", 70 + permit).await;
             app.office()
-                .does("bankPaymentSetAside", "id", json!({ "payment": payment, "reason": "Annat" }))
+                .does(
+                    "bankPaymentExclude",
+                    "id",
+                    json!({ "bankPaymentId": payment, "reason": "Annat" }),
+                )
                 .await
                 .data();
-            json!({ "payment": payment })
+            json!({ "bankPaymentId": payment })
         }
     }
 }

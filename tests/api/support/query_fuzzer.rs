@@ -84,18 +84,28 @@ impl Known {
 
 /// Returns the nouns whose ids an argument or field of this name takes; empty: of any.
 fn nouns(name: &str) -> &'static [&'static str] {
-    match name {
-        "member" | "members" | "without" | "into" | "from" | "MemberBy" => &["member"],
+    let noun = name.strip_suffix("Ids").or_else(|| name.strip_suffix("Id")).unwrap_or(name);
+    match noun {
+        "member" | "withoutMember" | "billingOfMember" | "successor" | "into" | "from"
+        | "MemberBy" => &["member"],
         "counterparty" | "buyer" => &["member", "organisation"],
-        "organisation" => &["organisation"],
+        "organisation" | "billingOfOrganisation" | "supplier" | "OrganisationBy" => {
+            &["organisation"]
+        }
         "contact" | "lead" | "boardContact" => &["contact"],
         "contactArea" => &["contact_area"],
-        "activity" | "ActivityBy" => &["activity"],
-        "agreement" | "AgreementBy" => &["agreement"],
+        "activity" | "decisionOfActivity" | "ActivityBy" => &["activity"],
+        "agreement" | "decisionOfAgreement" | "AgreementBy" => &["agreement"],
         "template" | "TemplateBy" => &["template"],
         "templateVersion" | "version" => &["template_version"],
-        "invoice" | "corrects" | "InvoiceBy" => &["invoice"],
-        "payment" => &["payment", "bank_payment"],
+        "invoice" | "corrects" | "referencesOfInvoice" | "InvoiceBy" => &["invoice"],
+        "cost" => &["cost"],
+        "grant" => &["grant"],
+        "requisition" => &["requisition"],
+        "decisionOfFeeSchedule" => &["fee_schedule"],
+        "payment" | "recordedPayment" => &["payment"],
+        "bankPayment" | "duplicateOf" => &["bank_payment"],
+        "refund" => &["adjustment"],
         "line" => &["invoice_line"],
         _ => &[],
     }
@@ -234,7 +244,9 @@ impl<'a> Asker<'a> {
             "Int" if name == "year" => self.one_of(&["2025", "2026", "2027"]),
             "Int" if name == "first" || name == "last" => self.one_of(&["1", "2", "200"]),
             "Int" => self.one_of(&["0", "1", "60", "400"]),
-            "Float" => self.one_of(&["0", "1.5", "3"]),
+            "Decimal" => quoted(&self.one_of(&["0", "1.5", "3"])),
+            "EmailAddress" => quoted(self.any(&known.words)),
+            "Sha256" => quoted(&"0".repeat(64)),
             "Boolean" => self.one_of(&["true", "false"]),
             "Date" => quoted(&self.one_of(&[
                 "2025-06-30",

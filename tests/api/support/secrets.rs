@@ -53,6 +53,10 @@ const HEADERS: &[(&str, &str)] = &[
         "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate",
     ),
     ("payments.csv", "invoice,received_on,amount,reference"),
+    (
+        "adjustments.csv",
+        "invoice,kind,dated_on,amount,reference,bank_payment,reverses,reason,booked_on",
+    ),
     ("reminders.csv", "invoice,sent_on,fee"),
     ("costs.csv", "activity,booked_on,amount,description,reference"),
     ("grants.csv", "activity,booked_on,amount,funder"),
@@ -492,6 +496,15 @@ impl Draw {
                     &format!("{key},2026-11-{:02},{amount},BG-{n}", n % 20 + 1),
                 );
             }
+            // More than any invoice is for, of which a part is paid back.
+            if self.chance(is_seen, 25) {
+                let (n, ore) = (self.number(is_seen), self.up_to(is_seen, 99));
+                let paid = format!("{key},2026-11-{:02},100000.00,BG-{n}", n % 20 + 1);
+                self.row(is_seen, "payments.csv", &paid);
+                let refund =
+                    format!("{key},REFUND,2026-11-21,{}.{ore:02},ÅTER-{n},,,,", n % 50 + 1);
+                self.row(is_seen, "adjustments.csv", &refund);
+            }
         }
         let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
         let is_seen = is_seen && self.visibility(&[Of::Invoice], owner);
@@ -542,12 +555,13 @@ impl Draw {
                     );
                 }
             }
-            for quarter in 1..=self.up_to(is_seen, 3) {
-                let health = self.one_of(is_seen, &["GREEN", "YELLOW", "RED"]);
+            // Everyone with a token may read status reports.
+            for quarter in 1..=self.up_to(true, 3) {
+                let health = self.one_of(true, &["GREEN", "YELLOW", "RED"]);
                 let row = format!(
                     "{activity},2026-Q{quarter},{health},Läget {health},,,Anna,2026-0{quarter}-05T08:00:00Z"
                 );
-                self.row(is_seen, "status_reports.csv", &row);
+                self.row(true, "status_reports.csv", &row);
             }
         }
     }

@@ -13,11 +13,11 @@ use crate::support::{
 };
 
 const CREATE: &str =
-    "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { id slug title kind activity { slug } current { version }
-        versions { id version state language body publishedAt parameters { name label type required default } } } }";
-const DRAFT: &str = "mutation($input: TemplateVersionDraftInput!) { templateVersionDraft(input: $input) { id version state language body parameters { name } template { slug } } }";
-const PUBLISH: &str = "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id version state publishedAt template { current { version } } } }";
-const RETIRE: &str = "mutation($id: ID!) { templateVersionRetire(input: { version: $id }) { id version state template { current { version } } } }";
+    "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { template { id slug title kind activity { slug } current { version }
+        versions { id version status language body publishedAt parameters { name label type required default } } } } }";
+const DRAFT: &str = "mutation($input: TemplateVersionDraftInput!) { templateVersionDraft(input: $input) { templateVersion { id version status language body parameters { name } template { slug } } } }";
+const PUBLISH: &str = "mutation($id: ID!) { templateVersionPublish(input: { templateVersionId: $id }) { templateVersion { id version status publishedAt template { current { version } } } } }";
+const RETIRE: &str = "mutation($id: ID!) { templateVersionRetire(input: { templateVersionId: $id }) { templateVersion { id version status template { current { version } } } } }";
 
 fn new(slug: &str) -> Value {
     json!({ "slug": slug, "title": "Avtal om prov", "kind": "COOPERATION", "body": "## 1. Tid\n\nInom {{ days }} dagar från {{ agreement.starts_on | datum }}.\n",
@@ -26,7 +26,7 @@ fn new(slug: &str) -> Value {
 
 async fn create(app: &App, slug: &str) -> (String, String) {
     let answer = app.office().ask(CREATE, json!({ "input": new(slug) })).await;
-    let created = &answer["templateCreate"];
+    let created = &answer["templateCreate"]["template"];
     (id(&created["id"]), id(&created["versions"][0]["id"]))
 }
 
@@ -48,7 +48,7 @@ async fn draft(app: &App, input: Value) -> Answer {
 
 on_both!(a_template_is_created_as_a_draft, |app| async move {
     let answer = app.office().ask(CREATE, json!({ "input": new("prov") })).await;
-    let mut created = answer["templateCreate"].clone();
+    let mut created = answer["templateCreate"]["template"].clone();
     let (template, version) = (created["id"].take(), created["versions"][0]["id"].take());
     assert!(
         template.as_str().unwrap().starts_with("template_")
@@ -57,12 +57,14 @@ on_both!(a_template_is_created_as_a_draft, |app| async move {
     assert_eq!(
         created,
         json!({ "id": null, "slug": "prov", "title": "Avtal om prov", "kind": "COOPERATION", "activity": null, "current": null, "versions": [{
-            "id": null, "version": 1, "state": "DRAFT", "language": "sv", "publishedAt": null, "body": new("prov")["body"],
+            "id": null, "version": 1, "status": "DRAFT", "language": "sv", "publishedAt": null, "body": new("prov")["body"],
             "parameters": [{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true, "default": 14 }] }] })
     );
-    let entries =
-        app.office().query("{ auditLog { nodes { action actor after subject { id } } } }").await;
-    let entries = entries["auditLog"]["nodes"].as_array().unwrap();
+    let entries = app
+        .office()
+        .query("{ auditEntries { nodes { action actor after subject { id } } } }")
+        .await;
+    let entries = entries["auditEntries"]["nodes"].as_array().unwrap();
     assert_eq!(entries.len(), 2);
     assert!(
         entries
@@ -81,14 +83,14 @@ on_both!(a_template_is_created_as_a_draft, |app| async move {
         "SLUG_TAKEN"
     );
     let mut input = new("prov-2");
-    input["activity"] = json!("activity_00000000000000000000000000000000");
+    input["activityId"] = json!("activity_00000000000000000000000000000000");
     assert_eq!(app.office().ask(CREATE, json!({ "input": input })).await.code(), "NOT_FOUND");
-    let bad = json!({ "slug": "Prov!", "title": " ", "kind": "COOPERATION", "language": "Swedish", "activity": template, "body": " ",
+    let bad = json!({ "slug": "Prov!", "title": " ", "kind": "COOPERATION", "language": "Swedish", "activityId": template, "body": " ",
         "parameters": [{ "name": "1", "label": "", "type": "INTEGER", "default": "x" }] });
     assert_eq!(
         app.office().ask(CREATE, json!({ "input": bad })).await.bad_fields(),
         [
-            "input.activity",
+            "input.activityId",
             "input.body",
             "input.language",
             "input.parameters.0.default",
@@ -103,57 +105,64 @@ on_both!(a_template_is_created_as_a_draft, |app| async move {
 
 on_both!(versions_are_drafted_published_and_retired, |app| async move {
     let (template, first) = create(&app, "prov").await;
-    let published = publish(&app, &first).await["templateVersionPublish"].clone();
+    let published =
+        publish(&app, &first).await["templateVersionPublish"]["templateVersion"].clone();
     assert_eq!(
         published,
-        json!({ "id": first, "version": 1, "state": "PUBLISHED", "publishedAt": "2026-11-21T09:00:00Z", "template": { "current": { "version": 1 } } })
+        json!({ "id": first, "version": 1, "status": "PUBLISHED", "publishedAt": "2026-11-21T09:00:00Z", "template": { "current": { "version": 1 } } })
     );
 
     // A draft begins as the last version is, and stays one draft however often it is changed.
-    let second = draft(&app, json!({ "template": template })).await["templateVersionDraft"].clone();
+    let second =
+        draft(&app, json!({ "templateId": template })).await["templateVersionDraft"]["templateVersion"]
+            .clone();
     assert_eq!(
         second,
-        json!({ "id": second["id"], "version": 2, "state": "DRAFT", "language": "sv", "body": new("x")["body"], "parameters": [{ "name": "days" }], "template": { "slug": "prov" } })
+        json!({ "id": second["id"], "version": 2, "status": "DRAFT", "language": "sv", "body": new("x")["body"], "parameters": [{ "name": "days" }], "template": { "slug": "prov" } })
     );
     let revision = app.revision().await;
     assert_eq!(
-        draft(&app, json!({ "template": template })).await["templateVersionDraft"]["id"],
+        draft(&app, json!({ "templateId": template })).await["templateVersionDraft"]["templateVersion"]
+            ["id"],
         second["id"]
     );
     assert_eq!(app.revision().await, revision, "nothing was changed");
     let changed = draft(
         &app,
-        json!({ "template": template, "body": "Ny text\r\n", "parameters": [], "language": "sv" }),
+        json!({ "templateId": template, "body": "Ny text\r\n", "parameters": [], "language": "sv" }),
     )
     .await;
     assert_eq!(
-        changed["templateVersionDraft"],
-        json!({ "id": second["id"], "version": 2, "state": "DRAFT", "language": "sv", "body": "Ny text\n", "parameters": [], "template": { "slug": "prov" } })
+        changed["templateVersionDraft"]["templateVersion"],
+        json!({ "id": second["id"], "version": 2, "status": "DRAFT", "language": "sv", "body": "Ny text\n", "parameters": [], "template": { "slug": "prov" } })
     );
     let second = id(&second["id"]);
 
     // The newest published one is current; those before stay published until they are retired.
     assert_eq!(
-        publish(&app, &second).await["templateVersionPublish"]["template"]["current"]["version"],
+        publish(&app, &second).await["templateVersionPublish"]["templateVersion"]["template"]["current"]
+            ["version"],
         2
     );
     let states =
-        app.office().query(r#"{ template(by: { slug: "prov" }) { versions { state } } }"#).await;
+        app.office().query(r#"{ template(by: { slug: "prov" }) { versions { status } } }"#).await;
     assert_eq!(
         states["template"]["versions"],
-        json!([{ "state": "PUBLISHED" }, { "state": "PUBLISHED" }])
+        json!([{ "status": "PUBLISHED" }, { "status": "PUBLISHED" }])
     );
     assert_eq!(
-        retire(&app, &second).await["templateVersionRetire"]["template"]["current"]["version"],
+        retire(&app, &second).await["templateVersionRetire"]["templateVersion"]["template"]["current"]
+            ["version"],
         1
     );
     assert_eq!(
-        retire(&app, &first).await["templateVersionRetire"]["template"]["current"],
+        retire(&app, &first).await["templateVersionRetire"]["templateVersion"]["template"]["current"],
         Value::Null
     );
     // The next one follows the last, whatever became of it.
     assert_eq!(
-        draft(&app, json!({ "template": template })).await["templateVersionDraft"]["version"],
+        draft(&app, json!({ "templateId": template })).await["templateVersionDraft"]["templateVersion"]
+            ["version"],
         3
     );
 });
@@ -183,20 +192,20 @@ on_both!(forbidden_moves_are_refused_and_change_nothing, |app| async move {
     );
     assert_eq!(
         (publish(&app, &template).await.bad_fields(), retire(&app, "x").await.bad_fields()),
-        (vec!["input.version"], vec!["input.version"])
+        (vec!["input.templateVersionId"], vec!["input.templateVersionId"])
     );
     assert_eq!(
-        draft(&app, json!({ "template": "template_00000000000000000000000000000000" }))
+        draft(&app, json!({ "templateId": "template_00000000000000000000000000000000" }))
             .await
             .code(),
         "NOT_FOUND"
     );
     assert_eq!(
-        draft(&app, json!({ "template": first, "language": "en-GB" })).await.bad_fields(),
-        ["input.language", "input.template"]
+        draft(&app, json!({ "templateId": first, "language": "en-GB" })).await.bad_fields(),
+        ["input.language", "input.templateId"]
     );
     assert_eq!(
-        draft(&app, json!({ "template": template, "body": "{{ x }}" })).await.bad_fields(),
+        draft(&app, json!({ "templateId": template, "body": "{{ x }}" })).await.bad_fields(),
         ["input.body", "input.parameters.0.name"]
     );
     assert_eq!(app.revision().await, revision + 1);
@@ -208,7 +217,10 @@ on_both!(an_imported_draft_is_checked_when_it_is_published, |app| async move {
     let db = sea_orm::Database::connect(app.url()).await.unwrap();
     db.execute_unprepared("UPDATE agreement_template_text SET body = '{{ dagar }}'").await.unwrap();
     let answer = publish(&app, &version).await;
-    assert_eq!(answer.bad_fields(), ["input.version.body", "input.version.parameters.0.name"]);
+    assert_eq!(
+        answer.bad_fields(),
+        ["input.templateVersionId.body", "input.templateVersionId.parameters.0.name"]
+    );
     let source = "query($id: ID!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: {}) { html } } } }";
     assert_eq!(app.office().ask(source, json!({ "id": version })).await.reason(), "TEXT_UNUSABLE");
     db.close().await.unwrap();
@@ -246,7 +258,7 @@ on_both!(the_database_protects_published_versions, |app| async move {
     let read = async || {
         let text = app
             .office()
-            .query(r#"{ template(by: { slug: "prov" }) { versions { version state language body parameters { name } publishedAt } } }"#)
+            .query(r#"{ template(by: { slug: "prov" }) { versions { version status language body parameters { name } publishedAt } } }"#)
             .await;
         text["template"]["versions"].clone()
     };
@@ -369,7 +381,7 @@ on_both!(bundled_templates_are_loaded_once_and_leave_later_versions_alone, |app|
     let state = async || {
         let answer = app
             .office()
-            .query("{ templates { nodes { slug kind activity { slug } current { version } versions { version state } } } }")
+            .query("{ templates { nodes { slug kind activity { slug } current { version } versions { version status } } } }")
             .await;
         answer["templates"]["nodes"].clone()
     };
@@ -389,7 +401,7 @@ on_both!(bundled_templates_are_loaded_once_and_leave_later_versions_alone, |app|
     assert!(load("--publish").0.matches("published").count() == 6);
     assert_eq!(load("--publish").1, "nothing was changed\n");
     let published = state().await;
-    let version = |number: u32, state: &str| json!({ "version": number, "state": state });
+    let version = |number: u32, state: &str| json!({ "version": number, "status": state });
     assert!(
         published
             .as_array()
@@ -409,8 +421,8 @@ on_both!(bundled_templates_are_loaded_once_and_leave_later_versions_alone, |app|
         .await["template"]["versions"][0]["body"]
         .clone();
     let body = format!("{}\n\nEtt tillägg.\n", body.as_str().unwrap());
-    draft(&app, json!({ "template": template, "body": body })).await.data();
-    let start = r#"mutation { activityStart(input: { slug: "bip", name: "BIP", funding: [COURSE_INCOME], startsOn: "2026-01-01" }) { id } }"#;
+    draft(&app, json!({ "templateId": template, "body": body })).await.data();
+    let start = r#"mutation { activityStart(input: { slug: "bip", name: "BIP", funding: [COURSE_INCOME], startsOn: "2026-01-01" }) { activity { id } } }"#;
     app.office().query(start).await.data();
     assert!(load("--publish").1 == "loaded\n");
     assert_eq!(load("--publish").1, "nothing was changed\n");
@@ -442,14 +454,14 @@ on_both!(an_unfinished_draft_is_not_overwritten_by_a_bundled_template, |app| asy
     };
     let reported = async |slug: &str| {
         let answer =
-            app.office().query(&format!(r#"{{ template(by: {{ slug: "{slug}" }}) {{ id versions {{ id version state body }} }} }}"#)).await;
+            app.office().query(&format!(r#"{{ template(by: {{ slug: "{slug}" }}) {{ id versions {{ id version status body }} }} }}"#)).await;
         answer["template"].clone()
     };
     load("");
     // The office changes the draft that was loaded, and is not done yet.
     let boxed = reported("samarbetsavtal").await;
     let body = format!("{}\n\nEtt tillägg.\n", boxed["versions"][0]["body"].as_str().unwrap());
-    draft(&app, json!({ "template": boxed["id"], "body": body })).await.data();
+    draft(&app, json!({ "templateId": boxed["id"], "body": body })).await.data();
     let revision = app.revision().await;
     let (table, said) = load("");
     assert_eq!(
@@ -461,13 +473,13 @@ on_both!(an_unfinished_draft_is_not_overwritten_by_a_bundled_template, |app| asy
     assert!(load("--publish").0.matches("kept").count() == 1);
     let after = reported("samarbetsavtal").await;
     assert_eq!(
-        (&after["versions"][0]["state"], &after["versions"][0]["body"]),
+        (&after["versions"][0]["status"], &after["versions"][0]["body"]),
         (&json!("DRAFT"), &json!(body))
     );
     // A draft of the next version is work too, when none has the text of the box any longer.
     let version = id(&after["versions"][0]["id"]);
     publish(&app, &version).await.data();
-    draft(&app, json!({ "template": boxed["id"], "body": format!("{body}Och ett till.\n") }))
+    draft(&app, json!({ "templateId": boxed["id"], "body": format!("{body}Och ett till.\n") }))
         .await
         .data();
     assert_eq!(load("").0.matches("kept").count(), 1);

@@ -12,8 +12,7 @@ use crate::support::{
     lifecycle_fixtures::{Register, drafted, mutate, raw, sql_id, with},
 };
 
-const CREATE: &str =
-    "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
+const CREATE: &str = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { template { versions { id } } } }";
 const PREVIEW: &str = "query($id: ID!, $parameters: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $parameters) { html pdfUrl sha256 } } } }";
 
 async fn create(app: &App, slug: &str, body: &str, parameters: Value) -> Answer {
@@ -22,7 +21,7 @@ async fn create(app: &App, slug: &str, body: &str, parameters: Value) -> Answer 
 }
 
 async fn created(app: &App, slug: &str, body: &str, parameters: Value) -> String {
-    create(app, slug, body, parameters).await["templateCreate"]["versions"][0]["id"]
+    create(app, slug, body, parameters).await["templateCreate"]["template"]["versions"][0]["id"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -237,7 +236,8 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
     let shown = &answer["node"]["preview"];
     let url = shown["pdfUrl"].as_str().unwrap();
     let given = URL_SAFE_NO_PAD.encode(r#"{"subject":"att ödla §?/"}"#);
-    assert_eq!(url, format!("/files/templates/{version}.pdf?parameters={given}"));
+    let path = format!("/files/templates/{version}.pdf?parameters={given}&signature=");
+    assert!(url.starts_with(&path), "{url}");
     assert_eq!(shown["sha256"].as_str().unwrap().len(), 64);
 
     let pdf = app.office().get(url).await;
@@ -256,7 +256,9 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
         (answer.status.as_u16(), answer.code().to_owned())
     };
     let not_found = (404, "NOT_FOUND".to_owned());
-    assert_eq!(refused(app.no_one(), url).await, (401, "UNAUTHENTICATED".to_owned()));
+    let bare = url.split("&signature=").next().unwrap();
+    assert_eq!(refused(app.no_one(), bare).await, (401, "UNAUTHENTICATED".to_owned()));
+    assert_eq!(app.no_one().get(url).await.bytes, pdf.bytes, "the link is signed");
     assert_eq!(refused(app.lead(&["bip"]), url).await, not_found);
     for path in [
         "x.pdf",
@@ -288,7 +290,7 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
     // What is published may be previewed by everyone.
     app.office()
         .ask(
-            "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }",
+            "mutation($id: ID!) { templateVersionPublish(input: { templateVersionId: $id }) { templateVersion { id } } }",
             json!({ "id": version }),
         )
         .await
@@ -383,12 +385,12 @@ on_both!(a_text_about_members_is_for_members_alone, |app| async move {
     mutate(
         &app.office(),
         "templateVersionPublish",
-        json!({ "version": created["versions"][0]["id"] }),
+        json!({ "templateVersionId": created["versions"][0]["id"] }),
         "id",
     )
     .await
     .data();
-    let draft = |counterparty: &str| json!({ "template": created["id"], "counterparty": counterparty, "startsOn": "2027-01-01" });
+    let draft = |counterparty: &str| json!({ "templateId": created["id"], "counterpartyId": counterparty, "startsOn": "2027-01-01" });
     let html = mutate(
         &app.office(),
         "agreementDraft",
@@ -407,7 +409,7 @@ on_both!(a_text_about_members_is_for_members_alone, |app| async move {
 
 on_both!(a_text_names_the_purpose_of_the_activity, |app| async move {
     let register = Register::fill(&app).await;
-    let create = json!({ "slug": "om-bip", "title": "Om BIP", "kind": "PARTICIPATION", "activity": register.id("bip"), "parameters": [],
+    let create = json!({ "slug": "om-bip", "title": "Om BIP", "kind": "PARTICIPATION", "activityId": register.id("bip"), "parameters": [],
         "body": "## 1. Uppdraget\n\n{{ activity.name }} har syftet {{ activity.purpose }} och målet {{ activity.goal }}.\n" });
     let created = mutate(
         &app.office(),
@@ -418,12 +420,17 @@ on_both!(a_text_names_the_purpose_of_the_activity, |app| async move {
     .await;
     let (template, version) =
         (&created["templateCreate"]["id"], &created["templateCreate"]["versions"][0]);
-    mutate(&app.office(), "templateVersionPublish", json!({ "version": version["id"] }), "id")
-        .await
-        .data();
+    mutate(
+        &app.office(),
+        "templateVersionPublish",
+        json!({ "templateVersionId": version["id"] }),
+        "id",
+    )
+    .await
+    .data();
     let draft = with(
         register.draft(0, "bip", "2027-01-01"),
-        json!({ "template": template, "parameters": {} }),
+        json!({ "templateId": template, "parameters": {} }),
     );
     let drafted = mutate(&app.office(), "agreementDraft", draft, "preview { html }").await;
     for html in [&version["preview"]["html"], &drafted["agreementDraft"]["preview"]["html"]] {
@@ -473,7 +480,9 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         created["versions"][0]["parameters"],
         json!([{ "name": "days", "minimum": 1, "maximum": 30 }, { "name": "cap", "minimum": "0.50", "maximum": null }])
     );
-    mutate(&office, "templateVersionPublish", json!({ "version": version }), "id").await.data();
+    mutate(&office, "templateVersionPublish", json!({ "templateVersionId": version }), "id")
+        .await
+        .data();
 
     // Preview, draft, change and offer.
     let bad = json!({ "days": 31, "cap": "0.49" });
@@ -485,7 +494,7 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         "{}",
         preview.text()
     );
-    let input = |parameters: &Value| json!({ "template": created["id"], "counterparty": register.id("Förbund 00"), "startsOn": "2027-01-01", "parameters": parameters });
+    let input = |parameters: &Value| json!({ "templateId": created["id"], "counterpartyId": register.id("Förbund 00"), "startsOn": "2027-01-01", "parameters": parameters });
     let fields = ["input.parameters.cap", "input.parameters.days"];
     assert_eq!(mutate(&office, "agreementDraft", input(&bad), "id").await.bad_fields(), fields);
     let id = drafted(&app, input(&json!({ "days": 30, "cap": "0.50" }))).await;
@@ -493,7 +502,7 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         mutate(
             &office,
             "agreementDraftUpdate",
-            json!({ "agreement": id, "parameters": bad }),
+            json!({ "agreementId": id, "parameters": bad }),
             "id"
         )
         .await
@@ -505,7 +514,7 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         sql_id(&app, &id)
     );
     raw(&app, &sql).await.unwrap();
-    let refused = mutate(&office, "agreementOffer", json!({ "agreement": id }), "id").await;
+    let refused = mutate(&office, "agreementOffer", json!({ "agreementId": id }), "id").await;
     assert_eq!(refused.bad_fields(), ["agreement.parameters.days"]);
 
     // A public body may not be given longer than thirty days: the bundled texts comply.

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::support::{
     agreement_fixtures::fill,
     app::{App, on_both},
+    fixtures::Samples,
+    pages::walk,
 };
 
 on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
@@ -13,12 +15,12 @@ on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
         .office()
         .query(
             r#"{ template(by: { slug: "bip" }) { id slug title kind activity { slug }
-                versions { version state language publishedAt body parameters { name label type required default } template { slug } }
-                current { version } usage { version { version } agreements active } } }"#,
+                versions { version status language publishedAt body parameters { name label type required default } template { slug } }
+                current { version } usage { version { version } agreementCount activeCount } } }"#,
         )
         .await;
     let version = |number: u32, state: &str, published_at: Option<&str>| {
-        json!({ "version": number, "state": state, "language": "sv", "publishedAt": published_at, "body": format!("# bip {number}"),
+        json!({ "version": number, "status": state, "language": "sv", "publishedAt": published_at, "body": format!("# bip {number}"),
             "parameters": [{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true, "default": 14 }], "template": { "slug": "bip" } })
     };
     let published = Some("2024-01-01T08:00:00Z");
@@ -29,9 +31,9 @@ on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
             "versions": [version(1, "RETIRED", published), version(2, "PUBLISHED", published), version(3, "DRAFT", None)],
             "current": { "version": 2 },
             "usage": [
-                { "version": { "version": 1 }, "agreements": 1, "active": 1 },
-                { "version": { "version": 2 }, "agreements": 2, "active": 2 },
-                { "version": { "version": 3 }, "agreements": 0, "active": 0 },
+                { "version": { "version": 1 }, "agreementCount": 1, "activeCount": 1 },
+                { "version": { "version": 2 }, "agreementCount": 2, "activeCount": 2 },
+                { "version": { "version": 3 }, "agreementCount": 0, "activeCount": 0 },
             ],
         })
     );
@@ -39,9 +41,9 @@ on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
 
 on_both!(what_is_not_published_is_seen_by_few, |app| async move {
     let register = fill(&app).await;
-    let list = "{ templates { totalCount nodes { slug versions { version } current { version } usage { version { version } agreements active } } } }";
-    let secret = json!({ "slug": "hemlig", "versions": [{ "version": 1 }], "current": null, "usage": [{ "version": { "version": 1 }, "agreements": 0, "active": 0 }] });
-    let usage = |first: u32, second: u32| json!([{ "version": { "version": 1 }, "agreements": first, "active": first }, { "version": { "version": 2 }, "agreements": second, "active": second }]);
+    let list = "{ templates { totalCount nodes { slug versions { version } current { version } usage { version { version } agreementCount activeCount } } } }";
+    let secret = json!({ "slug": "hemlig", "versions": [{ "version": 1 }], "current": null, "usage": [{ "version": { "version": 1 }, "agreementCount": 0, "activeCount": 0 }] });
+    let usage = json!([{ "version": { "version": 1 }, "agreementCount": null, "activeCount": null }, { "version": { "version": 2 }, "agreementCount": null, "activeCount": null }]);
     for caller in [app.office(), app.service("templates:read agreements:read")] {
         let answer = caller.query(list).await;
         assert_eq!(
@@ -49,17 +51,17 @@ on_both!(what_is_not_published_is_seen_by_few, |app| async move {
             (&json!(2), &secret)
         );
     }
-    // Only agreements that the viewer sees are counted.
-    for (caller, first, second) in [
-        (app.member(register.id("Finsam Gotland")), 1, 0),
-        (app.member(register.id("Halland")), 0, 1),
-        (app.lead(&["indikatorer"]), 1, 1),
-        (app.service("members:read"), 0, 0),
+    // A count of only the agreements that the viewer sees would be false.
+    for caller in [
+        app.member(register.id("Finsam Gotland")),
+        app.member(register.id("Halland")),
+        app.lead(&["indikatorer"]),
+        app.service("members:read"),
     ] {
         let answer = caller.query(list).await;
         assert_eq!(
             answer["templates"],
-            json!({ "totalCount": 1, "nodes": [{ "slug": "bip", "versions": [{ "version": 1 }, { "version": 2 }], "current": { "version": 2 }, "usage": usage(first, second) }] })
+            json!({ "totalCount": 1, "nodes": [{ "slug": "bip", "versions": [{ "version": 1 }, { "version": 2 }], "current": { "version": 2 }, "usage": usage }] })
         );
     }
     let member = app.member(register.id("Halland"));
@@ -82,8 +84,8 @@ on_both!(templates_are_found, |app| async move {
     for (filter, found) in [
         ("", vec!["bip", "hemlig"]),
         ("kind: COOPERATION", vec!["hemlig"]),
-        (r#"activity: "bip""#, vec!["bip"]),
-        (r#"activity: "indikatorer""#, vec![]),
+        (r#"activitySlug: "bip""#, vec!["bip"]),
+        (r#"activitySlug: "indikatorer""#, vec![]),
         (r#"search: "mall HEM""#, vec!["hemlig"]),
         (r#"search: "%""#, vec![]),
     ] {
@@ -109,8 +111,8 @@ on_both!(templates_are_found, |app| async move {
         .await;
     assert_eq!(answer["template"]["slug"], "bip");
     let answer =
-        office.query(r#"{ templates(first: 201, before: "x", filter: { activity: "", search: "\u0000" }) { nodes { id } } }"#).await;
-    assert_eq!(answer.bad_fields(), ["before", "filter.activity", "filter.search", "first"]);
+        office.query(r#"{ templates(first: 201, before: "x", filter: { activitySlug: "", search: "\u0000" }) { nodes { id } } }"#).await;
+    assert_eq!(answer.bad_fields(), ["before", "filter.activitySlug", "filter.search", "first"]);
     assert_eq!(
         office.query(r#"{ template(by: { id: "x" }) { id } }"#).await.bad_fields(),
         ["by.id"]
@@ -125,13 +127,27 @@ on_both!(texts_are_read_only_when_asked_for, |app| async move {
     fill(&app).await;
     app.statements();
     app.office()
-        .query("{ templates { nodes { title kind versions { version state } } } }")
+        .query("{ templates { nodes { title kind versions { version status } } } }")
         .await
         .data();
     let statements = app.statements();
     assert_eq!(statements.len(), 2, "{statements:#?}");
     assert!(!statements.iter().any(|sql| sql.contains("agreement_template_text")));
-    app.office().query("{ templates { nodes { usage { version { version } agreements active } versions { body parameters { name } } current { version } } } }").await.data();
+    app.office().query("{ templates { nodes { usage { version { version } agreementCount activeCount } versions { body parameters { name } } current { version } } } }").await.data();
     // The page, versions and counts of the usage, versions, bodies, parameters, current versions.
     assert_eq!(app.statements().len(), 7);
+});
+
+on_both!(templates_are_sorted_by_title_and_slug, |app| async move {
+    Samples::fill(&app).await;
+    for field in ["TITLE", "SLUG"] {
+        for (direction, expected) in
+            [("ASC", ["deltagande", "nytt"]), ("DESC", ["nytt", "deltagande"])]
+        {
+            let order = format!(", orderBy: {{ field: {field}, direction: {direction} }}");
+            let found = walk(&app.office(), "templates", &order, "slug").await;
+            let slugs: Vec<_> = found.iter().map(|row| row["slug"].as_str().unwrap()).collect();
+            assert_eq!(slugs, expected, "{order}");
+        }
+    }
 });

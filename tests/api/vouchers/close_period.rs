@@ -23,11 +23,17 @@ use crate::{
 const NETWORK: &str = "[network]\nname = 'NNS'\n";
 
 async fn close(app: &App, through: &str) -> Answer {
-    does(app, "periodClose", json!({ "through": through }), "booksClosedThrough").await
+    does(app, "periodClose", json!({ "closedThrough": through }), "booksClosedThrough").await
 }
 
 async fn reopen(app: &App, from: &str, reason: &str) -> Answer {
-    does(app, "periodReopen", json!({ "from": from, "reason": reason }), "booksClosedThrough").await
+    does(
+        app,
+        "periodReopen",
+        json!({ "reopenedFrom": from, "reason": reason }),
+        "booksClosedThrough",
+    )
+    .await
 }
 
 async fn closed_through(app: &App) -> Value {
@@ -50,7 +56,7 @@ fn file(app: &App, folder: &Path, from: &str, to: &str) -> String {
 on_both!(periods_are_closed_and_opened_with_a_reason, |app| async move {
     assert_eq!(closed_through(&app).await, Value::Null);
     // The clock of the tests stands on 21 November 2026, and a day is closed when it is over.
-    assert_eq!(close(&app, "2026-11-21").await.bad_fields(), ["input.through"]);
+    assert_eq!(close(&app, "2026-11-21").await.bad_fields(), ["input.closedThrough"]);
     assert_eq!(
         close(&app, "2026-11-20").await["periodClose"],
         json!({ "booksClosedThrough": "2026-11-20" })
@@ -66,8 +72,10 @@ on_both!(periods_are_closed_and_opened_with_a_reason, |app| async move {
         reopen(&app, "2026-11-01", "Fel konto").await["periodReopen"],
         json!({ "booksClosedThrough": "2026-10-31" })
     );
-    let trail = app.office().query("{ auditLog(last: 2) { nodes { action actor after } } }").await
-        ["auditLog"]["nodes"]
+    let trail = app
+        .office()
+        .query("{ auditEntries(last: 2) { nodes { action actor after } } }")
+        .await["auditEntries"]["nodes"]
         .clone();
     assert_eq!(
         (&trail[0]["action"], &trail[1]["action"]),
@@ -81,7 +89,7 @@ on_both!(periods_are_closed_and_opened_with_a_reason, |app| async move {
     );
     for caller in [app.board(), app.auditor(), app.service("invoices:write")] {
         let refused = caller
-            .does("periodClose", "booksClosedThrough", json!({ "through": "2026-11-20" }))
+            .does("periodClose", "booksClosedThrough", json!({ "closedThrough": "2026-11-20" }))
             .await;
         assert_eq!(refused.code(), "FORBIDDEN");
     }
@@ -132,23 +140,23 @@ on_both!(nothing_is_booked_on_a_closed_day, |app| async move {
     for (mutation, input) in [
         (
             "costRecord",
-            json!({ "activity": activity, "bookedOn": "2026-09-30", "amount": "1.00", "description": "x" }),
+            json!({ "activityId": activity, "bookedOn": "2026-09-30", "amount": "1.00", "description": "x" }),
         ),
         (
             "grantRecord",
-            json!({ "activity": activity, "bookedOn": "2026-01-01", "amount": "1.00", "funder": "x" }),
+            json!({ "activityId": activity, "bookedOn": "2026-01-01", "amount": "1.00", "funder": "x" }),
         ),
-        ("invoiceCredit", json!({ "invoice": late, "reason": "x", "issuedOn": "2026-09-30" })),
-        ("invoiceRemind", json!({ "invoice": late, "sentOn": "2026-09-30" })),
+        ("invoiceCredit", json!({ "invoiceId": late, "reason": "x", "issuedOn": "2026-09-30" })),
+        ("invoiceRemind", json!({ "invoiceId": late, "sentOn": "2026-09-30" })),
     ] {
         let refused = does(&app, mutation, input, "id").await;
         assert_eq!(refused.reason(), "PERIOD_CLOSED", "{mutation}: {}", refused.text());
     }
     assert_eq!(app.revision().await, before);
-    let open = json!({ "activity": activity, "bookedOn": "2026-10-01", "amount": "1.00", "description": "x" });
+    let open = json!({ "activityId": activity, "bookedOn": "2026-10-01", "amount": "1.00", "description": "x" });
     does(&app, "costRecord", open, "id").await.data();
     reopen(&app, "2026-09-30", "Glömd kostnad").await.data();
-    let closed = json!({ "activity": activity, "bookedOn": "2026-09-30", "amount": "1.00", "description": "x" });
+    let closed = json!({ "activityId": activity, "bookedOn": "2026-09-30", "amount": "1.00", "description": "x" });
     does(&app, "costRecord", closed, "id").await.data();
 });
 
@@ -162,11 +170,11 @@ on_both!(a_payment_that_comes_late_is_booked_on_the_first_open_day, |app| async 
 
     // It was paid in time, whatever the books say.
     let paid = pays(&app, "1002", "2026-03-20", "700.00", "B").await;
-    assert_eq!(paid["paymentRecord"]["state"], "PAID");
+    assert_eq!(paid["paymentRecord"]["status"], "PAID");
     let reported = invoice(
         &app,
         "1002",
-        "daysLate(on: \"2026-04-30\") payments { receivedOn bookedOn amount }",
+        "daysLate(asOf: \"2026-04-30\") payments { receivedOn bookedOn amount }",
     )
     .await;
     assert_eq!(reported["daysLate"], 0);
@@ -190,9 +198,9 @@ on_both!(a_payment_that_comes_late_is_booked_on_the_first_open_day, |app| async 
 
     // Nothing is reversed on a closed day; without one it is today.
     let first = invoice(&app, "1002", "payments { id }").await["payments"][0]["id"].clone();
-    let closed = json!({ "payment": first, "reversedOn": "2026-03-31", "reason": "Fel" });
+    let closed = json!({ "paymentId": first, "reversedOn": "2026-03-31", "reason": "Fel" });
     assert_eq!(does(&app, "paymentReverse", closed, "id").await.reason(), "PERIOD_CLOSED");
-    does(&app, "paymentReverse", json!({ "payment": first, "reason": "Fel" }), "id").await.data();
+    does(&app, "paymentReverse", json!({ "paymentId": first, "reason": "Fel" }), "id").await.data();
     assert_eq!(file(&app, folder.path(), "2026-03-01", "2026-03-31"), march);
     assert_eq!(came_in(&app, "2026-03-01", "2026-03-31").await, came);
     adds_up(&app).await;
@@ -297,12 +305,12 @@ on_both!(rows_of_a_late_bank_file_are_booked_on_the_first_open_day, |app| async 
     let reported = invoice(
         &app,
         "1002",
-        "state daysLate(on: \"2026-04-30\") payments { receivedOn bookedOn }",
+        "status daysLate(asOf: \"2026-04-30\") payments { receivedOn bookedOn }",
     )
     .await;
     assert_eq!(
         reported,
-        json!({ "state": "PAID", "daysLate": 0, "payments": [{ "receivedOn": "2026-03-20", "bookedOn": "2026-04-01" }] })
+        json!({ "status": "PAID", "daysLate": 0, "payments": [{ "receivedOn": "2026-03-20", "bookedOn": "2026-04-01" }] })
     );
     assert_eq!(
         invoice(&app, "1001", "overpaid refunds { paidOn bookedOn }").await,
@@ -310,10 +318,9 @@ on_both!(rows_of_a_late_bank_file_are_booked_on_the_first_open_day, |app| async 
     );
 
     // Matched on no closed day, and from the first open one without a word.
-    let row =
-        find(&bank_payments(&app, "matched: false, setAside: false").await, "50.00")["id"].clone();
+    let row = find(&bank_payments(&app, "status: PENDING").await, "50.00")["id"].clone();
     let fifth = id(&app, "1005").await;
-    let input = |day: &str| json!({ "payment": row, "invoice": fifth, "bookedOn": day });
+    let input = |day: &str| json!({ "bankPaymentId": row, "invoiceId": fifth, "bookedOn": day });
     assert_eq!(
         does(&app, "bankPaymentMatch", input("2026-03-20"), "id").await.reason(),
         "PERIOD_CLOSED"
@@ -334,7 +341,7 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
     app.import(&[("invoices.csv", small), ("invoice_lines.csv", line)]).await;
     pays(&app, "1002", "2026-03-10", "1000.00", "A").await.data();
     let refund = async |day: &str, amount: &str, reference: &str| {
-        let input = json!({ "invoice": id(&app, "1002").await, "paidOn": day, "amount": amount, "reference": reference });
+        let input = json!({ "invoiceId": id(&app, "1002").await, "paidOn": day, "amount": amount, "reference": reference });
         does(&app, "refundRecord", input, "invoice { overpaid }").await
     };
     refund("2026-03-12", "50.00", "UT-1").await.data();
@@ -352,7 +359,7 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
         own.iter().map(|row| row["paidOn"].as_str().unwrap()).collect::<Vec<_>>(),
         ["2026-03-12", "2026-03-20"]
     );
-    let reversal = json!({ "refund": own[0]["id"], "reversedOn": "2026-03-31", "reason": "Fel" });
+    let reversal = json!({ "refundId": own[0]["id"], "reversedOn": "2026-03-31", "reason": "Fel" });
     assert_eq!(
         does(&app, "refundReverse", reversal, "invoice { id }").await.reason(),
         "PERIOD_CLOSED"
@@ -360,12 +367,12 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
     does(
         &app,
         "refundReverse",
-        json!({ "refund": own[0]["id"], "reason": "Fel" }),
+        json!({ "refundId": own[0]["id"], "reason": "Fel" }),
         "invoice { id }",
     )
     .await
     .data();
-    let write_off = json!({ "invoice": id(&app, "1010").await, "writtenOffOn": "2026-03-31", "reason": "Ören" });
+    let write_off = json!({ "invoiceId": id(&app, "1010").await, "writtenOffOn": "2026-03-31", "reason": "Ören" });
     assert_eq!(
         does(&app, "invoiceWriteOff", write_off, "invoice { id }").await.reason(),
         "PERIOD_CLOSED"
@@ -373,7 +380,7 @@ on_both!(refunds_and_write_offs_obey_closed_periods, |app| async move {
     does(
         &app,
         "invoiceWriteOff",
-        json!({ "invoice": id(&app, "1010").await, "reason": "Ören" }),
+        json!({ "invoiceId": id(&app, "1010").await, "reason": "Ören" }),
         "invoice { id }",
     )
     .await

@@ -28,7 +28,9 @@ fn in_details(day: &str, sum: &str, details: &[(&str, &str)]) -> String {
 }
 
 async fn close(app: &App, through: &str) {
-    does(app, "periodClose", json!({ "through": through }), "booksClosedThrough").await.data();
+    does(app, "periodClose", json!({ "closedThrough": through }), "booksClosedThrough")
+        .await
+        .data();
 }
 
 on_both!(a_total_of_a_closed_day_stays_until_a_batch_has_it, |app| async move {
@@ -46,7 +48,7 @@ on_both!(a_total_of_a_closed_day_stays_until_a_batch_has_it, |app| async move {
     );
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
     assert_eq!(books(&app, "2026-12-06", "2026-12-10").get("1930"), None);
-    let input = json!({ "payment": waits(&app, "125.00").await, "invoice": id(&app, &numbers[0]).await, "amount": "100.00" });
+    let input = json!({ "bankPaymentId": waits(&app, "125.00").await, "invoiceId": id(&app, &numbers[0]).await, "amount": "100.00" });
     does(&app, "bankPaymentMatch", input, "id").await.data();
     adds_up(&app).await;
     let mut exports = Exports::default();
@@ -73,7 +75,7 @@ on_both!(a_match_that_links_automatically_changes_no_closed_day, |app| async mov
     let (app, numbers) = invoiced(&app).await;
     let invoice_id = id(&app, &numbers[0]).await;
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 12_500)).await;
-    let recorded = json!({ "invoice": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    let recorded = json!({ "invoiceId": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
     does(&app, "paymentRecord", recorded, "id").await.data();
     close(&app, "2026-12-05").await;
     let december = books(&app, "2026-12-01", "2026-12-05");
@@ -81,15 +83,15 @@ on_both!(a_match_that_links_automatically_changes_no_closed_day, |app| async mov
     let own = last_of(&app, &numbers[0], "payments").await;
     let row = waits(&app, "125.00").await;
     for input in [
-        json!({ "payment": row, "invoice": invoice_id }),
-        json!({ "payment": row, "invoice": invoice_id, "recordedPayment": own }),
+        json!({ "bankPaymentId": row, "invoiceId": invoice_id }),
+        json!({ "bankPaymentId": row, "invoiceId": invoice_id, "recordedPaymentId": own }),
     ] {
         assert_eq!(does(&app, "bankPaymentMatch", input, "id").await.reason(), "PERIOD_CLOSED");
     }
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december);
     let mut exports = Exports::default();
     exports.step(&app, "both", 25_000).await;
-    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": invoice_id }), "id")
+    does(&app, "bankPaymentMatch", json!({ "bankPaymentId": row, "invoiceId": invoice_id }), "id")
         .await
         .data();
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
@@ -104,11 +106,11 @@ on_both!(
         let app = app.at("2026-12-05T09:00:00Z");
         import(&app, "1.txt", deposit("20261201", 1, &ocr(&app, &numbers[0]).await, 12_500)).await;
         import(&app, "2.txt", deposit("20261201", 2, "Tack", 12_500)).await;
-        let slip = json!({ "payment": last_of(&app, &numbers[0], "payments").await, "reversedOn": "2026-12-02", "reason": "Fel" });
+        let slip = json!({ "paymentId": last_of(&app, &numbers[0], "payments").await, "reversedOn": "2026-12-02", "reason": "Fel" });
         does(&app, "paymentReverse", slip, "id").await.data();
         let rows = waiting(&app).await;
         let (own, other) = rows.iter().partition::<Vec<_>, _>(|row| row["finding"] == "OCR");
-        let mark = json!({ "payment": own[0]["id"], "duplicateOf": other[0]["id"] });
+        let mark = json!({ "bankPaymentId": own[0]["id"], "duplicateOfId": other[0]["id"] });
         does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
         let app = app.at("2026-12-10T09:00:00Z");
         let spans = [
@@ -128,15 +130,15 @@ on_both!(
             assert_eq!(all(), marked, "closed through {through}");
         }
         // What is closed and of no batch stays.
-        let again = json!({ "payment": own[0]["id"] });
+        let again = json!({ "bankPaymentId": own[0]["id"] });
         assert_eq!(
-            does(&app, "bankPaymentTakeUp", again.clone(), "id").await.reason(),
+            does(&app, "bankPaymentReopen", again.clone(), "id").await.reason(),
             "PERIOD_CLOSED"
         );
         let mut exports = Exports::default();
         exports.step(&app, "all of it", 12_500).await;
         assert_eq!(all(), marked);
-        does(&app, "bankPaymentTakeUp", again, "id").await.data();
+        does(&app, "bankPaymentReopen", again, "id").await.data();
         exports.step(&app, "reopened", 12_500).await;
         assert_eq!(
             books(&app, "2026-12-01", "2026-12-06")["1930"],
@@ -155,16 +157,16 @@ on_both!(a_receipt_that_was_exported_as_its_payment_is_marked, |app| async move 
     exports.step(&app, "one matched, one that waits", 25_000).await;
     close(&app, "2026-12-05").await;
     let december = books(&app, "2026-12-01", "2026-12-05");
-    let slip = json!({ "payment": last_of(&app, &numbers[0], "payments").await, "reason": "Samma pengar" });
+    let slip = json!({ "paymentId": last_of(&app, &numbers[0], "payments").await, "reason": "Samma pengar" });
     does(&app, "paymentReverse", slip, "id").await.data();
     exports.step(&app, "taken back", 0).await;
     let rows = waiting(&app).await;
     let (own, other) = rows.iter().partition::<Vec<_>, _>(|row| row["finding"] == "OCR");
-    let mark = json!({ "payment": own[0]["id"], "duplicateOf": other[0]["id"] });
+    let mark = json!({ "bankPaymentId": own[0]["id"], "duplicateOfId": other[0]["id"] });
     does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
     exports.step(&app, "marked", -12_500).await;
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
-    does(&app, "bankPaymentTakeUp", json!({ "payment": own[0]["id"] }), "id").await.data();
+    does(&app, "bankPaymentReopen", json!({ "bankPaymentId": own[0]["id"] }), "id").await.data();
     exports.step(&app, "reopened", 12_500).await;
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
@@ -180,7 +182,7 @@ on_both!(a_period_is_closed_when_its_corrections_are_exported, |app| async move 
     does(
         &app,
         "bankPaymentMarkDuplicate",
-        json!({ "payment": rows[0]["id"], "duplicateOf": rows[1]["id"] }),
+        json!({ "bankPaymentId": rows[0]["id"], "duplicateOfId": rows[1]["id"] }),
         "bankPayment { id }",
     )
     .await
@@ -188,7 +190,8 @@ on_both!(a_period_is_closed_when_its_corrections_are_exported, |app| async move 
     let december = books(&app, "2026-12-01", "2026-12-05");
     assert_eq!(december["1930"], 5_000);
     let refused =
-        does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await;
+        does(&app, "periodClose", json!({ "closedThrough": "2026-12-05" }), "booksClosedThrough")
+            .await;
     assert_eq!(refused.reason(), "NOT_EXPORTED");
     close(&app, "2026-11-30").await;
     exports.step(&app, "one of them marked", -5_000).await;

@@ -131,22 +131,27 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     does(
         &app,
         "bankPaymentMatch",
-        json!({ "payment": row, "invoice": id(&app, a).await, "bookedOn": "2026-12-01" }),
+        json!({ "bankPaymentId": row, "invoiceId": id(&app, a).await, "bookedOn": "2026-12-01" }),
         "id",
     )
     .await
     .data();
     exports.step(&app, "matched on the bank's day", 0).await;
-    let wrong = json!({ "payment": last_of(&app, a, "payments").await, "reason": "Fel faktura" });
+    let wrong = json!({ "paymentId": last_of(&app, a, "payments").await, "reason": "Fel faktura" });
     does(&app, "paymentReverse", wrong, "id").await.data();
     exports.step(&app, "taken back", 0).await;
-    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": id(&app, b).await }), "id")
-        .await
-        .data();
+    does(
+        &app,
+        "bankPaymentMatch",
+        json!({ "bankPaymentId": row, "invoiceId": id(&app, b).await }),
+        "id",
+    )
+    .await
+    .data();
     exports.step(&app, "matched again", 0).await;
 
     // A payment that was recorded and exported, and that the bank reports on another day.
-    let recorded = json!({ "invoice": id(&app, b).await, "receivedOn": "2026-12-02", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    let recorded = json!({ "invoiceId": id(&app, b).await, "receivedOn": "2026-12-02", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
     does(&app, "paymentRecord", recorded, "id").await.data();
     exports.step(&app, "recorded manually", 12_500).await;
     assert!(
@@ -158,7 +163,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
         invoice(&app, b, "payments { id reference }").await["payments"].as_array().unwrap().clone();
     let recorded =
         recorded.iter().find(|row| row["reference"] == "kontoutdrag").unwrap()["id"].clone();
-    let link = json!({ "payment": waits(&app, "125.00").await, "invoice": id(&app, b).await, "recordedPayment": recorded });
+    let link = json!({ "bankPaymentId": waits(&app, "125.00").await, "invoiceId": id(&app, b).await, "recordedPaymentId": recorded });
     does(&app, "bankPaymentMatch", link, "id").await.data();
     exports.step(&app, "linked", -12_500).await;
     assert!(
@@ -170,10 +175,10 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     // Overpaid, paid back manually and by a row, and each of them reversed.
     import(&app, "3.txt", deposit("20261204", 3, &ocr(&app, a).await, 20_000)).await;
     exports.step(&app, "matched by its reference", 20_000).await;
-    let manual = json!({ "invoice": id(&app, a).await, "paidOn": "2026-12-05", "amount": "75.00", "reference": "UT-1" });
+    let manual = json!({ "invoiceId": id(&app, a).await, "paidOn": "2026-12-05", "amount": "75.00", "reference": "UT-1" });
     does(&app, "refundRecord", manual, "invoice { id }").await.data();
     exports.step(&app, "paid back", -7_500).await;
-    let slip = json!({ "refund": last_of(&app, a, "refunds").await, "reason": "Kom tillbaka" });
+    let slip = json!({ "refundId": last_of(&app, a, "refunds").await, "reason": "Kom tillbaka" });
     does(&app, "refundReverse", slip, "invoice { id }").await.data();
     exports.step(&app, "the refund reversed", 7_500).await;
     let words = format!(
@@ -182,10 +187,11 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     import(&app, "4.xml", camt("<Id>N4</Id>", &on("2026-12-07", "DBIT", "75.00", &words))).await;
     assert_eq!(invoice(&app, a, "overpaid").await["overpaid"], "0.00");
     exports.step(&app, "paid back by a row", -7_500).await;
-    let slip = json!({ "refund": last_of(&app, a, "refunds").await, "reason": "Fel faktura" });
+    let slip = json!({ "refundId": last_of(&app, a, "refunds").await, "reason": "Fel faktura" });
     does(&app, "refundReverse", slip, "invoice { id }").await.data();
     exports.step(&app, "the row's refund reversed", 0).await;
-    let again = json!({ "invoice": id(&app, a).await, "bankPayment": waits(&app, "-75.00").await });
+    let again =
+        json!({ "invoiceId": id(&app, a).await, "bankPaymentId": waits(&app, "-75.00").await });
     does(&app, "refundRecord", again, "invoice { id }").await.data();
     assert_eq!(invoice(&app, a, "overpaid").await["overpaid"], "0.00");
     exports.step(&app, "the row's refund recorded again", 0).await;
@@ -200,7 +206,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
         .filter(|row| row["amount"] == "50.00")
         .map(|row| row["id"].clone())
         .collect();
-    let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
+    let mark = json!({ "bankPaymentId": rows[0], "duplicateOfId": rows[1] });
     does(&app, "bankPaymentMarkDuplicate", mark.clone(), "bankPayment { id }").await.data();
     exports.step(&app, "one of them marked", -5_000).await;
     assert!(
@@ -208,7 +214,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
         "{}",
         exports.last()
     );
-    does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "id").await.data();
+    does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "id").await.data();
     exports.step(&app, "taken up", 5_000).await;
     does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
     exports.step(&app, "marked again", -5_000).await;
@@ -229,18 +235,18 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     exports.step(&app, "the total in details", 0).await;
 
     // A credit note, and a difference that is written off.
-    does(&app, "invoiceCredit", json!({ "invoice": id(&app, c).await, "reason": "Fel" }), "id")
+    does(&app, "invoiceCredit", json!({ "invoiceId": id(&app, c).await, "reason": "Fel" }), "id")
         .await
         .data();
     exports.step(&app, "credited", 0).await;
     pays(&app, d, "2026-12-09", "62.00", "KORT").await.data();
     exports.step(&app, "a difference", 6_200).await;
-    let state = invoice(&app, d, "state").await["state"].clone();
+    let state = invoice(&app, d, "status").await["status"].clone();
     if state != "PAID" {
         does(
             &app,
             "invoiceWriteOff",
-            json!({ "invoice": id(&app, d).await, "reason": "Ören" }),
+            json!({ "invoiceId": id(&app, d).await, "reason": "Ören" }),
             "invoice { id }",
         )
         .await
@@ -255,13 +261,13 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
     let mut exports = Exports::default();
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
-    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough")
+    does(&app, "periodClose", json!({ "closedThrough": "2026-12-05" }), "booksClosedThrough")
         .await
         .data();
     let december = books(&app, "2026-12-01", "2026-12-05");
     let rows: Vec<Value> = waiting(&app).await.iter().map(|row| row["id"].clone()).collect();
     // Nothing that is closed vanishes: it must be exported before it can be corrected.
-    let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
+    let mark = json!({ "bankPaymentId": rows[0], "duplicateOfId": rows[1] });
     assert_eq!(
         does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.reason(),
         "PERIOD_CLOSED"
@@ -270,7 +276,7 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
     does(
         &app,
         "bankPaymentMarkDuplicate",
-        json!({ "payment": rows[0], "duplicateOf": rows[1] }),
+        json!({ "bankPaymentId": rows[0], "duplicateOfId": rows[1] }),
         "bankPayment { id }",
     )
     .await
@@ -312,7 +318,7 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
         .await
     };
     assert!(export().await.unwrap().is_none());
-    does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "id").await.data();
+    does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "id").await.data();
     let corrected = sums(&export().await.unwrap().unwrap().content);
     assert_eq!(
         corrected,
@@ -334,7 +340,7 @@ on_both!(an_export_carries_corrections, |app| async move {
     does(
         &app,
         "bankPaymentMarkDuplicate",
-        json!({ "payment": rows[0], "duplicateOf": rows[1] }),
+        json!({ "bankPaymentId": rows[0], "duplicateOfId": rows[1] }),
         "bankPayment { id }",
     )
     .await
@@ -378,7 +384,7 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
     let rows: Vec<Value> =
         bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
-    let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
+    let mark = json!({ "bankPaymentId": rows[0], "duplicateOfId": rows[1] });
     // The one register has an export of before it was marked, the other one of after that.
     let [unmarked, marked] =
         [app.another().await, app.another().await].map(|other| other.at("2026-12-10T10:00:00Z"));
@@ -386,11 +392,12 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
     does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
     try_import(&marked, &exported(&app).await).await.unwrap();
 
-    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough")
+    does(&app, "periodClose", json!({ "closedThrough": "2026-12-05" }), "booksClosedThrough")
         .await
         .data();
-    let taken_up = does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "postedOn").await;
-    assert_eq!(taken_up["bankPaymentTakeUp"]["postedOn"], "2026-12-06");
+    let taken_up =
+        does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "postedOn").await;
+    assert_eq!(taken_up["bankPaymentReopen"]["postedOn"], "2026-12-06");
     let files = exported(&app).await;
     for other in [unmarked, marked] {
         try_import(&other, &files).await.unwrap();
@@ -404,8 +411,10 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
 
 on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {
     let entries = async |app: &App| {
-        let nodes = app.office().query("{ auditLog(first: 100) { nodes { action after } } }").await
-            ["auditLog"]["nodes"]
+        let nodes = app
+            .office()
+            .query("{ auditEntries(first: 100) { nodes { action after } } }")
+            .await["auditEntries"]["nodes"]
             .clone();
         let nodes = nodes.as_array().unwrap().clone();
         nodes

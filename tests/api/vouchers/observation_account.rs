@@ -29,7 +29,7 @@ on_both!(what_is_not_matched_stands_on_the_observation_account, |app| async move
     let left: i64 = waiting(&app)
         .await
         .iter()
-        .map(|row| row["left"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap())
+        .map(|row| row["remaining"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap())
         .sum();
     assert_eq!(
         books(&app, "2026-11-18", "2026-11-19").get("2890").copied().unwrap_or_default(),
@@ -38,9 +38,8 @@ on_both!(what_is_not_matched_stands_on_the_observation_account, |app| async move
     // Matched on a later day: the bank's account stays, and the money leaves the observation
     // account.
     let ten = find(&bank_payments(&app, "").await, "10.00")["id"].clone();
-    let input =
-        json!({ "payment": ten, "invoice": id(&app, "1005").await, "bookedOn": "2026-11-21" });
-    does(&app, "bankPaymentMatch", input, "state").await.data();
+    let input = json!({ "bankPaymentId": ten, "invoiceId": id(&app, "1005").await, "bookedOn": "2026-11-21" });
+    does(&app, "bankPaymentMatch", input, "status").await.data();
     assert_eq!(books(&app, "2026-11-21", "2026-11-21"), sums([("2890", 1_000), ("1510", -1_000)]));
     for (day, sum) in &deposits {
         assert_eq!(books(&app, day, day)["1930"], *sum, "{day}");
@@ -61,7 +60,7 @@ on_both!(money_that_is_matched_again_stands_once_on_the_banks_account, |app| asy
     does(
         &app,
         "paymentReverse",
-        json!({ "payment": wrong, "reversedOn": "2026-10-05", "reason": "Fel faktura" }),
+        json!({ "paymentId": wrong, "reversedOn": "2026-10-05", "reason": "Fel faktura" }),
         "id",
     )
     .await
@@ -70,9 +69,8 @@ on_both!(money_that_is_matched_again_stands_once_on_the_banks_account, |app| asy
         books(&app, "2026-10-01", "2026-10-31"),
         sums([("1510", 80_000), ("2890", -80_000)])
     );
-    let input =
-        json!({ "payment": waiting(&app).await[0]["id"], "invoice": id(&app, "1001").await });
-    does(&app, "bankPaymentMatch", input, "state").await.data();
+    let input = json!({ "bankPaymentId": waiting(&app).await[0]["id"], "invoiceId": id(&app, "1001").await });
+    does(&app, "bankPaymentMatch", input, "status").await.data();
     assert_eq!(
         books(&app, "2026-09-01", "2026-09-30"),
         september,
@@ -102,7 +100,7 @@ on_both!(a_duplicate_never_stands_in_the_books, |app| async move {
     assert_eq!(import(&app, "2.txt", file("2026112000002")).await, ["again NO_REFERENCE 50.00"]);
     assert_eq!(books(&app, "2026-11-20", "2026-11-20"), sums([("1930", 5_000), ("2890", -5_000)]));
     let all = bank_payments(&app, "").await;
-    assert_eq!(all.iter().filter(|row| row["state"] == "DUPLICATE").count(), 1);
+    assert_eq!(all.iter().filter(|row| row["status"] == "DUPLICATE").count(), 1);
     // What finance recorded a day before the bank had it.
     pays(&app, "1002", "2026-11-19", "800.00", "kontoutdrag").await.data();
     let two = ocr(&app, "1002").await;
@@ -117,8 +115,8 @@ on_both!(a_duplicate_never_stands_in_the_books, |app| async move {
         .cloned()
         .unwrap_or(Value::Null);
     let recorded = invoice(&app, "1002", "payments { id }").await["payments"][0]["id"].clone();
-    let input = json!({ "payment": row["id"], "invoice": id(&app, "1002").await, "recordedPayment": recorded });
-    does(&app, "bankPaymentMatch", input, "state").await.data();
+    let input = json!({ "bankPaymentId": row["id"], "invoiceId": id(&app, "1002").await, "recordedPaymentId": recorded });
+    does(&app, "bankPaymentMatch", input, "status").await.data();
     assert_eq!(
         books(&app, "2026-11-19", "2026-11-19"),
         sums([("1510", -80_000), ("2890", 80_000)])

@@ -12,7 +12,7 @@ use domain::{
     revenue::{self, Basis, ReportQuery, grouping::Grouping},
 };
 use entity::money::Money;
-use samregister::cli::demo::Demo;
+use samregister::cli::demo::{Demo, DemoKeys};
 use sea_orm::ConnectionTrait;
 
 use crate::{
@@ -193,8 +193,9 @@ on_both!(any_ledger_can_be_booked, |app| async move {
 /// The examples have what people write, and days around today.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demos_years_can_be_booked() {
-    let demo =
-        Demo::make(&Network::default()).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    let demo = Demo::make(&Network::default(), DemoKeys::Random)
+        .await
+        .unwrap_or_else(|failure| panic!("{failure:?}"));
     let list = sea_orm::Statement::from_string(demo.db.backend(), "PRAGMA database_list");
     let file: String =
         demo.db.read().query_one_raw(list).await.unwrap().unwrap().try_get("", "file").unwrap();

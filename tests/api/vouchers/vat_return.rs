@@ -232,7 +232,7 @@ on_both!(what_is_outside_the_scope_of_vat_can_be_left_out_of_the_return, |app| a
     let output = command("vat-return --from 2026-01-01 --to 2026-03-31 --format json --check");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        output.status.success() && said.contains("account 3981 belongs to no box: 500.00"),
+        output.status.success() && said.contains("account 3981 belongs to no box: 500,00\u{a0}kr"),
         "{said}"
     );
     let rows: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -41,7 +41,7 @@ on_both!(a_register_that_others_write_to_is_checked_in_one_state, |app| async mo
                     let name = format!("Förbund {writer} {permit}");
                     mutate(&app.office(), "memberAdmit", json!({ "name": name, "joinedOn": "2026-01-01" }), "id").await.data();
                     let mut draft = draft.clone();
-                    (draft["agreement"], draft["endsOn"]) = (id.clone(), json!(format!("{}-12-31", 2027 + permit % 60)));
+                    (draft["agreementId"], draft["endsOn"]) = (id.clone(), json!(format!("{}-12-31", 2027 + permit % 60)));
                     mutate(&app.office(), "agreementDraftUpdate", draft, "id").await.data();
                     written.fetch_add(1, Ordering::Relaxed);
                 }

@@ -115,20 +115,20 @@ on_both!(a_change_of_what_an_agreement_stands_on_is_found, |app| async move {
         ("reference_rates.csv", "valid_from,rate,source\n2026-01-01,2.00,SFS\n"),
     ])
     .await;
-    let renamed = json!({ "member": register.id("Förbund 03"), "name": "Förbundet tre" });
+    let renamed = json!({ "memberId": register.id("Förbund 03"), "name": "Förbundet tre" });
     mutate(&office, "memberUpdate", renamed, "id").await.data();
     let area = json!({ "name": "Förbund nytt", "joinedOn": "2026-01-01", "contactArea": "Norr", "municipalities": ["Åre", "Berg"] });
     mutate(&office, "memberAdmit", area, "id").await.data();
-    let report = json!({ "activity": bip, "period": "2026-T1", "health": "GREEN", "summary": "Bra", "nextSteps": "Mer" });
+    let report = json!({ "activityId": bip, "period": "2026-T1", "health": "GREEN", "summary": "Bra", "nextSteps": "Mer" });
     mutate(&office, "statusReportFile", report, "id").await.data();
     let mut draft = register.draft(1, "bip", "2026-01-01");
     (draft["endsOn"], draft["renewalMonths"]) = (json!("2027-03-31"), json!(12));
-    draft["decision"] = json!({ "body": "BOARD", "on": "2025-12-01", "paragraph": "§ 7" });
+    draft["decision"] = json!({ "body": "BOARD", "decidedOn": "2025-12-01", "paragraph": "§ 7" });
     let agreement = agreed(&app, draft).await;
     mutate(
         &office,
-        "deadlineAcknowledge",
-        json!({ "agreement": agreement, "until": "2026-11-30", "note": "Sett" }),
+        "deadlineSnooze",
+        json!({ "agreementId": agreement, "snoozedUntil": "2026-11-30", "note": "Sett" }),
         "id",
     )
     .await
@@ -298,7 +298,7 @@ on_both!(a_change_of_what_an_agreement_stands_on_is_found, |app| async move {
 
 on_both!(a_change_of_what_an_invoice_stands_on_is_found, |app| async move {
     let (app, _folder) = lived(&app).await;
-    let run = json!({ "membershipFee": true, "year": 2026, "members": [crate::support::invoicing_fixtures::member(&app, 3).await] });
+    let run = json!({ "membershipFee": true, "year": 2026, "memberIds": [crate::support::invoicing_fixtures::member(&app, 3).await] });
     mutate(&app.finance(), "invoiceRun", run, "invoices { id }").await.data();
     let of = |number: &str| {
         format!("WHERE invoice_id = (SELECT id FROM invoice WHERE number = '{number}')")
@@ -360,6 +360,7 @@ const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[
     ("sealed_entry", "which entries a person's key sealed fields of: checked with the trail"),
     ("agreement_in_force_later", "empty after each change"),
     ("idempotent_outcome", "what mutations made, for answers to be given again, kept for a day"),
+    ("stored_content", "bytes of uploaded files: checked against the digests of stored_file"),
     ("migration_requirement", "which programs may run on the schema"),
     ("write_probe", "written to find out whether writes succeed"),
     ("search_document", "made of other rows: checked against them"),

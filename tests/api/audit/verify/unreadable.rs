@@ -34,7 +34,7 @@ fn copied(app: &App, form: &str, subject_kind: &str, after: &str) -> String {
 
 on_both!(an_entry_that_cannot_be_read_hides_nothing, |app| async move {
     let register = Register::fill(&app).await;
-    let input = json!({ "member": register.id("Förbund 01"), "year": 2026, "amount": "1000.00" });
+    let input = json!({ "memberId": register.id("Förbund 01"), "year": 2026, "amount": "1000.00" });
     mutate(&app.office(), "allocationSet", input, "id").await.data();
     let last = app.revision().await;
     assert_eq!(
@@ -119,7 +119,7 @@ on_both!(an_entry_that_cannot_be_read_hides_nothing, |app| async move {
 on_both!(a_row_that_cannot_be_read_is_named, |app| async move {
     let register = Register::fill(&app).await;
     app.import(&[("costs.csv", "activity,booked_on,amount,description\nbip,2026-01-02,100.00,Lokal\nbip,2026-01-03,7.00,Fika\n")]).await;
-    let input = json!({ "member": register.id("Förbund 01"), "year": 2026, "amount": "1000.00" });
+    let input = json!({ "memberId": register.id("Förbund 01"), "year": 2026, "amount": "1000.00" });
     mutate(&app.office(), "allocationSet", input, "id").await.data();
     // A day that is none; PostgreSQL has types for that, but only a constraint for words.
     let (table, broken, noun) = if app.db.backend() == DbBackend::Sqlite {
@@ -218,7 +218,7 @@ async fn the_spelling_of_every_day_and_instant_is_checked() {
 async fn a_day_that_is_spelled_otherwise_is_found() {
     let app = App::sqlite().await;
     let register = Register::fill(&app).await;
-    let cost = json!({ "activity": register.id("bip"), "bookedOn": "2026-02-26", "amount": "7.00", "description": "Fika" });
+    let cost = json!({ "activityId": register.id("bip"), "bookedOn": "2026-02-26", "amount": "7.00", "description": "Fika" });
     mutate(&app.office(), "costRecord", cost, "id").await.data();
     assert_eq!(run(&app, &["verify"]).1, Some(0));
     for (table, column, value) in [

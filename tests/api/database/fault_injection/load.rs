@@ -65,8 +65,9 @@ impl Site {
         site.token = site.run("token --role OFFICE --days 30").trim().to_owned();
         site.restart();
         let begun =
-            site.ask("mutation { activityStart(input: { slug: \"x\", name: \"X\", funding: [GRANT], startsOn: \"2026-01-01\" }) { id } }");
-        site.activity = begun.unwrap()["data"]["activityStart"]["id"].as_str().unwrap().to_owned();
+            site.ask("mutation { activityStart(input: { slug: \"x\", name: \"X\", funding: [GRANT], startsOn: \"2026-01-01\" }) { activity { id } } }");
+        site.activity =
+            begun.unwrap()["data"]["activityStart"]["activity"]["id"].as_str().unwrap().to_owned();
         site
     }
 
@@ -158,12 +159,12 @@ impl Site {
     pub fn write(&self) -> Outcome {
         let description = format!("cost {}", self.tally.sent.fetch_add(1, SeqCst));
         let input = format!(
-            "activity: \"{}\", bookedOn: \"2026-06-01\", amount: \"1.00\", description: \"{description}\"",
+            "activityId: \"{}\", bookedOn: \"2026-06-01\", amount: \"1.00\", description: \"{description}\"",
             self.activity
         );
-        let Ok(answer) =
-            self.ask(&format!("mutation {{ costRecord(input: {{ {input} }}) {{ __typename }} }}"))
-        else {
+        let Ok(answer) = self.ask(&format!(
+            "mutation {{ costRecord(input: {{ {input} }}) {{ activity {{ __typename }} }} }}"
+        )) else {
             self.tally.unanswered.fetch_add(1, SeqCst);
             return Outcome::Unanswered;
         };

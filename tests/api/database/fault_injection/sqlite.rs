@@ -270,8 +270,8 @@ async fn no_later_statement_commits_alone_after_a_failure() {
     let admitted = app
         .office()
         .query(
-            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }",
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }",
         )
         .await;
-    assert_eq!(admitted["memberAdmit"]["name"], "Nya");
+    assert_eq!(admitted["memberAdmit"]["member"]["name"], "Nya");
 }

@@ -51,12 +51,12 @@ async fn paid(app: &App, number: &str) -> Value {
 
 /// The duplicates of each bank payment that counts.
 async fn duplicates(app: &App) -> Vec<(String, Vec<String>)> {
-    let document = "{ bankPayments(first: 200) { nodes { bankReference state duplicateOf { bankReference } duplicates { bankReference } } } }";
+    let document = "{ bankPayments(first: 200) { nodes { bankReference status duplicateOf { bankReference } duplicates { bankReference } } } }";
     let nodes =
         app.finance().query(document).await["bankPayments"]["nodes"].as_array().unwrap().clone();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     for node in nodes.iter().filter(|node| !node["duplicateOf"].is_null()) {
-        assert_eq!(node["state"], "DUPLICATE");
+        assert_eq!(node["status"], "DUPLICATE");
         let other = nodes
             .iter()
             .find(|other| other["bankReference"] == node["duplicateOf"]["bankReference"])
@@ -116,15 +116,15 @@ on_both!(a_deposit_that_is_sent_again_under_another_serial_is_booked_once, |app|
     assert_eq!(waiting(&app).await.len(), 1);
     assert_eq!(duplicates(&app).await.len(), 1);
     // Taken up again it waits, as another payment.
-    let all = bank_payments(&app, "setAside: true").await;
+    let all = bank_payments(&app, "status: [EXCLUDED, DUPLICATE]").await;
     let done = does(
         &app,
-        "bankPaymentTakeUp",
-        json!({ "payment": all[0]["id"] }),
-        "state duplicateOf { id }",
+        "bankPaymentReopen",
+        json!({ "bankPaymentId": all[0]["id"] }),
+        "status duplicateOf { id }",
     )
     .await;
-    assert_eq!(done["bankPaymentTakeUp"], json!({ "state": "WAITING", "duplicateOf": null }));
+    assert_eq!(done["bankPaymentReopen"], json!({ "status": "PENDING", "duplicateOf": null }));
 });
 
 const TOTAL: &str = "<AcctSvcrRef>B9</AcctSvcrRef>";
@@ -183,9 +183,8 @@ on_both!(an_entry_is_reported_as_a_total_and_later_payment_by_payment, |app| asy
     let third = app.another().await;
     third.import(&LEDGER).await;
     import(&third, "1.xml", &total).await;
-    let input =
-        json!({ "payment": waiting(&third).await[0]["id"], "invoice": id(&third, "1002").await });
-    does(&third, "bankPaymentMatch", input, "state").await.data();
+    let input = json!({ "bankPaymentId": waiting(&third).await[0]["id"], "invoiceId": id(&third, "1002").await });
+    does(&third, "bankPaymentMatch", input, "status").await.data();
     assert_eq!(
         import(&third, "2.xml", &parts).await,
         ["again NO_REFERENCE 300.00", "again NO_REFERENCE 500.00"]
@@ -203,26 +202,26 @@ on_both!(a_total_and_its_payments_never_count_together, |app| async move {
     );
     import(&app, "1.xml", &total).await;
     import(&app, "2.xml", &parts).await;
-    let own = bank_payments(&app, "setAside: true").await;
-    let take_up = json!({ "payment": own[0]["id"] });
+    let own = bank_payments(&app, "status: [EXCLUDED, DUPLICATE]").await;
+    let take_up = json!({ "bankPaymentId": own[0]["id"] });
     assert_eq!(own.len(), 1);
-    assert_eq!(does(&app, "bankPaymentTakeUp", take_up, "id").await.reason(), "IN_DETAILS");
+    assert_eq!(does(&app, "bankPaymentReopen", take_up, "id").await.reason(), "IN_DETAILS");
     assert_eq!(waiting(&app).await.len(), 2);
 
     let other = app.another().await;
     other.import(&LEDGER).await;
     import(&other, "1.xml", &total).await;
-    let set_aside = json!({ "payment": waiting(&other).await[0]["id"], "reason": "Bidrag" });
-    does(&other, "bankPaymentSetAside", set_aside, "id").await.data();
+    let set_aside = json!({ "bankPaymentId": waiting(&other).await[0]["id"], "reason": "Bidrag" });
+    does(&other, "bankPaymentExclude", set_aside, "id").await.data();
     import(&other, "2.xml", &parts).await;
-    let rows = bank_payments(&other, "setAside: true").await;
-    let take_up = |amount: &str| json!({ "payment": find(&rows, amount)["id"] });
+    let rows = bank_payments(&other, "status: [EXCLUDED, DUPLICATE]").await;
+    let take_up = |amount: &str| json!({ "bankPaymentId": find(&rows, amount)["id"] });
     assert_eq!(
-        does(&other, "bankPaymentTakeUp", take_up("300.00"), "id").await.reason(),
+        does(&other, "bankPaymentReopen", take_up("300.00"), "id").await.reason(),
         "IN_TOTAL"
     );
     // The total itself is taken up again.
-    does(&other, "bankPaymentTakeUp", take_up("800.00"), "id").await.data();
+    does(&other, "bankPaymentReopen", take_up("800.00"), "id").await.data();
     assert_eq!(waiting(&other).await.len(), 1);
 });
 
@@ -232,7 +231,7 @@ on_both!(what_may_be_the_same_waits_with_both_shown, |app| async move {
     // The same sum and reference by another channel, without the bank's number.
     let file = CROSS.replace("490630170001", "T-1234");
     assert_eq!(import(&app, "camt.xml", &file).await, ["AMBIGUOUS 1000.00"]);
-    let document = "{ bankPayments(filter: { matched: false }) { nodes { id possibleDuplicates { id bankReference state } possiblePayments { payment { id } } } } }";
+    let document = "{ bankPayments(filter: { status: [PENDING, EXCLUDED, DUPLICATE] }) { nodes { id possibleDuplicates { id bankReference status } possiblePayments { payment { id } } } } }";
     let node = app.finance().query(document).await["bankPayments"]["nodes"][0].clone();
     assert_eq!(
         node["possibleDuplicates"][0]["bankReference"],
@@ -243,33 +242,33 @@ on_both!(what_may_be_the_same_waits_with_both_shown, |app| async move {
     // Finance looks at both, and marks it.
     let (own, other) = (node["id"].clone(), node["possibleDuplicates"][0]["id"].clone());
     for (input, reason) in [
-        (json!({ "payment": other, "duplicateOf": own }), "ALREADY_MATCHED"),
-        (json!({ "payment": own, "duplicateOf": own }), "VALIDATION"),
+        (json!({ "bankPaymentId": other, "duplicateOfId": own }), "ALREADY_MATCHED"),
+        (json!({ "bankPaymentId": own, "duplicateOfId": own }), "VALIDATION"),
     ] {
         let answer = does(&app, "bankPaymentMarkDuplicate", input, "bankPayment { id }").await;
         if reason == "VALIDATION" {
-            assert_eq!(answer.bad_fields(), ["input.duplicateOf"]);
+            assert_eq!(answer.bad_fields(), ["input.duplicateOfId"]);
         } else {
             assert_eq!(answer.reason(), reason);
         }
     }
-    let input = json!({ "payment": own, "duplicateOf": other });
+    let input = json!({ "bankPaymentId": own, "duplicateOfId": other });
     let done = does(
         &app,
         "bankPaymentMarkDuplicate",
         input.clone(),
-        "bankPayment { state duplicateOf { id } setAsideReason }",
+        "bankPayment { status duplicateOf { id } exclusionReason }",
     )
     .await;
     assert_eq!(
         done["bankPaymentMarkDuplicate"]["bankPayment"],
-        json!({ "state": "DUPLICATE", "duplicateOf": { "id": other }, "setAsideReason": "Samma pengar som BG 50501055 20261118 00074 490630170001" })
+        json!({ "status": "DUPLICATE", "duplicateOf": { "id": other }, "exclusionReason": "Samma pengar som BG 50501055 20261118 00074 490630170001" })
     );
     assert_eq!(
         does(&app, "bankPaymentMarkDuplicate", input, "bankPayment { id }").await.reason(),
         "DUPLICATE"
     );
-    let again = json!({ "payment": own, "invoice": id(&app, "20260001").await });
+    let again = json!({ "bankPaymentId": own, "invoiceId": id(&app, "20260001").await });
     assert_eq!(does(&app, "bankPaymentMatch", again, "id").await.reason(), "DUPLICATE");
     adds_up(&app).await;
 });
@@ -289,17 +288,17 @@ on_both!(a_payment_recorded_manually_a_few_days_off_is_shown_and_linked, |app| a
         (&shown["payment"]["reference"], &shown["invoice"]["number"]),
         (&json!("kontoutdrag"), &json!("1002"))
     );
-    let input = json!({ "payment": node["id"], "invoice": id(&app, "1002").await, "recordedPayment": shown["payment"]["id"] });
+    let input = json!({ "bankPaymentId": node["id"], "invoiceId": id(&app, "1002").await, "recordedPaymentId": shown["payment"]["id"] });
     let done =
-        does(&app, "bankPaymentMatch", input, "state matches { payment { reference } }").await;
+        does(&app, "bankPaymentMatch", input, "status matches { payment { reference } }").await;
     assert_eq!(
         done["bankPaymentMatch"],
-        json!({ "state": "MATCHED", "matches": [{ "payment": { "reference": "kontoutdrag" } }] })
+        json!({ "status": "MATCHED", "matches": [{ "payment": { "reference": "kontoutdrag" } }] })
     );
     assert_eq!(paid(&app, "1002").await, json!({ "paid": "800.00", "overpaid": "0.00" }));
     adds_up(&app).await;
     // In the other order, the mutation must state that it is another payment.
-    let own = json!({ "invoice": id(&app, "1002").await, "receivedOn": "2026-11-21", "amount": "800.00", "reference": "kontoutdrag 2" });
+    let own = json!({ "invoiceId": id(&app, "1002").await, "receivedOn": "2026-11-21", "amount": "800.00", "reference": "kontoutdrag 2" });
     assert_eq!(does(&app, "paymentRecord", own.clone(), "id").await.reason(), "POSSIBLE_DUPLICATE");
     let mut another = own;
     another["isAnother"] = json!(true);
@@ -330,15 +329,14 @@ on_both!(money_that_is_matched_again_later_stays_where_it_was_reported, |app| as
     does(
         &app,
         "paymentReverse",
-        json!({ "payment": wrong, "reversedOn": "2026-10-05", "reason": "Fel faktura" }),
+        json!({ "paymentId": wrong, "reversedOn": "2026-10-05", "reason": "Fel faktura" }),
         "id",
     )
     .await
     .data();
     let own = waiting(&app).await[0]["id"].clone();
     let right = id(&app, "1001").await;
-    let match_on =
-        |booked_on: &str| json!({ "payment": own, "invoice": right, "bookedOn": booked_on });
+    let match_on = |booked_on: &str| json!({ "bankPaymentId": own, "invoiceId": right, "bookedOn": booked_on });
     for (booked_on, why) in [("2026-10-04", "before"), ("2026-11-22", "ahead")] {
         let input = match_on(booked_on);
         assert_eq!(
@@ -387,9 +385,8 @@ on_both!(early_money_and_money_of_an_earlier_month_goes_out_and_comes_in_again, 
     import(&app, "late.txt", late).await;
     let all = waiting(&app).await;
     for (amount, number) in [("1000.00", "1004"), ("50.00", "1001")] {
-        let input =
-            json!({ "payment": find(&all, amount)["id"], "invoice": id(&app, number).await });
-        does(&app, "bankPaymentMatch", input, "state").await.data();
+        let input = json!({ "bankPaymentId": find(&all, amount)["id"], "invoiceId": id(&app, number).await });
+        does(&app, "bankPaymentMatch", input, "status").await.data();
     }
     let booked =
         invoice(&app, "1001", "payments { receivedOn bookedOn }").await["payments"][0].clone();
@@ -410,7 +407,7 @@ on_both!(early_money_and_money_of_an_earlier_month_goes_out_and_comes_in_again, 
         assert_eq!(text(second.path()), text(folder.path()), "{name}");
     }
     assert_eq!(duplicates(&other).await, duplicates(&app).await);
-    assert_eq!(bank_payments(&other, "matched: true").await.len(), 3);
+    assert_eq!(bank_payments(&other, "status: MATCHED").await.len(), 3);
     adds_up(&other).await;
     // And into the same register nothing changes.
     let before = app.revision().await;

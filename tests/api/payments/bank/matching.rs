@@ -30,7 +30,7 @@ const SENDER: u64 = 3_783_511;
 const OTHER: u64 = 991_234;
 
 async fn paid(app: &App, number: &str) -> Value {
-    invoice(app, number, "state paid outstanding overpaid").await
+    invoice(app, number, "status paid outstanding overpaid").await
 }
 
 on_both!(an_entry_without_transactions_is_known_again, |app| async move {
@@ -41,8 +41,9 @@ on_both!(an_entry_without_transactions_is_known_again, |app| async move {
         find(&all, "111.00")["bankReference"],
         "CAMT SE4550000000058398257466 20261118 ENTRY-78"
     );
-    let input = json!({ "payment": find(&all, "111.00")["id"], "invoice": id(&app, "1003").await });
-    does(&app, "bankPaymentMatch", input, "state").await.data();
+    let input =
+        json!({ "bankPaymentId": find(&all, "111.00")["id"], "invoiceId": id(&app, "1003").await });
+    does(&app, "bankPaymentMatch", input, "status").await.data();
     // As an export writes it.
     let row = "invoice,received_on,amount,reference\nc,2026-11-18,111.00,CAMT SE4550000000058398257466 20261118 ENTRY-78\n";
     let before = app.revision().await;
@@ -213,14 +214,14 @@ on_both!(a_deduction_is_taken_off_what_the_same_payer_pays, |app| async move {
     );
     assert_eq!(
         paid(&app, "1006").await,
-        json!({ "state": "PAID", "paid": "4000.00", "outstanding": "0.00", "overpaid": "0.00" })
+        json!({ "status": "PAID", "paid": "4000.00", "outstanding": "0.00", "overpaid": "0.00" })
     );
     assert_eq!(waiting(&app).await, Vec::<Value>::new());
-    let all = bank_payments(&app, "setAside: true").await;
+    let all = bank_payments(&app, "status: [EXCLUDED, DUPLICATE]").await;
     for (amount, left) in [("5000.00", "1000.00"), ("-1000.00", "-1000.00")] {
         let row = find(&all, amount);
         assert_eq!(
-            (&row["left"], &row["setAsideReason"]),
+            (&row["remaining"], &row["exclusionReason"]),
             (&json!(left), &json!("Avdrag: kreditfaktura 2"))
         );
     }
@@ -253,7 +254,7 @@ on_both!(a_further_reference_may_be_a_credit_note, |app| async move {
     let file = bgmax(&[uses("3", 100_000), uses("2", 100_001), uses("2", 100_000)]);
     let done = import(&app, "bg.txt", file).await;
     assert_eq!(done, ["DEDUCTION 4000.00", "DEDUCTION 3999.99", "REFERENCES 4000.00 1006:4000.00"]);
-    assert_eq!(paid(&app, "1006").await["state"], "PAID");
+    assert_eq!(paid(&app, "1006").await["status"], "PAID");
     adds_up(&app).await;
 });
 
@@ -282,12 +283,14 @@ on_both!(
         );
         assert_eq!(waiting(&app).await.len(), 3);
         let all = waiting(&app).await;
-        let refused =
-            json!({ "payment": find(&all, "-125.00")["id"], "invoice": id(&app, "1006").await });
-        assert_eq!(does(&app, "bankPaymentMatch", refused, "state").await.reason(), "NOT_INCOMING");
-        let less = json!({ "payment": find(&all, "5000.00")["id"], "invoice": id(&app, "1006").await, "amount": "4000.00" });
+        let refused = json!({ "bankPaymentId": find(&all, "-125.00")["id"], "invoiceId": id(&app, "1006").await });
         assert_eq!(
-            does(&app, "bankPaymentMatch", less, "left").await["bankPaymentMatch"]["left"],
+            does(&app, "bankPaymentMatch", refused, "status").await.reason(),
+            "NOT_INCOMING"
+        );
+        let less = json!({ "bankPaymentId": find(&all, "5000.00")["id"], "invoiceId": id(&app, "1006").await, "amount": "4000.00" });
+        assert_eq!(
+            does(&app, "bankPaymentMatch", less, "remaining").await["bankPaymentMatch"]["remaining"],
             "1000.00"
         );
         adds_up(&app).await;
@@ -330,7 +333,7 @@ on_both!(what_was_recorded_manually_is_not_booked_again, |app| async move {
     let done = import(&app, "bg.txt", bgmax(&posts)).await;
     assert_eq!(done[..2], ["OCR 10.00 1002:10.00", "OCR 20.00 1002:20.00"]);
     assert_eq!(paid(&app, "1002").await["paid"], "200.00", "150.00 manually and 50.00 by the file");
-    for row in bank_payments(&app, "matched: true").await {
+    for row in bank_payments(&app, "status: MATCHED").await {
         let (reported, reference) = (
             row["bankReference"].as_str().unwrap(),
             row["matches"][0]["payment"]["reference"].as_str().unwrap(),
@@ -361,9 +364,10 @@ on_both!(users_choose_among_several_that_are_alike, |app| async move {
     assert_eq!(paid(&app, "1002").await["paid"], "1600.00");
     // Matched manually, one of them is taken for it.
     let all = waiting(&app).await;
-    let input = json!({ "payment": find(&all, "800.00")["id"], "invoice": id(&app, "1002").await });
+    let input =
+        json!({ "bankPaymentId": find(&all, "800.00")["id"], "invoiceId": id(&app, "1002").await });
     assert_eq!(
-        does(&app, "bankPaymentMatch", input, "state").await["bankPaymentMatch"]["state"],
+        does(&app, "bankPaymentMatch", input, "status").await["bankPaymentMatch"]["status"],
         "MATCHED"
     );
     assert_eq!(paid(&app, "1002").await["paid"], "1600.00");
@@ -425,12 +429,12 @@ on_both!(money_that_came_before_the_invoice_counts_from_its_day_of_issue, |app| 
         .replace("2026112000001", "2026110100001");
     assert_eq!(import(&app, "bg.txt", early).await, ["BEFORE_ISSUE 1000.00"]);
     let waits = waiting(&app).await;
-    let input = json!({ "payment": waits[0]["id"], "invoice": id(&app, "1004").await });
-    let selection = "state bookedOn matches { payment { receivedOn } }";
+    let input = json!({ "bankPaymentId": waits[0]["id"], "invoiceId": id(&app, "1004").await });
+    let selection = "status bookedOn matches { payment { receivedOn } }";
     assert_eq!(
         does(&app, "bankPaymentMatch", input, selection).await["bankPaymentMatch"],
-        json!({ "state": "MATCHED", "bookedOn": "2026-11-01", "matches": [{ "payment": { "receivedOn": "2026-11-02" } }] })
+        json!({ "status": "MATCHED", "bookedOn": "2026-11-01", "matches": [{ "payment": { "receivedOn": "2026-11-02" } }] })
     );
-    assert_eq!(paid(&app, "1004").await["state"], "PAID");
+    assert_eq!(paid(&app, "1004").await["status"], "PAID");
     adds_up(&app).await;
 });

@@ -3,5 +3,6 @@
 mod accounts;
 mod duplicates;
 mod files;
+mod lists;
 mod matching;
 mod stored_payments;

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 async fn mutation(app: &App, name: &str, input: Value) -> Answer {
-    does(app, name, input, "state matched left setAsideOn setAsideReason").await
+    does(app, name, input, "status matched remaining excludedOn exclusionReason").await
 }
 
 on_both!(what_waits_is_matched_manually_or_set_aside, |app| async move {
@@ -29,14 +29,17 @@ on_both!(what_waits_is_matched_manually_or_set_aside, |app| async move {
 
     let before = app.revision().await;
     for (input, fields) in [
-        (json!({ "payment": grant, "invoice": first, "amount": "500.01" }), vec!["input.amount"]),
         (
-            json!({ "payment": grant, "invoice": id(&app, "1").await, "amount": "0.00" }),
-            vec!["input.amount", "input.invoice"],
+            json!({ "bankPaymentId": grant, "invoiceId": first, "amount": "500.01" }),
+            vec!["input.amount"],
         ),
         (
-            json!({ "payment": "x", "invoice": "y", "amount": "z" }),
-            vec!["input.amount", "input.invoice", "input.payment"],
+            json!({ "bankPaymentId": grant, "invoiceId": id(&app, "1").await, "amount": "0.00" }),
+            vec!["input.amount", "input.invoiceId"],
+        ),
+        (
+            json!({ "bankPaymentId": "x", "invoiceId": "y", "amount": "z" }),
+            vec!["input.amount", "input.bankPaymentId", "input.invoiceId"],
         ),
     ] {
         assert_eq!(
@@ -46,42 +49,42 @@ on_both!(what_waits_is_matched_manually_or_set_aside, |app| async move {
         );
     }
     assert_eq!(
-        mutation(&app, "bankPaymentMatch", json!({ "payment": taken, "invoice": first }))
+        mutation(&app, "bankPaymentMatch", json!({ "bankPaymentId": taken, "invoiceId": first }))
             .await
             .reason(),
         "NOT_INCOMING"
     );
-    let nothing =
-        json!({ "payment": "bank_payment_0197aaaaaaaa7000800000000000000a", "invoice": first });
+    let nothing = json!({ "bankPaymentId": "bank_payment_0197aaaaaaaa7000800000000000000a", "invoiceId": first });
     assert_eq!(mutation(&app, "bankPaymentMatch", nothing).await.code(), "NOT_FOUND");
     assert_eq!(app.revision().await, before);
 
     let part = mutation(
         &app,
         "bankPaymentMatch",
-        json!({ "payment": grant, "invoice": first, "amount": "200.00" }),
+        json!({ "bankPaymentId": grant, "invoiceId": first, "amount": "200.00" }),
     )
     .await;
     assert_eq!(
         part["bankPaymentMatch"],
-        json!({ "state": "WAITING", "matched": "200.00", "left": "300.00", "setAsideOn": null, "setAsideReason": null })
+        json!({ "status": "PENDING", "matched": "200.00", "remaining": "300.00", "excludedOn": null, "exclusionReason": null })
     );
     let rest =
-        mutation(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second })).await;
-    assert_eq!(rest["bankPaymentMatch"]["state"], "MATCHED");
+        mutation(&app, "bankPaymentMatch", json!({ "bankPaymentId": grant, "invoiceId": second }))
+            .await;
+    assert_eq!(rest["bankPaymentMatch"]["status"], "MATCHED");
     assert_eq!(
         app.trail(before).await.len(),
         6,
         "the invoice, the bank payment and the part of it, twice"
     );
     assert_eq!(
-        mutation(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second }))
+        mutation(&app, "bankPaymentMatch", json!({ "bankPaymentId": grant, "invoiceId": second }))
             .await
             .reason(),
         "ALREADY_MATCHED"
     );
     assert_eq!(
-        mutation(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "x" }))
+        mutation(&app, "bankPaymentExclude", json!({ "bankPaymentId": grant, "reason": "x" }))
             .await
             .reason(),
         "ALREADY_MATCHED"
@@ -103,19 +106,19 @@ on_both!(what_waits_is_matched_manually_or_set_aside, |app| async move {
 
     // It was the wrong invoice: what was reversed is there to be matched again, with the same
     // invoice too.
-    let reverse = json!({ "payment": reported["payments"][0]["id"], "reason": "Fel faktura" });
+    let reverse = json!({ "paymentId": reported["payments"][0]["id"], "reason": "Fel faktura" });
     does(&app, "paymentReverse", reverse, "paid").await.data();
-    let all = bank_payments(&app, "matched: false").await;
+    let all = bank_payments(&app, "status: [PENDING, EXCLUDED, DUPLICATE]").await;
     let again = find(&all, "500.00");
     assert_eq!(
-        (&again["state"], &again["left"], again["matches"].as_array().unwrap().len()),
-        (&json!("WAITING"), &json!("300.00"), 3)
+        (&again["status"], &again["remaining"], again["matches"].as_array().unwrap().len()),
+        (&json!("PENDING"), &json!("300.00"), 3)
     );
     adds_up(&app).await;
     mutation(
         &app,
         "bankPaymentMatch",
-        json!({ "payment": grant, "invoice": second, "amount": "100.00" }),
+        json!({ "bankPaymentId": grant, "invoiceId": second, "amount": "100.00" }),
     )
     .await
     .data();
@@ -124,34 +127,34 @@ on_both!(what_waits_is_matched_manually_or_set_aside, |app| async move {
 
     // The rest is something else.
     assert_eq!(
-        mutation(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": " " }))
+        mutation(&app, "bankPaymentExclude", json!({ "bankPaymentId": grant, "reason": " " }))
             .await
             .bad_fields(),
         ["input.reason"]
     );
     let aside =
-        mutation(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "Bidrag" }))
+        mutation(&app, "bankPaymentExclude", json!({ "bankPaymentId": grant, "reason": "Bidrag" }))
             .await;
     assert_eq!(
-        aside["bankPaymentSetAside"],
-        json!({ "state": "SET_ASIDE", "matched": "300.00", "left": "200.00", "setAsideOn": "2026-11-21", "setAsideReason": "Bidrag" })
+        aside["bankPaymentExclude"],
+        json!({ "status": "EXCLUDED", "matched": "300.00", "remaining": "200.00", "excludedOn": "2026-11-21", "exclusionReason": "Bidrag" })
     );
     assert_eq!(
-        mutation(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "x" }))
+        mutation(&app, "bankPaymentExclude", json!({ "bankPaymentId": grant, "reason": "x" }))
             .await
             .reason(),
-        "SET_ASIDE"
+        "EXCLUDED"
     );
     assert_eq!(
-        mutation(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second }))
+        mutation(&app, "bankPaymentMatch", json!({ "bankPaymentId": grant, "invoiceId": second }))
             .await
             .reason(),
-        "SET_ASIDE"
+        "EXCLUDED"
     );
     mutation(
         &app,
-        "bankPaymentSetAside",
-        json!({ "payment": taken, "reason": "Banken tog tillbaka" }),
+        "bankPaymentExclude",
+        json!({ "bankPaymentId": taken, "reason": "Banken tog tillbaka" }),
     )
     .await
     .data();
@@ -159,15 +162,15 @@ on_both!(what_waits_is_matched_manually_or_set_aside, |app| async move {
         waiting(&app).await.iter().map(|payment| payment["id"].clone()).collect::<Vec<_>>(),
         [small]
     );
-    assert_eq!(bank_payments(&app, "setAside: true").await.len(), 2);
+    assert_eq!(bank_payments(&app, "status: [EXCLUDED, DUPLICATE]").await.len(), 2);
     assert_eq!(
-        mutation(&app, "bankPaymentTakeUp", json!({ "payment": grant })).await["bankPaymentTakeUp"]
-            ["state"],
-        "WAITING"
+        mutation(&app, "bankPaymentReopen", json!({ "bankPaymentId": grant })).await["bankPaymentReopen"]
+            ["status"],
+        "PENDING"
     );
     assert_eq!(
-        mutation(&app, "bankPaymentTakeUp", json!({ "payment": grant })).await.reason(),
-        "NOT_SET_ASIDE"
+        mutation(&app, "bankPaymentReopen", json!({ "bankPaymentId": grant })).await.reason(),
+        "NOT_EXCLUDED"
     );
     adds_up(&app).await;
 
@@ -192,7 +195,8 @@ on_both!(
             json!({ "paid": "800.00", "overpaid": "0.00" })
         );
         assert_eq!(
-            find(&bank_payments(&app, "matched: true").await, "800.00")["matches"][0]["invoice"]["number"],
+            find(&bank_payments(&app, "status: MATCHED").await, "800.00")["matches"][0]["invoice"]
+                ["number"],
             "1002"
         );
         adds_up(&app).await;
@@ -263,7 +267,7 @@ on_both!(a_page_takes_the_same_statements_however_long_it_is, |app| async move {
     for first in [1, 6] {
         app.statements();
         let document = format!(
-            "{{ bankPayments(first: {first}, filter: {{ matched: true }}) {{ totalCount nodes {{ amount matches {{ payment {{ amount }} invoice {{ number buyer {{ ... on Member {{ name }} ... on Organisation {{ name }} }} }} }} }} }} }}"
+            "{{ bankPayments(first: {first}, filter: {{ status: MATCHED }}) {{ totalCount nodes {{ amount matches {{ payment {{ amount }} invoice {{ number buyer {{ ... on Member {{ name }} ... on Organisation {{ name }} }} }} }} }} }} }}"
         );
         app.board().query(&document).await.data();
         made.push(app.statements().len());
@@ -275,7 +279,7 @@ on_both!(a_page_takes_the_same_statements_however_long_it_is, |app| async move {
     // Those that wait are few among many, and found by an index of their own.
     if app.url().starts_with("sqlite:") {
         app.board()
-            .query("{ bankPayments(filter: { matched: false, setAside: false }) { nodes { id } } }")
+            .query("{ bankPayments(filter: { status: PENDING }) { nodes { id } } }")
             .await
             .data();
         let sql = app.statements().pop().unwrap();

@@ -1,0 +1,130 @@
+//! Lists of activities and of status reports: orders, filters and pages.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::{App, on_both},
+    pages::{names, walk},
+};
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "members.csv",
+        "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
+         ale,Ale,,,,,2015-01-01,,,,,,,\n\
+         bo,Bo,,,,,2015-01-01,,,,,,,\n",
+    ),
+    (
+        "contacts.csv",
+        "key,member,role,name,email,phone,valid_from,valid_to,organisation,contact_area\n\
+         anna,ale,ACTIVITY_CONTACT,Anna,,,,,,\n\
+         berit,bo,ACTIVITY_CONTACT,Berit,,,,,,\n",
+    ),
+    (
+        "activities.csv",
+        "key,slug,name,purpose,goal,funding,starts_on,ends_on,board_contact,lead\n\
+         bip,bip,BIP,,,,2022-01-01,2027-12-31,berit,anna\n\
+         jgl,jgl,JGL,,,,2020-01-01,,,berit\n\
+         ovrigt,ovrigt,Övrigt,,,,2021-01-01,2026-12-31,,\n",
+    ),
+    (
+        "status_reports.csv",
+        "activity,period,health,summary,deviations,next_steps,reported_by,reported_at\n\
+         bip,2026-T1,GREEN,A,,,Lena,2026-05-05T08:00:00Z\n\
+         jgl,2026-T1,RED,B,,,Lena,2026-05-06T08:00:00Z\n\
+         bip,2026-T2,YELLOW,C,,,Lena,2026-09-05T22:30:00Z\n\
+         bip,2025-T3,GREEN,D,,,Lena,2026-01-10T08:00:00Z\n",
+    ),
+];
+
+/// The ids of Ale, Anna and JGL.
+async fn fill(app: &App) -> [String; 3] {
+    app.import(FILES).await;
+    let answer = app
+        .office()
+        .query("{ members(first: 1) { nodes { id } } contacts(first: 1) { nodes { id } } activities(filter: { search: \"jgl\" }) { nodes { id } } }")
+        .await;
+    ["members", "contacts", "activities"]
+        .map(|list| answer[list]["nodes"][0]["id"].as_str().unwrap().to_owned())
+}
+
+on_both!(activities_are_sorted_by_what_a_table_shows, |app| async move {
+    let [ale, anna, _] = fill(&app).await;
+    for (field, expected) in [
+        ("NAME", ["BIP", "JGL", "Övrigt"]),
+        ("STARTS_ON", ["JGL", "Övrigt", "BIP"]),
+        ("ENDS_ON", ["Övrigt", "BIP", "JGL"]),
+    ] {
+        for direction in ["ASC", "DESC"] {
+            let mut expected = expected.to_vec();
+            if direction == "DESC" {
+                expected.reverse();
+            }
+            let order = format!(", orderBy: {{ field: {field}, direction: {direction} }}");
+            assert_eq!(names(&app.office(), "activities", &order).await, expected, "{order}");
+        }
+    }
+    // The filter shows no contact that the reader may not see.
+    let lead = format!(", filter: {{ leadId: \"{anna}\" }}");
+    let board = format!(", filter: {{ boardContactId: \"{anna}\" }}");
+    assert_eq!(names(&app.office(), "activities", &lead).await, ["BIP"]);
+    assert_eq!(names(&app.member(&ale), "activities", &lead).await, ["BIP"]);
+    for blind in [app.lead(&["bip"]), app.service("agreements:read")] {
+        assert_eq!(names(&blind, "activities", &lead).await, Vec::<String>::new());
+    }
+    assert_eq!(names(&app.office(), "activities", &board).await, Vec::<String>::new());
+    let bip = app.office().query("{ activity(by: { slug: \"bip\" }) { id } }").await;
+    let decided = json!({ "activityId": bip["activity"]["id"], "decision": { "body": "BOARD" } });
+    app.office().does("activityUpdate", "id", decided).await.data();
+    for (bodies, expected) in
+        [("[BOARD]", vec!["BIP"]), ("[OFFICE]", vec![]), ("[]", vec!["BIP", "JGL", "Övrigt"])]
+    {
+        let filter = format!(", filter: {{ decisionBody: {bodies} }}");
+        assert_eq!(names(&app.office(), "activities", &filter).await, expected, "{bodies}");
+    }
+});
+
+/// The summaries of the reports that these arguments find.
+async fn summaries(app: &App, arguments: &str) -> String {
+    let found = walk(&app.office(), "statusReports", arguments, "summary").await;
+    found.iter().filter_map(|report| report["summary"].as_str()).collect()
+}
+
+on_both!(status_reports_are_listed_in_order_and_found_by_filters, |app| async move {
+    let [ale, _, jgl] = fill(&app).await;
+    assert_eq!(summaries(&app, "").await, "CBAD");
+    for (order, expected) in [
+        ("{ field: REPORTED_AT }", "DABC"),
+        ("{ field: REPORTED_AT, direction: DESC }", "CBAD"),
+        ("{ field: PERIOD }", "DABC"),
+        ("{ field: PERIOD, direction: DESC }", "CBAD"),
+    ] {
+        assert_eq!(summaries(&app, &format!(", orderBy: {order}")).await, expected, "{order}");
+    }
+    for (filter, expected) in [
+        (format!("activityIds: [\"{jgl}\"]"), "B"),
+        ("activityIds: []".to_owned(), "CBAD"),
+        ("health: [GREEN]".to_owned(), "AD"),
+        ("health: [GREEN, RED]".to_owned(), "BAD"),
+        ("year: 2026".to_owned(), "CBA"),
+        ("year: 2025".to_owned(), "D"),
+        ("periodFrom: \"2026-T2\"".to_owned(), "C"),
+        ("periodFrom: \"2026\", periodTo: \"2026-T1\"".to_owned(), "BA"),
+        ("periodTo: \"2025\"".to_owned(), "D"),
+        // Swedish time is two hours ahead.
+        ("reportedFrom: \"2026-09-06\"".to_owned(), "C"),
+        ("reportedTo: \"2026-09-05\"".to_owned(), "BAD"),
+        ("year: 2026, health: [RED], reportedFrom: \"2026-05-07\"".to_owned(), ""),
+    ] {
+        let filter = format!(", filter: {{ {filter} }}");
+        assert_eq!(summaries(&app, &filter).await, expected, "{filter}");
+    }
+    // Reports are public to everyone with a token.
+    for caller in [app.member(&ale), app.lead(&["jgl"]), app.service("audit:read")] {
+        assert_eq!(walk(&caller, "statusReports", "", "summary").await.len(), 4);
+    }
+    let ids: Vec<Value> = vec![json!(jgl); 201];
+    let document = "query($ids: [ID!]) { statusReports(filter: { activityIds: $ids, year: 1 }) { totalCount } }";
+    let refused = app.office().ask(document, json!({ "ids": ids })).await;
+    assert_eq!(refused.bad_fields(), ["filter.activityIds", "filter.year"]);
+});
