@@ -124,11 +124,11 @@ async fn register(on: On) -> (Database, ActivityId) {
         }
     };
     write(&files).expect("CSV files");
-    let db = Database::connect(&url, Clock::system(), None)
+    let db = Database::connect(&url, None)
         .await
         .expect("the register")
         .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
-    db.migrate().await.expect("a schema");
+    db.migrate(Clock::system().now()).await.expect("a schema");
     let viewer = Viewer::operator("bench");
     interchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {})
         .await

@@ -96,11 +96,11 @@ async fn open(size: Size, name: &str, postgres: bool) -> http::App {
     } else {
         format!("sqlite://{}?mode=rwc", dir.join(format!("{name}.db")).display())
     };
-    let db = Database::connect(&url, Clock::system(), None)
+    let db = Database::connect(&url, None)
         .await
         .expect("the register")
         .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
-    db.migrate().await.expect("a schema");
+    db.migrate(Clock::system().now()).await.expect("a schema");
     let viewer = Viewer::operator("bench");
     let app = http::App::new(
         db.clone(),

@@ -18,7 +18,8 @@ use sea_orm::{
 use crate::{
     agreements,
     auth::viewer::Viewer,
-    database::{Database, among_words},
+    context::Context,
+    database::among_words,
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     search::{self, EntityType},
@@ -150,9 +151,9 @@ fn uses(backend: DbBackend, source: Source, filter: &Filter) -> SelectStatement 
     select
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let [mut all, agreements, fee_schedules] =
-        sources(db.backend(), viewer).map(|source| uses(db.backend(), source, filter));
+        sources(ctx.db.backend(), ctx.viewer).map(|source| uses(ctx.db.backend(), source, filter));
     all.union(UnionType::All, agreements).union(UnionType::All, fee_schedules);
     Query::select().from_subquery(all, Entity).take()
 }
@@ -163,18 +164,17 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
 }
 
 /// Counts the decisions that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }

@@ -16,8 +16,8 @@ use sea_orm::{
 
 use crate::{
     agreements::{self, Counterparty},
-    auth::viewer::{Resource, Viewer},
-    database::Database,
+    auth::viewer::Resource,
+    context::Context,
     error::{Result, ValidationErrors},
     invoices,
     page::{self, KeyType, Order, Slice},
@@ -140,25 +140,25 @@ fn offered_on(backend: DbBackend) -> SimpleExpr {
 }
 
 /// Returns the condition that an agreement is readable and matches the filter.
-fn agreement_matches(db: &Database, viewer: &Viewer, filter: &Filter) -> Condition {
+fn agreement_matches(ctx: Context<'_>, filter: &Filter) -> Condition {
     let own = |column: agreement::Column| Expr::col((agreement::Entity, column));
     let counterparty = filter.counterparty.map(|counterparty| match counterparty {
         Counterparty::Member(id) => own(agreement::Column::MemberId).eq(id),
         Counterparty::Organisation(id) => own(agreement::Column::OrganisationId).eq(id),
     });
     let found = filter.text().map(|text| {
-        search::found(db.backend(), EntityType::Agreement, own(agreement::Column::Id), text)
+        search::found(ctx.db.backend(), EntityType::Agreement, own(agreement::Column::Id), text)
     });
     let activity = filter.activity.map(|id| own(agreement::Column::ActivityId).eq(id));
     Condition::all()
-        .add(agreements::visible(db.backend(), viewer))
+        .add(agreements::visible(ctx.db.backend(), ctx.viewer))
         .add_option(counterparty)
         .add_option(activity)
         .add_option(found)
 }
 
 /// Returns the condition that an invoice is readable and matches the filter.
-fn invoice_matches(db: &Database, viewer: &Viewer, filter: &Filter) -> Condition {
+fn invoice_matches(ctx: Context<'_>, filter: &Filter) -> Condition {
     let own = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let buyer = filter.counterparty.map(|buyer| match buyer {
         Counterparty::Member(id) => own(invoice::Column::MemberId).eq(id),
@@ -174,17 +174,17 @@ fn invoice_matches(db: &Database, viewer: &Viewer, filter: &Filter) -> Condition
         own(invoice::Column::Id).in_subquery(lines)
     });
     let found = filter.text().map(|text| {
-        search::found(db.backend(), EntityType::Invoice, own(invoice::Column::Id), text)
+        search::found(ctx.db.backend(), EntityType::Invoice, own(invoice::Column::Id), text)
     });
     Condition::all()
-        .add(invoices::visible(viewer))
+        .add(invoices::visible(ctx.viewer))
         .add(own(invoice::Column::IssuedOn).is_not_null())
         .add_option(buyer)
         .add_option(activity)
         .add_option(found)
 }
 
-fn of_agreements(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn of_agreements(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     use agreement_document::Column as C;
     let own = |column: agreement::Column| Expr::col((agreement::Entity, column));
     let document = |column: C| Expr::col((agreement_document::Entity, column));
@@ -194,13 +194,13 @@ fn of_agreements(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectState
             agreement_document::Entity,
             document(C::AgreementId).equals((agreement::Entity, agreement::Column::Id)),
         )
-        .cond_where(agreement_matches(db, viewer, filter))
+        .cond_where(agreement_matches(ctx, filter))
         .and_where(own(agreement::Column::OfferedAt).is_not_null())
         .and_where(document(C::Pdf).is_not_null())
         .take();
     let columns = Columns {
         id: own(agreement::Column::Id),
-        created_on: offered_on(db.backend()),
+        created_on: offered_on(ctx.db.backend()),
         label: "CAST('Avtal' AS text)",
         number: own(agreement::Column::Number),
         sha256: "\"agreement_document\".\"sha256\"",
@@ -209,7 +209,7 @@ fn of_agreements(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectState
 }
 
 /// Selects the invoices that have a document and match the filter.
-fn with_content(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn with_content(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let content = (invoice_content::Entity, invoice_content::Column::InvoiceId);
     Query::select()
         .from(invoice::Entity)
@@ -217,11 +217,11 @@ fn with_content(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatem
             invoice_content::Entity,
             Expr::col(content).equals((invoice::Entity, invoice::Column::Id)),
         )
-        .cond_where(invoice_matches(db, viewer, filter))
+        .cond_where(invoice_matches(ctx, filter))
         .take()
 }
 
-fn of_invoices(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn of_invoices(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let own = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let columns = Columns {
         id: own(invoice::Column::Id),
@@ -231,12 +231,12 @@ fn of_invoices(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStateme
         number: own(invoice::Column::Number),
         sha256: OF_INVOICE,
     };
-    select(with_content(db, viewer, filter), Kind::Invoice, columns, filter)
+    select(with_content(ctx, filter), Kind::Invoice, columns, filter)
 }
 
-fn of_reminders(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn of_reminders(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let own = |column: reminder::Column| Expr::col((reminder::Entity, column));
-    let mut from = with_content(db, viewer, filter);
+    let mut from = with_content(ctx, filter);
     from.inner_join(
         reminder::Entity,
         own(reminder::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id)),
@@ -253,16 +253,16 @@ fn of_reminders(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatem
 
 /// Selects the requisitions, as far as the viewer may read them. Conditions on their agreement hold
 /// only for agreements that it may read.
-fn of_requisitions(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn of_requisitions(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let own = |column: requisition::Column| Expr::col((requisition::Entity, column));
-    let is_readable = viewer.visibility(Resource::Invoices).all;
+    let is_readable = ctx.viewer.visibility(Resource::Invoices).all;
     let mut from = Query::select().from(requisition::Entity).take();
     from.and_where_option((!is_readable).then(|| Expr::cust("1 = 0")));
     if filter.counterparty.is_some() || filter.activity.is_some() || filter.search.is_some() {
         let agreements = Query::select()
             .column((agreement::Entity, agreement::Column::Id))
             .from(agreement::Entity)
-            .cond_where(agreement_matches(db, viewer, filter))
+            .cond_where(agreement_matches(ctx, filter))
             .take();
         let of_agreement = own(requisition::Column::AgreementId).in_subquery(agreements);
         let by_number =
@@ -285,13 +285,13 @@ fn of_requisitions(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectSta
 }
 
 /// Selects the documents that the viewer may read and that match the filter, as a table.
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let wanted = |kind: &Kind| filter.kinds.is_empty() || filter.kinds.contains(kind);
     let mut parts = Kind::ALL.into_iter().filter(wanted).map(|kind| match kind {
-        Kind::Agreement => of_agreements(db, viewer, filter),
-        Kind::Invoice => of_invoices(db, viewer, filter),
-        Kind::Reminder => of_reminders(db, viewer, filter),
-        Kind::Requisition => of_requisitions(db, viewer, filter),
+        Kind::Agreement => of_agreements(ctx, filter),
+        Kind::Invoice => of_invoices(ctx, filter),
+        Kind::Reminder => of_reminders(ctx, filter),
+        Kind::Requisition => of_requisitions(ctx, filter),
     });
     let mut union = parts.next().unwrap_or_default();
     for part in parts {
@@ -305,18 +305,18 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let select = matching(db, viewer, filter);
-    page::select_rows(db.read(), select, columns, order, args, ValidationErrors::default()).await
+    let select = matching(ctx, filter);
+    page::select_rows(ctx.db.read(), select, columns, order, args, ValidationErrors::default())
+        .await
 }
 
 /// Counts the documents that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }

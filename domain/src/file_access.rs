@@ -5,8 +5,7 @@ use ::entity::{agreement, cost, id::StoredFileId, stored_file};
 
 use crate::{
     agreements,
-    auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::Result,
     revenue::bookings,
     stored_files::{self, FileOwner},
@@ -14,25 +13,23 @@ use crate::{
 
 /// Returns a file with its bytes; `None` if there is none, or the viewer may not read it.
 pub async fn read(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: StoredFileId,
 ) -> Result<Option<(stored_file::Model, Vec<u8>)>> {
-    let Some((row, owner)) = stored_files::find(db, id).await? else { return Ok(None) };
+    let Some((row, owner)) = stored_files::find(ctx.db, id).await? else { return Ok(None) };
     let is_visible = match owner {
         FileOwner::Signature(_, agreement) => {
-            let found =
-                agreements::by_ids(db, viewer, &[agreement], &[agreement::Column::Id]).await?;
+            let found = agreements::by_ids(ctx, &[agreement], &[agreement::Column::Id]).await?;
             !found.is_empty()
         }
         FileOwner::Cost(cost, ..) => {
             let columns = [cost::Column::Id];
-            let found = bookings::by_ids::<cost::Model>(db, viewer, &[cost.0], &columns).await?;
+            let found = bookings::by_ids::<cost::Model>(ctx, &[cost.0], &columns).await?;
             !found.is_empty()
         }
     };
     if !is_visible {
         return Ok(None);
     }
-    Ok(stored_files::content(db.read(), &row.sha256).await?.map(|bytes| (row, bytes)))
+    Ok(stored_files::content(ctx.db.read(), &row.sha256).await?.map(|bytes| (row, bytes)))
 }

@@ -22,6 +22,7 @@ pub mod database;
 pub mod page;
 pub mod search;
 pub mod idempotency;
+pub mod context;
 pub mod audit;
 mod date_order;
 pub mod output;

@@ -18,6 +18,7 @@ use sea_orm::{
 use crate::{
     audit::{self, Action, Person},
     auth::viewer::{Permission, Resource, Viewer},
+    context::Context,
     database::{Database, among, among_words, rows},
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
@@ -68,15 +69,15 @@ fn column(column: Column) -> SimpleExpr {
 
 /// Selects the organisations that the viewer can read: all of them, or, for an activity lead, those
 /// that have agreements about its activities.
-pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
-    let visibility = viewer.visibility(Resource::Agreements);
+pub(crate) fn visible(ctx: Context<'_>) -> Condition {
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
     // Members read their own agreements, and the counterparty in those is the network.
     if visibility.all
-        || (viewer.visibility(Resource::Members).all && visibility.activities.is_empty())
+        || (ctx.viewer.visibility(Resource::Members).all && visibility.activities.is_empty())
     {
         return Condition::all();
     }
-    let activities = activities_of(db, &visibility.activities);
+    let activities = activities_of(ctx.db, &visibility.activities);
     let counterparties = Query::select()
         .column(agreement::Column::OrganisationId)
         .from(agreement::Entity)
@@ -97,55 +98,54 @@ fn activities_of(db: &Database, slugs: &[String]) -> SelectStatement {
         .take()
 }
 
-fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
-    Query::select().from(Entity).cond_where(visible(db, viewer)).take()
+fn select(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(ctx)).take()
 }
 
 /// Returns those of these organisations that the viewer can read.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[OrganisationId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = select(db, viewer);
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = select(ctx);
     if let Some(has_agreements) = filter.has_agreements {
         let own = Expr::col((agreement::Entity, agreement::Column::OrganisationId));
         let theirs = Query::select()
             .expr(Expr::cust("1"))
             .from(agreement::Entity)
             .and_where(own.eq(column(Column::Id)))
-            .cond_where(readable_agreements(db, viewer))
+            .cond_where(readable_agreements(ctx))
             .take();
         let found = Expr::exists(theirs);
         select.and_where(if has_agreements { found } else { found.not() });
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let noun = EntityType::Organisation;
-        select.and_where(search::found(db.backend(), noun, column(Column::Id), text));
+        select.and_where(search::found(ctx.db.backend(), noun, column(Column::Id), text));
     }
     select
 }
 
 /// Selects the agreements with organisations that the viewer can read.
-fn readable_agreements(db: &Database, viewer: &Viewer) -> Condition {
-    let visibility = viewer.visibility(Resource::Agreements);
+fn readable_agreements(ctx: Context<'_>) -> Condition {
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
     if visibility.all {
         return Condition::all();
     }
     Condition::all().add(
         Expr::col((agreement::Entity, agreement::Column::ActivityId))
-            .in_subquery(activities_of(db, &visibility.activities)),
+            .in_subquery(activities_of(ctx.db, &visibility.activities)),
     )
 }
 
@@ -155,34 +155,32 @@ fn readable_agreements(db: &Database, viewer: &Viewer) -> Condition {
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
 }
 
 /// Counts the organisations that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns the organisation with this organisation number, if the viewer can read it.
 pub async fn by_org_number(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     number: &OrgNumber,
     columns: &[Column],
 ) -> Result<Option<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(column(Column::OrgNumber).eq(number.clone()));
-    Ok(rows(db.read(), &select, columns).await?.pop())
+    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
 }
 
 /// Returns the billing details of an organisation. They are empty for a viewer who cannot read the
@@ -226,18 +224,17 @@ fn taken(number: Option<&OrgNumber>) -> Error {
 /// FORBIDDEN without `Permission::ManageRegister`, INVALID for a bad field, CONFLICT
 /// `ORG_NUMBER_TAKEN`.
 pub async fn add(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     name: &str,
     org_number: Option<OrgNumber>,
     billing: &NewBilling,
     mut errors: ValidationErrors,
 ) -> Result<OrganisationId> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     let name = errors.document_line("name", name);
     let billing = &billing.written("billing.", &mut errors);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::OrganisationAdd).await?;
+    let mut change = audit::begin(ctx, Action::OrganisationAdd).await?;
     let mut row = Model {
         id: OrganisationId::new(),
         name_key: swedish::key(&name),
@@ -260,19 +257,18 @@ pub async fn add(
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad field, CONFLICT
 /// `ORG_NUMBER_TAKEN`.
 pub async fn update(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: OrganisationId,
     name: Option<&str>,
     org_number: Option<Option<OrgNumber>>,
     billing: Option<&NewBilling>,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     let name = name.map(|name| errors.document_line("name", name));
     let billing = billing.map(|billing| billing.written("billing.", &mut errors));
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::OrganisationUpdate).await?;
+    let mut change = audit::begin(ctx, Action::OrganisationUpdate).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
     let mut after = before.clone();
@@ -300,14 +296,13 @@ pub async fn update(
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
 /// `IN_USE` with the number of records that refer to it.
 pub async fn remove(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: OrganisationId,
     errors: ValidationErrors,
 ) -> Result<Removed> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::OrganisationRemove).await?;
+    let mut change = audit::begin(ctx, Action::OrganisationRemove).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
     let counts = [

@@ -23,9 +23,9 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Action, Change, Person, forms},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Retention,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, Result},
     idempotency::{FromOutcome, Outcome},
     invoices::loading,
@@ -79,10 +79,10 @@ type Found = (BTreeSet<Person>, (SubjectKind, Uuid));
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, CONFLICT `RETAINED` with the first
 /// day on which the law permits the erasure, or `IS_CONTACT`.
-pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Erased> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, Action::PersonErase).await?;
-    let today = db.clock.today();
+pub async fn erase(ctx: Context<'_>, named: &Named) -> Result<Erased> {
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = audit::begin(ctx, Action::PersonErase).await?;
+    let today = ctx.clock.today();
     let (kind, (persons, of)) = match named {
         Named::Signatory(id, party) => {
             (PersonKind::Signatory, signatory(&mut change, *id, *party, today).await?)
@@ -126,7 +126,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Eras
     let erased = Erased { kind, revisions: change.erase(&persons, of).await? };
     change.commit_with(Outcome::default().detailed(&erased)?).await?;
     // A failure here does not undo the erasure.
-    if let Err(error) = db.truncate_wal().await {
+    if let Err(error) = ctx.db.truncate_wal().await {
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(erased)
@@ -138,15 +138,15 @@ pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Eras
 ///
 /// # Errors
 /// As [`erase`]; payers that were erased before the error stay erased.
-pub async fn erase_due_payers(db: &Database, viewer: &Viewer, decided: &Retention) -> Result<u64> {
+pub async fn erase_due_payers(ctx: Context<'_>, decided: &Retention) -> Result<u64> {
     let mut erased = 0;
     loop {
-        let due = retention::due_payers(db, decided).await?;
+        let due = retention::due_payers(ctx, decided).await?;
         if due.is_empty() {
             return Ok(erased);
         }
         for id in due {
-            erase(db, viewer, &Named::Payer(id)).await?;
+            erase(ctx, &Named::Payer(id)).await?;
             erased += 1;
         }
     }

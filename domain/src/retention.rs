@@ -15,9 +15,9 @@ use sea_orm::{
 
 use crate::{
     audit::reads,
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     config::Retention,
-    database::Database,
+    context::Context,
     error::{Error, Result},
     members::contacts,
     term_sql,
@@ -280,9 +280,9 @@ fn names_payer() -> Condition {
 
 /// Returns the bank payments whose payers may be erased today by the network's decision, the
 /// earliest first; at most 1000.
-pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPaymentId>> {
+pub async fn due_payers(ctx: Context<'_>, decided: &Retention) -> Result<Vec<BankPaymentId>> {
     use bank_payment::Column;
-    let Some(first) = Kind::Payers.term(decided).stays_from(db.clock.today()) else {
+    let Some(first) = Kind::Payers.term(decided).stays_from(ctx.clock.today()) else {
         return Ok(Vec::new());
     };
     let select = Query::select()
@@ -294,7 +294,7 @@ pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPa
         .order_by(Column::Id, sea_orm::Order::Asc)
         .limit(MAX_BATCH)
         .take();
-    let rows = db.read().query_all(&select).await?;
+    let rows = ctx.db.read().query_all(&select).await?;
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
 }
 
@@ -302,18 +302,13 @@ pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPa
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may read the audit trail.
-pub async fn report(
-    db: &Database,
-    viewer: &Viewer,
-    decided: &Retention,
-    on: NaiveDate,
-) -> Result<Report> {
-    if !viewer.visibility(Resource::Audit).all {
+pub async fn report(ctx: Context<'_>, decided: &Retention, on: NaiveDate) -> Result<Report> {
+    if !ctx.viewer.visibility(Resource::Audit).all {
         return Err(Error::Forbidden(
             "this requires the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into(),
         ));
     }
-    let tx = db.snapshot().await?;
+    let tx = ctx.db.snapshot().await?;
     let mut holdings = Vec::new();
     for &kind in Kind::ALL {
         holdings.push(holding(&tx, kind, kind.term(decided), on).await?);
@@ -386,21 +381,21 @@ pub struct Erased {
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, CONFLICT with the reason BUSY when other writers
 /// hold the database for too long. Data erased before the error stays erased.
-pub async fn erase(db: &Database, viewer: &Viewer, decided: &Retention) -> Result<Erased> {
-    let on = db.clock.today();
+pub async fn erase(ctx: Context<'_>, decided: &Retention) -> Result<Erased> {
+    let on = ctx.clock.today();
     let mut erased = Erased::default();
     loop {
-        let due = report(db, viewer, decided, on).await?.contacts;
+        let due = report(ctx, decided, on).await?.contacts;
         if due.is_empty() {
             break;
         }
         for contact in due {
-            contacts::erase(db, viewer, contact).await?;
+            contacts::erase(ctx, contact).await?;
             erased.contacts += 1;
         }
     }
     if let Some(first) = Kind::ContactReads.term(decided).stays_from(on) {
-        erased.reads = reads::delete_before(db, viewer, first).await?;
+        erased.reads = reads::delete_before(ctx, first).await?;
     }
     Ok(erased)
 }

@@ -11,7 +11,7 @@ use entity::{
 use serde::Serialize;
 
 use super::{
-    Outcome, Result,
+    Outcome, Result, context,
     expiring::check_activities,
     json, open,
     report::{self, ReportFormat, ReportOptions},
@@ -60,14 +60,15 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let viewer = Viewer::operator("break-even");
-    check_activities(&db, &viewer, &options.activities).await?;
+    check_activities(context(&db, &viewer), &options.activities).await?;
     let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-    let mut known = activities::all(&db, &viewer, &activities::Filter::default(), &columns).await?;
+    let mut known =
+        activities::all(context(&db, &viewer), &activities::Filter::default(), &columns).await?;
     known.retain(|activity| {
         options.activities.is_empty() || options.activities.contains(&activity.slug)
     });
     let ids: Vec<_> = known.iter().map(|activity| activity.id).collect();
-    let mut found = revenue::break_even_of(&db, &viewer, &ids, options.year).await?;
+    let mut found = revenue::break_even_of(context(&db, &viewer), &ids, options.year).await?;
     let found: Vec<Found> = known
         .into_iter()
         .filter_map(|activity| Some((found.remove(&activity.id)?, activity)))
@@ -78,7 +79,7 @@ pub async fn run(options: Options) -> Result {
         .flat_map(|by_fee| by_fee.missing.clone())
         .collect();
     let columns = [entity::member::Column::Id, entity::member::Column::Name];
-    let names = members::by_ids(&db, &viewer, &missing, &columns).await?;
+    let names = members::by_ids(context(&db, &viewer), &missing, &columns).await?;
     let names: Names = names.into_iter().map(|member| (member.id, member.name)).collect();
     let document = match format {
         ReportFormat::Table => to_table(&found, &names).into_bytes(),

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::{Failure, Outcome, Result, open, put, say, settings};
 use domain::audit::{self, timestamp};
+use domain::clock::Clock;
 
 /// Print the end of the audit trail, for a later comparison
 ///
@@ -31,7 +32,7 @@ pub struct Options {}
 pub async fn run(_: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
-    let mut checkpoint = audit::checkpoint(&db).await?;
+    let mut checkpoint = audit::checkpoint(&db, Clock::system()).await?;
     db.close().await?;
     if checkpoint.signature.is_none() {
         say(&format!(

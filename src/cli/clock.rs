@@ -3,13 +3,14 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 
-use super::{Outcome, Result, open, put, settings};
+use super::{Outcome, Result, context, open, put, settings};
 use domain::{
     audit::{
         clock_acceptance,
         clock_order::{self, ClockOrder},
     },
     auth::viewer::Viewer,
+    clock::Clock,
 };
 
 /// Compare the clock with the audit trail, and accept a clock that was set back
@@ -39,9 +40,9 @@ pub struct Options {
 /// Fails if the database can't be opened, read or written to, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let db = open(&settings()?).await?;
-    let order = clock_order::compare(&db).await?;
-    let was_accepted =
-        options.accept && clock_acceptance::accept(&db, &Viewer::operator("clock")).await?;
+    let order = clock_order::compare(&db, Clock::system()).await?;
+    let was_accepted = options.accept
+        && clock_acceptance::accept(context(&db, &Viewer::operator("clock"))).await?;
     db.close().await?;
     put(format!("{}{}\n", describe(&order), if was_accepted { "; accepted" } else { "" }))?;
     Ok(if order.is_behind() && !was_accepted { Outcome::Found } else { Outcome::Done })

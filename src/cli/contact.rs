@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use entity::id::ContactId;
 use uuid::Uuid;
 
-use super::{Outcome, Result, json, open, put, settings};
+use super::{Outcome, Result, context, json, open, put, settings};
 use domain::{auth::viewer::Viewer, members::subject_access};
 
 /// Export personal data
@@ -54,7 +54,8 @@ pub async fn run(options: Options) -> Result {
     let Command::Export(Export { id }) = options.subcommand;
     let db = open(&settings()?).await?;
     let found =
-        subject_access::export(&db, &Viewer::operator("contact export"), ContactId(id)).await;
+        subject_access::export(context(&db, &Viewer::operator("contact export")), ContactId(id))
+            .await;
     db.close().await?;
     put(json(&found?)?)?;
     Ok(Outcome::Done)

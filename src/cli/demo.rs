@@ -12,7 +12,7 @@ use entity::{id::MemberId, id_sequence::reproducible, term::add_months};
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, context};
 use tempfile::TempDir;
 
-use super::{Failure, Result, config_option, demo_documents, token};
+use super::{Failure, Result, config_option, context, demo_documents, token};
 use domain::{
     audit::{self, TrailKey},
     auth::{
@@ -166,12 +166,12 @@ impl Demo {
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         let database_url = format!("sqlite://{path}?mode=rw");
         let key = trail_key(&folder.path().join("register.db"))?;
-        let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), Clock::system(), None)
+        let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), None)
             .await?
             .with_trail_key(Arc::new(key));
-        db.migrate().await?;
+        db.migrate(Clock::system().now()).await?;
         let data = folder.path().join("csv");
-        write_files(&data, db.clock.today())?;
+        write_files(&data, Clock::system().today())?;
         let report = reproducible(async {
             let report = import_files(&db, &network, &data).await?;
             demo_documents::publish(&db, &network).await?;
@@ -179,7 +179,7 @@ impl Demo {
         })
         .await?;
         let bank_file = demo_documents::bank_file(&db, &network, folder.path()).await?;
-        let day = db.clock.now().date_naive();
+        let day = Clock::system().now().date_naive();
         let day = (keys == DemoKeys::OfDay).then_some(day);
         let keys = day.map_or_else(Keys::demo, Keys::demo_of_day);
         let tokens = mint(&db, &keys, day).await?;
@@ -283,7 +283,7 @@ fn trail_key(database: &Path) -> Result<TrailKey> {
 /// Imports the files of a folder.
 async fn import_files(db: &Database, network: &Network, data: &Path) -> Result<Report> {
     let viewer = Viewer::operator("demo");
-    let done = import::import(db, &viewer, network, data, false, &mut |_| {}).await;
+    let done = import::import(context(db, &viewer), network, data, false, &mut |_| {}).await;
     done.map_err(|error| match error {
         ImportError::Bad { rows, .. } => {
             Failure::of_lines(rows.iter().map(ToString::to_string).collect())
@@ -342,9 +342,12 @@ fn templates(today: NaiveDate) -> Environment<'static> {
 
 /// Mints a token for each role: of this day, or of the present time.
 async fn mint(db: &Database, keys: &Keys, day: Option<NaiveDate>) -> Result<Vec<RoleToken>> {
-    let members =
-        members::all(db, &Viewer::operator("demo"), &members::Filter::default(), &token::COLUMNS)
-            .await?;
+    let members = members::all(
+        context(db, &Viewer::operator("demo")),
+        &members::Filter::default(),
+        &token::COLUMNS,
+    )
+    .await?;
     let member = members.into_iter().find(|member| member.import_key.as_deref() == Some(MEMBER));
     let (id, name): (Option<MemberId>, String) =
         member.map_or_else(Default::default, |member| (Some(member.id), member.name));
@@ -374,7 +377,7 @@ async fn mint(db: &Database, keys: &Keys, day: Option<NaiveDate>) -> Result<Vec<
         }
         let token = match day {
             Some(day) => keys.mint_for_day(&viewer, DAYS, day)?,
-            None => keys.mint(&viewer, DAYS, db.clock.now())?,
+            None => keys.mint(&viewer, DAYS, Clock::system().now())?,
         };
         tokens.push(RoleToken { role, of, token });
     }

@@ -15,10 +15,11 @@ use entity::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Failure, Result, say};
+use super::{Failure, Result, context, say};
 use domain::{
     agreements::offer,
     auth::viewer::Viewer,
+    clock::Clock,
     config::Network,
     database::Database,
     error::{Error, ValidationErrors},
@@ -43,14 +44,16 @@ const PAID: [&str; 2] = ["f1080", "f1081"];
 pub(super) async fn publish(db: &Database, network: &Network) -> Result<()> {
     let viewer = Viewer::operator("demo");
     for (key, id) in agreements(db).await? {
-        let done = offer::offer(db, &viewer, network, id, ValidationErrors::default()).await;
+        let done =
+            offer::offer(context(db, &viewer), network, id, ValidationErrors::default()).await;
         if let Err(error) = done {
             say(&format!("note: the agreement {key} of the demo remains a draft: {error}"));
         }
     }
     for (key, id, age) in invoices(db).await? {
-        let day = db.clock.today().checked_sub_days(Days::new(age));
-        let done = issue::issue(db, &viewer, network, id, day, ValidationErrors::default()).await;
+        let day = Clock::system().today().checked_sub_days(Days::new(age));
+        let done =
+            issue::issue(context(db, &viewer), network, id, day, ValidationErrors::default()).await;
         if let Err(error) = done {
             say(&format!("note: the invoice {key} of the demo remains a draft: {error}"));
         }
@@ -109,7 +112,7 @@ pub(super) async fn bank_file(
     let payments: Vec<(String, Money)> =
         found.into_iter().filter_map(|(ocr, total)| Some((ocr?, total))).collect();
     let (Some(bankgiro), false) = (&network.bankgiro, payments.is_empty()) else { return Ok(None) };
-    let day = db.clock.today();
+    let day = Clock::system().today();
     let file = folder.join(format!("BGMAX-{}.txt", day.format("%Y%m%d")));
     fs::write(&file, bgmax(bankgiro, &payments, day)).map_err(|cause| {
         Failure::new(format!("cannot write the demo's bank file {}: {cause}", file.display()))

@@ -11,7 +11,7 @@ use entity::{
 use serde::Serialize;
 
 use super::{
-    Failure, Outcome, Result, count, json, open,
+    Failure, Outcome, Result, context, count, json, open,
     report::{self, Target, check_ending, chosen},
     settings, table,
 };
@@ -26,7 +26,8 @@ use domain::{
         },
     },
     auth::viewer::Viewer,
-    database::Database,
+    clock::Clock,
+    context::Context,
     error::ValidationErrors,
 };
 
@@ -100,17 +101,22 @@ pub async fn run(options: Options) -> Result {
     let target = Target::new(options.output.as_deref(), &db, &settings)?;
     check_ending(options.format, options.output.as_deref())?;
     let viewer = Viewer::operator("expiring");
-    check_activities(&db, &viewer, &options.activities).await?;
+    check_activities(context(&db, &viewer), &options.activities).await?;
     let mut errors = ValidationErrors::default();
-    let window =
-        Window::check(&db, options.within_days, options.from, "--within-days", &mut errors);
+    let window = Window::check(
+        Clock::system(),
+        options.within_days,
+        options.from,
+        "--within-days",
+        &mut errors,
+    );
     errors.finish()?;
     let filter = Filter {
         activities: options.activities,
         include_snoozed: Some(options.include_snoozed),
         ..Filter::default()
     };
-    let found = query::all(&db, &viewer, window, &filter).await?;
+    let found = query::all(context(&db, &viewer), window, &filter).await?;
     let document = match format {
         Format::Table => to_table(&found, window).into_bytes(),
         Format::Json => to_data(&found, window)?.into_bytes(),
@@ -124,7 +130,7 @@ pub async fn run(options: Options) -> Result {
                 grid(&found, |(_, name)| name, SWEDISH),
             )?
         }
-        Format::Ics => query::calendar(&db, &viewer, &found).await?.into_bytes(),
+        Format::Ics => query::calendar(context(&db, &viewer), &found).await?.into_bytes(),
     };
     db.close().await?;
     if !(options.quiet_if_empty && found.is_empty()) {
@@ -134,20 +140,15 @@ pub async fn run(options: Options) -> Result {
 }
 
 /// Fails naming every slug without an activity, since a misspelled one would return an empty list.
-pub(super) async fn check_activities(
-    db: &Database,
-    viewer: &Viewer,
-    slugs: &[String],
-) -> Result<()> {
-    let known = activities::by_slugs(db, viewer, slugs, &[activity::Column::Slug]).await?;
+pub(super) async fn check_activities(ctx: Context<'_>, slugs: &[String]) -> Result<()> {
+    let known = activities::by_slugs(ctx, slugs, &[activity::Column::Slug]).await?;
     let unknown: Vec<_> =
         slugs.iter().filter(|slug| known.iter().all(|activity| activity.slug != **slug)).collect();
     if unknown.is_empty() {
         return Ok(());
     }
     let every =
-        activities::all(db, viewer, &activities::Filter::default(), &[activity::Column::Slug])
-            .await?;
+        activities::all(ctx, &activities::Filter::default(), &[activity::Column::Slug]).await?;
     let every: Vec<_> = every.into_iter().map(|activity| activity.slug).collect();
     let known = if every.is_empty() { "none at all".to_owned() } else { every.join(", ") };
     let lines = unknown.iter().map(|slug| {

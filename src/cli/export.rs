@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Outcome, Result, open, progress::Meter, put, say, settings, table};
+use super::{Outcome, Result, context, open, progress::Meter, put, say, settings, table};
 use documents::{Cell, Column, Grid, Kind};
 use domain::{auth::viewer::Viewer, interchange::export, output::OwnFiles};
 
@@ -31,8 +31,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let mut meter = Meter::new();
     let done = export::export(
-        &db,
-        &Viewer::operator("export"),
+        context(&db, &Viewer::operator("export")),
         &OwnFiles::new(&db, &settings),
         &options.folder,
         &mut |progress| meter.show(progress),

@@ -8,7 +8,9 @@ use std::{
 
 use clap::Args;
 
-use super::{Failure, Outcome, Result, count, open, progress::Meter, put, say, settings, table};
+use super::{
+    Failure, Outcome, Result, context, count, open, progress::Meter, put, say, settings, table,
+};
 use documents::{Cell, Column, Grid, Kind};
 use domain::{
     auth::viewer::Viewer,
@@ -48,8 +50,7 @@ pub async fn run(options: Options) -> Result {
     let mut meter = Meter::new();
     let viewer = Viewer::operator("import");
     let done = import::import(
-        &db,
-        &viewer,
+        context(&db, &viewer),
         &settings.network,
         &options.folder,
         options.dry_run,

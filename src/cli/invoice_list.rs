@@ -6,7 +6,7 @@ use entity::{kind::InvoiceKind, money::Money, total::Total};
 use serde::Serialize;
 
 use super::{
-    Failure, Outcome, Result, count,
+    Failure, Outcome, Result, context, count,
     expiring::check_activities,
     json, open,
     remote_fields::INVOICES,
@@ -17,6 +17,7 @@ use super::{
 use documents::{Cell, Column, Grid, Kind, labels, sheet};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     invoices::{
         self, Filter,
         amounts::{self, State},
@@ -154,7 +155,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let viewer = Viewer::operator("invoices list");
-    check_activities(&db, &viewer, &options.activities).await?;
+    check_activities(context(&db, &viewer), &options.activities).await?;
     let filter = Filter {
         states: options.states.iter().map(|state| State::from(*state)).collect(),
         activities: options.activities.clone(),
@@ -168,8 +169,8 @@ pub async fn run(options: Options) -> Result {
             .collect(),
         ..Filter::default()
     };
-    let found = listing::all(&db, &viewer, &filter).await?;
-    let today = db.clock.today();
+    let found = listing::all(context(&db, &viewer), &filter).await?;
+    let today = Clock::system().today();
     let document = match format {
         ReportFormat::Table => format!(
             "{}\n{}\n",

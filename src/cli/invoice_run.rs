@@ -7,15 +7,15 @@ use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
 use super::{
-    Failure, Outcome, Result, count, expiring::check_activities, kronor, open, progress::Bar, put,
-    say, settings,
+    Failure, Outcome, Result, context, count, expiring::check_activities, kronor, open,
+    progress::Bar, put, say, settings,
 };
 use documents::{Cell, Column, Grid, Kind};
 use domain::{
     activities,
     auth::viewer::Viewer,
     config::Network,
-    database::Database,
+    context::Context,
     error::ValidationErrors,
     invoices::{
         self, Buyer,
@@ -78,7 +78,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("invoices run");
     let input = RunInput {
-        fees: options.fees(&db, &viewer).await?,
+        fees: options.fees(context(&db, &viewer)).await?,
         year: options.year,
         issued_on: options.issued_on,
         members: None,
@@ -88,12 +88,11 @@ pub async fn run(options: Options) -> Result {
         buyer_reference: None,
     };
     let (problems, months, manual, outcome) = if options.dry_run {
-        preview(&db, &viewer, &settings.network, &input).await?
+        preview(context(&db, &viewer), &settings.network, &input).await?
     } else {
         let mut bar = Bar::new("invoices");
         let done = invoice_run::run(
-            &db,
-            &viewer,
+            context(&db, &viewer),
             &settings.network,
             &input,
             ValidationErrors::default(),
@@ -128,7 +127,7 @@ pub async fn run(options: Options) -> Result {
     let names =
         parties::names(&db, problems.iter().map(|problem| problem.buyer).chain(months.buyers()))
             .await?;
-    let lines = months.lines(&db, &viewer, &names).await?;
+    let lines = months.lines(context(&db, &viewer), &names).await?;
     db.close().await?;
     for problem in &problems {
         let name = names.get(&problem.buyer).map(String::as_str).unwrap_or_default();
@@ -148,16 +147,15 @@ pub async fn run(options: Options) -> Result {
 /// Prints the invoices that a run would issue. Returns its problems, months and number of manual
 /// fees, and what it would do.
 async fn preview(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
 ) -> Result<(Vec<Problem>, MonthReport, i64, String)> {
-    let plan = invoice_run::preview(db, viewer, network, input, ValidationErrors::default())
+    let plan = invoice_run::preview(ctx, network, input, ValidationErrors::default())
         .await
         .map_err(Failure::of_options)?;
     let buyers = plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row));
-    let names = parties::names(db, buyers).await?;
+    let names = parties::names(ctx.db, buyers).await?;
     put(super::table(&grid(&plan.invoices, &names)))?;
     for warning in plan.warnings.iter().filter(|_| !input.confirm_decision) {
         say(&format!("{warning}; set --confirm-decision to invoice it nevertheless"));
@@ -177,13 +175,12 @@ async fn preview(
 
 impl Options {
     /// Returns the fees that the options select.
-    async fn fees(&self, db: &Database, viewer: &Viewer) -> Result<Fees> {
+    async fn fees(&self, ctx: Context<'_>) -> Result<Fees> {
         match &self.activity {
             Some(slug) => {
                 let slugs = [slug.clone()];
-                check_activities(db, viewer, &slugs).await?;
-                let found =
-                    activities::by_slugs(db, viewer, &slugs, &[activity::Column::Id]).await?;
+                check_activities(ctx, &slugs).await?;
+                let found = activities::by_slugs(ctx, &slugs, &[activity::Column::Id]).await?;
                 Ok(Fees::Special(found.first().map(|activity| activity.id).unwrap_or_default()))
             }
             None if self.service_fee => Ok(Fees::Service),
@@ -208,12 +205,7 @@ impl MonthReport {
     }
 
     /// Returns a sentence for each month.
-    async fn lines(
-        &self,
-        db: &Database,
-        viewer: &Viewer,
-        names: &HashMap<Buyer, String>,
-    ) -> Result<Vec<String>> {
+    async fn lines(&self, ctx: Context<'_>, names: &HashMap<Buyer, String>) -> Result<Vec<String>> {
         let ids: Vec<InvoiceId> = self
             .invoiced
             .iter()
@@ -221,8 +213,7 @@ impl MonthReport {
             .chain(self.to_credit.iter().map(|credit| credit.invoice))
             .collect();
         let found =
-            invoices::by_ids(db, viewer, &ids, &[invoice::Column::Id, invoice::Column::Number])
-                .await?;
+            invoices::by_ids(ctx, &ids, &[invoice::Column::Id, invoice::Column::Number]).await?;
         let numbers: HashMap<InvoiceId, String> =
             found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         let number = |id: &InvoiceId| numbers.get(id).map(String::as_str).unwrap_or_default();

@@ -6,7 +6,7 @@ use entity::total::Total;
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count, invoice_list, invoice_run, json, kronor, open,
+    Outcome, Result, context, count, invoice_list, invoice_run, json, kronor, open,
     remote_fields::INVOICES,
     remote_lists::{self, ShowOptions},
     report::{self, ReportFormat, ReportOptions},
@@ -15,6 +15,7 @@ use super::{
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     interest::Interest,
     receivables::overdue::{self, OverdueInvoice},
 };
@@ -103,11 +104,10 @@ async fn list_late(options: Lateness) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
-    let on = options.on.unwrap_or_else(|| db.clock.today());
-    report::note_future(on, db.clock.today());
+    let on = options.on.unwrap_or_else(|| Clock::system().today());
+    report::note_future(on, Clock::system().today());
     let found = overdue::overdue(
-        &db,
-        &Viewer::operator("invoices late"),
+        context(&db, &Viewer::operator("invoices late")),
         on,
         settings.network.invoicing.interest_points,
     )

@@ -6,7 +6,7 @@ use entity::{activity, cost, grant, money::Money, total::Total};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count,
+    Outcome, Result, context, count,
     expiring::check_activities,
     json, open,
     report::{self, ReportFormat, ReportOptions},
@@ -16,7 +16,7 @@ use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     activities,
     auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     revenue::{
         booking_list::{self, Listed},
         bookings::{Filter, Status},
@@ -92,10 +92,9 @@ impl From<StatusOption> for Status {
 
 impl ListOptions {
     /// Returns the filter. Fails if an activity is not known.
-    async fn filter(&self, db: &Database, viewer: &Viewer) -> Result<Filter> {
-        check_activities(db, viewer, &self.activities).await?;
-        let known =
-            activities::by_slugs(db, viewer, &self.activities, &[activity::Column::Id]).await?;
+    async fn filter(&self, ctx: Context<'_>) -> Result<Filter> {
+        check_activities(ctx, &self.activities).await?;
+        let known = activities::by_slugs(ctx, &self.activities, &[activity::Column::Id]).await?;
         Ok(Filter {
             activities: (!self.activities.is_empty())
                 .then(|| known.into_iter().map(|row| row.id).collect()),
@@ -117,7 +116,9 @@ pub async fn run_costs(options: CostOptions) -> Result {
     let db = open(&settings).await?;
     let target = list.report.target(&db, &settings)?;
     let viewer = Viewer::operator("costs");
-    let found = booking_list::costs(&db, &viewer, &list.filter(&db, &viewer).await?).await?;
+    let found =
+        booking_list::costs(context(&db, &viewer), &list.filter(context(&db, &viewer)).await?)
+            .await?;
     let document = match format {
         ReportFormat::Table => {
             format!("{}\n{}\n", table(&of_costs(&found, ENGLISH)), count(found.len(), "cost"))
@@ -147,7 +148,9 @@ pub async fn run_grants(options: GrantOptions) -> Result {
     let db = open(&settings).await?;
     let target = list.report.target(&db, &settings)?;
     let viewer = Viewer::operator("grants");
-    let found = booking_list::grants(&db, &viewer, &list.filter(&db, &viewer).await?).await?;
+    let found =
+        booking_list::grants(context(&db, &viewer), &list.filter(context(&db, &viewer)).await?)
+            .await?;
     let document = match format {
         ReportFormat::Table => {
             format!("{}\n{}\n", table(&of_grants(&found, ENGLISH)), count(found.len(), "grant"))

@@ -11,7 +11,7 @@ use entity::{
 };
 
 use super::{
-    Outcome, Result, count,
+    Outcome, Result, context, count,
     expiring::check_activities,
     json, open,
     report::{self, ReportFormat, ReportOptions},
@@ -19,7 +19,8 @@ use super::{
 };
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
-    activities::coverage, agreements::matrix, auth::viewer::Viewer, database::Database, members,
+    activities::coverage, agreements::matrix, auth::viewer::Viewer, clock::Clock,
+    database::Database, members,
 };
 
 /// Show which members take part in which activities
@@ -52,8 +53,8 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
-    check_activities(&db, &Viewer::operator("matrix"), &options.activities).await?;
-    let on = options.on.unwrap_or_else(|| db.clock.today());
+    check_activities(context(&db, &Viewer::operator("matrix")), &options.activities).await?;
+    let on = options.on.unwrap_or_else(|| Clock::system().today());
     let found = Matrix::load(&db, on, &options.activities).await?;
     let document = match format {
         ReportFormat::Table => format!(
@@ -87,10 +88,10 @@ impl Matrix {
     async fn load(db: &Database, on: NaiveDate, slugs: &[String]) -> Result<Self> {
         let viewer = Viewer::operator("matrix");
         let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-        let activities = matrix::columns(db, &viewer, on, slugs, &columns).await?.activities;
+        let activities =
+            matrix::columns(context(db, &viewer), on, slugs, &columns).await?.activities;
         let mut members = members::all(
-            db,
-            &viewer,
+            context(db, &viewer),
             &coverage::present(on),
             &[member::Column::Id, member::Column::Name],
         )
@@ -103,7 +104,7 @@ impl Matrix {
         let columns =
             [agreement::Column::MemberId, agreement::Column::ActivityId, agreement::Column::Number];
         let mut numbers = HashMap::new();
-        for row in matrix::cells(db, &viewer, (&ids.0, &ids.1), on, &columns).await? {
+        for row in matrix::cells(context(db, &viewer), (&ids.0, &ids.1), on, &columns).await? {
             if let (Some(member), Some(activity)) = (row.member_id, row.activity_id) {
                 // The one that began last comes first.
                 numbers.entry((member, activity)).or_insert_with(|| row.number.unwrap_or_default());

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
+    clock::Clock,
     config::Settings,
     database::{self, StepStatus, plan::Plan},
 };
@@ -53,7 +54,7 @@ pub async fn run(options: Options) -> Result {
         return list(&settings, &options).await;
     }
     let db = make(&settings).await?;
-    let applied = db.migrate().await?;
+    let applied = db.migrate(Clock::system().now()).await?;
     db.close().await?;
     match applied.len() {
         0 => say("the register is up to date"),

@@ -66,8 +66,10 @@ pub use self::failure::Failure;
 use documents::{Grid, swedish, table};
 use domain::{
     audit::{self, TrailKey},
+    auth::viewer::Viewer,
     clock::Clock,
     config::{LogFormat, Settings},
+    context::Context,
     database::Database,
     error::Error,
     integrity,
@@ -315,7 +317,7 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
         )));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
-    let error = match Database::connect(&address, Clock::system(), None).await {
+    let error = match Database::connect(&address, None).await {
         Ok(db) => return Ok(db),
         Err(error) => error,
     };
@@ -335,6 +337,11 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
             "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; check that it runs, and its address"
         ),
     }))
+}
+
+/// Returns the context of a command's rules.
+fn context<'a>(db: &'a Database, viewer: &'a Viewer) -> Context<'a> {
+    Context::new(db, Clock::system(), viewer)
 }
 
 /// Returns the file of a SQLite URL.

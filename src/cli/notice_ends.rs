@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Outcome, Result, count, open, put, settings, table};
+use super::{Outcome, Result, context, count, open, put, settings, table};
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     agreements::notice_ends::{self, NoticeEnd},
@@ -45,7 +45,7 @@ enum Format {
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
-    let found = notice_ends::list(&db, &Viewer::operator("notice-ends")).await?;
+    let found = notice_ends::list(context(&db, &Viewer::operator("notice-ends"))).await?;
     db.close().await?;
     put(match options.format {
         Format::Csv => sheet::csv(&grid(&found))?,

@@ -6,7 +6,7 @@ use entity::{kind::BankFinding, money::Money};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count, json, kronor, open,
+    Outcome, Result, context, count, json, kronor, open,
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
@@ -57,7 +57,7 @@ pub async fn run(options: Options) -> Result {
         to: options.to,
         ..Filter::default()
     };
-    let found = listing::all(&db, &Viewer::operator("payments list"), &filter).await?;
+    let found = listing::all(context(&db, &Viewer::operator("payments list")), &filter).await?;
     let document = match format {
         ReportFormat::Table => {
             format!("{}\n{}\n", table(&grid(&found, TABLE)), count(found.len(), "bank payment"))

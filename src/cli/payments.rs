@@ -14,13 +14,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, count, json, kronor, open, payment_list,
+    Outcome, Result, context, count, json, kronor, open, payment_list,
     report::{ReportFormat, ReportOptions},
     say, settings, table,
 };
 use documents::{Cell, Column, Grid, Kind, labels, sheet};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     interchange::bank::{self, Report, SkipReason, SkippedPayment},
     invoices::differences::Difference,
     payments::bank::import::{self, Booked},
@@ -96,10 +97,16 @@ async fn run_import(import: Import) -> Result {
     let mut meter = Meter::new();
     let viewer = Viewer::operator("payments import");
     let watcher = &mut |done, of| meter.show(done, of);
-    let done =
-        bank::import(&db, &viewer, &settings.network, &import.file, import.dry_run, watcher).await;
+    let done = bank::import(
+        context(&db, &viewer),
+        &settings.network,
+        &import.file,
+        import.dry_run,
+        watcher,
+    )
+    .await;
     meter.finish();
-    let made_at = db.clock.now();
+    let made_at = Clock::system().now();
     db.close().await?;
     let report = done?;
     for left in &report.skipped {

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, Result, open, put, say, settings};
+use super::{Failure, Outcome, Result, context, open, put, say, settings};
 use domain::{
     auth::viewer::Viewer,
     books::{self, Closing},
@@ -67,17 +67,16 @@ pub async fn run(options: Options) -> Result {
         }
         Action::Close { through } => Some(
             close_period::close(
-                &db,
-                &viewer,
+                context(&db, &viewer),
                 through,
                 &settings.network.accounts,
                 ValidationErrors::default(),
             )
             .await,
         ),
-        Action::Reopen { from, reason } => {
-            Some(books::reopen(&db, &viewer, from, &reason, ValidationErrors::default()).await)
-        }
+        Action::Reopen { from, reason } => Some(
+            books::reopen(context(&db, &viewer), from, &reason, ValidationErrors::default()).await,
+        ),
     };
     let closing = Closing::load(db.read()).await;
     db.close().await?;

@@ -5,13 +5,14 @@ use clap::{Args, ValueEnum};
 use entity::total::Total;
 
 use super::{
-    Outcome, Result, json, open,
+    Outcome, Result, context, json, open,
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     invoices::Buyer,
     receivables::{self, AgedBalance, Bucket, InvoiceBalance},
 };
@@ -54,9 +55,9 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
-    let as_of = options.as_of.unwrap_or_else(|| db.clock.today());
-    report::note_future(as_of, db.clock.today());
-    let found = receivables::open(&db, &Viewer::operator("receivables"), as_of).await?;
+    let as_of = options.as_of.unwrap_or_else(|| Clock::system().today());
+    report::note_future(as_of, Clock::system().today());
+    let found = receivables::open(context(&db, &Viewer::operator("receivables")), as_of).await?;
     let grid = |total: &str| match options.by {
         By::Invoice => by_invoice(&found, as_of, total),
         By::Buyer => by_buyer(&found, as_of, total),

@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use super::{Failure, Result, put, say};
 use documents::{Cell, Grid, sheet};
 use domain::{
+    clock::Clock,
     config::Settings,
     database::Database,
     output::{self, OwnFiles},
@@ -163,8 +164,8 @@ impl<'o> Target<'o> {
 }
 
 /// Returns a workbook with one sheet.
-pub(super) fn workbook(db: &Database, sheet: &str, title: String, grid: Grid) -> Result<Vec<u8>> {
-    Ok(sheet::workbook_of(&title, db.clock.now(), &[(sheet.to_owned(), grid)])?)
+pub(super) fn workbook(_db: &Database, sheet: &str, title: String, grid: Grid) -> Result<Vec<u8>> {
+    Ok(sheet::workbook_of(&title, Clock::system().now(), &[(sheet.to_owned(), grid)])?)
 }
 
 /// Returns a cell with a day, or an empty one.

@@ -5,10 +5,11 @@ use clap::Args;
 use entity::id::{ContactId, Identifier};
 use serde::Serialize;
 
-use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
+use super::{Format, Outcome, Result, context, count, json, open, put, say, settings, table};
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     persons,
     retention::{self, Report},
 };
@@ -52,13 +53,22 @@ pub async fn run(options: Options) -> Result {
     let decided = settings.network.retention;
     let db = open(&settings).await?;
     let viewer = Viewer::operator("retention");
-    let erased =
-        if options.erase { Some(retention::erase(&db, &viewer, &decided).await) } else { None };
-    let payers =
-        if options.erase { persons::erase_due_payers(&db, &viewer, &decided).await } else { Ok(0) };
-    let report =
-        retention::report(&db, &viewer, &decided, options.on.unwrap_or_else(|| db.clock.today()))
-            .await;
+    let erased = if options.erase {
+        Some(retention::erase(context(&db, &viewer), &decided).await)
+    } else {
+        None
+    };
+    let payers = if options.erase {
+        persons::erase_due_payers(context(&db, &viewer), &decided).await
+    } else {
+        Ok(0)
+    };
+    let report = retention::report(
+        context(&db, &viewer),
+        &decided,
+        options.on.unwrap_or_else(|| Clock::system().today()),
+    )
+    .await;
     db.close().await?;
     let (erased, payers, report) = (erased.transpose()?, payers?, report?);
     put(match options.format {

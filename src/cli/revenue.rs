@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{
-    Failure, Outcome, Result,
+    Failure, Outcome, Result, context,
     expiring::check_activities,
     json, open,
     report::{ReportFormat as Format, ReportOptions},
@@ -14,7 +14,7 @@ use super::{
 use documents::{Grid, sheet};
 use domain::{
     auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::ValidationErrors,
     revenue::{
         self, Period, ReportQuery,
@@ -126,24 +126,24 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let viewer = Viewer::operator("revenue");
-    check_activities(&db, &viewer, &options.activities).await?;
+    check_activities(context(&db, &viewer), &options.activities).await?;
     let target = options.report.target(&db, &settings)?;
-    let document = options.document(&db, &viewer, format).await?;
+    let document = options.document(context(&db, &viewer), format).await?;
     db.close().await?;
     target.write(&document)?;
     Ok(Outcome::Done)
 }
 
 impl Options {
-    async fn document(&self, db: &Database, viewer: &Viewer, format: Format) -> Result<Vec<u8>> {
+    async fn document(&self, ctx: Context<'_>, format: Format) -> Result<Vec<u8>> {
         let ask = self.ask();
         if format == Format::Xlsx {
-            return report_table::workbook(db, viewer, &ask).await.map_err(Failure::of_options);
+            return report_table::workbook(ctx, &ask).await.map_err(Failure::of_options);
         }
-        let report = revenue::report(db, viewer, &ask, ValidationErrors::default())
+        let report = revenue::report(ctx, &ask, ValidationErrors::default())
             .await
             .map_err(Failure::of_options)?;
-        let shown = ReportTable::of(db, viewer, &report, ask.group_by, ask.basis).await?;
+        let shown = ReportTable::of(ctx, &report, ask.group_by, ask.basis).await?;
         Ok(match format {
             Format::Table if report.rows.is_empty() => {
                 format!("no revenue, cost or grant from {} to {}\n", self.from, self.to)

@@ -10,13 +10,14 @@ use entity::{
 use serde::Serialize;
 
 use super::{
-    Failure, Outcome, Result, count, json, open,
+    Failure, Outcome, Result, context, count, json, open,
     report::{ReportFormat, ReportOptions},
     settings, table, token,
 };
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     error::ValidationErrors,
     fees::scenario::{self, Proposal, Scenario},
     members,
@@ -113,7 +114,8 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let viewer = Viewer::operator("scenario");
-    let every = members::all(&db, &viewer, &members::Filter::default(), &token::COLUMNS).await?;
+    let every =
+        members::all(context(&db, &viewer), &members::Filter::default(), &token::COLUMNS).await?;
     let without: Vec<MemberId> = options
         .without
         .iter()
@@ -124,7 +126,7 @@ pub async fn run(options: Options) -> Result {
     let asks = options.asks(&without)?;
     let mut found = Vec::new();
     for ask in asks {
-        let scenario = scenario::scenario(&db, &viewer, &ask, ValidationErrors::default())
+        let scenario = scenario::scenario(context(&db, &viewer), &ask, ValidationErrors::default())
             .await
             .map_err(Failure::of_options)?;
         found.push((ask, scenario));
@@ -135,7 +137,7 @@ pub async fn run(options: Options) -> Result {
         ReportFormat::Csv => sheet::csv(&consecutive_rows(&found, &names))?,
         ReportFormat::Xlsx => sheet::workbook_of(
             &format!("Serviceavgifter {}", options.year),
-            db.clock.now(),
+            Clock::system().now(),
             &sheets(&found, &names),
         )?,
     };

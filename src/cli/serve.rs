@@ -11,6 +11,7 @@ use super::{
 use crate::http::{self, App, graphiql};
 use domain::{
     auth::token::Keys,
+    clock::Clock,
     config::{Exposure, LogFormat, Settings},
 };
 
@@ -74,12 +75,12 @@ pub async fn run(options: Options) -> Result {
     let db = if options.no_migrate { open(&settings).await? } else { make(&settings).await? };
     let listener = listen(settings.bind).await?;
     if !options.no_migrate {
-        db.migrate().await?;
+        db.migrate(Clock::system().now()).await?;
     }
     db.warn_of_shared_file();
     report_address(&settings, &listener)?;
-    let app =
-        App::new(db, keys, &settings, graphiql::Settings::default()).with_documents(&settings)?;
+    let app = App::new(db, Clock::system(), keys, &settings, graphiql::Settings::default())
+        .with_documents(&settings)?;
     http::serve(listener, app, &settings, stop_requested()).await?;
     Ok(Outcome::Done)
 }
@@ -102,7 +103,7 @@ async fn serve_demo(settings: &Settings) -> Result {
     let explorer = graphiql::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;
     report_address(settings, &listener)?;
-    let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer)
+    let app = App::new(demo.db.clone(), Clock::system(), demo.keys.clone(), settings, explorer)
         .with_documents(settings)?;
     http::serve(listener, app, settings, stop_requested()).await?;
     Ok(Outcome::Done)

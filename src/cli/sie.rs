@@ -9,10 +9,11 @@ use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 use entity::export_batch;
 
-use super::{Failure, Outcome, Result, count, open, put, report, say, settings, table};
+use super::{Failure, Outcome, Result, context, count, open, put, report, say, settings, table};
 use documents::{Cell, Column, Grid, Kind, sie};
 use domain::{
     auth::viewer::Viewer,
+    clock::Clock,
     config::Settings,
     database::Database,
     error::ValidationErrors,
@@ -107,18 +108,17 @@ async fn file(
         format!("batch {} with {vouchers}", batch.number)
     };
     if options.batches {
-        let found = export_batches::list(db, &viewer).await?;
+        let found = export_batches::list(context(db, &viewer)).await?;
         return Ok(Some((String::new(), table(&grid(&found)).into_bytes())));
     }
     if let Some(number) = options.batch {
-        let batch = export_batches::by_number(db, &viewer, number).await?;
+        let batch = export_batches::by_number(context(db, &viewer), number).await?;
         return Ok(Some((description(&batch), batch.content)));
     }
     if options.new {
-        let through = options.through.unwrap_or_else(|| db.clock.today());
+        let through = options.through.unwrap_or_else(|| Clock::system().today());
         let batch = export_batches::export(
-            db,
-            &viewer,
+            context(db, &viewer),
             &settings.network,
             through,
             ValidationErrors::default(),
@@ -131,7 +131,7 @@ async fn file(
         return Ok(batch.map(|batch| (description(&batch), batch.content)));
     }
     let (from, to) = (options.from.unwrap_or_default(), options.to.unwrap_or_default());
-    let journal = vouchers::journal(db, &viewer, &settings.network, from, to)
+    let journal = vouchers::journal(context(db, &viewer), &settings.network, from, to)
         .await
         .map_err(Failure::of_options)?;
     Ok(Some((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?)))

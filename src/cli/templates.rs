@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Outcome, Result, open, put, say, settings, table};
+use super::{Outcome, Result, context, open, put, say, settings, table};
 use documents::{Cell, Column, Grid, Kind};
 use domain::{
     auth::viewer::Viewer,
@@ -55,7 +55,7 @@ pub async fn run(options: Options) -> Result {
     let Command::Load(load) = options.subcommand;
     let settings = settings()?;
     let db = open(&settings).await?;
-    let done = library::load(&db, &Viewer::operator("templates load"), load.publish).await;
+    let done = library::load(context(&db, &Viewer::operator("templates load")), load.publish).await;
     db.close().await?;
     let loaded = done?;
     let columns = vec![

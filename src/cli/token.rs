@@ -8,7 +8,7 @@ use entity::{
 };
 use uuid::Uuid;
 
-use super::{Failure, Outcome, Result, connect, open, put, say, settings, up_to_date};
+use super::{Failure, Outcome, Result, connect, context, open, put, say, settings, up_to_date};
 use domain::{
     auth::{
         minting,
@@ -158,7 +158,7 @@ async fn record(
     known.read(db).await?;
     let now = Clock::system().now();
     known.check(keys.verify(&minted.token, now)?, now)?;
-    Ok(minting::record(db, &Viewer::operator("token"), bearer, minted).await?)
+    Ok(minting::record(context(db, &Viewer::operator("token")), bearer, minted).await?)
 }
 
 async fn revoke(settings: &Settings, Revocation { which, reason }: Revocation) -> Result {
@@ -171,7 +171,8 @@ async fn revoke(settings: &Settings, Revocation { which, reason }: Revocation) -
     };
     let db = open(settings).await?;
     let done =
-        revocations::revoke(&db, &Viewer::operator("token"), &which, reason.as_deref()).await;
+        revocations::revoke(context(&db, &Viewer::operator("token")), &which, reason.as_deref())
+            .await;
     db.close().await?;
     done.map_err(Failure::of_options)?;
     say(&format!("From now on {what}."));
@@ -191,8 +192,12 @@ async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     }
     let db = db.as_ref().map_err(Clone::clone)?;
     find(
-        &members::all(db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS)
-            .await?,
+        &members::all(
+            context(&db, &Viewer::operator("token")),
+            &members::Filter::default(),
+            &COLUMNS,
+        )
+        .await?,
         name,
         "--member",
     )

@@ -9,7 +9,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, Result, connect, open, put, report_new_key, say, settings};
+use super::{Failure, Outcome, Result, connect, context, open, put, report_new_key, say, settings};
 use domain::{
     audit::{self, TrailKey},
     auth::viewer::Viewer,
@@ -152,7 +152,7 @@ async fn resume(settings: &Settings, files: &Files) -> Result<()> {
 
 async fn appoint(db: Database, files: &Files, old: TrailKey, new: &TrailKey) -> Result<()> {
     let db = db.with_trail_key(Arc::new(old));
-    let replaced = audit::replace_key(&db, &Viewer::operator("trail-key"), new).await;
+    let replaced = audit::replace_key(context(&db, &Viewer::operator("trail-key")), new).await;
     if let Err(error) = db.close().await {
         tracing::warn!(?error, "the database was not closed");
     }

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use clap::Args;
 
 use super::{
-    Failure, Outcome, Result, json, kronor, open,
+    Failure, Outcome, Result, context, json, kronor, open,
     report::{self, ReportFormat, ReportOptions},
     say, settings, table,
 };
@@ -54,10 +54,13 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let (from, to) = (options.from, options.to);
-    let found =
-        vat_return::vat_return(&db, &Viewer::operator("vat-return"), &settings.network, (from, to))
-            .await
-            .map_err(Failure::of_options)?;
+    let found = vat_return::vat_return(
+        context(&db, &Viewer::operator("vat-return")),
+        &settings.network,
+        (from, to),
+    )
+    .await
+    .map_err(Failure::of_options)?;
     let document = match format {
         ReportFormat::Table => table(&grid(&found)).into_bytes(),
         ReportFormat::Json => json(&grid(&found).objects())?.into_bytes(),

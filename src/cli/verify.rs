@@ -8,6 +8,7 @@ use clap::Args;
 use super::{Failure, Outcome, Result, count, open, put, say, settings};
 use domain::{
     audit::{Checkpoint, TrailKey, TrustedKeys, timestamp},
+    clock::Clock,
     config::Settings,
     error::ValidationErrors,
     files,
@@ -67,7 +68,7 @@ pub async fn run(options: Options) -> Result {
         .filter(|checkpoint| checkpoint.timestamp.is_none())
         .count();
     let Report { mut checks, findings: Findings { mut violations, mut notes } } =
-        integrity::verify(&db, request).await?;
+        integrity::verify(&db, Clock::system(), request).await?;
     db.close().await?;
     if !checkpoints.is_empty() {
         checks += 1;

@@ -13,15 +13,14 @@ use uuid::Uuid;
 
 use super::{
     batch::BatchRow,
+    caller,
     connection::{
         self, CONNECTION, Column, Connection, ConnectionNode, ListRequest, selected_columns,
     },
     cost::cost,
-    database,
     node::{self, Node},
     request::take_bytes,
     scalars::{DateTime, Json, NodeId, Parsed, Revision, Sha256, node_id, take},
-    viewer,
 };
 use domain::{
     audit::{self, History},
@@ -222,16 +221,8 @@ impl AuditQuery {
             ctx,
             ListRequest::<AuditEntry, _>::new(ctx, filter, audit::order(), args),
             errors,
-            |ctx, list| {
-                Box::pin(audit::list(
-                    database(ctx),
-                    viewer(ctx),
-                    &list.filter,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
-            |ctx, filter| Box::pin(audit::count(database(ctx), viewer(ctx), filter)),
+            |ctx, list| Box::pin(audit::list(caller(ctx), &list.filter, &list.args, &list.columns)),
+            |ctx, filter| Box::pin(audit::count(caller(ctx), filter)),
         )
         .await
     }
@@ -260,13 +251,13 @@ where
                 let Some(history) = *history else { return Ok(HashMap::new()) };
                 let columns = selected_columns::<AuditEntry>(ctx, CONNECTION);
                 let ids = uuids(ids);
-                audit::of_each(database(ctx), viewer(ctx), history, &ids, &args, &columns).await
+                audit::of_each(caller(ctx), history, &ids, &args, &columns).await
             })
         },
         move |ctx, ids, history| {
             Box::pin(async move {
                 let Some(history) = *history else { return Ok(HashMap::new()) };
-                audit::count_each(database(ctx), viewer(ctx), history, &uuids(ids)).await
+                audit::count_each(caller(ctx), history, &uuids(ids)).await
             })
         },
     )
@@ -275,7 +266,7 @@ where
 /// Returns the entries with these ids.
 pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<audit_entry::Model>> {
     let revisions: Vec<_> = ids.iter().filter_map(|id| i64::try_from(id.as_u128()).ok()).collect();
-    audit::by_revisions(database(ctx), viewer(ctx), &revisions).await
+    audit::by_revisions(caller(ctx), &revisions).await
 }
 
 /// Returns an entry's id: the revision in the low half of a UUID, so that all ids have one format.

@@ -7,7 +7,6 @@ use super::{
     mutation::mutation,
     network,
     scalars::{Date, Parsed},
-    viewer,
 };
 use domain::{
     books::{self, Closing},
@@ -80,13 +79,7 @@ impl ClosingMutation {
         let mut errors = ValidationErrors::default();
         let through = input.closed_through.take("closed_through", &mut errors).0;
         let mutation = mutation(ctx);
-        let rule = close_period::close(
-            mutation.db(),
-            viewer(ctx),
-            through,
-            &network(ctx).accounts,
-            errors,
-        );
+        let rule = close_period::close(mutation.context(), through, &network(ctx).accounts, errors);
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodClosePayload { books_closed_through: closing.through.map(Date) })
@@ -107,7 +100,7 @@ impl ClosingMutation {
         let mut errors = ValidationErrors::default();
         let from = input.reopened_from.take("reopened_from", &mut errors).0;
         let mutation = mutation(ctx);
-        let rule = books::reopen(mutation.db(), viewer(ctx), from, &input.reason, errors);
+        let rule = books::reopen(mutation.context(), from, &input.reason, errors);
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodReopenPayload { books_closed_through: closing.through.map(Date) })

@@ -6,12 +6,12 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::{
     OrderDirection,
     batch::BatchRow,
+    caller,
     connection::{self, Column, Connection, ConnectionNode, ListRequest, and},
     contacts::{Contact, ContactArea, ContactRole},
     cost::cost,
     database,
     scalars::{Date, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -152,8 +152,7 @@ impl ContactListQuery {
             errors,
             |ctx, list| {
                 Box::pin(contact_list::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
@@ -161,7 +160,7 @@ impl ContactListQuery {
                     ValidationErrors::default(),
                 ))
             },
-            |ctx, filter| Box::pin(contact_list::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(contact_list::count(caller(ctx), filter)),
         )
         .await
     }

@@ -5,12 +5,11 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
     batch::BatchRow,
+    caller,
     connection::{self, Column, Connection, ConnectionNode, ListRequest},
     contacts::{Contact, contact_of},
     cost::unversioned,
-    database,
     scalars::{Date, DateTime, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     audit::reads,
@@ -137,16 +136,8 @@ impl ContactReadQuery {
             ctx,
             ListRequest::<ContactRead, _>::new(ctx, filter, reads::order(), args),
             errors,
-            |ctx, list| {
-                Box::pin(reads::list(
-                    database(ctx),
-                    viewer(ctx),
-                    &list.filter,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
-            |ctx, filter| Box::pin(reads::count(database(ctx), viewer(ctx), filter)),
+            |ctx, list| Box::pin(reads::list(caller(ctx), &list.filter, &list.args, &list.columns)),
+            |ctx, filter| Box::pin(reads::count(caller(ctx), filter)),
         )
         .await
     }

@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 
 use super::{
     batch::{BatchRow, distinct, grouped, listed, take_rows},
+    caller,
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
     database, errors,
@@ -22,7 +23,7 @@ use super::{
     scalars::{
         Date, DateTime, EmailAddress, Json, Parsed, change, node_id, plain_change, row_id, take,
     },
-    times, viewer,
+    times,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -162,13 +163,9 @@ pub async fn contact_of<M: Send + Sync>(
     let found = row
         .load(ctx, "contact", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
-            let rows = contacts::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Contact>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                contacts::by_ids(caller(ctx), &ids, &selected_columns::<Contact>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
@@ -212,7 +209,7 @@ impl ContactArea {
                 let columns =
                     and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
                 let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-                let rows = contacts::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
+                let rows = contacts::of_areas(caller(ctx), &areas, &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
             })
             .await?;
@@ -228,7 +225,7 @@ impl ContactArea {
                 let columns =
                     and(selected_columns::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
                 let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-                let rows = members::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
+                let rows = members::of_areas(caller(ctx), &areas, &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
             })
             .await?;
@@ -257,7 +254,7 @@ pub async fn contact_area_of<M: Send + Sync>(
 
 /// Returns the contact with this id, if the viewer may see it.
 async fn node(ctx: &Context<'_>, id: ContactId) -> Result<Option<Contact>> {
-    let found = contacts::by_ids(database(ctx), viewer(ctx), &[id], &every::<Contact>()).await?;
+    let found = contacts::by_ids(caller(ctx), &[id], &every::<Contact>()).await?;
     Ok(found.into_iter().next().map(|row| Contact(BatchRow::single(row))))
 }
 
@@ -345,7 +342,7 @@ async fn export(ctx: &Context<'_>, contact: &ID) -> Result<Json> {
     let mut errors = ValidationErrors::default();
     let id = row_id(contact, "contact_id", &mut errors);
     errors.finish()?;
-    Ok(Json(subject_access::export(database(ctx), viewer(ctx), id).await?))
+    Ok(Json(subject_access::export(caller(ctx), id).await?))
 }
 
 /// Payload of `contactAdd`.
@@ -403,7 +400,7 @@ impl ContactMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(contacts::add(mutation.db(), viewer(ctx), new, errors), async |id| {
+                .perform(contacts::add(mutation.context(), new, errors), async |id| {
                     Ok(ContactAddPayload { contact: changed(ctx, id).await? })
                 })
                 .await,
@@ -432,10 +429,9 @@ impl ContactMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    contacts::update(mutation.db(), viewer(ctx), id, changes, errors),
-                    async |()| Ok(ContactUpdatePayload { contact: changed(ctx, id).await? }),
-                )
+                .perform(contacts::update(mutation.context(), id, changes, errors), async |()| {
+                    Ok(ContactUpdatePayload { contact: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -457,7 +453,7 @@ impl ContactMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(contacts::erase(mutation.db(), viewer(ctx), id), async |()| {
+                .perform(contacts::erase(mutation.context(), id), async |()| {
                     Ok(ContactErasePayload { contact: changed(ctx, id).await? })
                 })
                 .await,

@@ -12,12 +12,12 @@ use chrono::NaiveDate;
 use super::{
     activities::ids,
     batch::{Batch, BatchRow, take_rows},
+    caller,
     connection::selected_columns,
     cost::list_size,
     database,
     members::Member,
     scalars::{Date, Decimal, Parsed, take},
-    viewer,
 };
 use domain::{
     activities::coverage,
@@ -97,7 +97,7 @@ pub(super) async fn coverage_of(
 ) -> Result<Coverage> {
     let mut errors = ValidationErrors::default();
     let on =
-        take(as_of, "as_of", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+        take(as_of, "as_of", &mut errors).map_or_else(|| caller(ctx).clock.today(), |day| day.0);
     errors.finish()?;
     coverage_on(ctx, row, on).await
 }
@@ -120,15 +120,15 @@ async fn calculate(
     let is_selected = |field: &str| ctx.look_ahead().field(field).exists();
     let activities = ids(row);
     let readable = if is_selected("notConnected") {
-        coverage::readable(database(ctx), viewer(ctx), &activities).await?
+        coverage::readable(caller(ctx), &activities).await?
     } else {
         HashSet::new()
     };
     if !readable.is_empty() {
         // The counts follow from the lists.
         let columns = selected_columns::<Member>(ctx, &[&["notConnected"]]);
-        let (db, of) = (database(ctx), (activities.as_slice(), &readable));
-        let found = coverage::missing(db, viewer(ctx), of, on, &columns).await?;
+        let of = (activities.as_slice(), &readable);
+        let found = coverage::missing(caller(ctx), of, on, &columns).await?;
         let counts = coverage::Counts {
             members: i64::try_from(found.members.len()).unwrap_or(i64::MAX),
             connected: found.connected,

@@ -14,13 +14,12 @@ use super::{
     activities::Activity,
     agreements::Agreement,
     batch::{BatchRow, grouped},
+    caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, ListRequest, selected_columns},
     cost::cost,
-    database,
     decisions::{Decision, DecisionBody},
     fees::FeeSchedule,
     scalars::{Date, Parsed, take},
-    viewer,
 };
 use domain::{
     activities, agreements, decisions,
@@ -113,7 +112,7 @@ impl DecisionUse {
 
 /// Loads the subjects of decisions, with one statement for each type that occurs.
 async fn subjects(ctx: &Context<'_>, rows: &[decision_use::Model]) -> Result<Subjects> {
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     let ids = |kind: SubjectKind| {
         rows.iter().filter(move |row| row.subject_kind == kind).map(|row| row.subject_id)
     };
@@ -123,15 +122,15 @@ async fn subjects(ctx: &Context<'_>, rows: &[decision_use::Model]) -> Result<Sub
     let (mut activities, mut agreements, mut prices) = (Vec::new(), Vec::new(), Vec::new());
     if !of_activities.is_empty() {
         let columns = selected_columns::<Activity>(ctx, DIRECT);
-        activities = activities::by_ids(db, viewer, &of_activities, &columns).await?;
+        activities = activities::by_ids(caller, &of_activities, &columns).await?;
     }
     if !of_agreements.is_empty() {
         let columns = selected_columns::<Agreement>(ctx, DIRECT);
-        agreements = agreements::by_ids(db, viewer, &of_agreements, &columns).await?;
+        agreements = agreements::by_ids(caller, &of_agreements, &columns).await?;
     }
     if !of_prices.is_empty() {
         let columns = selected_columns::<FeeSchedule>(ctx, DIRECT);
-        prices = schedules::by_ids(db, &of_prices, &columns).await?;
+        prices = schedules::by_ids(caller.db, &of_prices, &columns).await?;
     }
     let activities = BatchRow::each(activities).into_iter().map(Activity);
     let agreements = BatchRow::each(agreements).into_iter().map(Agreement);
@@ -253,8 +252,7 @@ impl DecisionQuery {
             errors,
             |ctx, list| {
                 Box::pin(decisions::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
@@ -262,7 +260,7 @@ impl DecisionQuery {
                     ValidationErrors::default(),
                 ))
             },
-            |ctx, filter| Box::pin(decisions::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(decisions::count(caller(ctx), filter)),
         )
         .await
     }

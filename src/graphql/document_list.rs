@@ -7,13 +7,12 @@ use super::{
     OrderDirection,
     agreements::counterparty,
     batch::BatchRow,
+    caller,
     connection::{self, Column, Connection, ConnectionNode, ListRequest},
     cost::{cost, unversioned},
-    database,
     file_links::link,
     node::{self, Node},
     scalars::{Date, NodeId, Parsed, Sha256, Url, row_id, take},
-    viewer,
 };
 use domain::{
     document_list::{self, Filter, Kind},
@@ -213,15 +212,14 @@ impl DocumentQuery {
             errors,
             |ctx, list| {
                 Box::pin(document_list::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
                     &list.columns,
                 ))
             },
-            |ctx, filter| Box::pin(document_list::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(document_list::count(caller(ctx), filter)),
         )
         .await
     }

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     batch::BatchRow,
+    caller,
     cost::{CostMeter, cost, unversioned},
     database,
     file_links::link,
@@ -198,7 +199,7 @@ pub(super) async fn preview(
     // their arguments.
     let found = agreement
         .share("previews".to_owned(), || async {
-            document_source::previews(database(ctx), viewer(ctx), network(ctx), &drafts).await
+            document_source::previews(caller(ctx), network(ctx), &drafts).await
         })
         .await?;
     let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };

@@ -18,7 +18,7 @@ use super::{
     members::AllocationBasis,
     mutation::mutation,
     scalars::{Date, DateTime, Decimal, Money, Parsed, node_id, row_id, take},
-    times, viewer,
+    times,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -417,7 +417,7 @@ impl FeeMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), async |id| {
+                .perform(schedules::set(mutation.context(), new, errors), async |id| {
                     Ok(FeeScheduleSetPayload {
                         fee_schedule: changed_schedule(ctx, id).await?,
                         activity: changed(ctx, activity).await?,
@@ -441,7 +441,7 @@ impl FeeMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), async |id| {
+                .perform(schedules::set(mutation.context(), new, errors), async |id| {
                     Ok(NetworkFeeSetPayload { fee_schedule: changed_schedule(ctx, id).await? })
                 })
                 .await,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::Context;
 use chrono::TimeDelta;
 
-use super::{database, scalars::Url};
+use super::{caller, scalars::Url};
 use domain::{
     auth::{file_link::LinkKeys, token::Verified},
     error::{Error, FieldErrorCode, Result},
@@ -52,7 +52,7 @@ pub(super) fn link(
     let Some(FileLinks(signer)) = ctx.data_opt::<FileLinks>() else {
         return Ok(Url(path.to_owned()));
     };
-    let until = database(ctx).clock.now() + TimeDelta::seconds(i64::from(valid_for_seconds));
+    let until = caller(ctx).clock.now() + TimeDelta::seconds(i64::from(valid_for_seconds));
     let signature = signer.keys.sign(path, &signer.token, sha256, until)?;
     let sign = if path.contains('?') { '&' } else { '?' };
     Ok(Url(format!("{}{path}{sign}signature={signature}", signer.base)))

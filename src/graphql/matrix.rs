@@ -17,6 +17,7 @@ use super::{
     activities::{Activity, ids},
     agreements::Agreement,
     batch::{BatchRow, take_rows},
+    caller,
     connection::{
         self, Column, Connection, ConnectionNode, DIRECT, ListPage, ListRequest, and,
         selected_columns,
@@ -26,7 +27,6 @@ use super::{
     database,
     members::Member,
     scalars::{Date, Parsed, take},
-    viewer,
 };
 use domain::{
     activities::coverage,
@@ -107,17 +107,12 @@ impl ActivityMatrix {
             ValidationErrors::default(),
             |ctx, list| {
                 Box::pin(async move {
-                    let slice = matrix::members_on(
-                        database(ctx),
-                        viewer(ctx),
-                        list.filter,
-                        &list.args,
-                        &list.columns,
-                    );
+                    let slice =
+                        matrix::members_on(caller(ctx), list.filter, &list.args, &list.columns);
                     Ok(ListPage::with_extra(slice.await?, arguments))
                 })
             },
-            |ctx, on| Box::pin(matrix::count(database(ctx), viewer(ctx), *on)),
+            |ctx, on| Box::pin(matrix::count(caller(ctx), *on)),
         )
         .await
     }
@@ -153,12 +148,12 @@ impl MatrixActivity {
             ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
         let columns = selected_columns::<Member>(ctx, &[&["joined"], &["left"]]);
         let calculated = self.row.load(ctx, "", || async {
-            let (db, viewer) = (database(ctx), viewer(ctx));
+            let caller = caller(ctx);
             let activities = ids(&self.row);
-            let trend = coverage::trend(db, &activities, from, self.as_of).await?;
+            let trend = coverage::trend(caller.db, &activities, from, self.as_of).await?;
             let (mut found, mut readable) = (Vec::new(), HashSet::new());
             if wants_members {
-                readable = coverage::readable(db, viewer, &activities).await?;
+                readable = coverage::readable(caller, &activities).await?;
                 let mut who: Vec<MemberId> = trend
                     .joined
                     .iter()
@@ -168,8 +163,8 @@ impl MatrixActivity {
                     .collect();
                 who.sort();
                 who.dedup();
-                found = members::by_ids(db, viewer, &who, &and(columns, member::Column::NameKey))
-                    .await?;
+                found =
+                    members::by_ids(caller, &who, &and(columns, member::Column::NameKey)).await?;
                 found.sort_by(|one, other| {
                     (&one.name_key, one.id).cmp(&(&other.name_key, other.id))
                 });
@@ -282,9 +277,7 @@ impl MatrixRow {
             .load(ctx, "", || async {
                 let members: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
                 let among = (members.as_slice(), arguments.activities.as_slice());
-                let rows =
-                    matrix::cells(database(ctx), viewer(ctx), among, arguments.as_of, &columns)
-                        .await?;
+                let rows = matrix::cells(caller(ctx), among, arguments.as_of, &columns).await?;
                 let mut cells = HashMap::new();
                 for row in BatchRow::each(rows) {
                     cells.entry((row.member_id, row.activity_id)).or_insert(row);
@@ -336,7 +329,7 @@ impl MatrixQuery {
     ) -> Result<ActivityMatrix> {
         let mut errors = ValidationErrors::default();
         let as_of = take(as_of, "as_of", &mut errors)
-            .map_or_else(|| database(ctx).clock.today(), |day| day.0);
+            .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
         let compared_to = take(compared_to, "compared_to", &mut errors).map(|day| day.0);
         matrix::check(compared_to, as_of, &mut errors);
         let slugs = activity_slugs.unwrap_or_default();
@@ -350,8 +343,7 @@ impl MatrixQuery {
             selected_columns::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
             activity::Column::Slug,
         );
-        let found =
-            Box::pin(matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns)).await?;
+        let found = Box::pin(matrix::columns(caller(ctx), as_of, &slugs, &columns)).await?;
         Ok(ActivityMatrix {
             as_of,
             compared_to,

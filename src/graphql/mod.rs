@@ -54,7 +54,10 @@ pub mod times;
 use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
 
 use self::{cost::list_size, subscription::Subscription};
-use domain::{auth::viewer, config::Network, database::Database, error::Result};
+use domain::{
+    auth::viewer, clock::Clock, config::Network, context::Context as Caller, database::Database,
+    error::Result,
+};
 
 /// The schema type of the API.
 pub type Register = Schema<Query, Mutation, Subscription>;
@@ -138,13 +141,13 @@ pub struct Mutation(
 /// Creates the schema; without data for `None`, to print it. The caller is passed with each
 /// request, as [`viewer::Viewer`] in its data.
 #[must_use]
-pub fn schema(register: Option<(Database, Network)>) -> Register {
+pub fn schema(register: Option<(Database, Clock, Network)>) -> Register {
     // The cost of a document is limited before execution: see `http::query_cost`.
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .limit_recursive_depth(100)
         .register_output_type::<error_codes::ErrorCodes>();
     match register {
-        Some((db, network)) => builder.data(db).data(network).finish(),
+        Some((db, clock, network)) => builder.data(db).data(clock).data(network).finish(),
         None => builder.finish(),
     }
 }
@@ -152,6 +155,11 @@ pub fn schema(register: Option<(Database, Network)>) -> Register {
 /// Returns the database of a request.
 pub(crate) fn database<'c>(ctx: &Context<'c>) -> &'c Database {
     ctx.data_unchecked()
+}
+
+/// Returns the context of the rules that a query asks.
+pub(crate) fn caller<'c>(ctx: &Context<'c>) -> Caller<'c> {
+    Caller::new(database(ctx), *ctx.data_unchecked::<Clock>(), viewer(ctx))
 }
 
 /// Returns the network's settings.

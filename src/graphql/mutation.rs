@@ -6,34 +6,34 @@ use std::sync::Arc;
 use async_graphql::Context;
 use futures_util::future::BoxFuture;
 
-use super::{database, errors, viewer};
+use super::{caller, errors, viewer};
 use domain::{
-    database::Database,
+    context::Context as Caller,
     error::{Error, Result},
     idempotency::{self, FromOutcome, Mutations, Performed},
 };
 
 /// A mutation field in execution.
-pub(crate) struct Mutation {
+pub(crate) struct Mutation<'c> {
     field: idempotency::MutationField,
-    db: Box<Database>,
+    caller: Caller<'c>,
 }
 
 /// Returns the mutation of the context's field.
-pub(crate) fn mutation(ctx: &Context<'_>) -> Mutation {
+pub(crate) fn mutation<'c>(ctx: &Context<'c>) -> Mutation<'c> {
     let mutations = ctx.data_opt::<Arc<Mutations>>().cloned().unwrap_or_default();
     let response_key = ctx.item.node.response_key().node.as_str();
     let field = idempotency::MutationField::new(mutations, response_key, &viewer(ctx).subject);
-    Mutation { db: Box::new(database(ctx).for_mutation(field.clone())), field }
+    Mutation { field, caller: caller(ctx) }
 }
 
-impl Mutation {
-    /// Returns the database for the mutation's rule.
-    pub fn db(&self) -> &Database {
-        &self.db
+impl Mutation<'_> {
+    /// Returns the context of the mutation's rule.
+    pub fn context(&self) -> Caller<'_> {
+        self.caller.for_mutation(&self.field)
     }
 
-    /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from its
+    /// Applies `rule`, which writes in [`Mutation::context`], and builds the payload from its
     /// result. If an earlier request with the same idempotency key applied it, builds the payload
     /// from the stored outcome. Fails with CONFLICT `ANSWER_LOST` if the object no longer exists.
     /// The future is boxed, so that a resolver holds neither the rule nor the payload.

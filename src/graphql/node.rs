@@ -17,10 +17,10 @@ use super::{
     agreements::Agreement,
     audit::{self, AuditEntry},
     batch::{BatchRow, grouped},
+    caller,
     connection::{ConnectionNode, every},
     contacts::{Contact, ContactArea},
     cost::list_size,
-    database,
     fees::FeeSchedule,
     invoices::{
         Invoice, InvoiceLine, Payment, ReferenceRate, Refund, Reminder, WriteOff, bank::BankPayment,
@@ -34,7 +34,6 @@ use super::{
     status_reports::StatusReport,
     tax_decisions::TaxDecision,
     templates::{AgreementTemplate, AgreementTemplateVersion},
-    viewer,
 };
 use domain::{
     activities, agreements,
@@ -140,43 +139,39 @@ async fn of_type(
     node_type: NodeType,
     ids: &[Uuid],
 ) -> Result<Vec<(Uuid, Node)>> {
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     Ok(match node_type {
         NodeType::Member => nodes(
-            members::by_ids(db, viewer, &typed(ids), &every::<Member>()).await?,
+            members::by_ids(caller, &typed(ids), &every::<Member>()).await?,
             |row| row.id.0,
             Node::Member,
         ),
         NodeType::ContactArea => {
-            let areas = members::areas_by_ids(db, &typed::<ContactAreaId>(ids)).await?;
+            let areas = members::areas_by_ids(caller.db, &typed::<ContactAreaId>(ids)).await?;
             BatchRow::each(areas.into_values().collect())
                 .into_iter()
                 .map(|row| (row.id.0, Node::ContactArea(ContactArea(row))))
                 .collect()
         }
         NodeType::Contact => nodes(
-            members::contacts::by_ids(db, viewer, &typed(ids), &every::<Contact>()).await?,
+            members::contacts::by_ids(caller, &typed(ids), &every::<Contact>()).await?,
             |row| row.id.0,
             Node::Contact,
         ),
         NodeType::Organisation => nodes(
-            organisations::by_ids(db, viewer, &typed(ids), &every::<Organisation>()).await?,
+            organisations::by_ids(caller, &typed(ids), &every::<Organisation>()).await?,
             |row| row.id.0,
             Node::Organisation,
         ),
         NodeType::Activity => nodes(
-            activities::by_ids(db, viewer, &typed(ids), &every::<Activity>()).await?,
+            activities::by_ids(caller, &typed(ids), &every::<Activity>()).await?,
             |row| row.id.0,
             Node::Activity,
         ),
         NodeType::StatusReport => {
-            let rows = activities::status_reports::by_ids(
-                db,
-                viewer,
-                &typed(ids),
-                &every::<StatusReport>(),
-            )
-            .await?;
+            let rows =
+                activities::status_reports::by_ids(caller, &typed(ids), &every::<StatusReport>())
+                    .await?;
             nodes(rows, |row| row.id.0, Node::StatusReport)
         }
         NodeType::Agreement | NodeType::Template | NodeType::TemplateVersion => {
@@ -212,22 +207,21 @@ async fn of_agreement_type(
     node_type: NodeType,
     ids: &[Uuid],
 ) -> Result<Vec<(Uuid, Node)>> {
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     Ok(match node_type {
         NodeType::Agreement => nodes(
-            agreements::by_ids(db, viewer, &typed(ids), &every::<Agreement>()).await?,
+            agreements::by_ids(caller, &typed(ids), &every::<Agreement>()).await?,
             |row| row.id.0,
             Node::Agreement,
         ),
         NodeType::Template => nodes(
-            templates::by_ids(db, viewer, &typed(ids), &every::<AgreementTemplate>()).await?,
+            templates::by_ids(caller, &typed(ids), &every::<AgreementTemplate>()).await?,
             |row| row.id.0,
             Node::Template,
         ),
         NodeType::TemplateVersion => {
             let rows = templates::versions_by_ids(
-                db,
-                viewer,
+                caller,
                 &typed(ids),
                 &every::<AgreementTemplateVersion>(),
             )
@@ -244,46 +238,45 @@ async fn of_accounting_type(
     node_type: NodeType,
     ids: &[Uuid],
 ) -> Result<Vec<(Uuid, Node)>> {
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     Ok(match node_type {
         NodeType::Invoice => nodes(
-            invoices::by_ids(db, viewer, &typed(ids), &every::<Invoice>()).await?,
+            invoices::by_ids(caller, &typed(ids), &every::<Invoice>()).await?,
             |row| row.id.0,
             Node::Invoice,
         ),
         NodeType::Requisition => {
-            let rows =
-                invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>())
-                    .await?;
+            let rows = invoices::requisitions::by_ids(caller, &typed(ids), &every::<Requisition>())
+                .await?;
             nodes(rows, |row| row.id.0, Node::Requisition)
         }
         NodeType::Cost => nodes(
-            bookings::by_ids::<::entity::cost::Model>(db, viewer, ids, &every::<Cost>()).await?,
+            bookings::by_ids::<::entity::cost::Model>(caller, ids, &every::<Cost>()).await?,
             |row| row.id.0,
             Node::Cost,
         ),
         NodeType::Grant => nodes(
-            bookings::by_ids::<::entity::grant::Model>(db, viewer, ids, &every::<Grant>()).await?,
+            bookings::by_ids::<::entity::grant::Model>(caller, ids, &every::<Grant>()).await?,
             |row| row.id.0,
             Node::Grant,
         ),
         NodeType::TaxDecision => {
-            let rows = BatchRow::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
+            let rows =
+                BatchRow::each(activities::tax_decisions::by_ids(caller.db, &typed(ids)).await?);
             rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         NodeType::BankPayment => nodes(
-            domain::payments::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>())
-                .await?,
+            domain::payments::bank::by_ids(caller, &typed(ids), &every::<BankPayment>()).await?,
             |row| row.id.0,
             Node::BankPayment,
         ),
         NodeType::FeeSchedule => nodes(
-            schedules::by_ids(db, &typed(ids), &every::<FeeSchedule>()).await?,
+            schedules::by_ids(caller.db, &typed(ids), &every::<FeeSchedule>()).await?,
             |row| row.id.0,
             Node::FeeSchedule,
         ),
         NodeType::ReferenceRate => {
-            let rows = reference_rates::by_ids(db.read(), &typed(ids)).await?;
+            let rows = reference_rates::by_ids(caller.db.read(), &typed(ids)).await?;
             BatchRow::each(rows)
                 .into_iter()
                 .map(|row| (row.id.0, Node::ReferenceRate(ReferenceRate(row))))
@@ -304,26 +297,26 @@ async fn of_invoice_part(
     node_type: NodeType,
     ids: &[Uuid],
 ) -> Result<Vec<(Uuid, Node)>> {
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     Ok(match node_type {
         NodeType::InvoiceLine => nodes(
-            parts::by_ids::<invoice_line::Model>(db, viewer, ids, &every::<InvoiceLine>()).await?,
+            parts::by_ids::<invoice_line::Model>(caller, ids, &every::<InvoiceLine>()).await?,
             |row| row.id.0,
             Node::InvoiceLine,
         ),
         NodeType::Payment => nodes(
-            parts::by_ids::<payment::Model>(db, viewer, ids, &every::<Payment>()).await?,
+            parts::by_ids::<payment::Model>(caller, ids, &every::<Payment>()).await?,
             |row| row.id.0,
             Node::Payment,
         ),
         NodeType::Reminder => nodes(
-            parts::by_ids::<reminder::Model>(db, viewer, ids, &every::<Reminder>()).await?,
+            parts::by_ids::<reminder::Model>(caller, ids, &every::<Reminder>()).await?,
             |row| row.id.0,
             Node::Reminder,
         ),
         NodeType::Adjustment => {
             let rows = BatchRow::each(
-                parts::by_ids::<adjustment::Model>(db, viewer, ids, &every::<Refund>()).await?,
+                parts::by_ids::<adjustment::Model>(caller, ids, &every::<Refund>()).await?,
             );
             let node = |row: BatchRow<adjustment::Model>| match row.kind {
                 AdjustmentKind::Refund => Node::Refund(Refund(row)),

@@ -6,12 +6,11 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use super::{
     OrderDirection,
     batch::{BatchRow, distinct, grouped},
+    caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
-    database,
     organisations::Organisation,
     scalars::{OrgNumber, Parsed, row_id},
-    viewer,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -29,7 +28,7 @@ pub async fn organisation_of<M: Send + Sync>(
         .load(ctx, "organisation", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let columns = selected_columns::<Organisation>(ctx, DIRECT);
-            let rows = organisations::by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
+            let rows = organisations::by_ids(caller(ctx), &ids, &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
@@ -122,8 +121,7 @@ impl OrganisationQuery {
             errors,
             |ctx, list| {
                 Box::pin(organisations::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
@@ -131,7 +129,7 @@ impl OrganisationQuery {
                     ValidationErrors::default(),
                 ))
             },
-            |ctx, filter| Box::pin(organisations::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(organisations::count(caller(ctx), filter)),
         )
         .await
     }
@@ -150,17 +148,17 @@ impl OrganisationQuery {
 async fn find(ctx: &Context<'_>, by: OrganisationBy) -> Result<Option<Organisation>> {
     let columns = selected_columns::<Organisation>(ctx, DIRECT);
     let mut errors = ValidationErrors::default();
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     let found = match by {
         OrganisationBy::Id(id) => {
             let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
-            organisations::by_ids(db, viewer, &[id], &columns).await?.pop()
+            organisations::by_ids(caller, &[id], &columns).await?.pop()
         }
         OrganisationBy::OrgNumber(number) => {
             let number = number.take("by.orgNumber", &mut errors);
             errors.finish()?;
-            organisations::by_org_number(db, viewer, &number.0, &columns).await?
+            organisations::by_org_number(caller, &number.0, &columns).await?
         }
     };
     Ok(found.map(|row| Organisation(BatchRow::single(row))))

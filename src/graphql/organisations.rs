@@ -6,9 +6,9 @@ use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Objec
 use super::{
     agreements::{Agreement, agreements_of},
     batch::BatchRow,
+    caller,
     connection::{self, Column, Connection, ConnectionNode, every},
     cost::cost,
-    database,
     members::{BillingDetails, mutations::BillingDetailsInput},
     mutation::mutation,
     scalars::{DateTime, OrgNumber, Parsed, node_id, row_id, take},
@@ -118,8 +118,7 @@ impl ConnectionNode for Organisation {
 
 /// Returns the organisation with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: OrganisationId) -> Result<Option<Organisation>> {
-    let found =
-        organisations::by_ids(database(ctx), viewer(ctx), &[id], &every::<Organisation>()).await?;
+    let found = organisations::by_ids(caller(ctx), &[id], &every::<Organisation>()).await?;
     Ok(found.into_iter().next().map(|row| Organisation(BatchRow::single(row))))
 }
 
@@ -187,14 +186,7 @@ impl OrganisationMutation {
         Some(
             mutation
                 .perform(
-                    organisations::add(
-                        mutation.db(),
-                        viewer(ctx),
-                        &input.name,
-                        number,
-                        &billing,
-                        errors,
-                    ),
+                    organisations::add(mutation.context(), &input.name, number, &billing, errors),
                     async |id| Ok(OrganisationAddPayload { organisation: changed(ctx, id).await? }),
                 )
                 .await,
@@ -220,8 +212,7 @@ impl OrganisationMutation {
             mutation
                 .perform(
                     organisations::update(
-                        mutation.db(),
-                        viewer(ctx),
+                        mutation.context(),
                         id,
                         input.name.as_deref(),
                         number,

@@ -8,7 +8,6 @@ use super::{
     errors,
     mutation::mutation,
     scalars::{Revision, row_id},
-    viewer,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -109,7 +108,7 @@ async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErase
         let revisions = erased.revisions.iter().map(Revision::new).collect();
         Ok(PersonErasePayload { kind: erased.kind.into(), revisions })
     };
-    mutation.perform(persons::erase(mutation.db(), viewer(ctx), &named), payload).await
+    mutation.perform(persons::erase(mutation.context(), &named), payload).await
 }
 
 fn named(input: PersonEraseInput, errors: &mut ValidationErrors) -> Named {

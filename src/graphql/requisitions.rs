@@ -6,16 +6,16 @@ use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject}
 use super::{
     agreements::{Agreement, agreement_of},
     batch::BatchRow,
+    caller,
     connection::{Column, ConnectionNode, every},
     cost::cost,
     cost::unversioned,
-    database,
     file_links::link,
     mutation::mutation,
     network,
     request::LongText,
     scalars::{Date, DateTime, Money, Parsed, Url, node_id, row_id, take},
-    times, viewer,
+    times,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -239,7 +239,7 @@ async fn withdraw(
     let mut errors = ValidationErrors::default();
     let id = row_id(&input.requisition_id, "requisition_id", &mut errors);
     let mutation = mutation(ctx);
-    let withdrawn = requisitions::withdraw(mutation.db(), viewer(ctx), id, &input.reason, errors);
+    let withdrawn = requisitions::withdraw(mutation.context(), id, &input.reason, errors);
     let payload = async |id: RequisitionId| {
         Ok(RequisitionWithdrawPayload { requisition: changed(ctx, id).await? })
     };
@@ -262,18 +262,13 @@ async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<Requis
         Ok(RequisitionIssuePayload { requisition: changed(ctx, id).await? })
     };
     mutation
-        .perform(
-            requisitions::issue(mutation.db(), viewer(ctx), network(ctx), new, errors),
-            payload,
-        )
+        .perform(requisitions::issue(mutation.context(), network(ctx), new, errors), payload)
         .await
 }
 
 /// Reads the requisition after a mutation.
 async fn changed(ctx: &Context<'_>, id: RequisitionId) -> Result<Requisition> {
-    let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>())
-        .await?
-        .pop();
+    let found = requisitions::by_ids(caller(ctx), &[id], &every::<Requisition>()).await?.pop();
     let row = found.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
     Ok(Requisition(BatchRow::single(row)))
 }

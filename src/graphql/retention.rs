@@ -4,12 +4,12 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::{
     batch::BatchRow,
+    caller,
     connection::every,
     contacts::Contact,
     cost::{cost, list_size, unversioned},
-    database, network,
+    network,
     scalars::{Date, Parsed, take},
-    viewer,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -101,17 +101,16 @@ async fn report(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<Retent
     let mut errors = ValidationErrors::default();
     let on = take(as_of, "as_of", &mut errors).map(|on| on.0);
     errors.finish()?;
-    let db = database(ctx);
+    let caller = caller(ctx);
     let report = retention::report(
-        db,
-        viewer(ctx),
+        caller,
         &network(ctx).retention,
-        on.unwrap_or_else(|| db.clock.today()),
+        on.unwrap_or_else(|| caller.clock.today()),
     )
     .await?;
     let is_selected = ctx.look_ahead().field("contacts").exists();
     let due = if is_selected {
-        contacts::by_ids(db, viewer(ctx), &report.contacts, &every::<Contact>()).await?
+        contacts::by_ids(caller, &report.contacts, &every::<Contact>()).await?
     } else {
         Vec::new()
     };

@@ -5,11 +5,11 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
     batch::{BatchRow, take_rows},
+    caller,
     cost::{cost, list_size},
-    database, errors,
+    errors,
     members::{AllocationBasis, Member, member_of},
     scalars::{Decimal, Money, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -193,9 +193,8 @@ async fn calculate(
 ) -> Result<ServiceFeeScenario> {
     let mut errors = ValidationErrors::default();
     let ask = input.check(&mut errors);
-    let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, errors)
-        .await
-        .map_err(errors::within_input)?;
+    let mut found =
+        scenario::scenario(caller(ctx), &ask, errors).await.map_err(errors::within_input)?;
     take_rows(ctx, found.rows.len() + found.missing.len())?;
     let rows = BatchRow::each(std::mem::take(&mut found.rows));
     let missing = BatchRow::each(std::mem::take(&mut found.missing));

@@ -3,12 +3,11 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::{
-    OrderDirection,
+    OrderDirection, caller,
     connection::{self, Connection, ListRequest},
     database,
     scalars::{Date, Parsed, row_id, take},
     status_reports::{ActivityHealth, StatusReport},
-    viewer,
 };
 use domain::{
     activities::status_reports,
@@ -132,8 +131,7 @@ impl StatusReportQuery {
             errors,
             |ctx, list| {
                 Box::pin(status_reports::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
@@ -141,7 +139,7 @@ impl StatusReportQuery {
                     ValidationErrors::default(),
                 ))
             },
-            |ctx, filter| Box::pin(status_reports::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(status_reports::count(caller(ctx), filter)),
         )
         .await
     }

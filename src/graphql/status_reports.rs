@@ -7,13 +7,14 @@ use futures_util::future::BoxFuture;
 use super::{
     activities::{Activity, activity_of},
     batch::BatchRow,
+    caller,
     connection::{self, CONNECTION, Column, Connection, ConnectionNode, every, selected_columns},
     cost::cost,
     database,
     mutation::mutation,
     request::LongText,
     scalars::{DateTime, node_id, row_id},
-    times, viewer,
+    times,
 };
 use domain::{
     activities::status_reports,
@@ -97,7 +98,7 @@ impl StatusReport {
     /// activity, unless you filed it.
     async fn reported_by(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let authors = self.0.load(ctx, "", || async {
-            status_reports::authors_of(database(ctx), viewer(ctx), self.0.batch_rows()).await
+            status_reports::authors_of(caller(ctx), self.0.batch_rows()).await
         });
         authors.await.map(|authors| authors.get(&self.0.id).cloned()).transpose()
     }
@@ -161,20 +162,16 @@ pub(super) fn reports_of<'c>(
         |ctx, activities, ()| {
             Box::pin(async move {
                 let columns = selected_columns::<StatusReport>(ctx, CONNECTION);
-                status_reports::of_each(database(ctx), viewer(ctx), activities, &args, &columns)
-                    .await
+                status_reports::of_each(caller(ctx), activities, &args, &columns).await
             })
         },
-        |ctx, activities, ()| {
-            Box::pin(status_reports::count_each(database(ctx), viewer(ctx), activities))
-        },
+        |ctx, activities, ()| Box::pin(status_reports::count_each(caller(ctx), activities)),
     )
 }
 
 /// Returns the report with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: StatusReportId) -> Result<Option<StatusReport>> {
-    let found =
-        status_reports::by_ids(database(ctx), viewer(ctx), &[id], &every::<StatusReport>()).await?;
+    let found = status_reports::by_ids(caller(ctx), &[id], &every::<StatusReport>()).await?;
     Ok(found.into_iter().next().map(|row| StatusReport(BatchRow::single(row))))
 }
 
@@ -208,9 +205,7 @@ pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Res
     };
     let mutation = mutation(ctx);
     mutation
-        .perform(status_reports::file(mutation.db(), viewer(ctx), new, errors), |id| {
-            changed(ctx, id)
-        })
+        .perform(status_reports::file(mutation.context(), new, errors), |id| changed(ctx, id))
         .await
 }
 

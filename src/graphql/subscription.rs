@@ -12,11 +12,11 @@ use futures_util::{
 use super::{
     audit,
     batch::Rows,
+    caller,
     cost::shared,
     database,
     node::{self, Node},
     scalars::{DateTime, NodeId, Revision},
-    viewer,
 };
 use domain::{
     change_feed::{self, Event},
@@ -153,8 +153,7 @@ impl Subscription {
         let free: change_feed::CatchUpLimit = Arc::new(|_| std::future::ready(()).boxed());
         let events = change_feed::follow(
             &change_feed::Followers::default(),
-            database(ctx),
-            viewer(ctx),
+            caller(ctx),
             kinds,
             after,
             free,

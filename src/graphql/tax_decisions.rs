@@ -11,7 +11,7 @@ use super::{
     fees::VatRate,
     mutation::mutation,
     scalars::{Date, DateTime, Parsed, node_id, row_id, take},
-    times, viewer,
+    times,
 };
 use domain::{
     activities::tax_decisions::{self, NewTaxDecision},
@@ -182,5 +182,5 @@ async fn record(
         let row = found.ok_or_else(|| Error::NotFound("there is no such tax decision".into()))?;
         Ok(TaxDecisionRecordPayload { tax_decision: TaxDecision(BatchRow::single(row)) })
     };
-    mutation.perform(tax_decisions::record(mutation.db(), viewer(ctx), new, errors), payload).await
+    mutation.perform(tax_decisions::record(mutation.context(), new, errors), payload).await
 }

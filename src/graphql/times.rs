@@ -7,7 +7,7 @@ use async_graphql::Context;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{batch::BatchRow, database, scalars::DateTime, viewer};
+use super::{batch::BatchRow, caller, scalars::DateTime};
 use domain::{
     audit::History,
     change_feed::times::{self, Times},
@@ -61,7 +61,7 @@ where
     let found = row.share("times".to_owned(), move || async move {
         let Some(history) = History::of(K::NODE_TYPE) else { return Ok(HashMap::new()) };
         let ids: Vec<Uuid> = row.batch_rows().iter().map(|row| id(row).into()).collect();
-        times::of_each(database(ctx), viewer(ctx), history, &ids).await
+        times::of_each(caller(ctx), history, &ids).await
     });
     Box::pin(async move {
         let found: Arc<HashMap<Uuid, Times>> = found.await?;
@@ -75,9 +75,8 @@ pub fn of_payment<'c>(
     ctx: &'c Context<'_>,
     row: &'c BatchRow<payment::Model>,
 ) -> BoxFuture<'c, Option<Result<DateTime>>> {
-    let found = row.share("times".to_owned(), move || {
-        times::of_payments(database(ctx), viewer(ctx), row.batch_rows())
-    });
+    let found =
+        row.share("times".to_owned(), move || times::of_payments(caller(ctx), row.batch_rows()));
     Box::pin(async move {
         found.await.map(|found| found.get(&row.id).copied().map(DateTime)).transpose()
     })

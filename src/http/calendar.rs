@@ -87,11 +87,14 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
             ),
         }
     }
-    let window = Window::check(&app.db, within_days, from, "within-days", &mut errors);
+    let window = Window::check(app.clock, within_days, from, "within-days", &mut errors);
     if errors.is_empty() {
-        let known =
-            activities::by_slugs(&app.db, viewer, &filter.activities, &[activity::Column::Slug])
-                .await?;
+        let known = activities::by_slugs(
+            app.context(viewer),
+            &filter.activities,
+            &[activity::Column::Slug],
+        )
+        .await?;
         for slug in filter
             .activities
             .iter()
@@ -104,6 +107,6 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
         }
     }
     errors.finish()?;
-    let found = query::all(&app.db, viewer, window, &filter).await?;
-    query::calendar(&app.db, viewer, &found).await
+    let found = query::all(app.context(viewer), window, &filter).await?;
+    query::calendar(app.context(viewer), &found).await
 }

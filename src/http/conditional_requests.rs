@@ -45,7 +45,7 @@ pub(super) async fn validator(
         app.edition.clone(),
         revision.to_string(),
         // Statuses depend on the day without any write.
-        app.db.clock.today().to_string(),
+        app.clock.today().to_string(),
         format!("{viewer:?}"),
         media.content_type().to_owned(),
         language.tag().to_owned(),

@@ -159,7 +159,7 @@ impl Session {
     /// Sets the deadline to the end of the token.
     fn update_deadline(&mut self) {
         let (until, _) = self.app.revocations.until(&self.verified);
-        let rest = (until - self.app.db.clock.now()).to_std().unwrap_or_default();
+        let rest = (until - self.app.clock.now()).to_std().unwrap_or_default();
         self.deadline.as_mut().reset(Instant::now() + rest.min(MAX_LIFETIME));
     }
 

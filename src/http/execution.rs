@@ -531,10 +531,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_resolver_is_an_error_and_the_server_lives() {
-        let db = Database::connect("sqlite::memory:", Clock::system(), None).await;
+        let db = Database::connect("sqlite::memory:", None).await;
         let settings = Settings::load([], None);
         let (Ok(db), Ok(settings)) = (db, settings) else { panic!("no register to ask") };
-        let app = App::new(db, Keys::demo(), &settings, graphiql::Settings::default());
+        let app =
+            App::new(db, Clock::system(), Keys::demo(), &settings, graphiql::Settings::default());
         // Without a viewer, resolvers fail with an internal error.
         let ready = measure(Document::new("{ viewer { subject } }"), &app.limits);
         let Ok(ready) = ready else { panic!("not measured") };

@@ -53,10 +53,10 @@ pub async fn agreement(
     let caller = Caller::of(&request);
     let made = make(&app, &caller, points::STORED, move |app, viewer| async move {
         let id = id_of::<AgreementId>(&file, "pdf")?;
-        if agreement_documents::is_draft(&app.db, &viewer, id).await? {
+        if agreement_documents::is_draft(app.context(&viewer), id).await? {
             Caller::charge(&app, &viewer.subject, points::SET, false)?;
         }
-        agreement_documents::pdf_of(&app.db, &viewer, &app.network, id)
+        agreement_documents::pdf_of(app.context(&viewer), &app.network, id)
             .await?
             .ok_or_else(no_such_file)
     });
@@ -82,8 +82,7 @@ pub async fn invoice(
     };
     let made = make(&app, &caller, points::STORED, move |app, viewer| async move {
         let found = documents::file(
-            &app.db,
-            &viewer,
+            app.context(&viewer),
             id_of::<InvoiceId>(&file, ending)?,
             format,
             app.request_time,
@@ -108,7 +107,7 @@ pub async fn requisition(
     let caller = Caller::of(&request);
     let made = make(&app, &caller, points::SET, move |app, viewer| async move {
         let id = id_of::<RequisitionId>(&file, "pdf")?;
-        requisitions::pdf_of(&app.db, &viewer, id).await?.ok_or_else(no_such_file)
+        requisitions::pdf_of(app.context(&viewer), id).await?.ok_or_else(no_such_file)
     });
     match made.await {
         Ok((number, made)) => pdf(made.bytes, &number, &made.sha256, request.headers()),
@@ -125,7 +124,7 @@ pub async fn reminder(
     let caller = Caller::of(&request);
     let made = make(&app, &caller, points::SET, move |app, viewer| async move {
         let id = id_of::<ReminderId>(&file, "pdf")?;
-        reminder_documents::pdf_of(&app.db, &viewer, id).await?.ok_or_else(no_such_file)
+        reminder_documents::pdf_of(app.context(&viewer), id).await?.ok_or_else(no_such_file)
     });
     match made.await {
         Ok((number, made)) => {
@@ -166,7 +165,7 @@ async fn template_pdf(
     parameters: &str,
 ) -> Result<Rendered> {
     let id = id_of::<TemplateVersionId>(file, "pdf")?;
-    let source = preview::source(&app.db, viewer, id).await?;
+    let source = preview::source(app.context(viewer), id).await?;
     let given = if parameters.is_empty() { Some(serde_json::json!({})) } else { read(parameters) };
     let given = given.ok_or_else(|| {
         Error::invalid(
@@ -174,7 +173,7 @@ async fn template_pdf(
             FieldErrorCode::WrongType.problem("must be a JSON object in base64url"),
         )
     })?;
-    layout::render(viewer, source.document(&app.db, viewer, &app.network, given).await?).await
+    layout::render(viewer, source.document(app.context(viewer), &app.network, given).await?).await
 }
 
 /// Creates a file for the caller as an expensive document: it takes points from the caller's

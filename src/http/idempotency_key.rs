@@ -75,14 +75,12 @@ pub(super) async fn execute_with_key(
         return Err(Refused(StatusCode::OK, Error::conflict(ConflictReason::Busy, words)));
     };
     let mutations = Arc::new(Mutations::with_key(viewer.subject.clone(), key, hex::encode(digest)));
-    execution
-        .allowance
-        .within(app, mutations.load(app.db.read(), app.db.clock.now()))
-        .await
-        .map_err(|error| match error {
+    execution.allowance.within(app, mutations.load(app.db.read(), app.clock.now())).await.map_err(
+        |error| match error {
             Error::Invalid(_) => Refused(StatusCode::UNPROCESSABLE_ENTITY, error),
             error => Refused(StatusCode::OK, error),
-        })?;
+        },
+    )?;
     execution.mutations = Arc::clone(&mutations);
     // Attached to the document, it is held until the mutations have ended, even if neither the
     // client nor the time limit waits for that.

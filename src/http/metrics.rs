@@ -36,6 +36,8 @@ use domain::{
     activities,
     agreements::deadlines::query::{self, Tally},
     auth::viewer::Viewer,
+    clock::Clock,
+    context::Context,
     database::Database,
     error::{Error, Result},
 };
@@ -234,8 +236,8 @@ impl Metrics {
             return;
         }
         let has_figures = self.figures().read_at.is_some_and(|at| at.elapsed() < MAX_AGE);
-        let (own, db) = (Arc::clone(self), app.db.for_monitoring());
-        let reading = tokio::spawn(async move { own.read_figures(&db).await });
+        let (own, db, clock) = (Arc::clone(self), app.db.for_monitoring(), app.clock);
+        let reading = tokio::spawn(async move { own.read_figures(&db, clock).await });
         drop(
             tokio::time::timeout(if has_figures { GRACE } else { health::PROBE_TIMEOUT }, reading)
                 .await,
@@ -247,13 +249,13 @@ impl Metrics {
     }
 
     /// Reads the database's figures again, unless the cache is fresh.
-    async fn read_figures(&self, db: &Database) {
+    async fn read_figures(&self, db: &Database, clock: Clock) {
         let _reading = self.reading.lock().await;
         if self.figures().requested_at.is_some_and(|at| at.elapsed() < CACHE_TIME) {
             return;
         }
         self.figures().requested_at = Some(Instant::now());
-        match tokio::time::timeout(MAX_AGE, expiring_now(db)).await {
+        match tokio::time::timeout(MAX_AGE, expiring_now(db, clock)).await {
             Ok(Ok(found)) => {
                 self.figures().read_at = Some(Instant::now());
                 self.expiring.clear();
@@ -273,18 +275,18 @@ impl Metrics {
 
 /// Returns the number of expiring agreements, with a zero for each activity and kind that has none:
 /// a missing figure would trigger no alarm.
-async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
+async fn expiring_now(db: &Database, clock: Clock) -> Result<Vec<(Within, i64)>> {
     let viewer = Viewer::operator("metrics");
+    let ctx = Context::new(db, clock, &viewer);
     let every =
-        activities::all(db, &viewer, &activities::Filter::default(), &[activity::Column::Slug])
-            .await?;
+        activities::all(ctx, &activities::Filter::default(), &[activity::Column::Slug]).await?;
     let kinds =
         [AgreementKind::Participation, AgreementKind::Assignment, AgreementKind::Cooperation];
     let slugs = every.into_iter().map(|activity| activity.slug).chain([String::new()]);
     let mut counts: BTreeMap<(String, &str), Vec<i64>> = slugs
         .flat_map(|slug| kinds.map(|kind| ((slug.clone(), kind.word()), vec![0; WITHIN.len()])))
         .collect();
-    for Tally { activity, kind, counts: found } in query::tally(db, &viewer, &WITHIN).await? {
+    for Tally { activity, kind, counts: found } in query::tally(ctx, &WITHIN).await? {
         counts.insert((activity.unwrap_or_default(), kind.word()), found);
     }
     let rows = counts.into_iter().flat_map(|((activity, kind), counts)| {

@@ -52,11 +52,14 @@ use self::front::Front;
 use crate::graphql::{self, Register, errors};
 use domain::{
     audit::{self, reads},
+    auth::viewer::Viewer,
     auth::{
         revocations::Revocations,
         token::{Keys, Verified},
     },
+    clock::Clock,
     config::{MetricsAccess, Network, Settings},
+    context::Context,
     database::Database,
     error::{Error, Result},
     stored_files,
@@ -67,6 +70,8 @@ use domain::{
 pub struct App {
     /// Database.
     pub db: Database,
+    /// Clock of the register.
+    pub clock: Clock,
     /// Schema with the database as data.
     pub schema: Register,
     /// Keys that verify tokens.
@@ -124,10 +129,17 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
+    /// Returns the context of the rules that a request of this viewer asks.
+    #[must_use]
+    pub fn context<'a>(&'a self, viewer: &'a Viewer) -> Context<'a> {
+        Context::new(&self.db, self.clock, viewer)
+    }
+
     /// Creates an app on this database.
     #[must_use]
     pub fn new(
         db: Database,
+        clock: Clock,
         keys: Keys,
         settings: &Settings,
         explorer: graphiql::Settings,
@@ -135,11 +147,12 @@ impl App {
         let most = &settings.limits;
         // First, so that the schema reuses the memory that this needs temporarily.
         let costs = graphql::cost::Costs::of_schema();
-        let schema = graphql::schema(Some((db.clone(), settings.network.clone())));
+        let schema = graphql::schema(Some((db.clone(), clock, settings.network.clone())));
         Self {
             edition: conditional_requests::edition(&schema, &settings.network),
             schema,
             db,
+            clock,
             keys: Arc::new(keys),
             limits: Arc::new(query_cost::Limits {
                 tokens: most.tokens,
@@ -189,7 +202,7 @@ impl App {
     /// UNAUTHENTICATED if it is not valid.
     async fn verify_noting(&self, token: &str, note: impl FnOnce(&str)) -> Result<Verified> {
         self.keys.refresh_for(token).await;
-        let now = self.db.clock.now();
+        let now = self.clock.now();
         let verified = self.keys.verify(token, now)?;
         note(&verified.viewer.subject);
         self.revocations.check(verified, now)
@@ -365,10 +378,10 @@ pub async fn serve(
 ) -> Result<()> {
     let app = App { lanes: lanes::Lanes::start().map_err(Error::internal)?, ..app };
     app.start().await?;
-    let (db, stopping) = (app.db.clone(), app.stopping.clone());
+    let (db, clock, stopping) = (app.db.clone(), app.clock, app.stopping.clone());
     let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;
     let writing = tokio::spawn(reads::write_continuously(db.clone()));
-    let removing = tokio::spawn(stored_files::uploads::remove_continuously(db.clone()));
+    let removing = tokio::spawn(stored_files::uploads::remove_continuously(db.clone(), clock));
     let ended = tokio::select! {
         () = stop => Ok(()),
         () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),

@@ -108,26 +108,25 @@ async fn file(
     request: ReportRequest,
     format: Format,
 ) -> Result<Vec<u8>> {
-    let db = &app.db;
+    let ctx = app.context(viewer);
     match request {
         ReportRequest::Revenue(ask) => match format {
             Format::Csv => {
-                let found = revenue::report(db, viewer, &ask, ValidationErrors::default()).await?;
+                let found = revenue::report(ctx, &ask, ValidationErrors::default()).await?;
                 csv_of(
                     viewer,
-                    ReportTable::of(db, viewer, &found, ask.group_by, ask.basis).await?.to_data(),
+                    ReportTable::of(ctx, &found, ask.group_by, ask.basis).await?.to_data(),
                 )
                 .await
             }
-            Format::Xlsx => report_table::workbook(db, viewer, &ask).await,
+            Format::Xlsx => report_table::workbook(ctx, &ask).await,
         },
         ReportRequest::Forecast(year) => {
-            let forecast = revenue::forecast(db, viewer, year).await?;
+            let forecast = revenue::forecast(ctx, year).await?;
             match format {
                 Format::Csv => {
                     let shown = ReportTable::of(
-                        db,
-                        viewer,
+                        ctx,
                         &forecast.report,
                         report_table::OF_FORECAST,
                         Basis::Invoiced,
@@ -135,11 +134,11 @@ async fn file(
                     .await?;
                     csv_of(viewer, shown.to_data()).await
                 }
-                Format::Xlsx => report_table::workbook_of_forecast(db, viewer, &forecast).await,
+                Format::Xlsx => report_table::workbook_of_forecast(ctx, &forecast).await,
             }
         }
         ReportRequest::Assumptions(year) => {
-            let forecast = revenue::forecast(db, viewer, year).await?;
+            let forecast = revenue::forecast(ctx, year).await?;
             Ok(sheet::csv(&report_table::assumptions(&forecast))?)
         }
     }

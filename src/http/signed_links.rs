@@ -63,7 +63,7 @@ pub(super) async fn open(State(app): State<App>, mut request: Request, next: Nex
 
 /// Opens the signature of a link, and checks its token for revocations.
 fn verify(app: &App, bare: &Uri, signature: &str) -> Result<(Verified, Option<String>)> {
-    let now = app.db.clock.now();
+    let now = app.clock.now();
     let address = bare.path_and_query().map_or("", PathAndQuery::as_str);
     let link = app.keys.links().open(address, signature, now)?;
     Ok((app.revocations.check(link.verified, now)?, link.sha256))

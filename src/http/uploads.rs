@@ -70,7 +70,7 @@ async fn store(
     let cost = points::STORED + (bytes.len() / BYTES_PER_POINT) as u64;
     Caller::charge(app, &viewer.subject, cost, false).map_err(refuse)?;
     let new = new_file(app, &parts.headers, name, bytes).await?;
-    let row = uploads::upload(&app.db, &viewer, new).await.map_err(refuse)?;
+    let row = uploads::upload(app.context(&viewer), new).await.map_err(refuse)?;
     let json = serde_json::json!({
         "id": node_id(row.id).as_str(),
         "sha256": row.sha256,
@@ -173,7 +173,7 @@ pub async fn stored(
     let caller = Caller::of(&request);
     let found = files::make(&app, &caller, points::STORED, move |app, viewer| async move {
         let id = files::node_of::<StoredFileId>(&file)?;
-        file_access::read(&app.db, &viewer, id).await?.ok_or_else(files::no_such_file)
+        file_access::read(app.context(&viewer), id).await?.ok_or_else(files::no_such_file)
     });
     match found.await {
         Ok((row, bytes)) => {

@@ -306,7 +306,7 @@ on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async mo
     )
     .await;
     assert_eq!(find(app.office(), "alfa").await, none());
-    app.db.migrate().await.unwrap();
+    app.db.migrate(app.clock.now()).await.unwrap();
     assert_eq!((members(&app, "alfa").await.len(), agreements(&app, "alfa").await.len()), (1, 2));
 });
 
@@ -336,7 +336,7 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     // The next change, whatever it is about, makes again what was noted as stale; triggers noted it
     // though the program did not write it.
     let mut change =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     assert_eq!(members(&app, "omdöpt").await, ["Omdöpt"]);

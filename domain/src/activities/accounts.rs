@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
-    database::Database,
+    context::Context,
     error::{FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     stored_files::{self, FileOwner},
@@ -79,19 +79,18 @@ pub fn unfit_vat(amount: Money, vat: Money) -> Option<&'static str> {
 /// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every
 /// bad field, CONFLICT `PERIOD_CLOSED`.
 pub async fn record_cost(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewBooking,
     details: CostDetails,
     mut errors: ValidationErrors,
 ) -> Result<CostId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let description = new.check("description", &mut errors);
     let reference = errors.optional_text("reference", details.reference.as_deref(), LINE);
     if let Some(reason) = details.vat.and_then(|vat| unfit_vat(new.amount, vat)) {
         errors.add("vat", FieldErrorCode::Mismatch.problem(reason));
     }
-    let mut change = audit::begin(db, viewer, Action::CostRecord).await?;
+    let mut change = audit::begin(ctx, Action::CostRecord).await?;
     let supplier =
         check_cost(change.tx(), new.activity, (new.agreement_id, details.supplier_id), &mut errors)
             .await?;
@@ -118,7 +117,7 @@ pub async fn record_cost(
     change.record(None, Some(&row))?;
     if let Some(file) = details.file_id {
         let owner = FileOwner::Cost(row.id, row.activity_id, row.booked_on);
-        stored_files::attach(&mut change, viewer, file, owner).await?;
+        stored_files::attach(&mut change, ctx.viewer, file, owner).await?;
     }
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await?;
     Ok(row.id)
@@ -130,14 +129,13 @@ pub async fn record_cost(
 /// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every
 /// bad field, CONFLICT `PERIOD_CLOSED`.
 pub async fn record_grant(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewBooking,
     mut errors: ValidationErrors,
 ) -> Result<GrantId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let funder = new.check("funder", &mut errors);
-    let mut change = audit::begin(db, viewer, Action::GrantRecord).await?;
+    let mut change = audit::begin(ctx, Action::GrantRecord).await?;
     check_grant(change.tx(), new.activity, new.agreement_id, &mut errors).await?;
     errors.finish()?;
     Closing::load(change.tx()).await?.require_open(new.booked_on)?;

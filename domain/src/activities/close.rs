@@ -10,7 +10,7 @@ use super::{
 use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
 };
 
@@ -21,14 +21,13 @@ use crate::{
 /// `ALREADY_CLOSED` when it ended on another day before today, CONFLICT `AGREEMENTS_IN_FORCE` with
 /// the numbers of the participation agreements that would outlive it.
 pub async fn close(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: ActivityId,
     ends_on: NaiveDate,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, Action::ActivityClose).await?;
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = audit::begin(ctx, Action::ActivityClose).await?;
     let before = snapshot_or_errors(&change, id, &mut errors).await?;
     errors.expect(
         ends_on >= before.row.starts_on,
@@ -39,7 +38,7 @@ pub async fn close(
     if before.row.ends_on == Some(ends_on) {
         return change.commit_with(id).await;
     }
-    require_not_ended(&before.row, db.clock.today())?;
+    require_not_ended(&before.row, ctx.clock.today())?;
     expect_no_agreements_after(&change, &before.row, ends_on).await?;
     audit::replace(&change, activity::Model { ends_on: Some(ends_on), ..before.row.clone() })
         .await?;

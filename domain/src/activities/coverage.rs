@@ -19,7 +19,8 @@ use sea_orm::{
 
 use super::with_slugs;
 use crate::{
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
+    context::Context,
     database::{Database, among},
     error::Result,
     members::{self, Status},
@@ -37,13 +38,9 @@ pub fn present(on: NaiveDate) -> members::Filter {
 }
 
 /// Returns those of these activities whose participants the viewer may know by name.
-pub async fn readable(
-    db: &Database,
-    viewer: &Viewer,
-    activities: &[ActivityId],
-) -> Result<HashSet<ActivityId>> {
-    let visibility = viewer.visibility(Resource::Agreements);
-    if !viewer.visibility(Resource::Members).all {
+pub async fn readable(ctx: Context<'_>, activities: &[ActivityId]) -> Result<HashSet<ActivityId>> {
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
+    if !ctx.viewer.visibility(Resource::Members).all {
         return Ok(HashSet::new());
     }
     if visibility.all {
@@ -52,9 +49,9 @@ pub async fn readable(
     if visibility.activities.is_empty() {
         return Ok(HashSet::new());
     }
-    let led = with_slugs(db.backend(), &visibility.activities);
+    let led = with_slugs(ctx.db.backend(), &visibility.activities);
     let mut found = HashSet::new();
-    for row in &db.read().query_all(&led).await? {
+    for row in &ctx.db.read().query_all(&led).await? {
         let activity: ActivityId = row.try_get_by_index(0)?;
         if activities.contains(&activity) {
             found.insert(activity);
@@ -162,21 +159,20 @@ pub struct Missing {
 /// viewer to whom `readable` ones are [`readable`]. An activity that only volunteers fund needs no
 /// agreements, so no member is missing there.
 pub async fn missing(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     (activities, readable): (&[ActivityId], &HashSet<ActivityId>),
     on: NaiveDate,
     columns: &[member::Column],
 ) -> Result<Missing> {
-    let members = members::all(db, viewer, &present(on), columns).await?;
-    let mut select = participation(db, activities, on);
+    let members = members::all(ctx, &present(on), columns).await?;
+    let mut select = participation(ctx.db, activities, on);
     select
         .distinct()
         .expr(column(Column::ActivityId))
         .expr(column(Column::MemberId))
-        .union(UnionType::All, by_volunteers(db, activities));
+        .union(UnionType::All, by_volunteers(ctx.db, activities));
     let (mut joined, mut needs_none) = (HashSet::new(), HashSet::new());
-    for row in &db.read().query_all(&select).await? {
+    for row in &ctx.db.read().query_all(&select).await? {
         let activity: ActivityId = row.try_get_by_index(0)?;
         match row.try_get_by_index::<Option<MemberId>>(1)? {
             Some(member) => joined.insert((activity, member)),

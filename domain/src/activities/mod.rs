@@ -29,7 +29,8 @@ use sea_orm::{
 
 use crate::{
     auth::viewer::{Resource, Viewer, Visibility},
-    database::{Database, among, among_words, rows},
+    context::Context,
+    database::{among, among_words, rows},
     error::{Result, ValidationErrors},
     members::of_visible_member,
     page::{self, KeyType, Order, Slice},
@@ -118,14 +119,18 @@ fn select(viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(viewer)).take()
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = select(viewer);
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = select(ctx.viewer);
     if !filter.funding.is_empty() {
         let words: Vec<_> = filter.funding.iter().map(|kind| kind.word()).collect();
         let funded = Query::select()
             .column(activity_funding::Column::ActivityId)
             .from(activity_funding::Entity)
-            .and_where(among_words(db.backend(), Expr::col(activity_funding::Column::Kind), words))
+            .and_where(among_words(
+                ctx.db.backend(),
+                Expr::col(activity_funding::Column::Kind),
+                words,
+            ))
             .take();
         select.and_where(column(Column::Id).in_subquery(funded));
     }
@@ -135,23 +140,23 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
             .cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
     }
     if let Some(lead) = filter.lead {
-        select.and_where(has_contact(viewer, Column::LeadContactId, lead));
+        select.and_where(has_contact(ctx.viewer, Column::LeadContactId, lead));
     }
     if let Some(contact) = filter.board_contact {
-        select.and_where(has_contact(viewer, Column::BoardContactId, contact));
+        select.and_where(has_contact(ctx.viewer, Column::BoardContactId, contact));
     }
     if !filter.decision_bodies.is_empty() {
         let bodies = filter.decision_bodies.iter().map(|body| body.word());
         let decisions = Query::select()
             .column(decision::Column::Id)
             .from(decision::Entity)
-            .and_where(among_words(db.backend(), Expr::col(decision::Column::Body), bodies))
+            .and_where(among_words(ctx.db.backend(), Expr::col(decision::Column::Body), bodies))
             .take();
         select.and_where(column(Column::DecisionId).in_subquery(decisions));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         select.and_where(search::found(
-            db.backend(),
+            ctx.db.backend(),
             EntityType::Activity,
             column(Column::Id),
             text,
@@ -179,8 +184,7 @@ fn has_contact(viewer: &Viewer, role: Column, id: ContactId) -> SimpleExpr {
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
@@ -189,57 +193,50 @@ pub async fn list(
     let mut errors = ValidationErrors::default();
     let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
-    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
+    page::fetch(ctx.db.read(), matching(ctx, filter), columns, order, &page).await
 }
 
 /// Counts the activities that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns all activities that match the filter, ordered by name; for reports.
-pub async fn all(
-    db: &Database,
-    viewer: &Viewer,
-    filter: &Filter,
-    columns: &[Column],
-) -> Result<Vec<Model>> {
-    let mut select = matching(db, viewer, filter);
+pub async fn all(ctx: Context<'_>, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = matching(ctx, filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns those of these activities that the viewer can read, in no particular order.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[ActivityId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the activities with these slugs that the viewer can read, ordered by name.
 pub async fn by_slugs(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     slugs: &[String],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among_words(db.backend(), column(Column::Slug), slugs))
+        .and_where(among_words(ctx.db.backend(), column(Column::Slug), slugs))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the funding of these activities, in the order of the kinds. The caller has checked that

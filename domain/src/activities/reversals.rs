@@ -11,10 +11,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::accounts::{next_cost, next_grant};
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
     clock::day_of,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
@@ -37,14 +37,13 @@ pub struct NewReversal<I> {
 /// FORBIDDEN without `Permission::ManageAccounts`, INVALID naming every bad field, NOT_FOUND,
 /// CONFLICT `IS_REVERSAL`, `ALREADY_REVERSED` or `PERIOD_CLOSED`.
 pub async fn reverse_cost(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewReversal<CostId>,
     mut errors: ValidationErrors,
 ) -> Result<CostId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let reason = errors.text("reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, Action::CostReverse).await?;
+    let mut change = audit::begin(ctx, Action::CostReverse).await?;
     let found = cost::Entity::find_by_id(new.id).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
     let day = found
@@ -83,14 +82,13 @@ pub async fn reverse_cost(
 /// # Errors
 /// As [`reverse_cost`].
 pub async fn reverse_grant(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewReversal<GrantId>,
     mut errors: ValidationErrors,
 ) -> Result<GrantId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let reason = errors.text("reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, Action::GrantReverse).await?;
+    let mut change = audit::begin(ctx, Action::GrantReverse).await?;
     let found = grant::Entity::find_by_id(new.id).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
     let day = found

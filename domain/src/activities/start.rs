@@ -18,7 +18,7 @@ use crate::{
         forms::{Activity, activities},
     },
     auth::viewer::{Permission, Viewer},
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors},
     swedish,
 };
@@ -225,16 +225,15 @@ async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> R
 /// FORBIDDEN without `Permission::ManageRegister`, INVALID naming every bad field, NOT_FOUND for a
 /// contact, CONFLICT `SLUG_TAKEN`.
 pub async fn start(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewActivity,
     mut errors: ValidationErrors,
 ) -> Result<ActivityId> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     let Activity { mut row, texts, funding, decision } = new.check(&mut errors);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::ActivityStart).await?;
+    let mut change = audit::begin(ctx, Action::ActivityStart).await?;
     expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
     row.decision_id = decisions::write(&change, None, decision).await?;
     let (id, slug) = (row.id, row.slug.clone());
@@ -268,14 +267,13 @@ pub fn can_update(viewer: &Viewer) -> bool {
 /// naming every bad field, CONFLICT `AGREEMENTS_IN_FORCE` when it would end before its agreements
 /// do, or begin after they do.
 pub async fn update(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: ActivityId,
     changes: ActivityChanges,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, Action::ActivityUpdate).await?;
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = audit::begin(ctx, Action::ActivityUpdate).await?;
     let before = snapshot_or_errors(&change, id, &mut errors).await?;
     let (mut row, mut texts) = (before.row.clone(), before.texts.clone());
     row.name = changes.name.unwrap_or(row.name);

@@ -21,7 +21,8 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Resource, Role, Viewer},
     clock,
-    database::{Database, among, among_words, rows},
+    context::Context,
+    database::{among, among_words, rows},
     error::{Error, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
@@ -84,15 +85,15 @@ fn end_of(prefix: &str) -> String {
     format!("{prefix}{}", char::MAX)
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = select(viewer);
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = select(ctx.viewer);
     if !filter.activities.is_empty() {
         let activities = filter.activities.iter().copied();
-        select.and_where(among(db.backend(), column(Column::ActivityId), activities));
+        select.and_where(among(ctx.db.backend(), column(Column::ActivityId), activities));
     }
     if !filter.healths.is_empty() {
         let healths = filter.healths.iter().map(|health| health.word());
-        select.and_where(among_words(db.backend(), column(Column::Health), healths));
+        select.and_where(among_words(ctx.db.backend(), column(Column::Health), healths));
     }
     if let Some(year) = filter.year {
         let year = format!("{year:04}");
@@ -122,20 +123,19 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
 }
 
 /// Counts the reports that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Selects the reports that the viewer can read: all of them, since reports are public to everyone
@@ -144,9 +144,13 @@ fn select(_: &Viewer) -> SelectStatement {
     Query::select().from(Entity).take()
 }
 
-fn of(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
-    let mut select = select(viewer);
-    select.and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()));
+fn of(ctx: Context<'_>, activities: &[ActivityId]) -> SelectStatement {
+    let mut select = select(ctx.viewer);
+    select.and_where(among(
+        ctx.db.backend(),
+        column(Column::ActivityId),
+        activities.iter().copied(),
+    ));
     select
 }
 
@@ -155,19 +159,18 @@ fn of(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatem
 /// # Errors
 /// INVALID for a bad page.
 pub async fn of_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     activities: &[ActivityId],
     args: &page::Args,
     columns: &[Column],
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let order = order(db.backend(), Field::ReportedAt, true);
+    let order = order(ctx.db.backend(), Field::ReportedAt, true);
     let mut errors = ValidationErrors::default();
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
     page::fetch_each(
-        db.read(),
-        of(db, viewer, activities),
+        ctx.db.read(),
+        of(ctx, activities),
         columns,
         &order,
         &page,
@@ -177,54 +180,48 @@ pub async fn of_each(
 }
 
 /// Counts the reports on each of these activities. An activity without reports has no entry.
-pub async fn count_each(
-    db: &Database,
-    viewer: &Viewer,
-    activities: &[ActivityId],
-) -> Result<HashMap<Uuid, i64>> {
-    page::count_each(db.read(), of(db, viewer, activities), column(Column::ActivityId)).await
+pub async fn count_each(ctx: Context<'_>, activities: &[ActivityId]) -> Result<HashMap<Uuid, i64>> {
+    page::count_each(ctx.db.read(), of(ctx, activities), column(Column::ActivityId)).await
 }
 
 /// Returns the authors of those of these reports whose author the viewer may know: of the
 /// activities whose revenue it can read, and its own. The rows must include the id and the author.
 pub async fn authors_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     reports: &[Model],
 ) -> Result<HashMap<StatusReportId, String>> {
-    let revenue = viewer.visibility(Resource::Revenue);
+    let revenue = ctx.viewer.visibility(Resource::Revenue);
     if revenue.all {
         return Ok(reports.iter().map(|row| (row.id, row.reported_by.clone())).collect());
     }
     let visible = Condition::any()
-        .add(of_visible_activity(db.backend(), &revenue, column(Column::ActivityId)))
-        .add(column(Column::ReportedBy).eq(viewer.subject.as_str()));
+        .add(of_visible_activity(ctx.db.backend(), &revenue, column(Column::ActivityId)))
+        .add(column(Column::ReportedBy).eq(ctx.viewer.subject.as_str()));
     let columns = [Column::Id, Column::ReportedBy];
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         reports.iter().map(|row| row.id),
     ));
     select.cond_where(visible);
-    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
+    let found: Vec<Model> = rows(ctx.db.read(), &select, &columns).await?;
     Ok(found.into_iter().map(|row| (row.id, row.reported_by)).collect())
 }
 
 /// Returns those of these reports that the viewer can read, in no particular order.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[StatusReportId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the texts of these reports.
@@ -276,27 +273,26 @@ fn require_lead(viewer: &Viewer, activity: &activity::Model) -> Result<()> {
 /// FORBIDDEN unless the viewer is the office or leads the activity, NOT_FOUND for the activity,
 /// INVALID naming every bad field.
 pub async fn file(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewReport,
     mut errors: ValidationErrors,
 ) -> Result<StatusReportId> {
-    viewer.require(Permission::Report)?;
+    ctx.require(Permission::Report)?;
     let period = errors.text("period", &new.period, LINE);
     let summary = errors.text("summary", &new.summary, TEXT);
     let deviations = errors.optional_text("deviations", new.deviations.as_deref(), TEXT);
     let next_steps = errors.optional_text("next_steps", new.next_steps.as_deref(), TEXT);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::StatusReportFile).await?;
+    let mut change = audit::begin(ctx, Action::StatusReportFile).await?;
     let activity = find(change.tx(), new.activity).await?;
-    require_lead(viewer, &activity)?;
+    require_lead(ctx.viewer, &activity)?;
     let row = Model {
         id: StatusReportId::new(),
         activity_id: activity.id,
         period,
         health: new.health,
-        reported_by: viewer.subject.clone(),
+        reported_by: ctx.viewer.subject.clone(),
         reported_at: change.at(),
     };
     let texts =

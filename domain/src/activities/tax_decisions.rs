@@ -20,8 +20,9 @@ use sea_orm::{
 use super::start;
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
+    context::Context,
     database::{Database, among},
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors, field_path},
     idempotency::Outcome,
@@ -156,13 +157,12 @@ impl NewTaxDecision {
 /// FORBIDDEN without `Permission::ManageAccounts`, INVALID naming every bad field, NOT_FOUND for
 /// the activity.
 pub async fn record(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewTaxDecision,
     mut errors: ValidationErrors,
 ) -> Result<TaxDecisionId> {
-    viewer.require(Permission::ManageAccounts)?;
-    let mut change = audit::begin(db, viewer, Action::TaxDecisionRecord).await?;
+    ctx.require(Permission::ManageAccounts)?;
+    let mut change = audit::begin(ctx, Action::TaxDecisionRecord).await?;
     let after = new.check(day_of(change.at()), &mut errors);
     errors.finish()?;
     let of_same = match after.activity_id {

@@ -11,12 +11,12 @@ use sea_orm::{
 };
 
 use super::visibility::{visible, without_member};
-use crate::{auth::viewer::Viewer, database::Database};
+use crate::context::Context;
 
 /// Selects agreements whose deadline is acknowledged until `on` or later, if the viewer may know
 /// it. For other viewers, acknowledgements have no effect on the list. Otherwise it would reveal
 /// that the network has postponed a decision, and until when.
-pub(super) fn acknowledged(db: &Database, viewer: &Viewer, on: NaiveDate) -> Condition {
+pub(super) fn acknowledged(ctx: Context<'_>, on: NaiveDate) -> Condition {
     let column = |column| Expr::col((acknowledgement::Entity, column));
     let seen = Query::select()
         .expr(Expr::cust("1"))
@@ -24,7 +24,7 @@ pub(super) fn acknowledged(db: &Database, viewer: &Viewer, on: NaiveDate) -> Con
         .and_where(column(acknowledgement::Column::AgreementId).eq(Expr::col((Entity, Column::Id))))
         .and_where(column(acknowledgement::Column::Until).gte(on))
         // Inside the subquery, where a null condition hides nothing else.
-        .cond_where(visible(db.backend(), &without_member(viewer)))
+        .cond_where(visible(ctx.db.backend(), &without_member(ctx.viewer)))
         .take();
     Condition::all().add(Expr::exists(seen))
 }

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::parameters;
 use crate::{
     config::Network,
+    context::Context,
     database::among,
     error::{ConflictReason, Error, Result},
     templates::{
@@ -306,25 +307,24 @@ where
 /// # Errors
 /// Each document has its own result, INVALID when its parameters do not fit.
 pub async fn previews(
-    db: &crate::database::Database,
-    viewer: &crate::auth::viewer::Viewer,
+    ctx: Context<'_>,
     network: &Network,
     ids: &[AgreementId],
 ) -> Result<HashMap<AgreementId, Result<document::Agreement>>> {
     use ::entity::partial::PartialRow;
-    let rows = super::by_ids(db, viewer, ids, &Model::every_column()).await?;
+    let rows = super::by_ids(ctx, ids, &Model::every_column()).await?;
     let drafts = rows
         .into_iter()
         .filter(|row| row.offered_at.is_none() && row.withdrawn_on.is_none())
         .collect();
-    let today = db.clock.today();
-    let sources = sources(db.read(), drafts).await?;
+    let today = ctx.clock.today();
+    let sources = sources(ctx.db.read(), drafts).await?;
     let network = Arc::new(network.clone());
     let mut documents = HashMap::new();
     // Sequentially, so that a page of drafts takes only one slot of the queue at a time.
     for source in sources {
         let (id, network) = (source.row.id, Arc::clone(&network));
-        let document = worker_pool::run(&viewer.subject, move || {
+        let document = worker_pool::run(&ctx.viewer.subject, move || {
             Ok(source.document(&network, None, today, "parameters"))
         })
         .await?;

@@ -14,8 +14,8 @@ use sea_orm::{
 
 use super::document_source;
 use crate::{
-    auth::viewer::Viewer,
     config::Network,
+    context::Context,
     database::{Database, among, rows},
     error::Result,
     templates::layout,
@@ -66,9 +66,9 @@ pub struct Pdf {
 
 /// Returns `true` if the agreement is a draft that the viewer can read. The PDF of a draft is
 /// rendered for each request.
-pub async fn is_draft(db: &Database, viewer: &Viewer, id: AgreementId) -> Result<bool> {
+pub async fn is_draft(ctx: Context<'_>, id: AgreementId) -> Result<bool> {
     use ::entity::agreement::Column;
-    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?;
+    let found = super::by_ids(ctx, &[id], &[Column::Id, Column::Number]).await?;
     Ok(found.iter().any(|row| row.number.is_none()))
 }
 
@@ -78,22 +78,17 @@ pub async fn is_draft(db: &Database, viewer: &Viewer, id: AgreementId) -> Result
 ///
 /// # Errors
 /// INVALID for a draft whose parameters do not fit its template.
-pub async fn pdf_of(
-    db: &Database,
-    viewer: &Viewer,
-    network: &Network,
-    id: AgreementId,
-) -> Result<Option<Pdf>> {
+pub async fn pdf_of(ctx: Context<'_>, network: &Network, id: AgreementId) -> Result<Option<Pdf>> {
     use ::entity::agreement::Column;
-    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
+    let found = super::by_ids(ctx, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(row) = found else { return Ok(None) };
     if row.number.is_none() {
-        let draft = document_source::previews(db, viewer, network, &[id]).await?.remove(&id);
+        let draft = document_source::previews(ctx, network, &[id]).await?.remove(&id);
         let Some(document) = draft.transpose()? else { return Ok(None) };
-        let rendered = layout::render(viewer, document).await?;
+        let rendered = layout::render(ctx.viewer, document).await?;
         return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
     }
-    let stored = agreement_document::Entity::find_by_id(id).one(db.read()).await?;
+    let stored = agreement_document::Entity::find_by_id(id).one(ctx.db.read()).await?;
     Ok(stored.and_then(|stored| {
         Some(Pdf { number: row.number, sha256: stored.sha256, bytes: stored.pdf? })
     }))

@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Network,
-    database::{Database, busy},
+    context::Context,
+    database::busy,
     error::{FieldErrorCode, Result, ValidationErrors},
 };
 
@@ -36,20 +37,19 @@ pub(super) const ATTEMPTS: usize = 5;
 /// `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`; `BUSY` when the source of the text
 /// changes repeatedly.
 pub async fn draft(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     new: NewAgreement,
     mut errors: ValidationErrors,
 ) -> Result<AgreementId> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     errors.settable_values("parameters", &new.parameters, MAX_PARAMETERS);
     let row = Model { id: AgreementId::new(), ..Model::default() };
     for _ in 0..ATTEMPTS {
-        let text = check_text(db, viewer, network, Ok((new.clone(), row.clone()))).await?;
-        let mut change = audit::begin(db, viewer, Action::AgreementDraft).await?;
+        let text = check_text(ctx, network, Ok((new.clone(), row.clone()))).await?;
+        let mut change = audit::begin(ctx, Action::AgreementDraft).await?;
         if let Some(id) =
-            write(&mut change, viewer, &new, row.clone(), None, &text, errors.clone()).await?
+            write(&mut change, ctx.viewer, &new, row.clone(), None, &text, errors.clone()).await?
         {
             change.commit_with(id).await?;
             return Ok(id);
@@ -63,27 +63,27 @@ pub async fn draft(
 /// # Errors
 /// As [`draft`], and the conflicts of an agreement that is not a draft.
 pub async fn update(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     id: AgreementId,
     changes: DraftChanges,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     if let Some(values) = &changes.parameters {
         errors.settable_values("parameters", values, MAX_PARAMETERS);
     }
     for _ in 0..ATTEMPTS {
         let expected =
-            changed(db.read(), id, changes.clone(), db.clock.today(), &mut errors.clone()).await;
-        let text = check_text(db, viewer, network, expected).await?;
-        let mut change = audit::begin(db, viewer, Action::AgreementDraftUpdate).await?;
+            changed(ctx.db.read(), id, changes.clone(), ctx.clock.today(), &mut errors.clone())
+                .await;
+        let text = check_text(ctx, network, expected).await?;
+        let mut change = audit::begin(ctx, Action::AgreementDraftUpdate).await?;
         let mut errors = errors.clone();
         let (new, row) =
-            changed(change.tx(), id, changes.clone(), db.clock.today(), &mut errors).await?;
+            changed(change.tx(), id, changes.clone(), ctx.clock.today(), &mut errors).await?;
         let before = Some(row.clone());
-        if write(&mut change, viewer, &new, row, before, &text, errors).await?.is_some() {
+        if write(&mut change, ctx.viewer, &new, row, before, &text, errors).await?.is_some() {
             return change.commit_with(id).await;
         }
     }

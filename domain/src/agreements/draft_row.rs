@@ -28,7 +28,7 @@ use crate::{
     auth::viewer::{Resource, Viewer},
     clock::day_of,
     config::Network,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -45,30 +45,29 @@ const MAX_PARAMETER_BYTES: usize = 200_000;
 /// # Errors
 /// CONFLICT `TOO_MANY_REQUESTS` when the viewer's queue of jobs is full.
 pub(super) async fn check_text(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     wanted: Result<(NewAgreement, Model)>,
 ) -> Result<CheckedText> {
     let source = match wanted {
         Ok((new, row)) => {
             match build(
-                db.read(),
-                viewer,
+                ctx.db.read(),
+                ctx.viewer,
                 &new,
                 row,
-                db.clock.today(),
+                ctx.clock.today(),
                 &mut ValidationErrors::default(),
             )
             .await
             {
-                Ok(row) => source(db.read(), &row, &new).await.unwrap_or_default(),
+                Ok(row) => source(ctx.db.read(), &row, &new).await.unwrap_or_default(),
                 Err(_) => None,
             }
         }
         Err(_) => None,
     };
-    CheckedText::of(viewer, network, source).await
+    CheckedText::of(ctx.viewer, network, source).await
 }
 
 /// Loads the source of a draft's text; `None` if it has no text.

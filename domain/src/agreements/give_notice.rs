@@ -13,7 +13,7 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     members::ended_agreements,
     term_sql,
@@ -49,13 +49,8 @@ pub struct NewNotice {
 /// CONFLICT `NOT_SIGNED`, `NOT_STARTED`, `NOTICE_GIVEN`, `ENDED`, `WITHDRAWN`, `REPLACED`,
 /// `FIXED_TERM`, or `OVERLAPS` when the continuing agreement would be in force at the same time as
 /// another.
-pub async fn give(
-    db: &Database,
-    viewer: &Viewer,
-    new: NewNotice,
-    mut errors: ValidationErrors,
-) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+pub async fn give(ctx: Context<'_>, new: NewNotice, mut errors: ValidationErrors) -> Result<()> {
+    ctx.require(Permission::ManageAgreements)?;
     let reason = errors.optional_text("reason", new.reason.as_deref(), LINE);
     let says_why = new.ends_on.is_none() || reason.is_some();
     errors.expect(
@@ -64,7 +59,7 @@ pub async fn give(
         FieldErrorCode::Required.problem("is needed with a last day: state why the agreement ends sooner than by its months of notice"),
     );
     errors.expect(
-        new.given_on <= db.clock.today(),
+        new.given_on <= ctx.clock.today(),
         "given_on",
         FieldErrorCode::TooLate.problem("must not be after today"),
     );
@@ -74,7 +69,7 @@ pub async fn give(
         FieldErrorCode::TooEarly.problem("must not be before the day of the notice"),
     );
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::AgreementGiveNotice).await?;
+    let mut change = audit::begin(ctx, Action::AgreementGiveNotice).await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let transition =
         if new.ends_on.is_some() { Transition::EndEarly } else { Transition::GiveNotice };
@@ -96,7 +91,7 @@ pub async fn give(
     }
     let id = row.id;
     // The acknowledgement was about the old deadline; the new one must be reported.
-    if let Some(acknowledged) = delete_current(&mut change, id, db.clock.today()).await? {
+    if let Some(acknowledged) = delete_current(&mut change, id, ctx.clock.today()).await? {
         change.record(Some(&acknowledged), None)?;
     }
     let after = snapshot(change.tx(), row).await?;

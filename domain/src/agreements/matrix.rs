@@ -14,8 +14,9 @@ use sea_orm::Order;
 use super::{select, visibility::column};
 use crate::{
     activities::{self, coverage},
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among, rows},
+    auth::viewer::Resource,
+    context::Context,
+    database::{among, rows},
     error::{FieldErrorCode, Result, ValidationErrors},
     members, page, term_sql,
 };
@@ -33,25 +34,24 @@ pub struct Columns {
 /// Returns the activities that run on `on`, in two statements; with `slugs`, only those with these
 /// slugs. `columns` must include the id and the slug.
 pub async fn columns(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     on: NaiveDate,
     slugs: &[String],
     columns: &[activity::Column],
 ) -> Result<Columns> {
     let filter = activities::Filter { active_on: Some(on), ..activities::Filter::default() };
-    let mut running = activities::all(db, viewer, &filter, columns).await?;
+    let mut running = activities::all(ctx, &filter, columns).await?;
     running.retain(|activity| slugs.is_empty() || slugs.contains(&activity.slug));
     let ids: Vec<_> = running.iter().map(|activity| activity.id).collect();
-    let funding = activities::funding_of(db.read(), &ids).await?;
+    let funding = activities::funding_of(ctx.db.read(), &ids).await?;
     let is_by_volunteers = |activity: &activity::Model| {
         funding.get(&activity.id).is_some_and(|kinds| kinds == &[FundingKind::Volunteer])
     };
     let (by_volunteers, mut activities): (Vec<_>, Vec<_>) =
         running.into_iter().partition(is_by_volunteers);
-    // Omit a column whose agreements the viewer cannot read: it would look as if no one
+    // Omit a column whose agreements the ctx.viewer cannot read: it would look as if no one
     // participates.
-    let visibility = viewer.visibility(Resource::Agreements);
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
     activities.retain(|activity| {
         visibility.all
             || visibility.activities.contains(&activity.slug)
@@ -65,17 +65,15 @@ pub async fn columns(
 /// # Errors
 /// INVALID for a bad page.
 pub async fn members_on(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     on: NaiveDate,
     args: &page::Args,
     columns: &[member::Column],
 ) -> Result<page::Slice<member::Model>> {
     members::list(
-        db,
-        viewer,
+        ctx,
         &coverage::present(on),
-        &members::order(db.backend(), members::Field::Name, false),
+        &members::order(ctx.db.backend(), members::Field::Name, false),
         args,
         columns,
     )
@@ -83,8 +81,8 @@ pub async fn members_on(
 }
 
 /// Counts the rows.
-pub async fn count(db: &Database, viewer: &Viewer, on: NaiveDate) -> Result<i64> {
-    members::count(db, viewer, &coverage::present(on)).await
+pub async fn count(ctx: Context<'_>, on: NaiveDate) -> Result<i64> {
+    members::count(ctx, &coverage::present(on)).await
 }
 
 /// Adds an error unless the earlier day of a comparison is before the later one.
@@ -100,20 +98,19 @@ pub fn check(compared_to: Option<NaiveDate>, as_of: NaiveDate, errors: &mut Vali
 /// members and about these activities that the viewer can read, the latest first day first.
 /// `columns` must include the member and the activity.
 pub async fn cells(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     (members, activities): (&[MemberId], &[ActivityId]),
     on: NaiveDate,
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select
         .columns(columns.iter().map(|column| (::entity::agreement::Entity, *column)))
         .and_where(term_sql::is_participation())
-        .and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()))
-        .and_where(among(db.backend(), column(Column::MemberId), members.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::ActivityId), activities.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::MemberId), members.iter().copied()))
         .cond_where(term_sql::in_force(on))
         .order_by_expr(column(Column::StartsOn), Order::Desc)
         .order_by_expr(column(Column::Id), Order::Desc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }

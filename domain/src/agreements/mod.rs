@@ -47,7 +47,8 @@ use uuid::Uuid;
 pub use self::visibility::visible;
 use self::visibility::{about, column};
 use crate::{
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
+    context::Context,
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -134,17 +135,12 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
-fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
-    Query::select().from(Entity).cond_where(visible(db.backend(), viewer)).take()
+fn select(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(ctx.db.backend(), ctx.viewer)).take()
 }
 
-fn narrow(
-    db: &Database,
-    viewer: &Viewer,
-    mut select: SelectStatement,
-    filter: &Filter,
-) -> SelectStatement {
-    let (backend, on) = (db.backend(), filter.as_of.unwrap_or_else(|| db.clock.today()));
+fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+    let (backend, on) = (ctx.db.backend(), filter.as_of.unwrap_or_else(|| ctx.clock.today()));
     let statuses: Vec<_> =
         Status::ALL.iter().copied().filter(|status| filter.statuses.contains(status)).collect();
     if !statuses.is_empty() {
@@ -194,7 +190,7 @@ fn narrow(
         select.and_where(search::found(backend, EntityType::Agreement, column(Column::Id), text));
     }
     if filter.include_snoozed == Some(false) {
-        select.cond_where(acknowledged::acknowledged(db, viewer, on).not());
+        select.cond_where(acknowledged::acknowledged(ctx, on).not());
     }
     select
 }
@@ -216,8 +212,8 @@ fn members_there(filter: &Filter) -> SelectStatement {
         .take()
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    narrow(db, viewer, select(db, viewer), filter)
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    narrow(ctx, select(ctx), filter)
 }
 
 /// Returns a page of the agreements that the viewer can read and that match the filter. `errors`
@@ -226,69 +222,65 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
 }
 
 /// Counts the agreements that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns those of these agreements that the viewer can read, in no particular order.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[AgreementId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the agreement with this number, if the viewer can read it.
 pub async fn by_number(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     number: &str,
     columns: &[Column],
 ) -> Result<Option<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(column(Column::Number).eq(number));
-    Ok(rows(db.read(), &select, columns).await?.pop())
+    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
 }
 
 /// Returns the successors of these agreements, as far as the viewer can read them. `columns` must
 /// include `replaces_id`.
 pub async fn successors_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     agreements: &[AgreementId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::ReplacesId),
         agreements.iter().copied(),
     ));
     // A withdrawn agreement replaces nothing.
     select.and_where(column(Column::WithdrawnOn).is_null());
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// The parent of nested agreements.
@@ -311,16 +303,10 @@ impl Of {
         }
     }
 
-    fn select(
-        self,
-        db: &Database,
-        viewer: &Viewer,
-        parents: &[Uuid],
-        filter: &Filter,
-    ) -> SelectStatement {
-        let mut select = select(db, viewer);
-        select.and_where(among(db.backend(), column(self.column()), parents.iter().copied()));
-        narrow(db, viewer, select, filter)
+    fn select(self, ctx: Context<'_>, parents: &[Uuid], filter: &Filter) -> SelectStatement {
+        let mut select = select(ctx);
+        select.and_where(among(ctx.db.backend(), column(self.column()), parents.iter().copied()));
+        narrow(ctx, select, filter)
     }
 }
 
@@ -330,8 +316,7 @@ impl Of {
 /// INVALID naming every bad argument.
 #[expect(clippy::too_many_arguments, reason = "page arguments and the parents")]
 pub async fn of_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     of: Of,
     parents: &[Uuid],
     filter: &Filter,
@@ -343,8 +328,8 @@ pub async fn of_each(
     let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
     page::fetch_each(
-        db.read(),
-        of.select(db, viewer, parents, filter),
+        ctx.db.read(),
+        of.select(ctx, parents, filter),
         columns,
         order,
         &page,
@@ -355,13 +340,12 @@ pub async fn of_each(
 
 /// Counts the agreements of each of these parents. A parent without agreements has no entry.
 pub async fn count_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     of: Of,
     parents: &[Uuid],
     filter: &Filter,
 ) -> Result<HashMap<Uuid, i64>> {
-    page::count_each(db.read(), of.select(db, viewer, parents, filter), column(of.column())).await
+    page::count_each(ctx.db.read(), of.select(ctx, parents, filter), column(of.column())).await
 }
 
 /// The number of agreements made from a version of a template, among those that the viewer can
@@ -378,25 +362,24 @@ pub struct Usage {
 /// agreements has no entry. `None` if the viewer cannot read all agreements: a count of some would
 /// be false.
 pub async fn usage_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     versions: &[TemplateVersionId],
 ) -> Result<Option<HashMap<TemplateVersionId, Usage>>> {
-    if !viewer.visibility(Resource::Agreements).all {
+    if !ctx.viewer.visibility(Resource::Agreements).all {
         return Ok(None);
     }
     let in_force: SimpleExpr =
-        CaseStatement::new().case(term_sql::in_force(db.clock.today()), 1).into();
+        CaseStatement::new().case(term_sql::in_force(ctx.clock.today()), 1).into();
     let version = column(Column::TemplateVersionId);
-    let mut select = select(db, viewer);
+    let mut select = select(ctx);
     select
         .expr(version.clone())
         .expr(Expr::cust("COUNT(*)"))
         .expr(in_force.count())
-        .and_where(among(db.backend(), version.clone(), versions.iter().copied()))
+        .and_where(among(ctx.db.backend(), version.clone(), versions.iter().copied()))
         .add_group_by([version]);
     let mut usage = HashMap::new();
-    for row in &db.read().query_all(&select).await? {
+    for row in &ctx.db.read().query_all(&select).await? {
         let of = Usage { agreements: row.try_get_by_index(1)?, active: row.try_get_by_index(2)? };
         usage.insert(row.try_get_by_index(0)?, of);
     }

@@ -21,9 +21,9 @@ use crate::{
         self, Action,
         past::{self, PastChange},
     },
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -110,9 +110,9 @@ pub async fn undecided(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Ve
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAgreements`.
-pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<NoticeEnd>> {
-    viewer.require(Permission::ManageAgreements)?;
-    undecided(db.read(), db.clock.today()).await
+pub async fn list(ctx: Context<'_>) -> Result<Vec<NoticeEnd>> {
+    ctx.require(Permission::ManageAgreements)?;
+    undecided(ctx.db.read(), ctx.clock.today()).await
 }
 
 /// Describes each agreement to decide on in one sentence, for `verify`.
@@ -133,15 +133,14 @@ pub async fn notes(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Vec<St
 /// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID unless it is one of the two
 /// days, CONFLICT `NOTHING_TO_DECIDE`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
 pub async fn decide(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: AgreementId,
     ends_on: NaiveDate,
     errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::AgreementNoticeEndDecide).await?;
+    let mut change = audit::begin(ctx, Action::AgreementNoticeEndDecide).await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let Some(end) = of(change.tx(), &row, day_of(change.at())).await? else {
         let message = format!("{} has no end by notice to decide on", name(&row));

@@ -19,7 +19,8 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
-    database::{Database, busy},
+    context::Context,
+    database::busy,
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     swedish, worker_pool,
 };
@@ -39,19 +40,18 @@ static OFFER_LOCK: Mutex<()> = Mutex::const_new(());
 /// `ACTIVITY_NOT_STARTED`, `DOES_NOT_FIT` or `OVERLAPS`, and INVALID or CONFLICT for a text that
 /// can't be rendered. CONFLICT `BUSY` when its contents change repeatedly.
 pub async fn offer(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     id: AgreementId,
     errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     errors.finish()?;
     let _permit = OFFER_LOCK.lock().await;
     for _ in 0..ATTEMPTS {
-        let expected = Facts::of(db.read(), id, db.clock.now()).await?;
-        let rendered = expected.clone().render(viewer, network).await?;
-        let change = audit::begin(db, viewer, Action::AgreementOffer).await?;
+        let expected = Facts::of(ctx.db.read(), id, ctx.clock.now()).await?;
+        let rendered = expected.clone().render(ctx.viewer, network).await?;
+        let change = audit::begin(ctx, Action::AgreementOffer).await?;
         let facts = Facts::of(change.tx(), id, change.at()).await?;
         if facts == expected {
             return freeze(change, facts, rendered).await;

@@ -24,7 +24,8 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     config::Network,
-    database::{Database, among, busy},
+    context::Context,
+    database::{among, busy},
     error::{FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
 };
@@ -66,27 +67,35 @@ pub struct Successor {
 /// parameter, CONFLICT `NOT_SIGNED`, `ENDED`, `WITHDRAWN`, `ALREADY_REPLACED`, and those of
 /// [`draft::draft`].
 pub async fn replace(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     new: Successor,
     mut errors: ValidationErrors,
 ) -> Result<AgreementId> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     if let Some(values) = &new.parameters {
         errors.settable_values("parameters", values, draft::MAX_PARAMETERS);
     }
     let id = AgreementId::new();
     for _ in 0..draft::ATTEMPTS {
-        let expected =
-            planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut errors.clone())
-                .await;
-        let text = draft_row::check_text(db, viewer, network, expected).await?;
-        let mut change = audit::begin(db, viewer, Action::AgreementReplace).await?;
+        let expected = planned(
+            ctx.db.read(),
+            ctx.viewer,
+            id,
+            new.clone(),
+            ctx.clock.today(),
+            &mut errors.clone(),
+        )
+        .await;
+        let text = draft_row::check_text(ctx, network, expected).await?;
+        let mut change = audit::begin(ctx, Action::AgreementReplace).await?;
         let mut errors = errors.clone();
         let (wanted, row) =
-            planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut errors).await?;
-        if draft_row::write(&mut change, viewer, &wanted, row, None, &text, errors).await?.is_some()
+            planned(change.tx(), ctx.viewer, id, new.clone(), ctx.clock.today(), &mut errors)
+                .await?;
+        if draft_row::write(&mut change, ctx.viewer, &wanted, row, None, &text, errors)
+            .await?
+            .is_some()
         {
             change.commit_with(Outcome::of(id).with(new.agreement)).await?;
             return Ok(id);
@@ -97,21 +106,18 @@ pub async fn replace(
 
 /// Returns those of these agreements that the viewer may replace: they are signed, have not ended,
 /// and have no successor, not even a draft. Their rows must have the columns of a term.
-pub async fn replaceable(
-    db: &Database,
-    viewer: &Viewer,
-    rows: &[Model],
-) -> Result<HashSet<AgreementId>> {
-    if !viewer.has(Permission::ManageAgreements) {
+pub async fn replaceable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<AgreementId>> {
+    if !ctx.viewer.has(Permission::ManageAgreements) {
         return Ok(HashSet::new());
     }
-    let theirs = among(db.backend(), Expr::col(Column::ReplacesId), rows.iter().map(|row| row.id));
+    let theirs =
+        among(ctx.db.backend(), Expr::col(Column::ReplacesId), rows.iter().map(|row| row.id));
     let replaced = Entity::find().select_only().column(Column::ReplacesId).filter(theirs);
-    let replaced = replaced.into_tuple::<Option<AgreementId>>().all(db.read()).await?;
+    let replaced = replaced.into_tuple::<Option<AgreementId>>().all(ctx.db.read()).await?;
     let replaced: HashSet<_> = replaced.into_iter().flatten().collect();
-    let today = db.clock.today();
+    let today = ctx.clock.today();
     let can = |row: &&Model| {
-        lifecycle::can(viewer, Transition::Replace, row, today) && !replaced.contains(&row.id)
+        lifecycle::can(ctx.viewer, Transition::Replace, row, today) && !replaced.contains(&row.id)
     };
     Ok(rows.iter().filter(can).map(|row| row.id).collect())
 }

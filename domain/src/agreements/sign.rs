@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
     config::Signatory,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
     stored_files::{self, FileOwner},
@@ -57,21 +57,20 @@ pub struct NewSignature {
 /// CONFLICT `NOT_OFFERED`, `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`,
 /// `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
 pub async fn sign(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     signatories: &[Signatory],
     new: NewSignature,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     let signed_by = errors.document_line("name", &new.name);
     let title = errors.optional_document_line("title", new.title.as_deref());
     let sha256 = digest(&new.document_sha256, &mut errors);
     let problem = FieldErrorCode::TooLate.problem("must not be after today");
-    errors.expect(new.signed_on <= db.clock.today(), "signed_on", problem);
+    errors.expect(new.signed_on <= ctx.clock.today(), "signed_on", problem);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::AgreementSign).await?;
+    let mut change = audit::begin(ctx, Action::AgreementSign).await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let today = day_of(change.at());
     lifecycle::allow(Transition::Sign, &row, today)?;
@@ -130,7 +129,7 @@ pub async fn sign(
     change.record(Some(&before), Some(&after))?;
     if let Some(file) = new.file_id {
         let owner = FileOwner::Signature(signature.id, id);
-        stored_files::attach(&mut change, viewer, file, owner).await?;
+        stored_files::attach(&mut change, ctx.viewer, file, owner).await?;
     }
     change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::describe)
 }

@@ -19,8 +19,7 @@ use similar::TextDiff;
 
 use super::{Filter, matching, order, parameters};
 use crate::{
-    auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::{Error, Result, ValidationErrors},
     page::{self, Slice},
     templates::{self, Parameter},
@@ -141,10 +140,10 @@ const POSTGRES_FITS: &str = "CASE d.value ->> 'type' \
         ELSE FALSE END \
     ELSE FALSE END";
 
-fn deviating(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = matching(db, viewer, filter);
-    let on = filter.as_of.unwrap_or_else(|| db.clock.today());
-    select.cond_where(term_sql::in_force(on)).and_where(is_uniform(db.backend()).not());
+fn deviating(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = matching(ctx, filter);
+    let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
+    select.cond_where(term_sql::in_force(on)).and_where(is_uniform(ctx.db.backend()).not());
     select
 }
 
@@ -155,46 +154,44 @@ fn deviating(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    let order = order(db, super::Field::Number, false);
-    page::select_rows(db.read(), deviating(db, viewer, filter), columns, &order, args, errors).await
+    let order = order(ctx.db, super::Field::Number, false);
+    page::select_rows(ctx.db.read(), deviating(ctx, filter), columns, &order, args, errors).await
 }
 
 /// Counts the agreements that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), deviating(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), deviating(ctx, filter)).await
 }
 
 /// Returns the differences of these agreements, in four statements in total. The caller has checked
 /// that the viewer can read the agreements. `columns` are those of the versions and must include
 /// the id, the template and the version number.
 pub async fn deviations_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     agreements: &[(AgreementId, Option<TemplateVersionId>)],
     columns: &[template_version::Column],
 ) -> Result<HashMap<AgreementId, Deviation>> {
     let ids: Vec<_> = agreements.iter().filter_map(|(_, version)| *version).collect();
-    let versions = templates::versions_by_ids(db, viewer, &ids, columns).await?;
+    let versions = templates::versions_by_ids(ctx, &ids, columns).await?;
     let of_templates: Vec<_> = versions.iter().map(|version| version.template_id).collect();
-    let currents = templates::current_of(db, viewer, &of_templates, columns).await?;
+    let currents = templates::current_of(ctx, &of_templates, columns).await?;
     // Both the agreement's version and the current one, since their declarations may differ.
     let ids: BTreeSet<_> = versions.iter().chain(&currents).map(|version| version.id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let texts = templates::texts_of(
-        db,
+        ctx.db,
         &ids,
         &[template_text::Column::VersionId, template_text::Column::Parameters],
     )
     .await?;
     let ids: Vec<_> = agreements.iter().map(|(id, _)| *id).collect();
-    let values = parameters::parameters_of(db.read(), &ids).await?;
+    let values = parameters::parameters_of(ctx.db.read(), &ids).await?;
 
     let versions: HashMap<_, _> =
         versions.into_iter().map(|version| (version.id, version)).collect();
@@ -281,15 +278,14 @@ pub type Diffs = BTreeMap<(TemplateVersionId, TemplateVersionId), String>;
 /// Returns the differences of the texts of these pairs of versions, in one statement. The caller
 /// has checked that the viewer can read them.
 pub async fn diffs(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     pairs: &[(&template_version::Model, &template_version::Model)],
 ) -> Result<Diffs> {
     let pairs: BTreeMap<_, _> =
         pairs.iter().map(|(old, new)| ((old.id, new.id), (old.version, new.version))).collect();
     let ids: Vec<_> = pairs.keys().flat_map(|(old, new)| [*old, *new]).collect();
     let texts = templates::texts_of(
-        db,
+        ctx.db,
         &ids,
         &[template_text::Column::VersionId, template_text::Column::Body],
     )
@@ -305,7 +301,7 @@ pub async fn diffs(
                 .header(&format!("version {from}"), &format!("version {to}"))
                 .to_string())
         };
-        diffs.insert((old, new), worker_pool::run(&viewer.subject, diff).await?);
+        diffs.insert((old, new), worker_pool::run(&ctx.viewer.subject, diff).await?);
     }
     Ok(diffs)
 }

@@ -5,9 +5,9 @@ use ::entity::{agreement::Model, id::AgreementId};
 use super::lifecycle::{self, Transition, snapshot};
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
-    database::Database,
+    context::Context,
     error::{LINE, Result, ValidationErrors},
 };
 
@@ -18,16 +18,15 @@ use crate::{
 /// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID for a bad reason, CONFLICT
 /// `ALREADY_SIGNED` or `WITHDRAWN`.
 pub async fn withdraw(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: AgreementId,
     reason: Option<&str>,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     let reason = errors.optional_text("reason", reason, LINE);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::AgreementWithdraw).await?;
+    let mut change = audit::begin(ctx, Action::AgreementWithdraw).await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let today = day_of(change.at());
     lifecycle::allow(Transition::Withdraw, &row, today)?;

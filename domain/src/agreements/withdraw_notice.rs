@@ -15,9 +15,9 @@ use crate::{
         self, Action,
         past::{self, PastChange},
     },
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -41,14 +41,13 @@ pub struct NoticeWithdrawal {
 /// `NOT_A_MEMBER` or `ACTIVITY_ENDED` when it would outlive its member's membership or its
 /// activity, or `OVERLAPS`.
 pub async fn withdraw_notice(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     withdrawal: NoticeWithdrawal,
     errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+    ctx.require(Permission::ManageAgreements)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::AgreementNoticeWithdraw).await?;
+    let mut change = audit::begin(ctx, Action::AgreementNoticeWithdraw).await?;
     let row = lifecycle::find(change.tx(), withdrawal.agreement_id).await?;
     let today = day_of(change.at());
     let Some(given_on) = row.notice_given_on.filter(|_| row.withdrawn_on.is_none()) else {

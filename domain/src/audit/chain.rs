@@ -25,7 +25,7 @@ use super::{
     sealing,
     signature::{TrailKey, TrustedKeys, head},
 };
-use crate::{database::Database, error::Result};
+use crate::{clock::Clock, database::Database, error::Result};
 
 /// The result of a check of the trail.
 #[derive(Debug, Default)]
@@ -50,10 +50,10 @@ pub struct TrailCheck<'k> {
 }
 
 /// Returns the violations of this register's trail, checked with the key with which it was opened.
-pub async fn violations_now(db: &Database) -> Result<Vec<String>> {
+pub async fn violations_now(db: &Database, clock: Clock) -> Result<Vec<String>> {
     let check = TrailCheck {
         trusted: db.trail_key().map(TrailKey::trusted),
-        is_ordered: db.clock.is_ordered(),
+        is_ordered: clock.is_ordered(),
         ..TrailCheck::default()
     };
     Ok(violations(&db.snapshot().await?, check, |_| {}).await?.violations)

@@ -17,8 +17,8 @@ use super::{
     recorded::{Person, Recorded},
 };
 use crate::{
-    auth::viewer::Viewer,
     clock::Clock,
+    context::Context,
     database::{Database, Transaction},
     error::{Error, Result},
     idempotency::{MutationField, Outcome},
@@ -46,27 +46,26 @@ pub struct Change {
 /// CONFLICT with the reason BUSY if other changes hold the database for too long, or CLOCK_BEHIND
 /// if the last entry has a later time; INTERNAL if this program has no key that signs the trail, or
 /// the last entry was not written by a program with that key.
-pub async fn begin(db: &Database, viewer: &Viewer, action: Action) -> Result<Change> {
-    start(db, viewer, action, clock_order::check).await
+pub async fn begin(ctx: Context<'_>, action: Action) -> Result<Change> {
+    start(ctx, action, clock_order::check).await
 }
 
 /// Begins a change if `check` accepts the clock, the revision of the last entry and its time.
 pub(super) async fn start(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     action: Action,
     check: impl Fn(&Clock, i64, DateTime<Utc>) -> Result<()>,
 ) -> Result<Change> {
-    if db.trail_key().is_none() {
+    if ctx.db.trail_key().is_none() {
         return Err(Error::internal(std::io::Error::other(
             "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
         )));
     }
-    let tx = db.write().await?;
-    let (last, hash, last_at) = trusted(db, &tx).await?;
-    check(&db.clock, last, last_at)?;
-    let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
-    let mutation = db.mutation.clone().filter(|mutation| mutation.is_by(&actor));
+    let tx = ctx.db.write().await?;
+    let (last, hash, last_at) = trusted(ctx.db, &tx).await?;
+    check(&ctx.clock, last, last_at)?;
+    let (db, actor, at) = (ctx.db.clone(), ctx.viewer.subject.clone(), ctx.clock.now());
+    let mutation = ctx.idempotency.cloned().filter(|mutation| mutation.is_by(&actor));
     if let Some(mutation) = &mutation {
         mutation.expect_new(&tx, at).await?;
         if mutation.has_key() {

@@ -13,7 +13,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{head::last_entry, signature::TrustedKeys};
-use crate::{database::Database, error::Result};
+use crate::{clock::Clock, database::Database, error::Result};
 
 /// The end of the trail at an instant, written as `2026-11-21T09:00:00Z 4711 9f86d0… 1f0c…:kK3b…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,11 +146,11 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// Returns the current end of the trail, signed if there is a key.
-pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
+pub async fn checkpoint(db: &Database, clock: Clock) -> Result<Checkpoint> {
     let (revision, hash, _) = last_entry(db.read()).await?;
     let hash = if revision == 0 { "-".to_owned() } else { hash };
     let mut checkpoint =
-        Checkpoint { at: db.clock.now(), revision, hash, signature: None, timestamp: None };
+        Checkpoint { at: clock.now(), revision, hash, signature: None, timestamp: None };
     checkpoint.signature = db.trail_key().map(|key| Signature {
         key_id: key.id().to_owned(),
         bytes: key.sign(&checkpoint.statement()),

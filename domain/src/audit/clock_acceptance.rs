@@ -10,11 +10,7 @@ use super::{
     clock_order::compare,
     recorded::{Recorded, fields},
 };
-use crate::{
-    auth::viewer::{Permission, Viewer},
-    database::Database,
-    error::Result,
-};
+use crate::{auth::viewer::Permission, context::Context, error::Result};
 
 /// The acceptance of a clock: the time of the last entry before it, and the time by the clock.
 #[derive(Debug)]
@@ -42,13 +38,13 @@ impl Recorded for Accepted {
 /// # Errors
 /// FORBIDDEN unless the viewer may manage the register; CONFLICT with the reason BUSY if other
 /// changes hold the database for too long.
-pub async fn accept(db: &Database, viewer: &Viewer) -> Result<bool> {
-    viewer.require(Permission::ManageRegister)?;
-    let order = compare(db).await?;
+pub async fn accept(ctx: Context<'_>) -> Result<bool> {
+    ctx.require(Permission::ManageRegister)?;
+    let order = compare(ctx.db, ctx.clock).await?;
     if !order.is_behind() {
         return Ok(false);
     }
-    let mut change = start(db, viewer, Action::ClockAccept, |_, _, _| Ok(())).await?;
+    let mut change = start(ctx, Action::ClockAccept, |_, _, _| Ok(())).await?;
     let (before, after) = (Accepted { at: order.last_at }, Accepted { at: change.at() });
     change.record(Some(&before), Some(&after))?;
     change.commit().await?;

@@ -39,9 +39,9 @@ pub(super) fn is_behind(at: DateTime<Utc>, last_at: DateTime<Utc>) -> bool {
 }
 
 /// Compares the clock with the last entry of the trail.
-pub async fn compare(db: &Database) -> Result<ClockOrder> {
+pub async fn compare(db: &Database, clock: Clock) -> Result<ClockOrder> {
     let (revision, _, last_at) = last_entry(db.read()).await?;
-    Ok(ClockOrder { now: db.clock.now(), revision, last_at })
+    Ok(ClockOrder { now: clock.now(), revision, last_at })
 }
 
 /// Rejects a change while the clock is behind.

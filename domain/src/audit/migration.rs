@@ -5,6 +5,7 @@
 //! Each entry retains its former hash and digests, so that the former chain can still be checked
 //! and older checkpoints still hold.
 
+use chrono::{DateTime, Utc};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -44,7 +45,11 @@ const CHUNK: u64 = 500;
 ///
 /// # Errors
 /// INTERNAL if there is no key to sign with.
-pub(crate) async fn convert(db: &Database, tx: &DatabaseTransaction) -> Result<()> {
+pub(crate) async fn convert(
+    db: &Database,
+    tx: &DatabaseTransaction,
+    at: DateTime<Utc>,
+) -> Result<()> {
     if !is_due(tx).await? {
         return Ok(());
     }
@@ -59,7 +64,7 @@ pub(crate) async fn convert(db: &Database, tx: &DatabaseTransaction) -> Result<(
     let mut run = Run::default();
     run.entries(tx).await?;
     tx.execute_unprepared(migration::restore_guard(is_sqlite)).await?;
-    let revision = run.finish(tx, db, key).await?;
+    let revision = run.finish(tx, at, key).await?;
     tracing::info!("the audit trail is migrated: its {} entries are signed for", revision - 1);
     Ok(())
 }
@@ -184,7 +189,12 @@ impl Run {
     }
 
     /// Writes the entry of the migration, which signs all entries before it.
-    async fn finish(self, tx: &DatabaseTransaction, db: &Database, key: &TrailKey) -> Result<i64> {
+    async fn finish(
+        self,
+        tx: &DatabaseTransaction,
+        at: DateTime<Utc>,
+        key: &TrailKey,
+    ) -> Result<i64> {
         let event = TrailMigration {
             revision: self.last,
             old_head: self.former_hash,
@@ -194,7 +204,7 @@ impl Run {
         let (subject_kind, subject_id) = event.subject();
         let mut entry = Model {
             revision: self.last + 1,
-            at: db.clock.now(),
+            at,
             actor: Viewer::operator("migrate").subject,
             action: Action::TrailMigrate.word().to_owned(),
             subject_kind,

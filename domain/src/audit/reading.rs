@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{action::Action, history::History, reads, sealing};
 use crate::{
     auth::viewer::{TrailVisibility, Viewer},
+    context::Context,
     database::{Database, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -107,15 +108,14 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
 /// Logs the reads of contacts whose texts the entries have. An entry that was loaded with a text
 /// was loaded with its kind of object.
 fn note<'e>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     entries: impl IntoIterator<Item = &'e audit_entry::Model>,
 ) -> Result<()> {
     let shown = |entry: &&audit_entry::Model| {
         entry.subject_kind == SubjectKind::Contact
             && (entry.before.is_some() || entry.after.is_some())
     };
-    reads::note(db, viewer, entries.into_iter().filter(shown).map(|entry| entry.subject_id.into()))
+    reads::note(ctx, entries.into_iter().filter(shown).map(|entry| entry.subject_id.into()))
 }
 
 /// Opens the texts of entries of several lists.
@@ -135,8 +135,7 @@ async fn open_in_place<'e>(
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
@@ -146,9 +145,9 @@ pub async fn list(
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
     let mut slice =
-        page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
-    open_in_place(db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
-    note(db, viewer, slice.rows.iter().map(|(_, entry)| entry))?;
+        page::fetch(ctx.db.read(), matching(ctx.viewer, filter), columns, &order, &page).await?;
+    open_in_place(ctx.db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
+    note(ctx, slice.rows.iter().map(|(_, entry)| entry))?;
     Ok(slice)
 }
 
@@ -162,8 +161,8 @@ pub(crate) async fn opened(
 }
 
 /// Returns the number of entries.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx.viewer, filter)).await
 }
 
 /// Returns the last revision, which only a change increases; 0 for an empty trail.
@@ -183,19 +182,15 @@ pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
 }
 
 /// Returns the entries of these revisions; none for a viewer who may not read the trail.
-pub async fn by_revisions(
-    db: &Database,
-    viewer: &Viewer,
-    revisions: &[i64],
-) -> Result<Vec<audit_entry::Model>> {
+pub async fn by_revisions(ctx: Context<'_>, revisions: &[i64]) -> Result<Vec<audit_entry::Model>> {
     let columns = audit_entry::Model::every_column();
-    let mut select = matching(viewer, &Filter::default());
+    let mut select = matching(ctx.viewer, &Filter::default());
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(Column::Revision.is_in(revisions.iter().copied()));
-    let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, &columns).await?;
-    sealing::open_all(db.read(), &mut found).await?;
-    note(db, viewer, &found)?;
+    let mut found: Vec<audit_entry::Model> = rows(ctx.db.read(), &select, &columns).await?;
+    sealing::open_all(ctx.db.read(), &mut found).await?;
+    note(ctx, &found)?;
     Ok(found)
 }
 
@@ -205,8 +200,7 @@ pub async fn by_revisions(
 /// # Errors
 /// INVALID for a bad page.
 pub async fn of_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     history: History,
     ids: &[Uuid],
     args: &page::Args,
@@ -215,29 +209,28 @@ pub async fn of_each(
     let (order, mut errors) = (order(), ValidationErrors::default());
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
-    let select = about(db, viewer, history, ids);
+    let select = about(ctx, history, ids);
     let mut found =
-        page::fetch_each(db.read(), select, columns, &order, &page, history.id()).await?;
+        page::fetch_each(ctx.db.read(), select, columns, &order, &page, history.id()).await?;
     let opened = found.values_mut().flat_map(|slice| slice.rows.iter_mut());
-    open_in_place(db, opened.map(|(_, entry)| entry)).await?;
+    open_in_place(ctx.db, opened.map(|(_, entry)| entry)).await?;
     let shown = found.values().flat_map(|slice| slice.rows.iter());
-    note(db, viewer, shown.map(|(_, entry)| entry))?;
+    note(ctx, shown.map(|(_, entry)| entry))?;
     Ok(found)
 }
 
 /// Counts the entries about each of these objects. An object without entries has none here.
 pub async fn count_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     history: History,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, i64>> {
-    page::count_each(db.read(), about(db, viewer, history, ids), history.id()).await
+    page::count_each(ctx.db.read(), about(ctx, history, ids), history.id()).await
 }
 
-fn about(db: &Database, viewer: &Viewer, history: History, ids: &[Uuid]) -> SelectStatement {
-    let mut select = matching(viewer, &Filter::default());
-    select.cond_where(history.entries(db.backend(), ids));
+fn about(ctx: Context<'_>, history: History, ids: &[Uuid]) -> SelectStatement {
+    let mut select = matching(ctx.viewer, &Filter::default());
+    select.cond_where(history.entries(ctx.db.backend(), ids));
     select
 }
 

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
+    context::Context,
     database::{Database, busy},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -46,13 +47,9 @@ const DELAY: Duration = Duration::from_secs(2);
 /// # Errors
 /// CONFLICT with the reason BUSY if far too many reads wait to be written: contacts can't be read
 /// without a log.
-pub fn note(
-    db: &Database,
-    viewer: &Viewer,
-    contacts: impl IntoIterator<Item = ContactId>,
-) -> Result<()> {
-    let (now, reader) = (db.clock.now(), Arc::<str>::from(viewer.subject.as_str()));
-    let mut noted = db.reads.lock();
+pub fn note(ctx: Context<'_>, contacts: impl IntoIterator<Item = ContactId>) -> Result<()> {
+    let (now, reader) = (ctx.clock.now(), Arc::<str>::from(ctx.viewer.subject.as_str()));
+    let mut noted = ctx.db.reads.lock();
     for contact in contacts {
         let is_full = noted.len() >= MAX_UNWRITTEN;
         match noted.entry((Arc::clone(&reader), contact, day_of(now))) {
@@ -139,9 +136,9 @@ pub async fn write_continuously(db: Database) {
 /// # Errors
 /// FORBIDDEN unless the viewer may manage the register; CONFLICT with the reason BUSY if other
 /// changes hold the database for too long.
-pub async fn delete_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Result<u64> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = begin(db, viewer, Action::ContactReadsForget).await?;
+pub async fn delete_before(ctx: Context<'_>, day: NaiveDate) -> Result<u64> {
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = begin(ctx, Action::ContactReadsForget).await?;
     let lines =
         Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
     if lines > 0 {
@@ -203,15 +200,14 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
     page::select_rows(
-        db.read(),
-        matching(viewer, filter),
+        ctx.db.read(),
+        matching(ctx.viewer, filter),
         columns,
         &order(),
         args,
@@ -221,6 +217,6 @@ pub async fn list(
 }
 
 /// Returns the number of rows.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx.viewer, filter)).await
 }

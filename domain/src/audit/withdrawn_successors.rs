@@ -1,6 +1,7 @@
 //! The one-time correction of agreements that still name a withdrawn agreement as their successor,
 //! which departures and mergers used to leave.
 
+use chrono::{DateTime, Utc};
 use std::io;
 
 use ::entity::agreement::{Column, Entity, Model};
@@ -21,7 +22,11 @@ use crate::{
 ///
 /// # Errors
 /// INTERNAL if the trail's last entry was not written by a program with the same key.
-pub(crate) async fn correct(db: &Database, tx: &DatabaseTransaction) -> Result<()> {
+pub(crate) async fn correct(
+    db: &Database,
+    tx: &DatabaseTransaction,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let withdrawn = Entity::find()
         .filter(Column::WithdrawnOn.is_not_null())
         .filter(Column::ReplacesId.is_not_null());
@@ -36,13 +41,8 @@ pub(crate) async fn correct(db: &Database, tx: &DatabaseTransaction) -> Result<(
     };
     let key = db.trail_key().ok_or_else(no_key)?;
     let (last, hash, _) = trusted(db, tx).await?;
-    let mut trail = Appender::new(
-        last,
-        hash,
-        Viewer::operator("migrate").subject,
-        Action::TrailMigrate,
-        db.clock.now(),
-    );
+    let mut trail =
+        Appender::new(last, hash, Viewer::operator("migrate").subject, Action::TrailMigrate, at);
     for row in rows {
         let replaced = row.replaces_id;
         write(tx, &mut trail, row.clone(), Model { replaces_id: None, ..row }).await?;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Person, Personal, Recorded, fields},
-    database::Database,
+    context::Context,
     error::Result,
 };
 
@@ -58,13 +58,8 @@ impl Recorded for Record<'_> {
 ///
 /// # Errors
 /// FORBIDDEN unless the command runs on the server, CONFLICT `BUSY`.
-pub async fn record(
-    db: &Database,
-    viewer: &Viewer,
-    bearer: &Viewer,
-    minted: &Minted,
-) -> Result<()> {
-    viewer.require(Permission::ManageKeys)?;
+pub async fn record(ctx: Context<'_>, bearer: &Viewer, minted: &Minted) -> Result<()> {
+    ctx.require(Permission::ManageKeys)?;
     let record = Record {
         id: minted.id,
         token_id: minted.id.to_string(),
@@ -75,7 +70,7 @@ pub async fn record(
         scopes: &bearer.scopes,
         expires_at: minted.expires_at,
     };
-    let mut change = audit::begin(db, viewer, Action::TokenMint).await?;
+    let mut change = audit::begin(ctx, Action::TokenMint).await?;
     change.record(None, Some(&record))?;
     change.commit().await
 }

@@ -25,11 +25,12 @@ use uuid::Uuid;
 
 use super::{
     token::Verified,
-    viewer::{Permission, Role, Viewer},
+    viewer::{Permission, Role},
 };
 use crate::{
     audit::{self, Action, Change},
     clock::{day_of, start_of},
+    context::Context,
     database::{Database, among},
     error::{Error, LINE, Result, ValidationErrors},
 };
@@ -49,12 +50,11 @@ pub enum RevocationTarget {
 /// # Errors
 /// FORBIDDEN unless the command runs on the server, INVALID naming every bad field.
 pub async fn revoke(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     target: &RevocationTarget,
     reason: Option<&str>,
 ) -> Result<()> {
-    viewer.require(Permission::ManageKeys)?;
+    ctx.require(Permission::ManageKeys)?;
     let mut errors = ValidationErrors::default();
     let reason = errors.optional_text("reason", reason, LINE);
     let (subject, token) = match target {
@@ -62,7 +62,7 @@ pub async fn revoke(
         RevocationTarget::Token(id) => (None, Some(errors.text("id", id, LINE))),
     };
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::TokenRevoke).await?;
+    let mut change = audit::begin(ctx, Action::TokenRevoke).await?;
     let subject_sha256 = subject.as_deref().map(address);
     insert(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() })
         .await?;

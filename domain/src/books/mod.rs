@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
 };
 
@@ -108,19 +108,18 @@ impl PendingClose {
 /// FORBIDDEN without permission to manage accounts, INVALID for a day that is not over, CONFLICT
 /// `ALREADY_CLOSED`.
 pub(crate) async fn begin(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     through: NaiveDate,
     mut errors: ValidationErrors,
 ) -> Result<PendingClose> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     errors.expect(
-        through < db.clock.today(),
+        through < ctx.clock.today(),
         "closed_through",
         FieldErrorCode::TooLate.problem("must be before today: a day is closed when it is over"),
     );
     errors.finish()?;
-    let change = audit::begin(db, viewer, Action::PeriodClose).await?;
+    let change = audit::begin(ctx, Action::PeriodClose).await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     if let Some(closed) =
         before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed)
@@ -137,16 +136,15 @@ pub(crate) async fn begin(
 /// FORBIDDEN without permission to manage accounts, INVALID naming every bad field, CONFLICT
 /// `NOT_CLOSED`.
 pub async fn reopen(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     from: NaiveDate,
     reason: &str,
     mut errors: ValidationErrors,
 ) -> Result<BooksClosingId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let change = audit::begin(db, viewer, Action::PeriodReopen).await?;
+    let change = audit::begin(ctx, Action::PeriodReopen).await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     let closing = Closing { through: before.as_ref().and_then(|row| row.closed_through) };
     if !closing.is_closed(from) {

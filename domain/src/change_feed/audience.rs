@@ -20,7 +20,7 @@ use crate::{
     agreements::{self, deadlines::is_not_acknowledgement},
     audit::Action,
     auth::viewer::{Resource, Viewer},
-    database::Database,
+    context::Context,
     invoices,
     members::{self, of_visible_member},
     organisations, templates,
@@ -197,8 +197,8 @@ fn about<E: EntityTrait>(of: E, id: E::Column, visible: Condition) -> Condition 
 }
 
 /// Selects the entries about objects of this kind that the viewer can read.
-fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
-    let backend = db.backend();
+fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
+    let backend = ctx.db.backend();
     match kind {
         // Anyone with a token can read what the network runs, how it goes and what it costs.
         SubjectKind::Activity
@@ -206,36 +206,40 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         | SubjectKind::FeeSchedule
         | SubjectKind::ReferenceRate
         | SubjectKind::StatusReport => Condition::all(),
-        SubjectKind::Member => about(member::Entity, member::Column::Id, members::visible(viewer)),
+        SubjectKind::Member => {
+            about(member::Entity, member::Column::Id, members::visible(ctx.viewer))
+        }
         SubjectKind::Contact => {
             let owner = Expr::col((contact::Entity, contact::Column::MemberId));
             about(
                 contact::Entity,
                 contact::Column::Id,
-                of_visible_member(&viewer.visibility(Resource::MemberAffairs), owner),
+                of_visible_member(&ctx.viewer.visibility(Resource::MemberAffairs), owner),
             )
         }
-        SubjectKind::Organisation => about(
-            organisation::Entity,
-            organisation::Column::Id,
-            organisations::visible(db, viewer),
-        ),
-        SubjectKind::Template if viewer.visibility(Resource::Templates).all => Condition::all(),
+        SubjectKind::Organisation => {
+            about(organisation::Entity, organisation::Column::Id, organisations::visible(ctx))
+        }
+        SubjectKind::Template if ctx.viewer.visibility(Resource::Templates).all => Condition::all(),
         SubjectKind::Template => Condition::any()
-            .add(about(template::Entity, template::Column::Id, templates::visible(viewer)))
+            .add(about(template::Entity, template::Column::Id, templates::visible(ctx.viewer)))
             .add(about(
                 template_version::Entity,
                 template_version::Column::Id,
-                templates::visible_version(viewer),
+                templates::visible_version(ctx.viewer),
             )),
-        SubjectKind::Agreement => {
-            about(agreement::Entity, agreement::Column::Id, agreements::visible(backend, viewer))
-        }
+        SubjectKind::Agreement => about(
+            agreement::Entity,
+            agreement::Column::Id,
+            agreements::visible(backend, ctx.viewer),
+        ),
         SubjectKind::Invoice => {
-            about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer))
+            about(invoice::Entity, invoice::Column::Id, invoices::visible(ctx.viewer))
         }
         // A bank payment that is not matched belongs to no member.
-        SubjectKind::BankPayment if viewer.visibility(Resource::Invoices).all => Condition::all(),
+        SubjectKind::BankPayment if ctx.viewer.visibility(Resource::Invoices).all => {
+            Condition::all()
+        }
         SubjectKind::BankPayment
         | SubjectKind::Books
         | SubjectKind::Token
@@ -248,9 +252,9 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
 /// Selects, among the entries about objects of this kind that the viewer can read, those that
 /// changed a field that it can read. An event does not say what changed, but it shows that
 /// something did.
-fn reported(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
-    let backend = db.backend();
-    let affairs = viewer.visibility(Resource::MemberAffairs);
+fn reported(ctx: Context<'_>, kind: SubjectKind) -> Condition {
+    let backend = ctx.db.backend();
+    let affairs = ctx.viewer.visibility(Resource::MemberAffairs);
     match kind {
         SubjectKind::Member if !affairs.all => {
             let facts = Condition::all()
@@ -263,7 +267,7 @@ fn reported(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
         }
         SubjectKind::Activity => {
             let accounts =
-                of_visible_activity(backend, &viewer.visibility(Resource::Revenue), subject());
+                of_visible_activity(backend, &ctx.viewer.visibility(Resource::Revenue), subject());
             let plan = Condition::any().add(accounts).add(is_no_part(backend, "booked_on"));
             let people = Condition::any().add(differs_without(backend, &CONTACT_FIELDS));
             let people = affairs
@@ -272,23 +276,26 @@ fn reported(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
                 .flat_map(|own| CONTACT_FIELDS.map(|field| changes_own(backend, own, field)))
                 .fold(people, Condition::add);
             Condition::all()
-                .add_option((!viewer.visibility(Resource::Revenue).all).then_some(plan))
+                .add_option((!ctx.viewer.visibility(Resource::Revenue).all).then_some(plan))
                 .add_option((!affairs.all).then_some(people))
         }
-        SubjectKind::Agreement => drafts_apart(db, viewer, kind, "offered_at"),
-        SubjectKind::Invoice => drafts_apart(db, viewer, kind, "issued_on"),
-        SubjectKind::Template => drafts_apart(db, viewer, kind, "published_at"),
+        SubjectKind::Agreement => drafts_apart(ctx, kind, "offered_at"),
+        SubjectKind::Invoice => drafts_apart(ctx, kind, "issued_on"),
+        SubjectKind::Template => drafts_apart(ctx, kind, "published_at"),
         _ => Condition::all(),
     }
 }
 
 /// Selects every entry for viewers who can read drafts of this kind. For others, leaves out the
 /// actions of drafts and the entries that leave a draft, which has no day in this field.
-fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) -> Condition {
+fn drafts_apart(ctx: Context<'_>, kind: SubjectKind, day: &str) -> Condition {
     let drafts = match kind {
-        SubjectKind::Template if !viewer.visibility(Resource::Templates).all => none(),
+        SubjectKind::Template if !ctx.viewer.visibility(Resource::Templates).all => none(),
         // A member reads its agreements from the offer on, and its invoices from the issue on.
-        _ => seen(db, &Viewer { member: None, ..viewer.clone() }, kind),
+        _ => {
+            let viewer = Viewer { member: None, ..ctx.viewer.clone() };
+            seen(ctx.with_viewer(&viewer), kind)
+        }
     };
     if drafts.is_empty() {
         return drafts;
@@ -296,14 +303,15 @@ fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) ->
     let of_drafts = Action::iter()
         .filter(|action| action.audience() == Audience::DraftReaders)
         .flat_map(Action::words);
-    let left = match db.backend() {
+    let left = match ctx.db.backend() {
         DbBackend::Postgres => format!("(\"after\"::jsonb -> '{day}' = 'null'::jsonb) IS NOT TRUE"),
         _ => format!("json_type(\"after\", '$.{day}') IS NOT 'null'"),
     };
     let apart = Condition::all().add(Column::Action.is_not_in(of_drafts)).add(Expr::cust(left));
     // Giving notice removes a snooze as well.
-    let apart = apart
-        .add_option((kind == SubjectKind::Agreement).then(|| is_not_acknowledgement(db.backend())));
+    let apart = apart.add_option(
+        (kind == SubjectKind::Agreement).then(|| is_not_acknowledgement(ctx.db.backend())),
+    );
     Condition::any().add(drafts).add(apart)
 }
 
@@ -373,23 +381,20 @@ pub(super) fn is_whole_object() -> SimpleExpr {
 }
 
 /// Selects the entries about objects of this kind that are published to the viewer.
-pub(super) fn published(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
-    Condition::all()
-        .add(Column::SubjectKind.eq(kind))
-        .add(seen(db, viewer, kind))
-        .add(reported(db, viewer, kind))
+pub(super) fn published(ctx: Context<'_>, kind: SubjectKind) -> Condition {
+    Condition::all().add(Column::SubjectKind.eq(kind)).add(seen(ctx, kind)).add(reported(ctx, kind))
 }
 
 /// Selects the entries that are published to the viewer and are of one of these kinds; of any kind
 /// if none is named.
-pub(super) fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
+pub(super) fn matching(ctx: Context<'_>, kinds: &[Kind]) -> Condition {
     let mut any = Condition::any();
     for kind in SubjectKind::iter() {
         let is_wanted = |is_payment| {
             kind_of(kind, is_payment).is_some_and(|kind| kinds.is_empty() || kinds.contains(&kind))
         };
         let payments = || Action::iter().filter(|action| action.is_payment());
-        let mut entries = published(db, viewer, kind);
+        let mut entries = published(ctx, kind);
         // An invoice has two kinds, by the action.
         match (is_wanted(false), is_wanted(true)) {
             (false, false) => continue,

@@ -29,6 +29,8 @@ use self::audience::{is_whole_object, kind_of, matching};
 use crate::{
     audit::{self, Action},
     auth::viewer::Viewer,
+    clock::Clock,
+    context::Context,
     database::{Database, rows},
     error::{Error, FieldErrorCode, Result},
 };
@@ -59,13 +61,7 @@ const MAX_SCANNED_REVISIONS: i64 = 10_000;
 /// they must not starve queries.
 const MAX_READING: usize = 4;
 
-fn select(
-    db: &Database,
-    viewer: &Viewer,
-    kinds: &[Kind],
-    after: i64,
-    upto: i64,
-) -> SelectStatement {
+fn select(ctx: Context<'_>, kinds: &[Kind], after: i64, upto: i64) -> SelectStatement {
     Query::select()
         .columns(COLUMNS.map(|column| (Entity, column)))
         .from(Entity)
@@ -74,7 +70,7 @@ fn select(
         // A migration records only what existed before.
         .and_where(Column::Action.is_not_in(Action::TrailMigrate.words()))
         .and_where(is_whole_object())
-        .cond_where(matching(db, viewer, kinds))
+        .cond_where(matching(ctx, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)
         .limit(PAGE_SIZE)
         .take()
@@ -86,15 +82,14 @@ const COLUMNS: [Column; 5] =
 /// Returns the next events after a revision and up to another one, which must be committed, and the
 /// revision that they reach. Later events need another call.
 pub async fn between(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     kinds: &[Kind],
     after: i64,
     upto: i64,
 ) -> Result<(Vec<Event>, i64)> {
     let upto = Ord::min(upto, after.saturating_add(MAX_SCANNED_REVISIONS));
     let found: Vec<audit_entry::Model> =
-        rows(db.read(), &select(db, viewer, kinds, after, upto), &COLUMNS).await?;
+        rows(ctx.db.read(), &select(ctx, kinds, after, upto), &COLUMNS).await?;
     let is_full = found.len() as u64 == PAGE_SIZE;
     let reached = found.last().filter(|_| is_full).map_or(upto, |entry| entry.revision);
     let events = found.into_iter().filter_map(|entry| {
@@ -198,8 +193,7 @@ impl Group {
     /// Returns the next events after a revision, from the cache of the group or from the database.
     async fn after(
         &self,
-        db: &Database,
-        viewer: &Viewer,
+        ctx: Context<'_>,
         kinds: &[Kind],
         after: i64,
         upto: i64,
@@ -220,7 +214,7 @@ impl Group {
         };
         // Followers that wait for the same read continue together.
         let page = cell.get_or_try_init(|| async {
-            Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?))
+            Ok::<_, Error>(Arc::new(between(ctx, kinds, after, upto).await?))
         });
         page.await.cloned()
     }
@@ -229,6 +223,7 @@ impl Group {
 /// A follower of the trail, with its position.
 struct Follower {
     db: Database,
+    clock: Clock,
     viewer: Viewer,
     kinds: Vec<Kind>,
     group: Arc<Group>,
@@ -259,9 +254,10 @@ impl Follower {
 
     /// Returns the next events after a revision, and the revision that they reach.
     async fn page(&self, after: i64, upto: i64) -> Result<Arc<Page>> {
-        let Self { db, viewer, kinds, group, .. } = self;
+        let Self { db, clock, viewer, kinds, group, .. } = self;
+        let ctx = Context::new(db, *clock, viewer);
         if group.has_cached(after, upto) {
-            return group.after(db, viewer, kinds, after, upto).await;
+            return group.after(ctx, kinds, after, upto).await;
         }
         // The limit does not apply to followers that are up to date: writers wake them.
         let revisions = upto.saturating_sub(after).clamp(0, MAX_SCANNED_REVISIONS).unsigned_abs();
@@ -269,7 +265,7 @@ impl Follower {
             (self.catch_up_limit)(Ord::min(revisions, self.stride)).await;
         }
         let _reading = self.read_limit.acquire(&viewer.subject).await?;
-        group.after(db, viewer, kinds, after, upto).await
+        group.after(ctx, kinds, after, upto).await
     }
 }
 
@@ -296,19 +292,27 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
 /// INVALID when the register has not reached that revision. A stream ends after an error.
 pub async fn follow(
     followers: &Followers,
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     kinds: Vec<Kind>,
     after: Option<i64>,
     catch_up_limit: CatchUpLimit,
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
-    let last = check_after(db, after).await?;
+    let last = check_after(ctx.db, after).await?;
     let (group, changed, after) =
-        (followers.of(viewer, &kinds), db.changed(), after.unwrap_or(last));
+        (followers.of(ctx.viewer, &kinds), ctx.db.changed(), after.unwrap_or(last));
     let read_limit = Arc::clone(&followers.read_limit);
-    let (db, viewer, stride) = (db.clone(), viewer.clone(), MAX_SCANNED_REVISIONS.unsigned_abs());
-    let follower =
-        Follower { db, viewer, kinds, group, read_limit, catch_up_limit, stride, changed, after };
+    let follower = Follower {
+        db: ctx.db.clone(),
+        clock: ctx.clock,
+        viewer: ctx.viewer.clone(),
+        kinds,
+        group,
+        read_limit,
+        catch_up_limit,
+        stride: MAX_SCANNED_REVISIONS.unsigned_abs(),
+        changed,
+        after,
+    };
     let pages = stream::try_unfold(follower, |mut follower| async move {
         let events = follower.next().await?;
         Ok::<_, Error>(Some((stream::iter(events.into_iter().map(Ok)), follower)))

@@ -20,8 +20,7 @@ use uuid::Uuid;
 use super::audience::{is_whole_object, published};
 use crate::{
     audit::{self, Action, History},
-    auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::Result,
 };
 
@@ -37,8 +36,7 @@ pub struct Times {
 /// Returns the times of these objects. An object without an entry that the viewer may learn of has
 /// none. The caller has checked that the viewer can read the objects.
 pub async fn of_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     history: History,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Times>> {
@@ -48,13 +46,13 @@ pub async fn of_each(
         .expr(at().min())
         .expr(at().max())
         .from(Entity)
-        .cond_where(history.entries(db.backend(), ids))
+        .cond_where(history.entries(ctx.db.backend(), ids))
         // A migration records only what existed before.
         .and_where(Column::Action.is_not_in(Action::TrailMigrate.words()))
-        .cond_where(known(db, viewer, history))
+        .cond_where(known(ctx, history))
         .add_group_by([history.id()])
         .take();
-    let found = db.read().query_all(&select).await?;
+    let found = ctx.db.read().query_all(&select).await?;
     found
         .iter()
         .map(|row| {
@@ -70,8 +68,7 @@ pub async fn of_each(
 /// Returns the time at which each of these payments was recorded, of which the trail has entries
 /// only as parts of their invoices. Their rows must have the invoice.
 pub async fn of_payments(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     payments: &[payment::Model],
 ) -> Result<HashMap<PaymentId, DateTime<Utc>>> {
     let history = History::Subject(SubjectKind::Invoice);
@@ -79,13 +76,13 @@ pub async fn of_payments(
     let select = Query::select()
         .columns([(Entity, Column::At), (Entity, Column::After)])
         .from(Entity)
-        .cond_where(history.entries(db.backend(), &invoices))
+        .cond_where(history.entries(ctx.db.backend(), &invoices))
         .and_where(Column::Action.is_not_in(Action::TrailMigrate.words()))
-        .cond_where(known(db, viewer, history))
+        .cond_where(known(ctx, history))
         .order_by((Entity, Column::Revision), Order::Asc)
         .take();
     let mut found = HashMap::new();
-    for row in &db.read().query_all(&select).await? {
+    for row in &ctx.db.read().query_all(&select).await? {
         let (at, after): (DateTime<Utc>, Option<String>) =
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         // An entry of another form has no payments.
@@ -113,13 +110,13 @@ struct Part {
 /// Selects the entries that the viewer can read in the trail, and those whose events are published
 /// to it. Other changes, as of a draft or a snoozed deadline, must not move the time of the last
 /// one.
-fn known(db: &Database, viewer: &Viewer, history: History) -> Condition {
-    let readable = audit::visible(viewer);
+fn known(ctx: Context<'_>, history: History) -> Condition {
+    let readable = audit::visible(ctx.viewer);
     if readable.is_empty() {
         return readable;
     }
     history.subjects().iter().fold(Condition::any().add(readable), |any, kind| {
-        let own = published(db, viewer, *kind);
+        let own = published(ctx, *kind);
         any.add(match history {
             History::Subject(_) => own.add(is_whole_object()),
             History::Record(..) => own,

@@ -1,6 +1,7 @@
 //! Migrations: each step of the schema's history is one transaction, and one program at a time
 //! applies them.
 
+use chrono::{DateTime, Utc};
 use std::{
     io,
     time::{Duration, Instant},
@@ -37,15 +38,15 @@ const STEP_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Database {
-    /// Migrates the schema to this program's version and returns the names of the steps that were
+    /// Migrates the schema to this program's version at this time, and returns the names of the steps that were
     /// applied.
     ///
     /// # Errors
     /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register, or BUSY
     /// if other programs write for ten minutes; INTERNAL if a step fails. A failed step changes
     /// nothing; the steps before it remain applied.
-    pub async fn migrate(&self) -> Result<Vec<String>> {
-        let applied = self.apply(&Plan::current()).await?;
+    pub async fn migrate(&self, at: DateTime<Utc>) -> Result<Vec<String>> {
+        let applied = self.apply(&Plan::current(), at).await?;
         // PostgreSQL does all of this automatically.
         if self.backend() == DbBackend::Sqlite {
             if applied.iter().any(|name| name == TRAIL_MIGRATION)
@@ -71,12 +72,12 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::migrate`].
-    pub async fn apply(&self, plan: &Plan) -> Result<Vec<String>> {
+    pub async fn apply(&self, plan: &Plan, at: DateTime<Utc>) -> Result<Vec<String>> {
         let _permit = self.permit.acquire().await.map_err(Error::internal)?;
         let give_up_at = Instant::now() + MIGRATION_TIMEOUT;
         let (mut applied, mut has_waited) = (Vec::new(), false);
         loop {
-            match self.apply_next(plan).await {
+            match self.apply_next(plan, at).await {
                 Ok(Some(name)) => {
                     tracing::debug!(name, "migration applied");
                     applied.push(name);
@@ -99,10 +100,10 @@ impl Database {
     }
 
     /// Applies the first pending step of a plan and returns its name, or `None` if there is none.
-    async fn apply_next(&self, plan: &Plan) -> Result<Option<String>> {
+    async fn apply_next(&self, plan: &Plan, at: DateTime<Utc>) -> Result<Option<String>> {
         self.check_file()?;
         let tx = self.begin_step().await?;
-        match self.apply_within(&tx, plan).await {
+        match self.apply_within(&tx, plan, at).await {
             Ok(name) => {
                 self.check_file()?;
                 tx.commit().await.map_err(or_busy)?;
@@ -135,7 +136,12 @@ impl Database {
         Ok(tx)
     }
 
-    async fn apply_within(&self, tx: &DatabaseTransaction, plan: &Plan) -> Result<Option<String>> {
+    async fn apply_within(
+        &self,
+        tx: &DatabaseTransaction,
+        plan: &Plan,
+        at: DateTime<Utc>,
+    ) -> Result<Option<String>> {
         let history = install(tx).await?;
         ensure_supported(history.iter().filter_map(|row| row.oldest_program.as_deref()))?;
         let mut pending = plan.pending(&history);
@@ -147,7 +153,7 @@ impl Database {
             return Ok(None);
         };
         let is_last = pending.next().is_none();
-        self.apply_step(tx, step, plan.is_complete && is_last)
+        self.apply_step(tx, step, at, plan.is_complete && is_last)
             .await
             .map_err(|error| failed(error, &step.name))?;
         Ok(Some(step.name.clone()))
@@ -157,17 +163,18 @@ impl Database {
         &self,
         tx: &DatabaseTransaction,
         step: &Step,
+        at: DateTime<Utc>,
         is_up_to_date: bool,
     ) -> Result<()> {
         match &step.work {
             Work::Schema(migration) => migration.up(&SchemaManager::new(tx)).await?,
-            Work::Conversion(conversion) => (conversion.run)(self, tx).await?,
-            Work::RecordRows => self.record_rows(tx).await?,
+            Work::Conversion(conversion) => (conversion.run)(self, tx, at).await?,
+            Work::RecordRows => self.record_rows(tx, at).await?,
         }
         let row = Statement::from_sql_and_values(
             self.backend(),
             "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, $2)",
-            [step.name.clone().into(), self.clock.now().timestamp().into()],
+            [step.name.clone().into(), at.timestamp().into()],
         );
         tx.execute_raw(row).await?;
         require(tx, &step.name, &step.oldest_program, Some(env!("CARGO_PKG_VERSION"))).await?;
@@ -179,7 +186,7 @@ impl Database {
         Ok(())
     }
 
-    async fn record_rows(&self, tx: &DatabaseTransaction) -> Result<()> {
+    async fn record_rows(&self, tx: &DatabaseTransaction, at: DateTime<Utc>) -> Result<()> {
         let record = match self.row_recorder {
             Some(record) => record,
             // A register without an older trail has no such rows.
@@ -190,7 +197,7 @@ impl Database {
                 )));
             }
         };
-        record(self, tx).await
+        record(self, tx, at).await
     }
 
     /// Returns the steps of a plan and of the register's history, in order of their names. Changes

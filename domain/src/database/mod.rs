@@ -13,6 +13,7 @@ mod write;
 mod write_check;
 mod write_health;
 
+use chrono::{DateTime, Utc};
 use std::{
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
@@ -44,15 +45,14 @@ pub use self::{
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
-    clock::Clock,
     error::{Error, Result},
-    idempotency::MutationField,
 };
 
 /// A callback that gets the text of every statement before it runs.
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// The register's database and clock. Cheap to clone.
+/// Connections to the register's database, with the key that signs what they commit. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Database {
     reader: DatabaseConnection,
@@ -82,8 +82,6 @@ pub struct Database {
     is_truncation_due: Arc<AtomicBool>,
     /// Last revision that is known to be committed, by this or another program.
     changed: watch::Sender<i64>,
-    /// The mutation that writes through it; `None` for commands.
-    pub(crate) mutation: Option<MutationField>,
     /// Reads of contacts that are not written to the database yet.
     pub(crate) reads: Arc<Reads>,
     /// Signs audit entries; without it nothing can be written.
@@ -93,8 +91,6 @@ pub struct Database {
     row_recorder: Option<RowRecorder>,
     /// End of the trail as this program last wrote or checked it.
     pub(crate) trail_head: Arc<TrailHead>,
-    /// Clock of this register.
-    pub clock: Clock,
 }
 
 impl std::fmt::Debug for Database {
@@ -156,7 +152,7 @@ impl Database {
     ///
     /// # Errors
     /// INTERNAL if the database can't be reached.
-    pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
+    pub async fn connect(url: &str, listener: Option<Listener>) -> Result<Self> {
         let (is_sqlite, writer_state) =
             (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
@@ -214,20 +210,11 @@ impl Database {
             // A program that was killed may have left erased data in the log.
             is_truncation_due: Arc::new(AtomicBool::new(is_sqlite)),
             changed: watch::Sender::new(0),
-            mutation: None,
             reads: Arc::default(),
             trail_key: None,
             row_recorder: None,
             trail_head: Arc::default(),
-            clock,
         })
-    }
-
-    /// Returns the same register for the rule of this mutation, whose change is committed with its
-    /// outcome.
-    #[must_use]
-    pub fn for_mutation(&self, mutation: MutationField) -> Self {
-        Self { mutation: Some(mutation), ..self.clone() }
     }
 
     /// Returns the same register with the key that signs its trail, without which nothing can be
@@ -432,4 +419,4 @@ impl Database {
 
 /// Records rows that an older audit trail does not contain, within the transaction of its step.
 pub type RowRecorder =
-    for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>;
+    for<'a> fn(&'a Database, &'a DatabaseTransaction, DateTime<Utc>) -> BoxFuture<'a, Result<()>>;

@@ -1,5 +1,6 @@
 //! The steps of the schema's history that this program knows.
 
+use chrono::{DateTime, Utc};
 use std::fmt;
 
 use futures_util::future::BoxFuture;
@@ -24,7 +25,11 @@ pub struct Conversion {
     pub name: &'static str,
     /// Converts the data within the transaction, which is committed together with its row in the
     /// history. Writes outside the database may survive a crash.
-    pub run: for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>,
+    pub run: for<'a> fn(
+        &'a Database,
+        &'a DatabaseTransaction,
+        DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<()>>,
 }
 
 /// Signs the entries of an older audit trail and seals their personal data.
@@ -38,13 +43,13 @@ pub(super) const TRAIL_ROWS: &str = "m2026_12_01_98_trail_rows";
 /// rules of this program, so it runs after every other step.
 pub(super) const WITHDRAWN_SUCCESSORS: Conversion = Conversion {
     name: "m2026_12_01_99_withdrawn_successors",
-    run: |db, tx| Box::pin(audit::withdrawn_successors::correct(db, tx)),
+    run: |db, tx, at| Box::pin(audit::withdrawn_successors::correct(db, tx, at)),
 };
 
 /// Every conversion of this program that needs no rules of objects.
 const CONVERSIONS: &[Conversion] = &[Conversion {
     name: TRAIL_MIGRATION,
-    run: |db, tx| Box::pin(audit::migration::convert(db, tx)),
+    run: |db, tx, at| Box::pin(audit::migration::convert(db, tx, at)),
 }];
 
 /// The steps of a schema's history: migrations of the schema in order of their names, then the
@@ -171,7 +176,11 @@ mod tests {
 
     #[test]
     fn a_plan_is_in_order_of_names() {
-        fn nothing<'a>(_: &'a Database, _: &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>> {
+        fn nothing<'a>(
+            _: &'a Database,
+            _: &'a DatabaseTransaction,
+            _: DateTime<Utc>,
+        ) -> BoxFuture<'a, Result<()>> {
             Box::pin(async { Ok(()) })
         }
         let plan = Plan::current()

@@ -20,9 +20,7 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::{
-    auth::viewer::Viewer, database::Database, error::Result, members::allocations, term_sql,
-};
+use crate::{context::Context, database::Database, error::Result, members::allocations, term_sql};
 
 /// The amount of a fee, with its calculation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,17 +94,16 @@ pub struct Quotes {
 /// that year the viewer can read. The rule is the network's per-mille rule in force on 1 January;
 /// it applies to the allocation that it names. Empty when there is no rule.
 pub async fn service_fees(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[member::Model],
     year: i32,
 ) -> Result<Quotes> {
-    let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else {
+    let Some(rule) = rule(ctx.db, FeeBasis::PerMilleOfAllocation, year).await? else {
         return Ok(Quotes::default());
     };
     let members: Vec<MemberId> =
         members.iter().filter(|row| is_member_in(row, year)).map(|row| row.id).collect();
-    let allocations = allocations(db, viewer, &members, year, basis_of(&rule)).await?;
+    let allocations = allocations(ctx, &members, year, basis_of(&rule)).await?;
     let of = allocations
         .into_iter()
         .filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?)))
@@ -204,13 +201,12 @@ pub fn describe(basis: AllocationBasis) -> &'static str {
 /// Returns the allocations of a basis in a year for those of these members whose affairs the viewer
 /// can read.
 pub async fn allocations(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     year: i32,
     basis: AllocationBasis,
 ) -> Result<HashMap<MemberId, Money>> {
-    let found = allocations_by_basis(db, viewer, members, year).await?;
+    let found = allocations_by_basis(ctx, members, year).await?;
     Ok(found
         .into_iter()
         .filter(|((_, own), _)| *own == basis)
@@ -220,15 +216,14 @@ pub async fn allocations(
 
 /// Returns the allocations of both bases.
 async fn allocations_by_basis(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     year: i32,
 ) -> Result<HashMap<(MemberId, AllocationBasis), Money>> {
     if members.is_empty() || !amounts::YEARS.contains(&year) {
         return Ok(HashMap::new());
     }
-    let found = allocations::of_members(db, viewer, members, Some(year)).await?;
+    let found = allocations::of_members(ctx, members, Some(year)).await?;
     Ok(found.into_iter().map(|row| ((row.member_id, row.basis), row.amount)).collect())
 }
 
@@ -253,12 +248,11 @@ pub fn columns() -> Vec<agreement::Column> {
 /// rows must have every column of [`columns`]. An agreement without a fee has no entry, nor has a
 /// per-mille fee whose allocation is unknown or not readable by the viewer.
 pub async fn amounts_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     agreements: &[agreement::Model],
     year: i32,
 ) -> Result<HashMap<AgreementId, Money>> {
-    let known = with_allocations(db, viewer, agreements, year).await?;
+    let known = with_allocations(ctx, agreements, year).await?;
     let amount = |row: &agreement::Model| {
         let (fee, allocation) = known.get(&row.id)?;
         amounts::amount_for(fee, *allocation, &term_sql::of(row), year)
@@ -270,8 +264,7 @@ pub async fn amounts_of(
 /// if it is known and the viewer can read it. The rows must have every column of [`columns`]. An
 /// agreement without a fee has no entry.
 pub(crate) async fn with_allocations(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     agreements: &[agreement::Model],
     year: i32,
 ) -> Result<HashMap<AgreementId, (amounts::Fee, Option<Money>)>> {
@@ -280,7 +273,7 @@ pub(crate) async fn with_allocations(
     let mut members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
     members.sort();
     members.dedup();
-    let allocations = allocations_by_basis(db, viewer, &members, year).await?;
+    let allocations = allocations_by_basis(ctx, &members, year).await?;
     let known = |row: &agreement::Model| {
         let basis = row.fee_allocation_basis.unwrap_or_default();
         let allocation =

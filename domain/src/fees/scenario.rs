@@ -18,8 +18,9 @@ use sea_orm::{
 
 use super::{Quote, allocations, amounts, basis_of, quote, rule};
 use crate::{
-    auth::viewer::{Resource, Viewer},
-    database::{Database, rows},
+    auth::viewer::Resource,
+    context::Context,
+    database::rows,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     members,
 };
@@ -90,8 +91,7 @@ pub struct Scenario {
 /// INVALID naming every bad field, among them `without` when it names an id that is not a member of
 /// the year that the viewer can read; CONFLICT `TOO_LARGE` when a total exceeds [`Money::MAX`].
 pub async fn scenario(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     proposal: &Proposal,
     mut errors: ValidationErrors,
 ) -> Result<Scenario> {
@@ -119,7 +119,7 @@ pub async fn scenario(
     if !errors.is_empty() {
         return Err(Error::Invalid(errors.into_inner()));
     }
-    let members = of_year(db, viewer, proposal.year).await?;
+    let members = of_year(ctx, proposal.year).await?;
     for (position, id) in proposal.without.iter().enumerate() {
         errors.expect(
             members.contains(id),
@@ -128,12 +128,12 @@ pub async fn scenario(
         );
     }
     errors.finish()?;
-    let current = rule(db, FeeBasis::PerMilleOfAllocation, proposal.year).await?;
+    let current = rule(ctx.db, FeeBasis::PerMilleOfAllocation, proposal.year).await?;
     let of_current = current.as_ref().map(basis_of);
     let basis = proposal.allocation_basis.or(of_current).unwrap_or_default();
-    let proposed = allocations(db, viewer, &members, proposal.year, basis).await?;
+    let proposed = allocations(ctx, &members, proposal.year, basis).await?;
     let other = match of_current.filter(|own| *own != basis) {
-        Some(own) => Some(allocations(db, viewer, &members, proposal.year, own).await?),
+        Some(own) => Some(allocations(ctx, &members, proposal.year, own).await?),
         None => None,
     };
     let current = current.as_ref().map(|rule| (rule, other.as_ref().unwrap_or(&proposed)));
@@ -143,21 +143,21 @@ pub async fn scenario(
             format!("the fees add up to more than {} kronor", Money::MAX),
         )
     })?;
-    Ok(Scenario { is_complete: viewer.visibility(Resource::MemberAffairs).all, ..found })
+    Ok(Scenario { is_complete: ctx.viewer.visibility(Resource::MemberAffairs).all, ..found })
 }
 
 /// Returns the members on some day of a year whose affairs the viewer can read, ordered by name in
 /// Swedish order.
-pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result<Vec<MemberId>> {
+pub(crate) async fn of_year(ctx: Context<'_>, year: i32) -> Result<Vec<MemberId>> {
     let days = NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31));
     let Some((first, last)) = days else { return Ok(Vec::new()) };
     let id = Expr::col((Entity, Column::Id));
     let select = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)
-        .cond_where(members::visible(viewer))
+        .cond_where(members::visible(ctx.viewer))
         .cond_where(members::of_visible_member(
-            &viewer.visibility(Resource::MemberAffairs),
+            &ctx.viewer.visibility(Resource::MemberAffairs),
             id.clone(),
         ))
         .and_where(Column::JoinedOn.lte(last))
@@ -165,7 +165,7 @@ pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result
         .order_by((Entity, Column::NameKey), Order::Asc)
         .order_by_expr(id, Order::Asc)
         .take();
-    Ok(rows::<member::Model>(db.read(), &select, &[Column::Id])
+    Ok(rows::<member::Model>(ctx.db.read(), &select, &[Column::Id])
         .await?
         .into_iter()
         .map(|row| row.id)

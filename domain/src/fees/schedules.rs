@@ -23,7 +23,8 @@ use crate::{
         self, Action,
         forms::{self, FeeSchedule},
     },
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
+    context::Context,
     database::{Database, among, rows},
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
@@ -224,16 +225,15 @@ async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<
 /// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every
 /// bad field, CONFLICT `OVERLAPS`.
 pub async fn set(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewSchedule,
     mut errors: ValidationErrors,
 ) -> Result<FeeScheduleId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let (mut row, decision) = new.check(&mut errors);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::FeeScheduleSet).await?;
+    let mut change = audit::begin(ctx, Action::FeeScheduleSet).await?;
     let of_same = match new.activity {
         Some(activity) => Column::ActivityId.eq(start::find(change.tx(), activity).await?.id),
         None => Column::ActivityId.is_null(),

@@ -28,6 +28,7 @@ use self::{concerned::Concerned, records::Scope};
 use crate::{
     activities, agreements,
     audit::{self, Checkpoint, Link, RecordHead, TextDigest, TrailCheck, TrustedKeys},
+    clock::Clock,
     database::Database,
     error::{Error, Result},
     findings::Findings,
@@ -76,12 +77,12 @@ fn unfinished(subject: &str, cause: &str) -> Findings {
 ///
 /// # Errors
 /// INTERNAL if the database can't be read at all. A check that fails later is a violation.
-pub async fn verify(db: &Database, request: Request) -> Result<Report> {
+pub async fn verify(db: &Database, clock: Clock, request: Request) -> Result<Report> {
     let parts = match &request.since {
-        None => everything(db, request).await?,
+        None => everything(db, clock, request).await?,
         Some(checkpoint) => {
             let revision = checkpoint.revision;
-            since(db, revision, request).await?
+            since(db, clock, revision, request).await?
         }
     };
     let mut report = Report::default();
@@ -113,12 +114,12 @@ impl Part {
     }
 }
 
-async fn everything(db: &Database, request: Request) -> Result<Vec<Part>> {
+async fn everything(db: &Database, clock: Clock, request: Request) -> Result<Vec<Part>> {
     let (_, [trail, links, rest, earlier, later, documents, file]) = snapshot::open(db).await?;
     // Without an invoice, or with one whose id can't be read, the first half contains all.
     let middle = invoices::integrity::middle(&rest).await.ok().flatten();
     let middle = Some(middle.unwrap_or(InvoiceId(uuid::Uuid::max())));
-    let is_ordered = db.clock.is_ordered();
+    let is_ordered = clock.is_ordered();
     let (sender, heads) = watch::channel(None);
     let [earlier, later] = [
         Half { tx: earlier, after: None, last: middle, remainder: 0, heads: heads.clone() },
@@ -126,7 +127,7 @@ async fn everything(db: &Database, request: Request) -> Result<Vec<Part>> {
     ];
     Ok(vec![
         Part::spawn("the audit trail", of_trail(trail, links, request, is_ordered, Some(sender))),
-        Part::spawn("the schema, numbers and agreements", of_rest(db.clone(), rest)),
+        Part::spawn("the schema, numbers and agreements", of_rest(db.clone(), rest, clock.today())),
         Part::spawn("rows against the audit trail", earlier.check()),
         Part::spawn("rows against the audit trail", later.check()),
         Part::spawn("documents", of_documents(documents)),
@@ -134,9 +135,9 @@ async fn everything(db: &Database, request: Request) -> Result<Vec<Part>> {
     ])
 }
 
-async fn since(db: &Database, revision: i64, request: Request) -> Result<Vec<Part>> {
+async fn since(db: &Database, clock: Clock, revision: i64, request: Request) -> Result<Vec<Part>> {
     let (_, [trail, links, rest, invoices]) = snapshot::open(db).await?;
-    let is_ordered = db.clock.is_ordered();
+    let is_ordered = clock.is_ordered();
     Ok(vec![
         Part::spawn("the audit trail", of_trail(trail, links, request, is_ordered, None)),
         Part::spawn("the schema and rows", of_later_rows(db.clone(), rest, revision)),
@@ -234,14 +235,14 @@ async fn of_trail(
 }
 
 /// Runs the short checks.
-async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
+async fn of_rest(db: Database, tx: DatabaseTransaction, today: NaiveDate) -> Checked {
     let mut checked = Checked::default();
     checked.add("the schema", catalog::violations(&db, &tx).await);
     checked.add("rows without an entry", records::without_entry(&tx).await);
-    checked.add("agreements", of_agreements(&tx, db.clock.today()).await);
+    checked.add("agreements", of_agreements(&tx, today).await);
     checked.add("the search", search::violations(&tx).await);
     checked.add("numbers of invoices", number_series::findings(&tx).await);
-    checked.add("interest invoices", of_interest(&tx, db.clock.today()).await);
+    checked.add("interest invoices", of_interest(&tx, today).await);
     checked.add("bank payments", crate::payments::bank::integrity::violations(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
     checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);

@@ -26,9 +26,8 @@ use super::{
 };
 use crate::{
     audit::reads,
-    auth::viewer::Viewer,
     clock::day_of,
-    database::Database,
+    context::Context,
     error::{LINE, Result},
     members::{
         admit::{NewBilling, is_email},
@@ -337,18 +336,14 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 }
 
 /// Writes contacts.csv. Logs that the viewer reads the contacts before the file is complete.
-pub(super) async fn export_contacts(
-    export: &mut Export<'_>,
-    db: &Database,
-    viewer: &Viewer,
-) -> Result<()> {
+pub(super) async fn export_contacts(export: &mut Export<'_>, ctx: Context<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<contact::Model>().await?;
     let mut sheet = export.begin(File::Contacts, order.len())?;
     for ids in order.chunks(PAGE_SIZE) {
         let rows: Vec<contact::Model> = export.rows(ids).await?;
-        reads::note(db, viewer, rows.iter().map(|row| row.id))?;
+        reads::note(ctx, rows.iter().map(|row| row.id))?;
         // At once: the number of reads that wait to be written is limited.
-        reads::write(db).await?;
+        reads::write(ctx.db).await?;
         let areas = contact_area_names(
             &export.tx,
             rows.iter().filter_map(|row| row.contact_area_id).collect(),

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{Error, FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
 };
 
@@ -121,14 +121,13 @@ pub fn format_percent(hundredths: i64) -> String {
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAccounts`, INVALID naming every bad field.
 pub async fn set(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     valid_from: NaiveDate,
     hundredths: i64,
     source: &str,
     mut errors: ValidationErrors,
 ) -> Result<ReferenceRateId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     errors.expect(
         half_year(valid_from) == valid_from,
         "valid_from",
@@ -138,7 +137,7 @@ pub async fn set(
     let source = errors.text("source", source, LINE);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::ReferenceRateSet).await?;
+    let mut change = audit::begin(ctx, Action::ReferenceRateSet).await?;
     let before = Entity::find().filter(Column::ValidFrom.eq(valid_from)).one(change.tx()).await?;
     let after = rate(valid_from, hundredths, source);
     if before.as_ref() != Some(&after) {

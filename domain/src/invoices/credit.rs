@@ -24,7 +24,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
@@ -51,14 +51,13 @@ pub struct NewCredit {
 /// FORBIDDEN unless the viewer may manage invoices; NOT_FOUND; INVALID naming every bad field and
 /// every missing fact; CONFLICT `NOT_ISSUED`, `CREDIT_NOTE`, `NOTHING_LEFT` or `BEYOND_INVOICE`.
 pub async fn credit(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     new: NewCredit,
     mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::InvoiceCredit).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::InvoiceCredit).await?;
     let issued_on = issue::day_of_issue(
         change.tx(),
         InvoiceKind::CreditNote,

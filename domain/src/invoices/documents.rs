@@ -40,6 +40,8 @@ use super::{
 use crate::{
     audit::{self, Action, Change, forms},
     auth::viewer::Viewer,
+    clock::Clock,
+    context::Context,
     database::{Database, among, busy, rows},
     error::{ConflictReason, Error, Result},
     worker_pool,
@@ -306,15 +308,14 @@ static LOCKS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 /// # Errors
 /// CONFLICT `BUSY` if other writers hold the lock for longer than that.
 pub async fn file(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: InvoiceId,
     format: FileFormat,
     time: Duration,
 ) -> Result<Option<File>> {
-    let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
+    let found = super::by_ids(ctx, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(number) = found.and_then(|row| row.number) else { return Ok(None) };
-    if let Some(stored) = stored(db.read(), id, format).await? {
+    if let Some(stored) = stored(ctx.db.read(), id, format).await? {
         return Ok(Some(File { number, sha256: stored.sha256, bytes: stored.bytes }));
     }
     if format != FileFormat::Pdf {
@@ -322,8 +323,8 @@ pub async fn file(
     }
     let is_begun = Arc::<AtomicBool>::default();
     let job = render_and_store(
-        db.clone(),
-        viewer.subject.clone(),
+        (ctx.db.clone(), ctx.clock),
+        ctx.viewer.subject.clone(),
         id,
         number,
         time,
@@ -350,7 +351,7 @@ impl Drop for RenderJob {
 /// Renders the PDF of an invoice with this number and stores it, unless another task has done so
 /// meanwhile.
 async fn render_and_store(
-    db: Database,
+    (db, clock): (Database, Clock),
     subject: String,
     id: InvoiceId,
     number: String,
@@ -371,9 +372,11 @@ async fn render_and_store(
     };
     let rendered = set(&subject, content, xml.bytes, &is_begun).await?;
     let until = Instant::now() + time;
+    let viewer = Viewer::operator("documents");
+    let ctx = Context::new(&db, clock, &viewer);
 
     let mut change = loop {
-        match audit::begin(&db, &Viewer::operator("documents"), Action::InvoicePdfKeep).await {
+        match audit::begin(ctx, Action::InvoicePdfKeep).await {
             Err(Error::Conflict { reason: ConflictReason::Busy, .. }) if Instant::now() < until => {
             }
             begun => break begun?,

@@ -21,7 +21,7 @@ use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     config::Network,
-    database::Database,
+    context::Context,
     error::{
         ConflictReason, Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors, field_path,
     },
@@ -80,14 +80,13 @@ pub struct DraftChanges {
 /// INVALID naming every bad field; CONFLICT `VAT_UNDECIDED` if nothing states the VAT treatment of
 /// a line.
 pub async fn draft(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     new: NewInvoice,
     mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::InvoiceDraft).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::InvoiceDraft).await?;
     let mut after = InvoiceAggregate {
         row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() },
         ..InvoiceAggregate::default()
@@ -105,7 +104,7 @@ pub async fn draft(
         after.row.corrects_id = Some(corrected);
         correct(change.tx(), "", &after, corrected, &mut errors).await?;
     }
-    let agreement_visibility = agreements::visible(db.backend(), viewer);
+    let agreement_visibility = agreements::visible(ctx.db.backend(), ctx.viewer);
     let new_lines = spread(new.lines, new.supplied.check("", &mut errors));
     let decisions = decisions_for(&change, &new_lines).await?;
     after.lines = lines(
@@ -133,15 +132,14 @@ pub async fn draft(
 /// # Errors
 /// As [`draft`], and CONFLICT `ALREADY_ISSUED`.
 pub async fn update(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     id: InvoiceId,
     changes: DraftChanges,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::InvoiceDraftUpdate).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::InvoiceDraftUpdate).await?;
     let before = match find_draft(change.tx(), id).await {
         // The id itself was bad: return it with all other errors of the input.
         Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish(),
@@ -156,8 +154,8 @@ pub async fn update(
         correct(change.tx(), "", &after, corrected, &mut errors).await?;
     }
     let (new, agreement_visibility): (Vec<NewLine>, _) = match &changes.lines {
-        Some(lines) => (lines.clone(), agreements::visible(db.backend(), viewer)),
-        // Lines of the draft stay, even if the viewer may not read the objects that they refer to.
+        Some(lines) => (lines.clone(), agreements::visible(ctx.db.backend(), ctx.viewer)),
+        // Lines of the draft stay, even if the ctx.viewer may not read the objects that they refer to.
         None => (before.lines.iter().map(as_new).collect(), Condition::all()),
     };
     let supplied = changes.supplied.check("", &mut errors);
@@ -224,14 +222,13 @@ fn set_terms(row: &mut invoice::Model, changes: &DraftChanges, errors: &mut Vali
 /// # Errors
 /// FORBIDDEN unless the viewer may manage invoices, NOT_FOUND, CONFLICT `ALREADY_ISSUED`.
 pub async fn discard(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: InvoiceId,
     errors: ValidationErrors,
 ) -> Result<InvoiceAggregate> {
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageInvoices)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::InvoiceDraftDiscard).await?;
+    let mut change = audit::begin(ctx, Action::InvoiceDraftDiscard).await?;
     let before = find_draft(change.tx(), id).await?;
     delete_lines(&change, id).await?;
     invoice::Entity::delete_by_id(id).exec(change.tx()).await?;

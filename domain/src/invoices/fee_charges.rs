@@ -28,7 +28,8 @@ use super::aggregate::InvoiceAggregate;
 use crate::{
     audit::{Change, forms::FeeCharge},
     auth::viewer::Viewer,
-    database::{Database, among, rows, sum, total},
+    context::Context,
+    database::{among, rows, sum, total},
     error::Result,
     fees::{self, amounts},
     members,
@@ -254,7 +255,7 @@ fn by_runs(db: &impl ConnectionTrait, selection: &FeeSelection, year: i32) -> Se
 /// Returns the fees that an invoice would charge twice: the invoiced and not credited sum together
 /// with its own lines exceeds the fee. An invoice that corrects another upwards is exempt.
 pub(super) async fn charged_twice(
-    db: &Database,
+    ctx: Context<'_>,
     tx: &impl ConnectionTrait,
     aggregate: &InvoiceAggregate,
 ) -> Result<Vec<String>> {
@@ -279,7 +280,7 @@ pub(super) async fn charged_twice(
             }
         };
         let invoiced = invoiced(tx, &selection, year).await?;
-        for (id, (name, fee)) in fees_of(db, kind, year, &sums).await? {
+        for (id, (name, fee)) in fees_of(ctx, kind, year, &sums).await? {
             let (new, left): (Money, Total) = (
                 sums.get(&id).copied().unwrap_or_default(),
                 invoiced.get(&id).copied().unwrap_or_default().left,
@@ -330,24 +331,26 @@ fn word(kind: ChargeKind) -> Option<&'static str> {
 /// Returns the amounts of these fees in a year, with the names of their payers. Fees that can't be
 /// calculated are left out.
 async fn fees_of(
-    db: &Database,
+    ctx: Context<'_>,
     kind: ChargeKind,
     year: i32,
     sums: &BTreeMap<Uuid, Money>,
 ) -> Result<BTreeMap<Uuid, (String, Money)>> {
     // A viewer who may issue an invoice may calculate its fees.
     let viewer = Viewer::operator("invoices");
+    let ctx = ctx.with_viewer(&viewer);
     if kind == ChargeKind::SpecialFee {
         let mut columns = fees::columns();
         columns.push(agreement::Column::Number);
-        let theirs = among(db.backend(), Expr::col(agreement::Column::Id), sums.keys().copied());
+        let theirs =
+            among(ctx.db.backend(), Expr::col(agreement::Column::Id), sums.keys().copied());
         let select = Query::select()
             .columns(columns.iter().copied())
             .from(agreement::Entity)
             .and_where(theirs)
             .take();
-        let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
-        let sums = fees::amounts_of(db, &viewer, &found, year).await?;
+        let found: Vec<agreement::Model> = rows(ctx.db.read(), &select, &columns).await?;
+        let sums = fees::amounts_of(ctx, &found, year).await?;
         let named = |row: agreement::Model| {
             Some((
                 row.id.0,
@@ -363,10 +366,10 @@ async fn fees_of(
         member::Column::JoinedOn,
         member::Column::LeftOn,
     ];
-    let found = members::by_ids(db, &viewer, &members, &columns).await?;
+    let found = members::by_ids(ctx, &members, &columns).await?;
     let quotes = match kind {
-        ChargeKind::ServiceFee => fees::service_fees(db, &viewer, &found, year).await?,
-        _ => fees::membership_fees(db, &found, year).await?,
+        ChargeKind::ServiceFee => fees::service_fees(ctx, &found, year).await?,
+        _ => fees::membership_fees(ctx.db, &found, year).await?,
     };
     Ok(found
         .into_iter()

@@ -8,7 +8,7 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::{
     auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     fees, term_sql,
 };
@@ -49,7 +49,7 @@ pub(super) fn check_period(
 /// # Errors
 /// CONFLICT `BEYOND_GRANT`.
 pub(super) async fn require_within(
-    db: &Database,
+    ctx: Context<'_>,
     agreement: &agreement::Model,
     (period, amount): (Period, Money),
     others: &[(Period, Money)],
@@ -67,15 +67,12 @@ pub(super) async fn require_within(
             shared_years(period, others)
         }
     };
+    let viewer = Viewer::operator("requisitions");
     let mut grants = BTreeMap::new();
     for year in years.clone() {
-        let found = fees::amounts_of(
-            db,
-            &Viewer::operator("requisitions"),
-            std::slice::from_ref(agreement),
-            year,
-        )
-        .await?;
+        let found =
+            fees::amounts_of(ctx.with_viewer(&viewer), std::slice::from_ref(agreement), year)
+                .await?;
         // The amount of a rate is unknown while the allocation is.
         let Some(grant) = found.get(&agreement.id).copied() else { return Ok(()) };
         grants.insert(year, grant);

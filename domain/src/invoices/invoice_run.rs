@@ -40,6 +40,7 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
+    context::Context,
     database::{Database, among, analyze, rows},
     error::{
         ConflictReason, Error, FieldErrorCode, FieldProblem, Origin, Result, ValidationErrors,
@@ -100,18 +101,22 @@ impl FromOutcome for RunResult {
 /// # Errors
 /// As [`run`].
 pub async fn preview(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
     mut errors: ValidationErrors,
 ) -> Result<Plan> {
-    viewer.require(Permission::ManageInvoices)?;
-    let today = db.clock.today();
-    let issued_on =
-        issue::day_of_issue(db.read(), InvoiceKind::Invoice, input.issued_on, today, &mut errors)
-            .await?;
-    plan(db, network, input, issued_on, errors).await
+    ctx.require(Permission::ManageInvoices)?;
+    let today = ctx.clock.today();
+    let issued_on = issue::day_of_issue(
+        ctx.db.read(),
+        InvoiceKind::Invoice,
+        input.issued_on,
+        today,
+        &mut errors,
+    )
+    .await?;
+    plan(ctx, network, input, issued_on, errors).await
 }
 
 /// Issues the invoices of [`preview`]. If a buyer can't be invoiced and `skip_problems` is not set,
@@ -126,17 +131,16 @@ pub async fn preview(
 /// day of issue or after its year unless that is confirmed, `TOO_LARGE` if the invoices together
 /// exceed the largest amount, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
     mut errors: ValidationErrors,
     mut progress: impl FnMut(usize, usize) + Send,
 ) -> Result<RunResult> {
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageInvoices)?;
     // No one else writes while this transaction is open, so the plan from the read pool still
     // holds.
-    let mut change = audit::begin(db, viewer, Action::InvoiceRun).await?;
+    let mut change = audit::begin(ctx, Action::InvoiceRun).await?;
     let issued_on = issue::day_of_issue(
         change.tx(),
         InvoiceKind::Invoice,
@@ -157,7 +161,7 @@ pub async fn run(
         unpaid,
         invoiced_months,
         to_credit,
-    } = plan(db, network, input, issued_on, errors).await?;
+    } = plan(ctx, network, input, issued_on, errors).await?;
     if !warnings.is_empty() && !input.confirm_decision {
         return Err(Error::conflict(
             ConflictReason::DecidedLate,
@@ -239,7 +243,7 @@ fn already_invoiced(error: Error) -> Error {
 }
 
 async fn plan(
-    db: &Database,
+    ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
     issued_on: NaiveDate,
@@ -247,24 +251,24 @@ async fn plan(
 ) -> Result<Plan> {
     errors.expect(amounts::YEARS.contains(&input.year), "year", outside_years());
     if let Some(members) = &input.members {
-        check_members(db, members, &mut errors).await?;
+        check_members(ctx.db, members, &mut errors).await?;
     }
     let references = References::check(input, &mut errors);
     errors.finish()?;
     let mut plan = Plan::default();
     let items = match input.fees {
         Fees::Special(activity) => {
-            special_fees::items(db, network, input, (activity, issued_on), &mut plan).await?
+            special_fees::items(ctx, network, input, (activity, issued_on), &mut plan).await?
         }
         Fees::Service => {
-            of_members(db, network, input, (ChargeKind::ServiceFee, issued_on), &mut plan).await?
+            of_members(ctx, network, input, (ChargeKind::ServiceFee, issued_on), &mut plan).await?
         }
         Fees::Membership => {
-            of_members(db, network, input, (ChargeKind::MembershipFee, issued_on), &mut plan)
+            of_members(ctx, network, input, (ChargeKind::MembershipFee, issued_on), &mut plan)
                 .await?
         }
     };
-    let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
+    let agreed = Agreed::load(ctx.db.read(), items.iter().map(|item| &item.line)).await?;
     gather(network, issued_on, &agreed, items, &mut plan);
     for aggregate in &mut plan.invoices {
         (aggregate.row.our_reference, aggregate.row.buyer_reference) =
@@ -279,7 +283,7 @@ async fn plan(
     }
     lacks.finish()?;
     let buyers = Buyers::load(
-        db.read(),
+        ctx.db.read(),
         plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row)),
     )
     .await?;
@@ -345,7 +349,7 @@ fn outside_years() -> FieldProblem {
 /// Returns the fee of every member of the year, in order of name. A member on any day of the year
 /// pays the whole fee.
 async fn of_members(
-    db: &Database,
+    ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
     (kind, issued_on): (ChargeKind, NaiveDate),
@@ -356,32 +360,28 @@ async fn of_members(
     } else {
         (FeeBasis::FixedPerYear, "membership fee")
     };
-    let rule = fees::rule(db, basis, input.year).await?.ok_or_else(|| {
+    let rule = fees::rule(ctx.db, basis, input.year).await?.ok_or_else(|| {
         Error::conflict(
             ConflictReason::NoFeeRule,
             format!("no {fee} is in force on 1 January {}; set one first", input.year),
         )
     })?;
-    let decisions = TaxDecisions::on(db.read(), issued_on).await?;
+    let decisions = TaxDecisions::on(ctx.db.read(), issued_on).await?;
     let vat_rate = decisions
         .rate_of(&rule)
         .ok_or_else(|| undecided(&format!("the {fee} of {}", input.year)))?;
-    plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, input.year).await?);
+    plan.warnings.extend(fee_decision::of_rule(ctx.db.read(), &rule, issued_on, input.year).await?);
     let (first, last) =
         amounts::year(input.year).ok_or_else(|| Error::invalid("year", outside_years()))?;
-    let found = members_between(db, (first, last), input.members.as_ref()).await?;
+    let found = members_between(ctx.db, (first, last), input.members.as_ref()).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
-    let allocations = fees::allocations(
-        db,
-        &Viewer::operator("invoices run"),
-        &ids,
-        input.year,
-        fees::basis_of(&rule),
-    )
-    .await?;
+    let viewer = Viewer::operator("invoices run");
+    let allocations =
+        fees::allocations(ctx.with_viewer(&viewer), &ids, input.year, fees::basis_of(&rule))
+            .await?;
     let selection = FeeSelection::Members(kind, input.members.clone());
-    let invoiced = fee_charges::invoiced(db.read(), &selection, input.year).await?;
-    let accounts = LineAccounts::load(db.read(), network).await?;
+    let invoiced = fee_charges::invoiced(ctx.db.read(), &selection, input.year).await?;
+    let accounts = LineAccounts::load(ctx.db.read(), network).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);

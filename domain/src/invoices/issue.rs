@@ -32,7 +32,7 @@ use crate::{
     books::Closing,
     clock::day_of,
     config::Network,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Origin, Result, ValidationErrors},
     idempotency::{Outcome, Warnings},
     swedish,
@@ -48,15 +48,14 @@ use crate::{
 /// invoiced since, `CREDIT_NOTE` for an imported draft of a credit note, `OCR_TAKEN`, or
 /// `LATEST_IN_FUTURE`.
 pub async fn issue(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     id: InvoiceId,
     issued_on: Option<NaiveDate>,
     mut errors: ValidationErrors,
 ) -> Result<Warnings> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::InvoiceIssue).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::InvoiceIssue).await?;
     let issued_on = day_of_issue(
         change.tx(),
         InvoiceKind::Invoice,
@@ -93,7 +92,7 @@ pub async fn issue(
         Some(corrected) => {
             draft::correct(change.tx(), "invoice", &aggregate, corrected, &mut errors).await?
         }
-        None => refuse_twice(db, &change, &aggregate).await?,
+        None => refuse_twice(ctx, &change, &aggregate).await?,
     }
     draft_checks::check(network, "invoice", &mut aggregate, &mut errors);
     errors.finish()?;
@@ -132,8 +131,12 @@ fn require_invoice(row: &invoice::Model) -> Result<()> {
 }
 
 /// Rejects an invoice of fees that have been invoiced since it was drafted, for example by a run.
-async fn refuse_twice(db: &Database, change: &Change, aggregate: &InvoiceAggregate) -> Result<()> {
-    let twice = fee_charges::charged_twice(db, change.tx(), aggregate).await?;
+async fn refuse_twice(
+    ctx: Context<'_>,
+    change: &Change,
+    aggregate: &InvoiceAggregate,
+) -> Result<()> {
+    let twice = fee_charges::charged_twice(ctx, change.tx(), aggregate).await?;
     if twice.is_empty() {
         return Ok(());
     }

@@ -22,11 +22,7 @@ use super::{
     matching,
     parties::{self, buyer_of},
 };
-use crate::{
-    auth::viewer::Viewer,
-    database::{Database, rows},
-    error::Result,
-};
+use crate::{context::Context, database::rows, error::Result};
 
 /// An invoice or credit note with its buyer's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,23 +61,23 @@ pub const COLUMNS: [Column; 19] = [
 
 /// Returns every invoice and credit note that the viewer may read and that matches the filter, in
 /// order of day of issue and number; drafts come last.
-pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed>> {
+pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
     let column = |column: Column| -> SimpleExpr { Expr::col((Entity, column)) };
-    let mut select = matching(db, viewer, filter);
+    let mut select = matching(ctx, filter);
     select
         .columns(COLUMNS.map(|column| (Entity, column)))
         .order_by_expr(column(Column::IssuedOn).is_null(), Order::Asc)
         .order_by_expr(column(Column::IssuedOn), Order::Asc)
         .order_by_expr(column(Column::NumberKey), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
-    let found: Vec<Model> = rows(db.read(), &select, &COLUMNS).await?;
-    let names = parties::names(db, found.iter().filter_map(buyer_of)).await?;
+    let found: Vec<Model> = rows(ctx.db.read(), &select, &COLUMNS).await?;
+    let names = parties::names(ctx.db, found.iter().filter_map(buyer_of)).await?;
     let differ = found.iter().filter(|row| {
         row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total
     });
     let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
     let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
-    for payment in counted_payments::of_invoices(db, &ids).await? {
+    for payment in counted_payments::of_invoices(ctx.db, &ids).await? {
         paid.entry(payment.invoice_id).or_default().push(payment);
     }
     let listed = |row: Model| {

@@ -66,6 +66,7 @@ use self::{amounts::State, differences::Difference};
 use crate::{
     agreements,
     auth::viewer::{Resource, Viewer},
+    context::Context,
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
     members::succession,
@@ -169,13 +170,13 @@ fn select(viewer: &Viewer) -> SelectStatement {
 }
 
 /// Selects the invoices with a line of this agreement; none if the viewer can't read it.
-fn of_agreement(db: &Database, viewer: &Viewer, id: AgreementId) -> SelectStatement {
+fn of_agreement(ctx: Context<'_>, id: AgreementId) -> SelectStatement {
     let own = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
     let readable = Query::select()
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
         .and_where(Expr::col((agreement::Entity, agreement::Column::Id)).eq(id))
-        .cond_where(agreements::visible(db.backend(), viewer))
+        .cond_where(agreements::visible(ctx.db.backend(), ctx.viewer))
         .take();
     Query::select()
         .expr(own(invoice_line::Column::InvoiceId))
@@ -184,13 +185,8 @@ fn of_agreement(db: &Database, viewer: &Viewer, id: AgreementId) -> SelectStatem
         .take()
 }
 
-fn narrow(
-    db: &Database,
-    viewer: &Viewer,
-    mut select: SelectStatement,
-    filter: &Filter,
-) -> SelectStatement {
-    let on = filter.as_of.unwrap_or_else(|| db.clock.today());
+fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+    let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
     if !filter.states.is_empty() {
         select.cond_where(status_filter::has_state(&filter.states, on));
     }
@@ -208,7 +204,7 @@ fn narrow(
             .column(activity::Column::Id)
             .from(activity::Entity)
             .and_where(among_words(
-                db.backend(),
+                ctx.db.backend(),
                 Expr::col((activity::Entity, activity::Column::Slug)),
                 &filter.activities,
             ))
@@ -231,12 +227,12 @@ fn narrow(
         None => &mut select,
     };
     if let Some(agreement) = filter.agreement {
-        let invoices = of_agreement(db, viewer, agreement);
+        let invoices = of_agreement(ctx, agreement);
         select.and_where(column(Column::Id).in_subquery(invoices));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let id = column(Column::Id);
-        select.and_where(search::found(db.backend(), EntityType::Invoice, id, text));
+        select.and_where(search::found(ctx.db.backend(), EntityType::Invoice, id, text));
     }
     select
         .and_where_option(filter.issued_from.map(|day| column(Column::IssuedOn).gte(day)))
@@ -245,8 +241,8 @@ fn narrow(
     select
 }
 
-pub(crate) fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    narrow(db, viewer, select(viewer), filter)
+pub(crate) fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    narrow(ctx, select(ctx.viewer), filter)
 }
 
 /// Returns a page of the invoices that the viewer may read and that match the filter.
@@ -254,8 +250,7 @@ pub(crate) fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> Selec
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
@@ -264,45 +259,39 @@ pub async fn list(
     let mut errors = ValidationErrors::default();
     let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
-    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
+    page::fetch(ctx.db.read(), matching(ctx, filter), columns, order, &page).await
 }
 
 /// Counts the invoices that the viewer may read and that match the filter.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns those of these invoices that the viewer may read, in no order.
-pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
-    ids: &[InvoiceId],
-    columns: &[Column],
-) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+pub async fn by_ids(ctx: Context<'_>, ids: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the invoice with this number if the viewer may read it, else the credit note: each kind
 /// has a series of its own.
 pub async fn by_number(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     number: &str,
     columns: &[Column],
 ) -> Result<Option<Model>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
-        let mut select = select(viewer);
+        let mut select = select(ctx.viewer);
         select
             .columns(columns.iter().map(|column| (Entity, *column)))
             .and_where(Column::Kind.eq(kind))
             .and_where(Column::Number.eq(number));
-        if let Some(found) = rows(db.read(), &select, columns).await?.pop() {
+        if let Some(found) = rows(ctx.db.read(), &select, columns).await?.pop() {
             return Ok(Some(found));
         }
     }
@@ -310,31 +299,25 @@ pub async fn by_number(
 }
 
 /// Returns the invoice with this OCR reference, if the viewer may read it.
-pub async fn by_ocr(
-    db: &Database,
-    viewer: &Viewer,
-    ocr: &str,
-    columns: &[Column],
-) -> Result<Option<Model>> {
-    let mut select = select(viewer);
+pub async fn by_ocr(ctx: Context<'_>, ocr: &str, columns: &[Column]) -> Result<Option<Model>> {
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Ocr.eq(ocr));
-    Ok(rows(db.read(), &select, columns).await?.pop())
+    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
 }
 
 /// Returns the credit notes of each of these invoices that the viewer may read, in order of number.
 pub async fn credit_notes_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     invoices: &[InvoiceId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), column(Column::CreditsId), invoices.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::CreditsId), invoices.iter().copied()))
         .order_by_expr(column(Column::NumberKey), sea_orm::Order::Asc)
         .order_by_expr(column(Column::Id), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Parent of nested invoices.
@@ -348,25 +331,20 @@ pub enum Of {
 
 impl Of {
     /// Selects the invoices of these parents, and returns the expression of the parent of each.
-    fn select(
-        self,
-        db: &Database,
-        viewer: &Viewer,
-        parents: &[Uuid],
-    ) -> (SelectStatement, SimpleExpr) {
+    fn select(self, ctx: Context<'_>, parents: &[Uuid]) -> (SelectStatement, SimpleExpr) {
         let mut select = Query::select();
-        select.cond_where(visible(viewer));
+        select.cond_where(visible(ctx.viewer));
         match self {
             Self::Member => {
                 select.from(Entity).and_where(among(
-                    db.backend(),
+                    ctx.db.backend(),
                     column(Column::MemberId),
                     parents.iter().copied(),
                 ));
                 (select, column(Column::MemberId))
             }
             Self::Agreement => {
-                select.from_subquery(with_agreement(db, parents), Entity);
+                select.from_subquery(with_agreement(ctx.db, parents), Entity);
                 (select, Expr::col((Entity, Alias::new(AGREEMENT))))
             }
         }
@@ -405,8 +383,7 @@ fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
 /// INVALID for a bad page.
 #[expect(clippy::too_many_arguments, reason = "page arguments and the parents")]
 pub async fn of_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     of: Of,
     parents: &[Uuid],
     filter: &Filter,
@@ -417,21 +394,20 @@ pub async fn of_each(
     let mut errors = ValidationErrors::default();
     let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
-    let (select, parent) = of.select(db, viewer, parents);
-    let select = narrow(db, viewer, select, filter);
-    page::fetch_each(db.read(), select, columns, order, &page, parent).await
+    let (select, parent) = of.select(ctx, parents);
+    let select = narrow(ctx, select, filter);
+    page::fetch_each(ctx.db.read(), select, columns, order, &page, parent).await
 }
 
 /// Counts the invoices of each of these parents; parents without any are left out.
 pub async fn count_each(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     of: Of,
     parents: &[Uuid],
     filter: &Filter,
 ) -> Result<HashMap<Uuid, i64>> {
-    let (select, parent) = of.select(db, viewer, parents);
-    page::count_each(db.read(), narrow(db, viewer, select, filter), parent).await
+    let (select, parent) = of.select(ctx, parents);
+    page::count_each(ctx.db.read(), narrow(ctx, select, filter), parent).await
 }
 
 /// Returns the sum that is still to be paid: the total without what was paid, credited and written

@@ -18,7 +18,8 @@ use uuid::Uuid;
 use super::Buyer;
 use crate::{
     auth::viewer::Viewer,
-    database::{Database, among, rows},
+    context::Context,
+    database::{among, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     search::{self, EntityType},
@@ -201,8 +202,8 @@ fn select<M: InvoicePart>(viewer: &Viewer) -> SelectStatement {
     select
 }
 
-fn matching<M: ListedPart>(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = select::<M>(viewer);
+fn matching<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = select::<M>(ctx.viewer);
     select.and_where_option(M::CONDITION.map(Expr::cust));
     if let Some(buyer) = filter.buyer {
         let own = |column: invoice::Column| Expr::col((invoice::Entity, column));
@@ -219,7 +220,7 @@ fn matching<M: ListedPart>(db: &Database, viewer: &Viewer, filter: &Filter) -> S
     }
     let text = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
     if let Some((words, text)) = M::WORDS.zip(text) {
-        select.and_where(search::found(db.backend(), words, column::<M>(M::ID), text));
+        select.and_where(search::found(ctx.db.backend(), words, column::<M>(M::ID), text));
     }
     select
         .and_where_option(filter.invoice.map(|id| column::<M>(M::INVOICE).eq(id)))
@@ -235,55 +236,52 @@ fn matching<M: ListedPart>(db: &Database, viewer: &Viewer, filter: &Filter) -> S
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list<M: ListedPart>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column<M>],
 ) -> Result<Slice<M>> {
-    let select = matching::<M>(db, viewer, filter);
-    page::select_rows(db.read(), select, columns, order, args, ValidationErrors::default()).await
+    let select = matching::<M>(ctx, filter);
+    page::select_rows(ctx.db.read(), select, columns, order, args, ValidationErrors::default())
+        .await
 }
 
 /// Counts the parts that [`list`] pages through.
-pub async fn count<M: ListedPart>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching::<M>(db, viewer, filter)).await
+pub async fn count<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching::<M>(ctx, filter)).await
 }
 
 /// Returns those of these parts that the viewer may read, in no order.
 pub async fn by_ids<M: InvoicePart>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    with::<M>(db, viewer, M::ID, ids, columns).await
+    with::<M>(ctx, M::ID, ids, columns).await
 }
 
 /// Returns the reversals of these parts that the viewer may read, in no order. `columns` must
 /// include the one of the reversed part.
 pub async fn reversals_of<M: Reversible>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    with::<M>(db, viewer, M::REVERSES, ids, columns).await
+    with::<M>(ctx, M::REVERSES, ids, columns).await
 }
 
 async fn with<M: InvoicePart>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     key: Column<M>,
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    let mut select = select::<M>(viewer);
+    let mut select = select::<M>(ctx.viewer);
     select.columns(columns.iter().map(|column| (M::Entity::default(), *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column::<M>(key),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }

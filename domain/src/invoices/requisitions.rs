@@ -29,7 +29,8 @@ use crate::{
     auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     config::Network,
-    database::{Database, among, rows},
+    context::Context,
+    database::{among, rows},
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     worker_pool,
@@ -70,33 +71,31 @@ fn select(viewer: &Viewer) -> SelectStatement {
 
 /// Returns those of these requisitions that the viewer may read, in no order.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[RequisitionId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the requisitions for these agreements that the viewer may read, in order of number.
 pub async fn of_agreements(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     agreements: &[AgreementId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), column(Column::AgreementId), agreements.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::AgreementId), agreements.iter().copied()))
         .order_by_expr(column(Column::Number), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Issues a requisition for a signed cooperation agreement by which money comes in. It gets the
@@ -111,14 +110,13 @@ pub async fn of_agreements(
 /// `NOT_SIGNED`, `ALREADY_REQUISITIONED` if another requisition of the agreement has a day of the
 /// period, or `BEYOND_GRANT`.
 pub async fn issue(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     new: NewRequisition,
     mut errors: ValidationErrors,
 ) -> Result<RequisitionId> {
     // Checked for the agreement, which viewers who may only manage invoices may not read.
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let problem = FieldErrorCode::OutOfRange.problem("must be above 0.00").with("min", 0);
     errors.expect(new.amount > Money::ZERO, "amount", problem);
     let problem =
@@ -130,7 +128,7 @@ pub async fn issue(
     errors.settable_change("reference", None, reference.as_deref());
     let sender = parties::seller(network, false, &mut errors);
 
-    let mut change = audit::begin(db, viewer, Action::RequisitionIssue).await?;
+    let mut change = audit::begin(ctx, Action::RequisitionIssue).await?;
     let today = day_of(change.at());
     let issued_on = new.issued_on.unwrap_or(today);
     check_day(change.tx(), issued_on, today, &mut errors).await?;
@@ -159,7 +157,7 @@ pub async fn issue(
     let requisitioned: Vec<_> =
         others.iter().map(|row| ((row.period_from, row.period_to), row.amount)).collect();
     let part = ((new.period_from, new.period_to), new.amount);
-    grant_ceiling::require_within(db, &agreement, part, &requisitioned).await?;
+    grant_ceiling::require_within(ctx, &agreement, part, &requisitioned).await?;
 
     let days = payment_terms::of(change.tx(), BTreeSet::from([agreement.id]))
         .await?
@@ -232,16 +230,15 @@ pub fn row_of(
 /// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `WITHDRAWN`.
 pub async fn withdraw(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: RequisitionId,
     reason: &str,
     mut errors: ValidationErrors,
 ) -> Result<RequisitionId> {
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageAccounts)?;
     let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::RequisitionWithdraw).await?;
+    let mut change = audit::begin(ctx, Action::RequisitionWithdraw).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
     if let Some(day) = before.withdrawn_on {
@@ -266,19 +263,15 @@ pub async fn withdraw(
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG`, or if the server is overloaded.
-pub async fn pdf_of(
-    db: &Database,
-    viewer: &Viewer,
-    id: RequisitionId,
-) -> Result<Option<(String, Pdf)>> {
-    let Some(row) =
-        by_ids(db, viewer, &[id], &[Column::Id, Column::Number, Column::Content]).await?.pop()
+pub async fn pdf_of(ctx: Context<'_>, id: RequisitionId) -> Result<Option<(String, Pdf)>> {
+    let Some(row) = by_ids(ctx, &[id], &[Column::Id, Column::Number, Column::Content]).await?.pop()
     else {
         return Ok(None);
     };
     let document: Requisition = serde_json::from_str(&row.content).map_err(Error::internal)?;
-    let pdf = worker_pool::run(&viewer.subject, move || Ok(rendered(&document, Some(TIME_LIMIT))?))
-        .await?;
+    let pdf =
+        worker_pool::run(&ctx.viewer.subject, move || Ok(rendered(&document, Some(TIME_LIMIT))?))
+            .await?;
     Ok(Some((row.number, pdf)))
 }
 

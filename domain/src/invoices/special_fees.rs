@@ -29,6 +29,7 @@ use crate::{
     activities::tax_decisions::TaxDecisions,
     auth::viewer::Viewer,
     config::Network,
+    context::Context,
     database::{Database, among, rows},
     error::{Error, Result},
     fees::{
@@ -47,30 +48,31 @@ type Period = ((NaiveDate, NaiveDate), i64);
 /// # Errors
 /// NOT_FOUND for the activity.
 pub(super) async fn items(
-    db: &Database,
+    ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
     (id, issued_on): (ActivityId, NaiveDate),
     plan: &mut Plan,
 ) -> Result<Vec<Item>> {
-    let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
+    let activity = activity::Entity::find_by_id(id).one(ctx.db.read()).await?;
     let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
-    let found = signed_agreements(db, input, id).await?;
+    let found = signed_agreements(ctx.db, input, id).await?;
     plan.unpaid = unpaid_months(&found, input.year);
     let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
+    let viewer = Viewer::operator("invoices run");
     let special = Special {
         decisions: if is_exempt {
-            TaxDecisions::on(db.read(), issued_on).await?
+            TaxDecisions::on(ctx.db.read(), issued_on).await?
         } else {
             TaxDecisions::default()
         },
         // A viewer who may invoice a fee may calculate it, even without read access to the member's
         // affairs.
-        fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, input.year)
+        fees: fees::with_allocations(ctx.with_viewer(&viewer), &found, input.year).await?,
+        invoiced: fee_charges::invoiced(ctx.db.read(), &FeeSelection::Activity(id), input.year)
             .await?,
-        invoiced: fee_charges::invoiced(db.read(), &FeeSelection::Activity(id), input.year).await?,
-        billed: BilledMonths::load(db.read(), id, input.year).await?,
-        accounts: LineAccounts::load(db.read(), network).await?,
+        billed: BilledMonths::load(ctx.db.read(), id, input.year).await?,
+        accounts: LineAccounts::load(ctx.db.read(), network).await?,
         activity: &activity,
         year: input.year,
     };

@@ -16,7 +16,7 @@ use crate::{
         forms::{Member, members},
     },
     auth::viewer::{Permission, Viewer},
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     swedish, term_sql,
 };
@@ -248,12 +248,11 @@ fn taken(number: Option<&OrgNumber>) -> Error {
 /// FORBIDDEN without `Permission::ManageRegister`, INVALID naming every bad field, CONFLICT
 /// `ORG_NUMBER_TAKEN`.
 pub async fn admit(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewMember,
     mut errors: ValidationErrors,
 ) -> Result<MemberId> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     let id = MemberId::new();
     let name = errors.document_line("name", &new.name);
     expect_no_bar("name", &name, &mut errors);
@@ -263,7 +262,7 @@ pub async fn admit(
     let billing = new.billing.check(id, "billing.", &mut errors);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::MemberAdmit).await?;
+    let mut change = audit::begin(ctx, Action::MemberAdmit).await?;
     let contact_area_id = match &area {
         Some(area) => Some(contact_area(&mut change, area).await?),
         None => None,
@@ -302,14 +301,13 @@ pub fn can_update(viewer: &Viewer) -> bool {
 /// CONFLICT `ORG_NUMBER_TAKEN`, or `AGREEMENTS_IN_FORCE` when the membership would begin after
 /// agreements of the member.
 pub async fn update(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: MemberId,
     changes: MemberChanges,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, Action::MemberUpdate).await?;
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = audit::begin(ctx, Action::MemberUpdate).await?;
     let before = match snapshot(change.tx(), id).await {
         // The id is invalid: check the other fields too, so that every error is reported together.
         Err(_) if !errors.is_empty() => Member::default(),
@@ -355,7 +353,7 @@ pub async fn update(
         };
     }
     if row.name != before.row.name {
-        store_former_name(&change, id, &before.row.name, db.clock.today()).await?;
+        store_former_name(&change, id, &before.row.name, ctx.clock.today()).await?;
     }
     let number = row.org_number.clone();
     audit::replace(&change, row)

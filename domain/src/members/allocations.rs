@@ -11,8 +11,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr
 use super::of_visible_member;
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Resource, Viewer},
-    database::{Database, among},
+    auth::viewer::{Permission, Resource},
+    context::Context,
+    database::among,
     error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
@@ -20,24 +21,23 @@ use crate::{
 /// Returns the allocations of those of these members whose affairs the viewer can read, the latest
 /// year first. With `year`, only the allocations of that year.
 pub async fn of_members(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     year: Option<i32>,
 ) -> Result<Vec<Model>> {
     let mut find = Entity::find()
         .filter(of_visible_member(
-            &viewer.visibility(Resource::MemberAffairs),
+            &ctx.viewer.visibility(Resource::MemberAffairs),
             Expr::col(Column::MemberId),
         ))
-        .filter(among(db.backend(), Expr::col(Column::MemberId), members.iter().copied()))
+        .filter(among(ctx.db.backend(), Expr::col(Column::MemberId), members.iter().copied()))
         .order_by_desc(Column::Year)
         // ALL_PARTIES sorts before STATE_SHARE, and is the basis of fees.
         .order_by_asc(Column::Basis);
     if let Some(year) = year {
         find = find.filter(Column::Year.eq(year));
     }
-    Ok(find.all(db.read()).await?)
+    Ok(find.all(ctx.db.read()).await?)
 }
 
 /// Input for setting an allocation.
@@ -60,13 +60,8 @@ pub struct NewAllocation {
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the member, INVALID for a bad
 /// field.
-pub async fn set(
-    db: &Database,
-    viewer: &Viewer,
-    new: NewAllocation,
-    mut errors: ValidationErrors,
-) -> Result<()> {
-    viewer.require(Permission::ManageAccounts)?;
+pub async fn set(ctx: Context<'_>, new: NewAllocation, mut errors: ValidationErrors) -> Result<()> {
+    ctx.require(Permission::ManageAccounts)?;
     errors.expect(
         (1900..=2999).contains(&new.year),
         "year",
@@ -83,7 +78,7 @@ pub async fn set(
     let source = errors.optional_text("source", new.source.as_deref(), LINE);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::AllocationSet).await?;
+    let mut change = audit::begin(ctx, Action::AllocationSet).await?;
     let member = ::entity::member::Entity::find_by_id(new.member).one(change.tx()).await?;
     let member = member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     let before = Entity::find()

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::{
     audit::reads,
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among_words},
+    auth::viewer::Resource,
+    context::Context,
+    database::among_words,
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     search::{self, EntityType},
@@ -69,17 +70,17 @@ pub fn order(field: Field, descending: bool) -> Order {
     Order { name, key, key_type: KeyType::Text, id: column(Column::Id), descending }
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = Query::select()
         .from(Entity)
         .cond_where(of_visible_member(
-            &viewer.visibility(Resource::MemberAffairs),
+            &ctx.viewer.visibility(Resource::MemberAffairs),
             column(Column::MemberId),
         ))
         .take();
     if !filter.roles.is_empty() {
         let roles = filter.roles.iter().map(|role| role.word());
-        select.and_where(among_words(db.backend(), column(Column::Role), roles));
+        select.and_where(among_words(ctx.db.backend(), column(Column::Role), roles));
     }
     if let Some(member) = filter.member {
         select.and_where(column(Column::MemberId).eq(member));
@@ -95,7 +96,7 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let noun = EntityType::Contact;
-        select.and_where(search::found(db.backend(), noun, column(Column::Id), text));
+        select.and_where(search::found(ctx.db.backend(), noun, column(Column::Id), text));
     }
     select
 }
@@ -108,24 +109,23 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    let select = matching(db, viewer, filter);
+    let select = matching(ctx, filter);
     let found: Slice<Model> =
-        page::select_rows(db.read(), select, columns, order, args, errors).await?;
+        page::select_rows(ctx.db.read(), select, columns, order, args, errors).await?;
     if identifies(columns) {
-        reads::note(db, viewer, found.rows.iter().map(|(_, row)| row.id))?;
+        reads::note(ctx, found.rows.iter().map(|(_, row)| row.id))?;
     }
     Ok(found)
 }
 
 /// Counts the contacts that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }

@@ -22,6 +22,7 @@ use crate::{
         revocations,
         viewer::{Permission, Resource, Viewer},
     },
+    context::Context,
     database::{Database, among, rows},
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     swedish,
@@ -67,56 +68,48 @@ pub(super) fn identifies(columns: &[Column]) -> bool {
 /// Runs a statement of [`select`]. Records in the read log that the viewer read the contacts if the
 /// columns identify a person.
 async fn read(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     select: &SelectStatement,
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let found: Vec<Model> = rows(db.read(), select, columns).await?;
+    let found: Vec<Model> = rows(ctx.db.read(), select, columns).await?;
     if identifies(columns) {
-        reads::note(db, viewer, found.iter().map(|row| row.id))?;
+        reads::note(ctx, found.iter().map(|row| row.id))?;
     }
     Ok(found)
 }
 
 /// Returns those of these contacts that the viewer can read.
-pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
-    ids: &[ContactId],
-    columns: &[Column],
-) -> Result<Vec<Model>> {
-    let mut select = select(viewer, columns);
-    select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
-    read(db, viewer, &select, columns).await
+pub async fn by_ids(ctx: Context<'_>, ids: &[ContactId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(ctx.viewer, columns);
+    select.and_where(among(ctx.db.backend(), column(Column::Id), ids.iter().copied()));
+    read(ctx, &select, columns).await
 }
 
 /// Returns the current contacts of these members, as far as the viewer can read them.
 pub async fn of_members(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer, columns);
+    let mut select = select(ctx.viewer, columns);
     select
-        .and_where(among(db.backend(), column(Column::MemberId), members.iter().copied()))
-        .cond_where(current(db.clock.today()));
-    read(db, viewer, &select, columns).await
+        .and_where(among(ctx.db.backend(), column(Column::MemberId), members.iter().copied()))
+        .cond_where(current(ctx.clock.today()));
+    read(ctx, &select, columns).await
 }
 
 /// Returns the current board contacts of these contact areas, as far as the viewer can read them.
 pub async fn of_areas(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     areas: &[ContactAreaId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer, columns);
+    let mut select = select(ctx.viewer, columns);
     select
-        .and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
-        .cond_where(current(db.clock.today()));
-    read(db, viewer, &select, columns).await
+        .and_where(among(ctx.db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
+        .cond_where(current(ctx.clock.today()));
+    read(ctx, &select, columns).await
 }
 
 /// A contact as everyone with a token may see it.
@@ -223,12 +216,11 @@ fn check(row: &mut Model, before: Option<&Model>, errors: &mut ValidationErrors)
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND for its member, organisation or
 /// contact area, INVALID naming every bad field.
 pub async fn add(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewContact,
     mut errors: ValidationErrors,
 ) -> Result<ContactId> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()]
         .into_iter()
         .filter(|is_named| *is_named)
@@ -250,12 +242,12 @@ pub async fn add(
         phone: new.phone,
         valid_from: new.valid_from,
         valid_to: new.valid_to,
-        name_published_on: new.name_published.then(|| db.clock.today()),
+        name_published_on: new.name_published.then(|| ctx.clock.today()),
         ..Model::default()
     };
     check(&mut row, None, &mut errors);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::ContactAdd).await?;
+    let mut change = audit::begin(ctx, Action::ContactAdd).await?;
     let owner_exists = match (row.member_id, row.organisation_id, row.contact_area_id) {
         (Some(id), _, _) => {
             ::entity::member::Entity::find_by_id(id).one(change.tx()).await?.is_some()
@@ -350,14 +342,13 @@ pub(crate) async fn has_email(
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `ERASED`.
 pub async fn update(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: ContactId,
     changes: ContactChanges,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, Action::ContactUpdate).await?;
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = audit::begin(ctx, Action::ContactUpdate).await?;
     let before = match find(&change, id).await {
         // The id is invalid: check the other fields too, so that every error is reported together.
         // The placeholder name adds no error of its own.
@@ -379,7 +370,7 @@ pub async fn update(
     after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
     if let Some(is_published) = changes.name_published {
         // A repeated agreement does not change its day.
-        let day = after.name_published_on.unwrap_or_else(|| db.clock.today());
+        let day = after.name_published_on.unwrap_or_else(|| ctx.clock.today());
         after.name_published_on = is_published.then_some(day);
     }
     check(&mut after, Some(&before), &mut errors);
@@ -387,7 +378,7 @@ pub async fn update(
     if after != before {
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
-        let today = db.clock.today();
+        let today = ctx.clock.today();
         if let Some((email, member)) = ended_before(today, &before, &after) {
             revoke_tokens(&mut change, today, &email, member).await?;
         }
@@ -402,9 +393,9 @@ pub async fn update(
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND.
-pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, Action::ContactErase).await?;
+pub async fn erase(ctx: Context<'_>, id: ContactId) -> Result<()> {
+    ctx.require(Permission::ManageRegister)?;
+    let mut change = audit::begin(ctx, Action::ContactErase).await?;
     let before = find(&change, id).await?;
     let persons = persons(&change, &before).await?;
     let is_first = before.erased_at.is_none();
@@ -423,13 +414,13 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
         if let Some((email, member)) = address {
-            revoke_tokens(&mut change, db.clock.today(), &email, member).await?;
+            revoke_tokens(&mut change, ctx.clock.today(), &email, member).await?;
         }
     }
     change.erase(&persons, (SubjectKind::Contact, id.0)).await?;
     change.commit_with(id).await?;
     // A failure here does not undo the erasure.
-    if let Err(error) = db.truncate_wal().await {
+    if let Err(error) = ctx.db.truncate_wal().await {
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::{
     audit::{self, Action, Change, forms},
     auth::viewer::{Permission, Viewer},
     clock,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
@@ -36,14 +36,13 @@ pub struct Departure {
 /// are merged into it on that day or later, or `AGREEMENTS_IN_FORCE` with the agreements' numbers
 /// unless `end_agreements` is set.
 pub async fn leave(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     departure: Departure,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     let reason = errors.optional_text("reason", departure.reason.as_deref(), LINE);
-    let mut change = audit::begin(db, viewer, Action::MemberLeave).await?;
+    let mut change = audit::begin(ctx, Action::MemberLeave).await?;
     let row = find(&change, departure.member, &mut errors).await?;
     errors.expect(
         departure.left_on >= row.joined_on,
@@ -193,13 +192,8 @@ pub struct Merger {
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field, the
 /// conflicts of [`leave`], and `ALREADY_LEFT` when the member that should continue leaves too. That
 /// also rules out a member that is its own predecessor through others.
-pub async fn merge(
-    db: &Database,
-    viewer: &Viewer,
-    merger: Merger,
-    mut errors: ValidationErrors,
-) -> Result<()> {
-    viewer.require(Permission::ManageRegister)?;
+pub async fn merge(ctx: Context<'_>, merger: Merger, mut errors: ValidationErrors) -> Result<()> {
+    ctx.require(Permission::ManageRegister)?;
     let reason = errors.optional_text("reason", merger.reason.as_deref(), LINE);
     errors.expect(
         !merger.from.is_empty(),
@@ -219,7 +213,7 @@ pub async fn merge(
             FieldErrorCode::Duplicate.problem("is named twice"),
         );
     }
-    let mut change = audit::begin(db, viewer, Action::MemberMerge).await?;
+    let mut change = audit::begin(ctx, Action::MemberMerge).await?;
     let into = find(&change, merger.into, &mut errors).await?;
     let mut leaving = Vec::new();
     for id in &merger.from {

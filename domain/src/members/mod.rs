@@ -30,6 +30,7 @@ use sea_orm::{
 
 use crate::{
     auth::viewer::{Resource, Viewer, Visibility},
+    context::Context,
     database::{Database, among, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -160,9 +161,9 @@ fn select(viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(viewer)).take()
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let on = filter.as_of.unwrap_or_else(|| db.clock.today());
-    let mut select = select(viewer);
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
+    let mut select = select(ctx.viewer);
     if let Some(status) = filter.status {
         select.cond_where(has_status(status, on));
     }
@@ -178,16 +179,21 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         select.and_where(Column::County.eq(county.as_str()));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(db.backend(), EntityType::Member, column(Column::Id), text));
+        select.and_where(search::found(
+            ctx.db.backend(),
+            EntityType::Member,
+            column(Column::Id),
+            text,
+        ));
     }
     if let Some(successor) = filter.successor {
-        select.and_where(merged_into(viewer, successor));
+        select.and_where(merged_into(ctx.viewer, successor));
     }
     for slug in &filter.in_activity {
-        select.and_where(takes_part(viewer, slug, on));
+        select.and_where(takes_part(ctx.viewer, slug, on));
     }
     for slug in &filter.not_in_activity {
-        select.and_where(takes_part(viewer, slug, on).not());
+        select.and_where(takes_part(ctx.viewer, slug, on).not());
     }
     select
 }
@@ -217,8 +223,7 @@ fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
@@ -227,86 +232,73 @@ pub async fn list(
     let mut errors = ValidationErrors::default();
     let page = page::Page::check(args, order, &mut errors);
     errors.finish()?;
-    page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
+    page::fetch(ctx.db.read(), matching(ctx, filter), columns, order, &page).await
 }
 
 /// Counts the members that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns all members that match the filter, ordered by name; for reports.
-pub async fn all(
-    db: &Database,
-    viewer: &Viewer,
-    filter: &Filter,
-    columns: &[Column],
-) -> Result<Vec<Model>> {
-    let mut select = matching(db, viewer, filter);
+pub async fn all(ctx: Context<'_>, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = matching(ctx, filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns those of these members that the viewer can read, in no particular order.
-pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
-    ids: &[MemberId],
-    columns: &[Column],
-) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+pub async fn by_ids(ctx: Context<'_>, ids: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the member with this organisation number, if the viewer can read it.
 pub async fn by_org_number(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     number: &OrgNumber,
     columns: &[Column],
 ) -> Result<Option<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(Column::OrgNumber.eq(number.clone()));
-    Ok(rows(db.read(), &select, columns).await?.pop())
+    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
 }
 
 /// Returns the members of these contact areas, ordered by name.
 pub async fn of_areas(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     areas: &[ContactAreaId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the members that were merged into these, ordered by name.
 pub async fn predecessors_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), column(Column::SuccessorId), members.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::SuccessorId), members.iter().copied()))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns contact areas. Every viewer can read them, since they reveal nothing about a member.
@@ -369,21 +361,20 @@ pub async fn former_names_of(
 
 /// Returns the billing details of those of these members whose affairs the viewer can read.
 pub async fn billing_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
 ) -> Result<HashMap<MemberId, member_billing::Model>> {
     let found = member_billing::Entity::find()
         .filter(of_visible_member(
-            &viewer.visibility(Resource::MemberAffairs),
+            &ctx.viewer.visibility(Resource::MemberAffairs),
             Expr::col(member_billing::Column::MemberId),
         ))
         .filter(among(
-            db.backend(),
+            ctx.db.backend(),
             Expr::col(member_billing::Column::MemberId),
             members.iter().copied(),
         ))
-        .all(db.read())
+        .all(ctx.db.read())
         .await?;
     Ok(found.into_iter().map(|row| (row.member_id, row)).collect())
 }

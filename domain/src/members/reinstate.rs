@@ -14,8 +14,8 @@ use crate::{
         self, Action, Change,
         past::{self, PastChange},
     },
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
 };
@@ -43,14 +43,13 @@ impl FromOutcome for Reinstated {
 /// `NOT_LEFT`, `AGREEMENT_CHANGED` when an agreement was changed since, `ACTIVITY_ENDED` when one
 /// would outlive its activity, or `OVERLAPS`.
 pub async fn reinstate(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: MemberId,
     errors: ValidationErrors,
 ) -> Result<Reinstated> {
-    viewer.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageRegister)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::MemberReinstate).await?;
+    let mut change = audit::begin(ctx, Action::MemberReinstate).await?;
     let row = member::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     if row.left_on.is_none() {

@@ -11,8 +11,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFi
 use super::admit::snapshot;
 use crate::{
     audit::{self, Action, Person},
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
 };
@@ -36,15 +36,10 @@ impl FromOutcome for Removed {
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
 /// `IN_USE` with the number of records that refer to it.
-pub async fn remove(
-    db: &Database,
-    viewer: &Viewer,
-    id: MemberId,
-    errors: ValidationErrors,
-) -> Result<Removed> {
-    viewer.require(Permission::ManageRegister)?;
+pub async fn remove(ctx: Context<'_>, id: MemberId, errors: ValidationErrors) -> Result<Removed> {
+    ctx.require(Permission::ManageRegister)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::MemberRemove).await?;
+    let mut change = audit::begin(ctx, Action::MemberRemove).await?;
     let before = snapshot(change.tx(), id).await?;
     let references = references(change.tx(), id).await?;
     if !references.is_empty() {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, reads},
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{Error, Result},
 };
 
@@ -46,14 +46,14 @@ const MAX_ROWS: usize = 1000;
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, CONFLICT with the reason BUSY when
 /// other writers hold the database for too long.
-pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Value> {
-    viewer.require(Permission::ManageRegister)?;
-    let found = contact::Entity::find_by_id(id).one(db.read()).await?;
+pub async fn export(ctx: Context<'_>, id: ContactId) -> Result<Value> {
+    ctx.require(Permission::ManageRegister)?;
+    let found = contact::Entity::find_by_id(id).one(ctx.db.read()).await?;
     found.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
     // The export itself is a read of the contact, and is part of what it exports.
-    reads::note(db, viewer, [id])?;
-    reads::write(db).await?;
-    let tx = db.snapshot().await?;
+    reads::note(ctx, [id])?;
+    reads::write(ctx.db).await?;
+    let tx = ctx.db.snapshot().await?;
     let person = contact::Entity::find_by_id(id)
         .one(&tx)
         .await?
@@ -71,7 +71,7 @@ pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Val
         None => None,
     };
     Ok(json!({
-        "at": db.clock.now(),
+        "at": ctx.clock.now(),
         "contact": person,
         "of": { "member": member, "organisation": organisation, "contactArea": area },
         "activities": activities(&tx, id).await?,

@@ -15,11 +15,7 @@ use sea_orm::{
     },
 };
 
-use crate::{
-    auth::viewer::Visibility,
-    database::{Database, among},
-    error::Result,
-};
+use crate::{auth::viewer::Visibility, context::Context, database::among, error::Result};
 
 /// SQL predicate: the column holds the member of the viewer or, where its visibility includes
 /// predecessors, a member that was merged into it before the day, directly or through others.
@@ -64,11 +60,11 @@ fn with_predecessors(own: MemberId, day: NaiveDate) -> SelectStatement {
 /// Returns the members that were merged into any of these and have left, directly or through
 /// others, each with those of these that it was merged into.
 pub(crate) async fn successors_of_merged(
-    db: &Database,
+    ctx: Context<'_>,
     members: &[MemberId],
 ) -> Result<HashMap<MemberId, BTreeSet<MemberId>>> {
     let (wanted, today): (BTreeSet<MemberId>, _) =
-        (members.iter().copied().collect(), db.clock.today());
+        (members.iter().copied().collect(), ctx.clock.today());
     let mut successors: HashMap<MemberId, BTreeSet<MemberId>> = HashMap::new();
     let mut level = wanted.clone();
     while !level.is_empty() {
@@ -76,11 +72,11 @@ pub(crate) async fn successors_of_merged(
         let select = Query::select()
             .exprs([Column::Id, Column::SuccessorId].map(column))
             .from(Entity)
-            .and_where(among(db.backend(), column(Column::SuccessorId), level.iter().copied()))
+            .and_where(among(ctx.db.backend(), column(Column::SuccessorId), level.iter().copied()))
             .and_where(column(Column::LeftOn).lt(today))
             .take();
         level.clear();
-        for row in db.read().query_all(&select).await? {
+        for row in ctx.db.read().query_all(&select).await? {
             let (member, into): (MemberId, MemberId) =
                 (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let mut of_all = successors.get(&into).cloned().unwrap_or_default();

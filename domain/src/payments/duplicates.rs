@@ -19,8 +19,9 @@ use sea_orm::{
 use super::twins;
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
+    context::Context,
     database::{Database, among, rows},
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     payments::bank::{
@@ -37,14 +38,13 @@ use crate::{
 /// duplicate itself or stands for others, or `PERIOD_CLOSED` if its own voucher is of a closed day
 /// and of no export batch.
 pub async fn mark(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: BankPaymentId,
     duplicate_of: BankPaymentId,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageInvoices)?;
-    let change = audit::begin(db, viewer, Action::BankPaymentMarkDuplicate).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let change = audit::begin(ctx, Action::BankPaymentMarkDuplicate).await?;
     if !errors.is_empty() {
         return errors.finish();
     }
@@ -80,7 +80,7 @@ pub async fn mark(
     }
     bookkeeping::require_markable(change.tx(), Closing::load(change.tx()).await?, &before).await?;
     let mut after = before.clone();
-    stand_for(&mut after, &other, db.clock.today());
+    stand_for(&mut after, &other, ctx.clock.today());
     bank::replace(change, &before, after).await
 }
 
@@ -102,17 +102,16 @@ pub struct Possible {
 /// Returns the payments that may be the same money as each of these bank payments; none for a bank
 /// payment that is not waiting.
 pub async fn possible(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[BankPaymentId],
 ) -> Result<HashMap<BankPaymentId, Possible>> {
-    let found = bank::by_ids(db, viewer, ids, &Model::every_column()).await?;
+    let found = bank::by_ids(ctx, ids, &Model::every_column()).await?;
     let waiting: Vec<Model> = found
         .into_iter()
         .filter(|row| state(row) == State::Pending && row.amount > Money::ZERO)
         .collect();
     let (mut alike, recorded) =
-        (twins::alike(db.read(), &waiting).await?, recorded(db, &waiting).await?);
+        (twins::alike(ctx.db.read(), &waiting).await?, recorded(ctx.db, &waiting).await?);
     let of = |row: &Model| {
         let is_near = |payment: &&payment::Model| {
             payment.amount == row.amount

@@ -27,6 +27,7 @@ use crate::{
     audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     books::Closing,
+    context::Context,
     database::{Database, among},
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
@@ -64,26 +65,25 @@ pub struct NewPayment {
 /// draft or a credit note; NOT_FOUND; CONFLICT `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or
 /// `POSSIBLE_DUPLICATE`.
 pub async fn record(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     limit: Money,
     new: NewPayment,
     mut errors: ValidationErrors,
 ) -> Result<PaymentId> {
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageInvoices)?;
     errors.expect(
         new.amount > Money::ZERO,
         "amount",
         FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0),
     );
     errors.expect(
-        new.received_on <= db.clock.today(),
+        new.received_on <= ctx.clock.today(),
         "received_on",
         FieldErrorCode::TooLate.problem("must not be in the future"),
     );
     let reference = errors.text("reference", &new.reference, LONGEST);
 
-    let mut change = audit::begin(db, viewer, Action::PaymentRecord).await?;
+    let mut change = audit::begin(ctx, Action::PaymentRecord).await?;
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
@@ -190,14 +190,13 @@ pub struct Reversal {
 /// CONFLICT `PAYMENT_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` if `reversed_on` is a day of a
 /// closed period.
 pub async fn reverse(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     limit: Money,
     new: Reversal,
     mut errors: ValidationErrors,
 ) -> Result<PaymentId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let today = db.clock.today();
+    ctx.require(Permission::ManageInvoices)?;
+    let today = ctx.clock.today();
     let day = new.reversed_on.unwrap_or(today);
     errors.expect(
         day <= today,
@@ -206,7 +205,7 @@ pub async fn reverse(
     );
     let reason = errors.text("reason", &new.reason, LINE);
 
-    let mut change = audit::begin(db, viewer, Action::PaymentReverse).await?;
+    let mut change = audit::begin(ctx, Action::PaymentReverse).await?;
     let Some(payment) = payment::Entity::find_by_id(new.payment).one(change.tx()).await? else {
         errors.finish()?;
         return Err(Error::NotFound("there is no such payment".into()));

@@ -18,9 +18,9 @@ use sea_orm::{
 
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{
@@ -63,14 +63,13 @@ pub struct NewRefund {
 /// CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`, `REFUND_REVERSED`, or `NOT_OUTGOING`, `EXCLUDED` or
 /// `DUPLICATE` for a bank payment that can't be a refund.
 pub async fn record(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     limit: Money,
     new: NewRefund,
     mut errors: ValidationErrors,
 ) -> Result<AdjustmentId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::RefundRecord).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::RefundRecord).await?;
     if new.bank_payment.is_some() && !errors.is_empty() {
         return errors.finish().map(|()| AdjustmentId::default());
     }
@@ -86,7 +85,7 @@ pub async fn record(
     let problem = FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0);
     errors.expect(row.is_some() || new.amount.is_none() || amount > Money::ZERO, "amount", problem);
     let problem = FieldErrorCode::TooLate.problem("must not be in the future");
-    errors.expect(day <= db.clock.today(), "paid_on", problem);
+    errors.expect(day <= ctx.clock.today(), "paid_on", problem);
     let reference = match &new.reference {
         Some(reference) => errors.text("reference", reference, LONGEST),
         None => reference,
@@ -119,7 +118,7 @@ pub async fn record(
     }
     check(&aggregate, booking.credits(new.invoice), (day, amount))?;
     let booked_on = match &row {
-        Some(row) => day_in_books(&change, row, db.clock.today()).await?,
+        Some(row) => day_in_books(&change, row, ctx.clock.today()).await?,
         None => None,
     };
     let refund = Model {
@@ -137,7 +136,7 @@ pub async fn record(
     booking.adjust(refund);
     booking.close(&mut change).await?;
     if let Some(row) = row {
-        set_aside(&mut change, &row, &aggregate, db.clock.today()).await?;
+        set_aside(&mut change, &row, &aggregate, ctx.clock.today()).await?;
     }
     change.commit_with(Outcome::of(new.invoice).with(id)).await?;
     Ok(id)
@@ -318,19 +317,18 @@ pub struct Reversal {
 /// CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` if `reversed_on` is a day of a
 /// closed period.
 pub async fn reverse(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     limit: Money,
     new: Reversal,
     mut errors: ValidationErrors,
 ) -> Result<AdjustmentId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let today = db.clock.today();
+    ctx.require(Permission::ManageInvoices)?;
+    let today = ctx.clock.today();
     let day = new.reversed_on.unwrap_or(today);
     let problem = FieldErrorCode::TooLate.problem("must not be in the future");
     errors.expect(day <= today, "reversed_on", problem);
     let reason = errors.text("reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, Action::RefundReverse).await?;
+    let mut change = audit::begin(ctx, Action::RefundReverse).await?;
     let found = adjustment::Entity::find_by_id(new.refund).one(change.tx()).await?;
     let Some(refund) = found.filter(|found| found.kind == AdjustmentKind::Refund) else {
         errors.finish()?;

@@ -13,9 +13,9 @@ use chrono::NaiveDate;
 
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{adjustments::uncovered, posting::Booking, write_off},
@@ -43,13 +43,12 @@ pub struct NewWriteOff {
 /// CONFLICT `NOTHING_TO_WRITE_OFF`, `BEYOND_LIMIT` for a difference of a krona or more, or
 /// `PERIOD_CLOSED` if `written_off_on` is a day of a closed period.
 pub async fn write_off(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewWriteOff,
     mut errors: ValidationErrors,
 ) -> Result<AdjustmentId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let today = db.clock.today();
+    ctx.require(Permission::ManageInvoices)?;
+    let today = ctx.clock.today();
     let day = new.written_off_on.unwrap_or(today);
     errors.expect(
         day <= today,
@@ -57,7 +56,7 @@ pub async fn write_off(
         FieldErrorCode::TooLate.problem("must not be in the future"),
     );
     let reason = errors.text("reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, Action::InvoiceWriteOff).await?;
+    let mut change = audit::begin(ctx, Action::InvoiceWriteOff).await?;
     let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
     let Some(aggregate) = booking.invoice(new.invoice).cloned() else {
         errors.finish()?;

@@ -8,8 +8,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait};
 
 use super::{Bucket, InvoiceBalance, column, read, select};
 use crate::{
-    auth::viewer::Viewer,
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::Result,
     members::succession,
     receivables::open_items::{self, Balance, visible_members},
@@ -21,25 +21,24 @@ type Balances = HashMap<MemberId, Balance>;
 /// Returns the balance of each of these members whose invoices the viewer may read, at the end of a
 /// day in the books; `None`: as of now, by all recorded entries.
 pub async fn of_members(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     as_of: Option<NaiveDate>,
 ) -> Result<Balances> {
-    let Some(as_of) = as_of else { return open_items::of_members(db, viewer, members).await };
-    let visible_members = visible_members(db, viewer, members).await?;
+    let Some(as_of) = as_of else { return open_items::of_members(ctx, members).await };
+    let visible_members = visible_members(ctx, members).await?;
     let mut balances: Balances =
         visible_members.iter().map(|member| (*member, Balance::default())).collect();
     if balances.is_empty() {
         return Ok(balances);
     }
-    let mut select = select(viewer, as_of);
+    let mut select = select(ctx.viewer, as_of);
     select.and_where(Column::Kind.eq(InvoiceKind::Invoice)).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::MemberId),
         visible_members,
     ));
-    for row in db.read().query_all(&select).await? {
+    for row in ctx.db.read().query_all(&select).await? {
         let item = read(&row)?;
         if let Some(balance) = item.member_id.and_then(|member| balances.get_mut(&member)) {
             add(balance, &item, as_of);
@@ -52,15 +51,14 @@ pub async fn of_members(
 /// left, directly or through others, as far as the viewer may read their invoices. Members without
 /// any are left out. As of that day, or as of now.
 pub async fn of_predecessors(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     as_of: Option<NaiveDate>,
 ) -> Result<Balances> {
-    let successors = succession::successors_of_merged(db, members).await?;
+    let successors = succession::successors_of_merged(ctx, members).await?;
     let merged: Vec<MemberId> = successors.keys().copied().collect();
     let mut sums = Balances::new();
-    for (member, balance) in of_members(db, viewer, &merged, as_of).await? {
+    for (member, balance) in of_members(ctx, &merged, as_of).await? {
         for successor in successors.get(&member).into_iter().flatten() {
             sums.entry(*successor).or_default().add(&balance);
         }

@@ -17,8 +17,9 @@ use sea_orm::{
 
 use super::overdue::{self, Bearing};
 use crate::{
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among, among_words, rows},
+    auth::viewer::Resource,
+    context::Context,
+    database::{among, among_words, rows},
     error::Result,
 };
 use crate::{
@@ -243,17 +244,16 @@ async fn rows_of(db: &impl ConnectionTrait, condition: SimpleExpr) -> Result<Vec
 /// credit note credits. `points` apply to imported history. Viewers who may not read all invoices
 /// get none.
 pub async fn warnings(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: BTreeSet<InvoiceId>,
     (today, points): (NaiveDate, u16),
 ) -> Result<HashMap<InvoiceId, Vec<String>>> {
-    if !viewer.visibility(Resource::Invoices).all {
+    if !ctx.viewer.visibility(Resource::Invoices).all {
         return Ok(HashMap::new());
     }
     let among_ids =
-        |ids: BTreeSet<InvoiceId>| among(db.backend(), Expr::col(invoice::Column::Id), ids);
-    let own = rows_of(db.read(), among_ids(ids)).await?;
+        |ids: BTreeSet<InvoiceId>| among(ctx.db.backend(), Expr::col(invoice::Column::Id), ids);
+    let own = rows_of(ctx.db.read(), among_ids(ids)).await?;
     let credited: BTreeSet<InvoiceId> = own.iter().filter_map(|row| row.credits_id).collect();
     let mut originals: Vec<invoice::Model> = own
         .iter()
@@ -261,9 +261,9 @@ pub async fn warnings(
         .cloned()
         .collect();
     if !credited.is_empty() {
-        originals.extend(rows_of(db.read(), among_ids(credited)).await?);
+        originals.extend(rows_of(ctx.db.read(), among_ids(credited)).await?);
     }
-    let over = overclaims(db.read(), &originals, (today, points)).await?;
+    let over = overclaims(ctx.db.read(), &originals, (today, points)).await?;
     let of = |row: &invoice::Model| {
         Some((row.id, vec![over.get(&row.credits_id.unwrap_or(row.id))?.describe()]))
     };

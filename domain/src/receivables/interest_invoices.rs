@@ -20,10 +20,10 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
     config::Network,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Origin, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::draft_checks,
@@ -47,15 +47,14 @@ use crate::{
 /// every missing fact; CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`, `NO_INTEREST`, `OVERCLAIMED` or
 /// `RATE_UNKNOWN`, and as [`issue::issue`].
 pub async fn issue(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     id: InvoiceId,
     until: Option<NaiveDate>,
     mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::InterestInvoiceIssue).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::InterestInvoiceIssue).await?;
     let today = day_of(change.at());
     errors.expect(
         until.is_none_or(|until| until <= today),

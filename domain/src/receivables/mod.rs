@@ -33,7 +33,8 @@ use sea_orm::{
 pub use self::aging::{AgedBalance, Bucket};
 use crate::{
     auth::viewer::Viewer,
-    database::{Database, among, sum},
+    context::Context,
+    database::{among, sum},
     error::Result,
     invoices::{
         Buyer,
@@ -229,12 +230,8 @@ fn read(row: &QueryResult) -> Result<InvoiceBalance> {
 
 /// Returns every invoice that the viewer may read and that has a balance at the end of the day,
 /// with the buyer's name: by that name and then by number.
-pub async fn open(
-    db: &Database,
-    viewer: &Viewer,
-    as_of: NaiveDate,
-) -> Result<Vec<(String, InvoiceBalance)>> {
-    let mut select = select(viewer, as_of);
+pub async fn open(ctx: Context<'_>, as_of: NaiveDate) -> Result<Vec<(String, InvoiceBalance)>> {
+    let mut select = select(ctx.viewer, as_of);
     let left =
         column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
     let left = left.sub(joined("written_off")).add(joined("reminded"));
@@ -243,8 +240,8 @@ pub async fn open(
         .order_by_expr(column(Column::NumberKey), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<InvoiceBalance> =
-        db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
-    let names = parties::names(db, found.iter().filter_map(InvoiceBalance::buyer)).await?;
+        ctx.db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
+    let names = parties::names(ctx.db, found.iter().filter_map(InvoiceBalance::buyer)).await?;
     let name = |item: &InvoiceBalance| {
         item.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default()
     };
@@ -260,14 +257,14 @@ pub async fn open(
 /// Returns the balance as of a day of each of these invoices that the viewer may read and that was
 /// issued by then.
 pub async fn of_invoices(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[InvoiceId],
     as_of: NaiveDate,
 ) -> Result<HashMap<InvoiceId, InvoiceBalance>> {
-    let mut select = select(viewer, as_of);
-    select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
-    db.read()
+    let mut select = select(ctx.viewer, as_of);
+    select.and_where(among(ctx.db.backend(), column(Column::Id), ids.iter().copied()));
+    ctx.db
+        .read()
         .query_all(&select)
         .await?
         .iter()
@@ -278,24 +275,23 @@ pub async fn of_invoices(
 /// Returns the aged balance as of a day of each of these members whose invoices the viewer may
 /// read.
 pub async fn of_members(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
     as_of: NaiveDate,
 ) -> Result<HashMap<MemberId, AgedBalance>> {
-    let visible_members = visible_members(db, viewer, members).await?;
+    let visible_members = visible_members(ctx, members).await?;
     let mut aged: HashMap<MemberId, AgedBalance> =
         visible_members.into_iter().map(|member| (member, AgedBalance::default())).collect();
     if aged.is_empty() {
         return Ok(aged);
     }
-    let mut select = select(viewer, as_of);
+    let mut select = select(ctx.viewer, as_of);
     select.and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::MemberId),
         aged.keys().copied().collect::<Vec<_>>(),
     ));
-    for row in db.read().query_all(&select).await? {
+    for row in ctx.db.read().query_all(&select).await? {
         let item = read(&row)?;
         if let Some(own) = item.member_id.and_then(|member| aged.get_mut(&member)) {
             own.add(item.bucket(as_of), item.balance());

@@ -17,8 +17,9 @@ use sea_orm::{
 
 use crate::invoices::visible;
 use crate::{
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among, total},
+    auth::viewer::Resource,
+    context::Context,
+    database::{among, total},
     error::Result,
     members::succession,
 };
@@ -50,11 +51,10 @@ impl Balance {
 
 /// Returns those of these members whose invoices the viewer may read.
 pub(crate) async fn visible_members(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
 ) -> Result<Vec<MemberId>> {
-    let visibility = viewer.visibility(Resource::Invoices);
+    let visibility = ctx.viewer.visibility(Resource::Invoices);
     let Some(own) = visibility.member.filter(|_| !members.is_empty()) else {
         return Ok(if visibility.all { members.to_vec() } else { Vec::new() });
     };
@@ -63,19 +63,18 @@ pub(crate) async fn visible_members(
         .expr(id())
         .from(member::Entity)
         .and_where(succession::is_own(&visibility, own, id()))
-        .and_where(among(db.backend(), id(), members.iter().copied()))
+        .and_where(among(ctx.db.backend(), id(), members.iter().copied()))
         .take();
-    db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    ctx.db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// Returns the balance as of now of each of these members whose invoices the viewer may read, by
 /// one statement.
 pub async fn of_members(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     members: &[MemberId],
 ) -> Result<HashMap<MemberId, Balance>> {
-    let visible_members = visible_members(db, viewer, members).await?;
+    let visible_members = visible_members(ctx, members).await?;
     let mut balances: HashMap<MemberId, Balance> =
         visible_members.into_iter().map(|member| (member, Balance::default())).collect();
     if balances.is_empty() {
@@ -88,27 +87,27 @@ pub async fn of_members(
             .sub(column(Column::WrittenOff))
     };
     let sum_if = |condition: SimpleExpr, amount: SimpleExpr| {
-        total(db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into())
+        total(ctx.db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into())
     };
     let (owes, is_due) =
-        (|| left().gt(0), column(Column::DueOn).lte(banking_day::last_before(db.clock.today())));
+        (|| left().gt(0), column(Column::DueOn).lte(banking_day::last_before(ctx.clock.today())));
     let select = Query::select()
         .expr(column(Column::MemberId))
         .expr(sum_if(owes(), left()))
         .expr(sum_if(owes().and(is_due), left()))
         .expr(sum_if(left().lt(0), Expr::cust("0").sub(left())))
         .from(Entity)
-        .cond_where(visible(viewer))
+        .cond_where(visible(ctx.viewer))
         .and_where(Column::Kind.eq(InvoiceKind::Invoice))
         .and_where(column(Column::IssuedOn).is_not_null())
         // The same expression as in the partial index, so that the index is used.
         .and_where(Expr::cust(
             "\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\"",
         ))
-        .and_where(among(db.backend(), column(Column::MemberId), members.iter().copied()))
+        .and_where(among(ctx.db.backend(), column(Column::MemberId), members.iter().copied()))
         .add_group_by([column(Column::MemberId)])
         .take();
-    for row in db.read().query_all(&select).await? {
+    for row in ctx.db.read().query_all(&select).await? {
         let balance = Balance {
             outstanding: row.try_get_by_index(1)?,
             overdue: row.try_get_by_index(2)?,

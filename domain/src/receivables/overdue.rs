@@ -21,7 +21,7 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::Viewer,
+    context::Context,
     database::{Database, among, rows},
     error::Result,
     members, organisations,
@@ -257,12 +257,7 @@ pub struct OverdueInvoice {
 
 /// Returns the invoices that are overdue on a day, by the payments and credit notes of that day,
 /// the longest overdue first. Invoices with less than a krona left by payments are left out.
-pub async fn overdue(
-    db: &Database,
-    viewer: &Viewer,
-    on: NaiveDate,
-    points: u16,
-) -> Result<Vec<OverdueInvoice>> {
+pub async fn overdue(ctx: Context<'_>, on: NaiveDate, points: u16) -> Result<Vec<OverdueInvoice>> {
     let filter = Filter {
         states: vec![State::Overdue],
         as_of: Some(on),
@@ -273,28 +268,29 @@ pub async fn overdue(
         .into_iter()
         .chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn])
         .collect();
-    let mut select = matching(db, viewer, &filter);
+    let mut select = matching(ctx, &filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::DueOn), Order::Asc)
         .order_by_expr(column(Column::NumberKey), Order::Asc);
-    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
-    let figures = interest_of(db, &found, on, points).await?;
+    let found: Vec<Model> = rows(ctx.db.read(), &select, &columns).await?;
+    let figures = interest_of(ctx.db, &found, on, points).await?;
     let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
     let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
-    for reminder in
-        record::reminders_of(db, &ids).await?.into_iter().filter(|reminder| reminder.sent_on <= on)
+    for reminder in record::reminders_of(ctx.db, &ids)
+        .await?
+        .into_iter()
+        .filter(|reminder| reminder.sent_on <= on)
     {
         *fees.entry(reminder.invoice_id).or_default() += reminder.fee;
     }
     let members: Vec<MemberId> = found.iter().filter_map(|row| row.member_id).collect();
     let members =
-        members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
+        members::by_ids(ctx, &members, &[member::Column::Id, member::Column::Name]).await?;
     let members: HashMap<_, _> = members.into_iter().map(|row| (row.id, row.name)).collect();
     let others: Vec<OrganisationId> = found.iter().filter_map(|row| row.organisation_id).collect();
     let others = organisations::by_ids(
-        db,
-        viewer,
+        ctx,
         &others,
         &[organisation::Column::Id, organisation::Column::Name],
     )

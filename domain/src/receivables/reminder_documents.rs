@@ -15,7 +15,7 @@ use super::{
     overdue::{self, Bearing},
     reminders,
 };
-use crate::{auth::viewer::Viewer, database::Database, error::Result, worker_pool};
+use crate::{context::Context, database::Database, error::Result, worker_pool};
 use crate::{
     interest::reference_rates,
     invoices::{
@@ -30,38 +30,35 @@ use crate::{
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG`, or if the server is overloaded.
-pub async fn pdf_of(
-    db: &Database,
-    viewer: &Viewer,
-    id: ReminderId,
-) -> Result<Option<(String, Pdf)>> {
+pub async fn pdf_of(ctx: Context<'_>, id: ReminderId) -> Result<Option<(String, Pdf)>> {
     use invoice::Column as C;
-    let Some(sent) = reminder::Entity::find_by_id(id).one(db.read()).await? else {
+    let Some(sent) = reminder::Entity::find_by_id(id).one(ctx.db.read()).await? else {
         return Ok(None);
     };
     let columns: Vec<C> =
         overdue::COLUMNS.into_iter().chain([C::Number, C::MemberId, C::OrganisationId]).collect();
-    let Some(row) = by_ids(db, viewer, &[sent.invoice_id], &columns).await?.pop() else {
+    let Some(row) = by_ids(ctx, &[sent.invoice_id], &columns).await?.pop() else {
         return Ok(None);
     };
-    let Some(document) = documents::content(db.read(), row.id).await? else { return Ok(None) };
+    let Some(document) = documents::content(ctx.db.read(), row.id).await? else { return Ok(None) };
     let points = document.terms.interest_points;
-    let bearing = overdue::bearing_of(db.read(), std::slice::from_ref(&row), sent.sent_on, points)
-        .await?
-        .remove(&row.id);
+    let bearing =
+        overdue::bearing_of(ctx.db.read(), std::slice::from_ref(&row), sent.sent_on, points)
+            .await?
+            .remove(&row.id);
     let claims =
-        interest_claims::of_invoices(db.read(), std::slice::from_ref(&row), Some(sent.sent_on))
+        interest_claims::of_invoices(ctx.db.read(), std::slice::from_ref(&row), Some(sent.sent_on))
             .await?
             .remove(&row.id);
     let claims = claims.unwrap_or_default();
-    let reminders = record::reminders_of(db, &[row.id]).await?;
+    let reminders = record::reminders_of(ctx.db, &[row.id]).await?;
     let number = document.number.clone();
     let fees = reminders::claimed_fees(&reminders, &sent);
     let reminder = Reminder {
         is_compensation: document.terms.late_compensation.is_some(),
         unpaid: bearing.as_ref().map_or(document.total, |bearing| bearing.unpaid),
         interest: match bearing {
-            Some(bearing) => open_interest(db, &bearing, &claims).await?,
+            Some(bearing) => open_interest(ctx.db, &bearing, &claims).await?,
             None => None,
         },
         invoiced: invoiced(&claims),
@@ -70,8 +67,9 @@ pub async fn pdf_of(
         sent_on: sent.sent_on,
         invoice: document,
     };
-    let pdf = worker_pool::run(&viewer.subject, move || Ok(rendered(&reminder, Some(TIME_LIMIT))?))
-        .await?;
+    let pdf =
+        worker_pool::run(&ctx.viewer.subject, move || Ok(rendered(&reminder, Some(TIME_LIMIT))?))
+            .await?;
     Ok(Some((number, pdf)))
 }
 

@@ -32,9 +32,10 @@ use crate::invoices::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
 };
@@ -87,14 +88,13 @@ pub fn claimed_fees(reminders: &[Model], own: &Model) -> ClaimedFees {
 /// CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`, `CREDITED`, `NOT_OVERDUE`, `ORE_ONLY` or
 /// `ALREADY_REMINDED`.
 pub async fn remind(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: InvoiceId,
     sent_on: Option<NaiveDate>,
     mut errors: ValidationErrors,
 ) -> Result<ReminderId> {
-    viewer.require(Permission::ManageInvoices)?;
-    let today = db.clock.today();
+    ctx.require(Permission::ManageInvoices)?;
+    let today = ctx.clock.today();
     let day = sent_on.unwrap_or(today);
     errors.expect(
         day <= today,
@@ -103,7 +103,7 @@ pub async fn remind(
     );
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::InvoiceRemind).await?;
+    let mut change = audit::begin(ctx, Action::InvoiceRemind).await?;
     let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such invoice".into()))?;
     require_overdue(&row, day)?;
@@ -157,22 +157,20 @@ pub const COLUMNS: [invoice::Column; 10] = [
 
 /// Returns those of these invoices that the viewer may remind of today: they are overdue, more than
 /// öre is left to pay, and no reminder of today was sent.
-pub async fn remindable(
-    db: &Database,
-    viewer: &Viewer,
-    rows: &[invoice::Model],
-) -> Result<HashSet<InvoiceId>> {
-    if !viewer.has(Permission::ManageInvoices) {
+pub async fn remindable(ctx: Context<'_>, rows: &[invoice::Model]) -> Result<HashSet<InvoiceId>> {
+    if !ctx.viewer.has(Permission::ManageInvoices) {
         return Ok(HashSet::new());
     }
-    let today = db.clock.today();
-    let theirs = among(db.backend(), Expr::col(Column::InvoiceId), rows.iter().map(|row| row.id));
+    let today = ctx.clock.today();
+    let theirs =
+        among(ctx.db.backend(), Expr::col(Column::InvoiceId), rows.iter().map(|row| row.id));
     let sent = Entity::find()
         .select_only()
         .column(Column::InvoiceId)
         .filter(theirs)
         .filter(Column::SentOn.eq(today));
-    let sent: HashSet<InvoiceId> = sent.into_tuple().all(db.read()).await?.into_iter().collect();
+    let sent: HashSet<InvoiceId> =
+        sent.into_tuple().all(ctx.db.read()).await?.into_iter().collect();
     let can = |row: &&invoice::Model| {
         require_overdue(row, today).is_ok()
             && !is_small_rest(outstanding(row), row.paid > Money::ZERO)

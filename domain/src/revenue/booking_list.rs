@@ -13,8 +13,7 @@ use super::bookings::{self, Booked, Filter, Status};
 use crate::{
     activities::{self, accounts::Supplier},
     agreements,
-    auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::Result,
     invoices::{Buyer, parties},
 };
@@ -35,31 +34,23 @@ pub struct Listed<M> {
 }
 
 /// Returns every cost that the viewer can read and that matches the filter, the earliest day first.
-pub async fn costs(
-    db: &Database,
-    viewer: &Viewer,
-    filter: &Filter,
-) -> Result<Vec<Listed<cost::Model>>> {
-    let rows = bookings::all::<cost::Model>(db, viewer, filter).await?;
+pub async fn costs(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed<cost::Model>>> {
+    let rows = bookings::all::<cost::Model>(ctx, filter).await?;
     let facts = rows
         .iter()
         .map(|row| {
             (row.activity_id, row.agreement_id, Supplier::of(row.member_id, row.organisation_id))
         })
         .collect();
-    listed(db, viewer, rows, facts).await
+    listed(ctx, rows, facts).await
 }
 
 /// Returns every grant that the viewer can read and that matches the filter, the earliest day
 /// first.
-pub async fn grants(
-    db: &Database,
-    viewer: &Viewer,
-    filter: &Filter,
-) -> Result<Vec<Listed<grant::Model>>> {
-    let rows = bookings::all::<grant::Model>(db, viewer, filter).await?;
+pub async fn grants(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed<grant::Model>>> {
+    let rows = bookings::all::<grant::Model>(ctx, filter).await?;
     let facts = rows.iter().map(|row| (row.activity_id, row.agreement_id, None)).collect();
-    listed(db, viewer, rows, facts).await
+    listed(ctx, rows, facts).await
 }
 
 /// Activity, agreement and supplier of a row.
@@ -73,30 +64,29 @@ fn buyer(supplier: Supplier) -> Buyer {
 }
 
 async fn listed<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     rows: Vec<M>,
     facts: Vec<Facts>,
 ) -> Result<Vec<Listed<M>>> {
     let distinct: HashSet<ActivityId> = facts.iter().map(|(activity, ..)| *activity).collect();
     let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
     let activities =
-        activities::by_ids(db, viewer, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
+        activities::by_ids(ctx, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
     let activities: HashMap<ActivityId, (String, String)> =
         activities.into_iter().map(|row| (row.id, (row.slug, row.name))).collect();
     let distinct: HashSet<AgreementId> =
         facts.iter().filter_map(|(_, agreement, _)| *agreement).collect();
     let columns = [agreement::Column::Id, agreement::Column::Number];
     let agreements =
-        agreements::by_ids(db, viewer, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
+        agreements::by_ids(ctx, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
     let agreements: HashMap<AgreementId, String> =
         agreements.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
     let suppliers: Vec<Buyer> =
         facts.iter().filter_map(|(_, _, supplier)| supplier.map(buyer)).collect();
-    let suppliers = parties::names(db, suppliers).await?;
+    let suppliers = parties::names(ctx.db, suppliers).await?;
     let ids: Vec<Uuid> = rows.iter().map(Booked::booking_id).collect();
     let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
-    let reversed: HashSet<Uuid> = bookings::reversals_of::<M>(db, viewer, &ids, &columns)
+    let reversed: HashSet<Uuid> = bookings::reversals_of::<M>(ctx, &ids, &columns)
         .await?
         .iter()
         .filter_map(Booked::reverses)

@@ -18,8 +18,9 @@ use uuid::Uuid;
 use crate::{
     activities::{accounts::Supplier, of_visible_activity},
     agreements,
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among, rows},
+    auth::viewer::Resource,
+    context::Context,
+    database::{among, rows},
     error::{Result, ValidationErrors},
     members, organisations,
     page::{self, KeyType, Order, Slice},
@@ -174,10 +175,10 @@ pub fn latest_first<M: Booked>() -> Order {
 }
 
 /// Selects the rows that the viewer can read: those of the activities whose revenue it can read.
-fn visible<M: Booked>(db: &Database, viewer: &Viewer) -> SelectStatement {
+fn visible<M: Booked>(ctx: Context<'_>) -> SelectStatement {
     let visible = of_visible_activity(
-        db.backend(),
-        &viewer.visibility(Resource::Revenue),
+        ctx.db.backend(),
+        &ctx.viewer.visibility(Resource::Revenue),
         column::<M>(M::COLUMNS.activity),
     );
     Query::select().from(M::Entity::default()).cond_where(visible).take()
@@ -207,13 +208,13 @@ fn has_status<M: Booked>(statuses: &[Status]) -> Condition {
 
 /// Returns the condition that the viewer can read a supplier: the filter must not reveal a supplier
 /// that the rows do not show.
-fn is_visible_supplier(db: &Database, viewer: &Viewer, supplier: Supplier) -> Condition {
+fn is_visible_supplier(ctx: Context<'_>, supplier: Supplier) -> Condition {
     match supplier {
         Supplier::Member(id) => {
             let column = (member::Entity, member::Column::Id);
             exists(
                 Query::select().from(member::Entity).and_where(Expr::col(column).eq(id)).take(),
-                members::visible(viewer),
+                members::visible(ctx.viewer),
             )
         }
         Supplier::Organisation(id) => {
@@ -222,15 +223,15 @@ fn is_visible_supplier(db: &Database, viewer: &Viewer, supplier: Supplier) -> Co
                 .from(organisation::Entity)
                 .and_where(Expr::col(column).eq(id))
                 .take();
-            exists(own, organisations::visible(db, viewer))
+            exists(own, organisations::visible(ctx))
         }
     }
 }
 
-fn is_visible_agreement(db: &Database, viewer: &Viewer, id: AgreementId) -> Condition {
+fn is_visible_agreement(ctx: Context<'_>, id: AgreementId) -> Condition {
     let column = (agreement::Entity, agreement::Column::Id);
     let own = Query::select().from(agreement::Entity).and_where(Expr::col(column).eq(id)).take();
-    exists(own, agreements::visible(db.backend(), viewer))
+    exists(own, agreements::visible(ctx.db.backend(), ctx.viewer))
 }
 
 /// Returns the condition that `own` selects a `visible` row; it is empty if all rows are visible.
@@ -241,30 +242,28 @@ fn exists(mut own: SelectStatement, visible: Condition) -> Condition {
     Condition::all().add(Expr::exists(own.expr(Expr::val(1)).cond_where(visible).take()))
 }
 
-fn matching<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching<M: Booked>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let columns = M::COLUMNS;
-    let mut select = visible::<M>(db, viewer);
+    let mut select = visible::<M>(ctx);
     match filter.activities.as_deref() {
         None => {}
         // With one activity, an index returns the rows in their order.
         Some([one]) => _ = select.and_where(column::<M>(columns.activity).eq(*one)),
         Some(several) => {
             _ = select.and_where(among(
-                db.backend(),
+                ctx.db.backend(),
                 column::<M>(columns.activity),
                 several.iter().copied(),
             ))
         }
     }
     if let Some(supplier) = filter.supplier {
-        select
-            .and_where(M::has_supplier(supplier))
-            .cond_where(is_visible_supplier(db, viewer, supplier));
+        select.and_where(M::has_supplier(supplier)).cond_where(is_visible_supplier(ctx, supplier));
     }
     if let Some(agreement) = filter.agreement {
         select
             .and_where(column::<M>(columns.agreement).eq(agreement))
-            .cond_where(is_visible_agreement(db, viewer, agreement));
+            .cond_where(is_visible_agreement(ctx, agreement));
     }
     if let Some(from) = filter.from {
         select.and_where(column::<M>(columns.booked_on).gte(from));
@@ -284,15 +283,14 @@ fn matching<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Selec
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     args: &page::Args,
     columns: &[Column<M>],
 ) -> Result<Slice<M>> {
     page::select_rows(
-        db.read(),
-        matching::<M>(db, viewer, filter),
+        ctx.db.read(),
+        matching::<M>(ctx, filter),
         columns,
         &latest_first::<M>(),
         args,
@@ -302,28 +300,28 @@ pub async fn list<M: Booked>(
 }
 
 /// Counts the bookings that [`list`] pages through.
-pub async fn count<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching::<M>(db, viewer, filter)).await
+pub async fn count<M: Booked>(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching::<M>(ctx, filter)).await
 }
 
 /// Returns all bookings that the viewer can read and that match the filter, the earliest day first;
 /// for lists of the command line.
-pub async fn all<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<M>> {
+pub async fn all<M: Booked>(ctx: Context<'_>, filter: &Filter) -> Result<Vec<M>> {
     let columns = M::every_column();
-    let mut select = matching::<M>(db, viewer, filter);
+    let mut select = matching::<M>(ctx, filter);
     select
         .columns(columns.iter().map(|column| (M::Entity::default(), *column)))
         .order_by_expr(column::<M>(M::COLUMNS.booked_on), Direction::Asc)
         .order_by_expr(column::<M>(M::COLUMNS.id), Direction::Asc);
-    rows(db.read(), &select, &columns).await
+    rows(ctx.db.read(), &select, &columns).await
 }
 
 /// Selects the rows of these activities. The text of the statement is the same for any number of
 /// them.
-fn of<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
-    let mut select = visible::<M>(db, viewer);
+fn of<M: Booked>(ctx: Context<'_>, activities: &[ActivityId]) -> SelectStatement {
+    let mut select = visible::<M>(ctx);
     select.and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column::<M>(M::COLUMNS.activity),
         activities.iter().copied(),
     ));
@@ -336,8 +334,7 @@ fn of<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> S
 /// # Errors
 /// INVALID for a bad page.
 pub async fn of_each<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     activities: &[ActivityId],
     args: &page::Args,
     columns: &[Column<M>],
@@ -346,8 +343,8 @@ pub async fn of_each<M: Booked>(
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
     page::fetch_each(
-        db.read(),
-        of::<M>(db, viewer, activities),
+        ctx.db.read(),
+        of::<M>(ctx, activities),
         columns,
         &order,
         &page,
@@ -358,48 +355,44 @@ pub async fn of_each<M: Booked>(
 
 /// Counts the bookings of each of these activities. An activity without bookings has no entry.
 pub async fn count_each<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     activities: &[ActivityId],
 ) -> Result<HashMap<Uuid, i64>> {
-    page::count_each(db.read(), of::<M>(db, viewer, activities), column::<M>(M::COLUMNS.activity))
+    page::count_each(ctx.db.read(), of::<M>(ctx, activities), column::<M>(M::COLUMNS.activity))
         .await
 }
 
 /// Returns those of these rows that the viewer can read, in no particular order.
 pub async fn by_ids<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    with::<M>(db, viewer, M::COLUMNS.id, ids, columns).await
+    with::<M>(ctx, M::COLUMNS.id, ids, columns).await
 }
 
 /// Returns the reversals of these rows that the viewer can read, in no particular order.
 pub async fn reversals_of<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    with::<M>(db, viewer, M::COLUMNS.reverses, ids, columns).await
+    with::<M>(ctx, M::COLUMNS.reverses, ids, columns).await
 }
 
 async fn with<M: Booked>(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     of: Column<M>,
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    let mut select = visible::<M>(db, viewer);
+    let mut select = visible::<M>(ctx);
     select.columns(columns.iter().map(|column| (M::Entity::default(), *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column::<M>(of),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 #[cfg(test)]

@@ -28,8 +28,9 @@ use super::{
     sums::{Committed, Groups},
 };
 use crate::{
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among},
+    auth::viewer::Resource,
+    context::Context,
+    database::among,
     error::{Error, FieldErrorCode, Result},
     fees::{self, quote, scenario, schedules},
     term_sql,
@@ -95,8 +96,7 @@ struct Members {
 /// # Errors
 /// INVALID for an unsupported year.
 pub async fn break_even_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     activities: &[ActivityId],
     year: i32,
 ) -> Result<HashMap<ActivityId, BreakEven>> {
@@ -109,26 +109,26 @@ pub async fn break_even_of(
                 .with("max", 2999),
         )
     })?;
-    let scope = Scope::of_activities(db, viewer, activities).await?;
+    let scope = Scope::of_activities(ctx, activities).await?;
     let seen: Vec<ActivityId> =
         activities.iter().copied().filter(|activity| scope.can_read_costs_of(*activity)).collect();
     if seen.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut rules = rules(db, &seen).await?;
-    if !viewer.visibility(Resource::MemberAffairs).all {
+    let mut rules = rules(ctx, &seen).await?;
+    if !ctx.viewer.visibility(Resource::MemberAffairs).all {
         rules.retain(|(_, rule)| rule.basis != FeeBasis::PerMilleOfAllocation);
     }
     let is_per_mille = rules.iter().any(|(_, rule)| rule.basis == FeeBasis::PerMilleOfAllocation);
-    let ids = if is_per_mille { scenario::of_year(db, viewer, year).await? } else { Vec::new() };
+    let ids = if is_per_mille { scenario::of_year(ctx, year).await? } else { Vec::new() };
 
-    let tx = db.snapshot().await?;
+    let tx = ctx.db.snapshot().await?;
     let mut found: HashMap<ActivityId, BreakEven> =
         seen.iter().map(|activity| (*activity, BreakEven::default())).collect();
     let mut booked = Groups::default();
     let by_activity = Grouping { activity: true, ..Grouping::default() };
     ledger::costs(&tx, &scope, by_activity, range, &mut booked).await?;
-    committed::sums(&tx, db.clock.today(), &scope, by_activity, range, &mut booked).await?;
+    committed::sums(&tx, ctx.clock.today(), &scope, by_activity, range, &mut booked).await?;
     for (group, sums) in booked.0 {
         if let Some(own) = group.activity.and_then(|activity| found.get_mut(&activity)) {
             (own.cost, own.grants, own.committed) =
@@ -136,8 +136,8 @@ pub async fn break_even_of(
         }
     }
     let (joined, begun) = (
-        joined(&tx, &seen, None, db.clock.today()).await?,
-        joined(&tx, &seen, Some(range), db.clock.today()).await?,
+        joined(&tx, &seen, None, ctx.clock.today()).await?,
+        joined(&tx, &seen, Some(range), ctx.clock.today()).await?,
     );
     let of_state =
         rules.iter().any(|(_, rule)| fees::basis_of(rule) == AllocationBasis::StateShare);
@@ -280,7 +280,7 @@ fn fewest(need: Total, mut fees: Vec<Money>) -> Option<i64> {
 
 /// Returns the fees of these activities in force today, ordered by basis.
 async fn rules(
-    db: &Database,
+    ctx: Context<'_>,
     activities: &[ActivityId],
 ) -> Result<Vec<(ActivityId, fee_schedule::Model)>> {
     use fee_schedule::Column as C;
@@ -294,7 +294,7 @@ async fn rules(
         C::Cap,
         C::Minimum,
     ];
-    let today = db.clock.today();
+    let (db, today) = (ctx.db, ctx.clock.today());
     let is_today = |row: &fee_schedule::Model| {
         row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today)
     };

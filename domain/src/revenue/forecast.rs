@@ -23,8 +23,9 @@ use super::{
     sums::{Groups, Sums},
 };
 use crate::{
-    auth::viewer::{Resource, Viewer},
-    database::{Database, among, rows},
+    auth::viewer::Resource,
+    context::Context,
+    database::{among, rows},
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     fees::{
         self,
@@ -117,7 +118,7 @@ pub(super) fn assumed_years(years: &BTreeMap<i32, usize>, year: i32) -> Vec<Stri
 ///
 /// # Errors
 /// INVALID for an unsupported year.
-pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forecast> {
+pub async fn forecast(ctx: Context<'_>, year: i32) -> Result<Forecast> {
     let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| {
         Error::invalid(
             "year",
@@ -127,12 +128,12 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
                 .with("max", 2999),
         )
     })?;
-    let scope = Scope::requested(db, viewer, None, None, &mut ValidationErrors::default()).await?;
-    let tx = db.snapshot().await?;
-    let affairs = viewer.visibility(Resource::MemberAffairs);
+    let scope = Scope::requested(ctx, None, None, &mut ValidationErrors::default()).await?;
+    let tx = ctx.db.snapshot().await?;
+    let affairs = ctx.viewer.visibility(Resource::MemberAffairs);
     let (mut groups, mut last, mut assumed) = (Groups::default(), None, Assumed::default());
     while !scope.is_empty() {
-        let chunk = chunk(&tx, db.clock.today(), &scope, range, last).await?;
+        let chunk = chunk(&tx, ctx.clock.today(), &scope, range, last).await?;
         let Some(end) = chunk.last() else { break };
         last = Some(end.id);
         let [all, share] = [AllocationBasis::AllParties, AllocationBasis::StateShare];
@@ -183,7 +184,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
     if scope.reads_nothing() || !assumed.withheld.is_empty() {
         report.total = None;
     }
-    let today = db.clock.today();
+    let today = ctx.clock.today();
     let (assumptions, assumptions_in_swedish) =
         (assumed.sentences(year, today), assumptions::in_swedish(&assumed, year, today));
     let withheld = assumed.withheld.into_iter().flatten().collect();

@@ -23,8 +23,8 @@ use super::{
     sums::{Basis, Committed, Groups, Sums},
 };
 use crate::{
-    auth::viewer::Viewer,
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
 };
 
@@ -105,19 +105,17 @@ pub struct Report {
 /// # Errors
 /// INVALID for a bad period, for each unknown activity or member, and for more than 100 000 rows.
 pub async fn report(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     query: &ReportQuery,
     errors: ValidationErrors,
 ) -> Result<Report> {
-    let mut reports = reports(db, viewer, query, &[(query.group_by, query.counts)], errors).await?;
+    let mut reports = reports(ctx, query, &[(query.group_by, query.counts)], errors).await?;
     Ok(reports.pop().unwrap_or_default())
 }
 
 /// Returns several reports with different grouping and counts from one snapshot.
 pub(super) async fn reports(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     query: &ReportQuery,
     kinds: &[(Grouping, (bool, bool))],
     mut errors: ValidationErrors,
@@ -127,21 +125,16 @@ pub(super) async fn reports(
         // The database cannot look up an invalid input.
         return Err(Error::Invalid(errors.into_inner()));
     }
-    let scope = Scope::requested(
-        db,
-        viewer,
-        query.activities.as_deref(),
-        query.members.as_deref(),
-        &mut errors,
-    )
-    .await?;
+    let scope =
+        Scope::requested(ctx, query.activities.as_deref(), query.members.as_deref(), &mut errors)
+            .await?;
     errors.finish()?;
     // A report needs several statements, which must be consistent despite concurrent writes.
-    let tx = db.snapshot().await?;
+    let tx = ctx.db.snapshot().await?;
     let mut reports = Vec::new();
     for &(group_by, counts) in kinds {
         reports.push(
-            one(&tx, db.clock.today(), &scope, &ReportQuery { group_by, counts, ..query.clone() })
+            one(&tx, ctx.clock.today(), &scope, &ReportQuery { group_by, counts, ..query.clone() })
                 .await?,
         );
     }

@@ -11,7 +11,8 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
+    context::Context,
     database::{Database, among, among_words},
     error::{FieldErrorCode, Result, ValidationErrors},
     members,
@@ -40,16 +41,15 @@ struct Seen {
 impl Scope {
     /// Returns the scope of a request. Adds an error for each unknown activity or member.
     pub async fn requested(
-        db: &Database,
-        viewer: &Viewer,
+        ctx: Context<'_>,
         activities: Option<&[String]>,
         members: Option<&[MemberId]>,
         errors: &mut ValidationErrors,
     ) -> Result<Self> {
-        let visibility = viewer.visibility(Resource::Revenue);
+        let visibility = ctx.viewer.visibility(Resource::Revenue);
         let mut slugs: Vec<&String> = activities.unwrap_or_default().iter().collect();
         slugs.extend(&visibility.activities);
-        let known = by_slug(db, &slugs).await?;
+        let known = by_slug(ctx.db, &slugs).await?;
         let id = |slug: &String| known.iter().find(|(known, _)| known == slug).map(|(_, id)| *id);
         let requested = activities.map(|slugs| {
             slugs
@@ -70,7 +70,7 @@ impl Scope {
                 .collect()
         });
         if let Some(ids) = members.filter(|ids| !ids.is_empty()) {
-            let found = members::by_ids(db, viewer, ids, &[member::Column::Id]).await?;
+            let found = members::by_ids(ctx, ids, &[member::Column::Id]).await?;
             for (position, id) in ids.iter().enumerate() {
                 errors.expect(
                     found.iter().any(|row| row.id == *id),
@@ -91,13 +91,8 @@ impl Scope {
     }
 
     /// Returns the part of these activities that the viewer can read.
-    pub async fn of_activities(
-        db: &Database,
-        viewer: &Viewer,
-        activities: &[ActivityId],
-    ) -> Result<Self> {
-        let scope =
-            Self::requested(db, viewer, None, None, &mut ValidationErrors::default()).await?;
+    pub async fn of_activities(ctx: Context<'_>, activities: &[ActivityId]) -> Result<Self> {
+        let scope = Self::requested(ctx, None, None, &mut ValidationErrors::default()).await?;
         Ok(Self { activities: Some(activities.to_vec()), ..scope })
     }
 

@@ -8,7 +8,7 @@ use ::entity::{
     member,
     total::Total,
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use documents::{
     Cell, Column, Grid, Kind,
     sheet::{self, About, Chart},
@@ -22,8 +22,7 @@ use super::{
 };
 use crate::{
     activities,
-    auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::{Result, ValidationErrors},
     members, worker_pool,
 };
@@ -59,11 +58,10 @@ pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
 ///
 /// # Errors
 /// As [`super::report`], and INTERNAL when it has more rows than a sheet can hold.
-pub async fn workbook(db: &Database, viewer: &Viewer, query: &ReportQuery) -> Result<Vec<u8>> {
+pub async fn workbook(ctx: Context<'_>, query: &ReportQuery) -> Result<Vec<u8>> {
     let by_year = Grouping { activity: true, member: false, period: Some(Period::Year) };
     let reports = reports(
-        db,
-        viewer,
+        ctx,
         query,
         &[(query.group_by, query.counts), (by_year, (false, false))],
         ValidationErrors::default(),
@@ -73,25 +71,23 @@ pub async fn workbook(db: &Database, viewer: &Viewer, query: &ReportQuery) -> Re
     let chart = Chart {
         sheet: "Per verksamhet och år".to_owned(),
         title: "Intäkter per verksamhet och år, kronor utan moms".to_owned(),
-        ..by_activity(of_years, &Names::of(db, viewer, of_years).await?)
+        ..by_activity(of_years, &Names::of(ctx, of_years).await?)
     };
-    let table = ReportTable::of(db, viewer, found, query.group_by, query.basis).await?;
+    let table = ReportTable::of(ctx, found, query.group_by, query.basis).await?;
     let days = Range { from: query.from, to: query.to };
-    let about = about("Intäkter", days, title(query.basis, days), db);
+    let about = about("Intäkter", days, title(query.basis, days), ctx.clock.now());
     let (grid, chart) =
         (table.to_swedish_table(), Some(chart).filter(|chart| !chart.rows.is_empty()));
-    worker_pool::run(&viewer.subject, move || Ok(sheet::xlsx(&grid, &about, chart.as_ref(), None)?))
-        .await
+    worker_pool::run(&ctx.viewer.subject, move || {
+        Ok(sheet::xlsx(&grid, &about, chart.as_ref(), None)?)
+    })
+    .await
 }
 
 /// Renders a forecast as a workbook. The assumptions have a separate sheet.
-pub async fn workbook_of_forecast(
-    db: &Database,
-    viewer: &Viewer,
-    forecast: &Forecast,
-) -> Result<Vec<u8>> {
+pub async fn workbook_of_forecast(ctx: Context<'_>, forecast: &Forecast) -> Result<Vec<u8>> {
     let Forecast { days, report, .. } = forecast;
-    let table = ReportTable::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
+    let table = ReportTable::of(ctx, report, OF_FORECAST, Basis::Invoiced).await?;
     let mut grid = table.to_swedish_table();
     if grid.total.is_none() {
         // In the row of the total, where a reader expects it.
@@ -105,8 +101,8 @@ pub async fn workbook_of_forecast(
         .collect();
     let columns = vec![Column::new("assumption", "Assumption", Kind::Text).swedish("Antagande")];
     let (about, assumptions) =
-        (about("Prognos", *days, title, db), Grid { columns, rows, total: None });
-    worker_pool::run(&viewer.subject, move || {
+        (about("Prognos", *days, title, ctx.clock.now()), Grid { columns, rows, total: None });
+    worker_pool::run(&ctx.viewer.subject, move || {
         Ok(sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))?)
     })
     .await
@@ -126,8 +122,8 @@ const WITHHELD: &str = "Ingen summa: verksamheter är utelämnade, se Antaganden
 /// The grouping of a forecast's rows.
 pub const OF_FORECAST: Grouping = Grouping { activity: true, member: false, period: None };
 
-fn about(what: &str, range: Range, title: String, db: &Database) -> About {
-    About { sheet: format!("{what} {}–{}", range.from, range.to), title, made_at: db.clock.now() }
+fn about(what: &str, range: Range, title: String, made_at: DateTime<Utc>) -> About {
+    About { sheet: format!("{what} {}–{}", range.from, range.to), title, made_at }
 }
 
 /// Returns the net revenue of each activity, in the order of the report, by year.
@@ -195,17 +191,16 @@ struct Names {
 }
 
 impl Names {
-    async fn of(db: &Database, viewer: &Viewer, report: &Report) -> Result<Self> {
+    async fn of(ctx: Context<'_>, report: &Report) -> Result<Self> {
         let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.activity).collect();
         let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-        let found = activities::by_ids(db, viewer, &ids, &columns).await?;
+        let found = activities::by_ids(ctx, &ids, &columns).await?;
         let activities = found
             .into_iter()
             .map(|activity| (activity.id, (activity.slug, activity.name)))
             .collect();
         let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.member).collect();
-        let found =
-            members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
+        let found = members::by_ids(ctx, &ids, &[member::Column::Id, member::Column::Name]).await?;
         Ok(Self {
             activities,
             members: found.into_iter().map(|member| (member.id, member.name)).collect(),
@@ -232,8 +227,7 @@ pub struct ReportTable<'r> {
 impl<'r> ReportTable<'r> {
     /// Returns the report with the names of its activities and members that the viewer can read.
     pub async fn of(
-        db: &Database,
-        viewer: &Viewer,
+        ctx: Context<'_>,
         report: &'r Report,
         grouping: Grouping,
         basis: Basis,
@@ -242,7 +236,7 @@ impl<'r> ReportTable<'r> {
         let has_committed = sums.any(|sums| sums.committed.is_some());
         Ok(Self {
             report,
-            names: Names::of(db, viewer, report).await?,
+            names: Names::of(ctx, report).await?,
             grouping,
             is_paid: basis == Basis::Paid,
             has_committed,

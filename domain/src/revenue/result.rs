@@ -14,8 +14,7 @@ use super::{
     sums::{Basis, Groups},
 };
 use crate::{
-    auth::viewer::Viewer,
-    database::Database,
+    context::Context,
     error::{Error, FieldErrorCode, Result},
 };
 
@@ -26,8 +25,7 @@ use crate::{
 /// # Errors
 /// INVALID for an unsupported year.
 pub async fn result_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     activities: &[ActivityId],
     year: i32,
     min_counterparties: usize,
@@ -41,16 +39,17 @@ pub async fn result_of(
                 .with("max", 2999),
         )
     })?;
-    let scope = Scope::of_activities(db, viewer, activities).await?;
+    let scope = Scope::of_activities(ctx, activities).await?;
     let (readable, others): (Vec<_>, Vec<_>) =
         activities.iter().copied().partition(|activity| scope.can_read_costs_of(*activity));
-    let tx = db.snapshot().await?;
+    let tx = ctx.db.snapshot().await?;
     let mut results = HashMap::new();
     if !readable.is_empty() {
         results = complete(&tx, &scope.restricted_to(&readable), &readable, range).await?;
     }
     if !others.is_empty() {
-        results.extend(public_totals::of(&tx, viewer, &others, range, min_counterparties).await?);
+        results
+            .extend(public_totals::of(&tx, ctx.viewer, &others, range, min_counterparties).await?);
     }
     tx.rollback().await?;
     Ok(results)

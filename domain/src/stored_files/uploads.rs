@@ -18,7 +18,9 @@ use sea_orm::{
 
 use super::media_type;
 use crate::{
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
+    clock::Clock,
+    context::Context,
     database::Database,
     error::{Error, LINE, Result, ValidationErrors},
 };
@@ -44,9 +46,9 @@ pub struct NewFile {
 /// # Errors
 /// FORBIDDEN unless the viewer may record signatures or costs, INVALID naming every bad field,
 /// CONFLICT `BUSY`.
-pub async fn upload(db: &Database, viewer: &Viewer, new: NewFile) -> Result<Model> {
-    if !viewer.has(Permission::ManageAgreements) {
-        viewer.require(Permission::ManageAccounts)?;
+pub async fn upload(ctx: Context<'_>, new: NewFile) -> Result<Model> {
+    if !ctx.viewer.has(Permission::ManageAgreements) {
+        ctx.require(Permission::ManageAccounts)?;
     }
     let mut errors = ValidationErrors::default();
     let name = errors.text("name", &new.name, LINE);
@@ -64,15 +66,15 @@ pub async fn upload(db: &Database, viewer: &Viewer, new: NewFile) -> Result<Mode
         media_type: media_type.to_owned(),
         name,
         size: i64::try_from(new.bytes.len()).map_err(Error::internal)?,
-        uploaded_at: db.clock.now(),
-        uploaded_by: sha256(viewer.subject.as_bytes()),
+        uploaded_at: ctx.clock.now(),
+        uploaded_by: sha256(ctx.viewer.subject.as_bytes()),
         signature_id: None,
         cost_id: None,
     };
-    let tx = db.write().await?;
+    let tx = ctx.db.write().await?;
     store_content(&tx, &row.sha256, new.bytes).await?;
     Entity::insert(row.clone().into_active_model()).exec_without_returning(&tx).await?;
-    db.commit(tx, None).await?;
+    ctx.db.commit(tx, None).await?;
     Ok(row)
 }
 
@@ -101,9 +103,9 @@ pub(super) async fn store_content(
 }
 
 /// Removes unused files every hour, for as long as a server runs.
-pub async fn remove_continuously(db: Database) {
+pub async fn remove_continuously(db: Database, clock: Clock) {
     loop {
-        if let Err(error) = remove_unused(&db).await {
+        if let Err(error) = remove_unused(&db, clock).await {
             tracing::warn!(?error, "unused files wait to be removed");
         }
         tokio::time::sleep(INTERVAL).await;
@@ -115,8 +117,8 @@ pub async fn remove_continuously(db: Database) {
 ///
 /// # Errors
 /// CONFLICT `BUSY`.
-pub async fn remove_unused(db: &Database) -> Result<u64> {
-    let before = db.clock.now() - TimeDelta::days(UNUSED_DAYS);
+pub async fn remove_unused(db: &Database, clock: Clock) -> Result<u64> {
+    let before = clock.now() - TimeDelta::days(UNUSED_DAYS);
     let is_old = Entity::find().filter(unused_since(before)).one(db.read()).await?.is_some();
     if !is_old {
         return Ok(0);

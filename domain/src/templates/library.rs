@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, Result},
     swedish,
 };
@@ -110,9 +110,9 @@ pub struct Loaded {
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageTemplates`.
-pub async fn load(db: &Database, viewer: &Viewer, publish: bool) -> Result<Vec<Loaded>> {
-    viewer.require(Permission::ManageTemplates)?;
-    let mut change = audit::begin(db, viewer, Action::TemplatesLoad).await?;
+pub async fn load(ctx: Context<'_>, publish: bool) -> Result<Vec<Loaded>> {
+    ctx.require(Permission::ManageTemplates)?;
+    let mut change = audit::begin(ctx, Action::TemplatesLoad).await?;
     let mut loaded = Vec::new();
     for bundled in bundled_templates()? {
         loaded.push(load_one(&mut change, bundled, publish).await?);

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activities,
     auth::viewer::{Resource, Viewer},
+    context::Context,
     database::{Database, among, rows},
     error::{Error, Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -150,20 +151,20 @@ fn select(viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(viewer)).take()
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = select(viewer);
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = select(ctx.viewer);
     if let Some(kind) = filter.kind {
         select.and_where(Column::Kind.eq(kind));
     }
     if let Some(slug) = &filter.activity {
         let slugs = std::slice::from_ref(slug);
         select.and_where(
-            column(Column::ActivityId).in_subquery(activities::with_slugs(db.backend(), slugs)),
+            column(Column::ActivityId).in_subquery(activities::with_slugs(ctx.db.backend(), slugs)),
         );
     }
     if let Some(text) = &filter.search {
         select.and_where(search::found(
-            db.backend(),
+            ctx.db.backend(),
             EntityType::Template,
             column(Column::Id),
             text,
@@ -178,48 +179,41 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
+    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
 }
 
 /// Counts the templates that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns those of these templates that the viewer can read, in no particular order.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[TemplateId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(viewer);
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the template with this slug, if the viewer can read it.
-pub async fn by_slug(
-    db: &Database,
-    viewer: &Viewer,
-    slug: &str,
-    columns: &[Column],
-) -> Result<Option<Model>> {
-    let mut select = select(viewer);
+pub async fn by_slug(ctx: Context<'_>, slug: &str, columns: &[Column]) -> Result<Option<Model>> {
+    let mut select = select(ctx.viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Slug.eq(slug));
-    Ok(rows(db.read(), &select, columns).await?.pop())
+    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
 }
 
 fn select_versions(viewer: &Viewer, columns: &[template_version::Column]) -> SelectStatement {
@@ -232,43 +226,40 @@ fn select_versions(viewer: &Viewer, columns: &[template_version::Column]) -> Sel
 
 /// Returns those of these versions that the viewer can read, in no particular order.
 pub async fn versions_by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[TemplateVersionId],
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
-    let mut select = select_versions(viewer, columns);
+    let mut select = select_versions(ctx.viewer, columns);
     select.and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         version_column(template_version::Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the versions of these templates that the viewer can read, in ascending order.
 pub async fn versions_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     templates: &[TemplateId],
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
-    let mut select = select_versions(viewer, columns);
+    let mut select = select_versions(ctx.viewer, columns);
     select
         .and_where(among(
-            db.backend(),
+            ctx.db.backend(),
             version_column(template_version::Column::TemplateId),
             templates.iter().copied(),
         ))
         .order_by_expr(version_column(template_version::Column::Version), sea_orm::Order::Asc);
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the newest version of each of these templates that is published and not retired. New
 /// agreements use that version.
 pub async fn current_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     templates: &[TemplateId],
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
@@ -277,7 +268,7 @@ pub async fn current_of(
         .expr(version_column(template_version::Column::Version).max())
         .from(template_version::Entity)
         .and_where(among(
-            db.backend(),
+            ctx.db.backend(),
             version_column(template_version::Column::TemplateId),
             templates.iter().copied(),
         ))
@@ -288,9 +279,9 @@ pub async fn current_of(
         version_column(template_version::Column::TemplateId),
         version_column(template_version::Column::Version),
     ];
-    let mut select = select_versions(viewer, columns);
+    let mut select = select_versions(ctx.viewer, columns);
     select.and_where(Expr::tuple(position).in_subquery(newest));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the texts of these versions. The caller has checked that the viewer can read them.

@@ -22,9 +22,8 @@ use super::{
 };
 use crate::{
     activities,
-    auth::viewer::Viewer,
     config::Network,
-    database::Database,
+    context::Context,
     error::{Error, FieldErrorCode, Result},
     worker_pool,
 };
@@ -40,20 +39,18 @@ pub struct Source {
 
 /// Loads the data for previews of those of these versions that the viewer can read.
 pub async fn sources(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     versions: &[TemplateVersionId],
 ) -> Result<HashMap<TemplateVersionId, Source>> {
-    let versions =
-        versions_by_ids(db, viewer, versions, &template_version::Model::every_column()).await?;
+    let versions = versions_by_ids(ctx, versions, &template_version::Model::every_column()).await?;
     let ids: Vec<_> = versions.iter().map(|version| version.id).collect();
-    let mut texts = texts_of(db, &ids, &template_text::Model::every_column()).await?;
+    let mut texts = texts_of(ctx.db, &ids, &template_text::Model::every_column()).await?;
     let ids: Vec<TemplateId> = versions.iter().map(|version| version.template_id).collect();
-    let templates = by_ids(db, viewer, &ids, &template::Model::every_column()).await?;
+    let templates = by_ids(ctx, &ids, &template::Model::every_column()).await?;
     let templates: HashMap<_, _> = templates.into_iter().map(|row| (row.id, row)).collect();
     let ids: Vec<ActivityId> =
         templates.values().filter_map(|template| template.activity_id).collect();
-    let activities = facts_of_activities(db, viewer, &ids).await?;
+    let activities = facts_of_activities(ctx, &ids).await?;
     let mut sources = HashMap::new();
     for version in versions {
         let (Some(template), Some(text)) =
@@ -82,17 +79,15 @@ pub async fn sources(
 }
 
 async fn facts_of_activities(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[ActivityId],
 ) -> Result<HashMap<ActivityId, Activity>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let found =
-        activities::by_ids(db, viewer, ids, &[activity::Column::Id, activity::Column::Name])
-            .await?;
-    let texts = activities::texts_of(db.read(), ids).await?;
+        activities::by_ids(ctx, ids, &[activity::Column::Id, activity::Column::Name]).await?;
+    let texts = activities::texts_of(ctx.db.read(), ids).await?;
     Ok(found.into_iter().map(|row| (row.id, Activity::of(&row, texts.get(&row.id)))).collect())
 }
 
@@ -100,8 +95,8 @@ async fn facts_of_activities(
 ///
 /// # Errors
 /// NOT_FOUND when the viewer can read no such version.
-pub async fn source(db: &Database, viewer: &Viewer, version: TemplateVersionId) -> Result<Source> {
-    let found = sources(db, viewer, &[version]).await?.remove(&version);
+pub async fn source(ctx: Context<'_>, version: TemplateVersionId) -> Result<Source> {
+    let found = sources(ctx, &[version]).await?.remove(&version);
     found.ok_or_else(|| Error::NotFound("there is no such template version".into()))
 }
 
@@ -129,13 +124,12 @@ impl Source {
     /// CONFLICT as in [`rendering::text`], or `TOO_MANY_REQUESTS`.
     pub async fn document(
         &self,
-        db: &Database,
-        viewer: &Viewer,
+        ctx: Context<'_>,
         network: &Network,
         values: Value,
     ) -> Result<document::Agreement> {
-        let (source, today, network) = (self.clone(), db.clock.today(), network.clone());
-        worker_pool::run(&viewer.subject, move || source.document_now(today, &network, &values))
+        let (source, today, network) = (self.clone(), ctx.clock.today(), network.clone());
+        worker_pool::run(&ctx.viewer.subject, move || source.document_now(today, &network, &values))
             .await
     }
 

@@ -18,7 +18,8 @@ use crate::{
     activities::start,
     audit::{self, Action, Change, Fields, Recorded},
     auth::viewer::{Permission, Viewer},
-    database::{Database, busy},
+    context::Context,
+    database::busy,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     swedish, worker_pool,
@@ -111,12 +112,11 @@ impl Snapshot {
 /// FORBIDDEN without `Permission::ManageTemplates`, INVALID naming every bad field and every error
 /// of the text, NOT_FOUND for the activity, CONFLICT `SLUG_TAKEN`.
 pub async fn create(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewTemplate,
     mut errors: ValidationErrors,
 ) -> Result<TemplateId> {
-    viewer.require(Permission::ManageTemplates)?;
+    ctx.require(Permission::ManageTemplates)?;
     let slug = errors.text("slug", &new.slug, start::SLUG);
     errors.expect(
         start::is_slug(&slug),
@@ -127,9 +127,9 @@ pub async fn create(
     let language = check_language(&new.language, &mut errors);
     let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
     text.check_characters(None, &mut errors);
-    let text = text.checked(viewer, "", errors).await?;
+    let text = text.checked(ctx.viewer, "", errors).await?;
 
-    let mut change = audit::begin(db, viewer, Action::TemplateCreate).await?;
+    let mut change = audit::begin(ctx, Action::TemplateCreate).await?;
     if let Some(activity) = new.activity {
         start::find(change.tx(), activity).await?;
     }
@@ -186,25 +186,24 @@ pub(super) async fn add(
 /// FORBIDDEN without `Permission::ManageTemplates`, NOT_FOUND, INVALID naming every error of the
 /// text, CONFLICT `BUSY` when concurrent changes continue.
 pub async fn draft(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     template: TemplateId,
     new: NewVersion,
     mut errors: ValidationErrors,
 ) -> Result<TemplateVersionId> {
-    viewer.require(Permission::ManageTemplates)?;
+    ctx.require(Permission::ManageTemplates)?;
     let language = new.language.as_deref().map(|language| check_language(language, &mut errors));
     let missing = || Error::NotFound("there is no such template".into());
     for _ in 0..ATTEMPTS {
-        let Some(last) = last_of(db.read(), template).await? else {
+        let Some(last) = last_of(ctx.db.read(), template).await? else {
             errors.finish()?;
             return Err(missing());
         };
         // Before the transaction, so that it does not block other writers.
         let text = Text::after(&last, &new)?;
         text.check_characters(Some(&Text::of(&last)?), &mut errors);
-        let text = text.checked(viewer, "", std::mem::take(&mut errors)).await?;
-        let mut change = audit::begin(db, viewer, Action::TemplateVersionDraft).await?;
+        let text = text.checked(ctx.viewer, "", std::mem::take(&mut errors)).await?;
+        let mut change = audit::begin(ctx, Action::TemplateVersionDraft).await?;
         let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
         if Text::after(&last, &new)? == text {
             let id =
@@ -317,19 +316,18 @@ pub(super) async fn put_draft(
 /// FORBIDDEN without `Permission::ManageTemplates`, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or
 /// `VERSION_RETIRED`, INVALID naming every error of the text, which an imported one may have.
 pub async fn publish(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     version: TemplateVersionId,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageTemplates)?;
+    ctx.require(Permission::ManageTemplates)?;
     for _ in 0..ATTEMPTS {
-        let draft = found(db.read(), version, &mut errors).await?;
+        let draft = found(ctx.db.read(), version, &mut errors).await?;
         require_draft(&draft.version)?;
         // Before the transaction, so that it does not block other writers.
         let text = Text { body: draft.body.clone(), declared: parameters(&draft.parameters)? };
-        text.checked(viewer, "template_version_id.", std::mem::take(&mut errors)).await?;
-        let mut change = audit::begin(db, viewer, Action::TemplateVersionPublish).await?;
+        text.checked(ctx.viewer, "template_version_id.", std::mem::take(&mut errors)).await?;
+        let mut change = audit::begin(ctx, Action::TemplateVersionPublish).await?;
         let before = found(change.tx(), version, &mut errors).await?;
         require_draft(&before.version)?;
         if before.text() == draft.text() {
@@ -405,13 +403,12 @@ pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Resu
 /// FORBIDDEN without `Permission::ManageTemplates`, NOT_FOUND, CONFLICT `NOT_PUBLISHED` or
 /// `ALREADY_RETIRED`.
 pub async fn retire(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     version: TemplateVersionId,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageTemplates)?;
-    let mut change = audit::begin(db, viewer, Action::TemplateVersionRetire).await?;
+    ctx.require(Permission::ManageTemplates)?;
+    let mut change = audit::begin(ctx, Action::TemplateVersionRetire).await?;
     let before = found(change.tx(), version, &mut errors).await?;
     require_published(&before.version)?;
     let version =

@@ -14,7 +14,6 @@ use uuid::Uuid;
 use crate::{
     books::exported,
     config::{Accounts, Network},
-    database::Database,
     error::{FieldErrorCode, Result, ValidationErrors},
 };
 
@@ -105,7 +104,7 @@ impl Bookings {
     ///
     /// # Errors
     /// INVALID if the network has no name.
-    pub fn journal(self, db: &Database, network: &Network) -> Result<Journal> {
+    pub fn journal(self, made_on: NaiveDate, network: &Network) -> Result<Journal> {
         let mut errors = ValidationErrors::default();
         require_name(network, &mut errors);
         errors.finish()?;
@@ -133,7 +132,7 @@ impl Bookings {
         Ok(Journal {
             program: "Samregister".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            made_on: db.clock.today(),
+            made_on,
             company: network.name.clone().unwrap_or_default(),
             org_number: network.org_number.clone(),
             years: (from.year()..=to.year()).rev().filter_map(year).collect(),

@@ -8,10 +8,9 @@ use sea_orm::ConnectionTrait;
 use super::corrections;
 use crate::books::exported::Exported;
 use crate::{
-    auth::viewer::Viewer,
     books::{self, Closing},
     config::Accounts,
-    database::Database,
+    context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
 };
 
@@ -22,13 +21,12 @@ use crate::{
 /// `ALREADY_CLOSED`, or `NOT_EXPORTED` if a correcting voucher of a day to close is in no export
 /// batch yet.
 pub async fn close(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     through: NaiveDate,
     accounts: &Accounts,
     errors: ValidationErrors,
 ) -> Result<BooksClosingId> {
-    let begun = books::begin(db, viewer, through, errors).await?;
+    let begun = books::begin(ctx, through, errors).await?;
     require_exported(begun.change.tx(), begun.closing(), through, accounts).await?;
     begun.finish(through).await
 }

@@ -22,9 +22,10 @@ use super::bookings::{Booked, Range};
 use crate::vouchers;
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Network,
-    database::{Database, rows},
+    context::Context,
+    database::rows,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
 };
 
@@ -50,21 +51,20 @@ pub const LISTED: [Column; 7] = [
 /// FORBIDDEN unless the viewer may manage accounts and invoices; INVALID for a future day or if the
 /// network has no name; CONFLICT `NO_ACCOUNT` if a line's account is not an account number.
 pub async fn export(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     through: NaiveDate,
     mut errors: ValidationErrors,
 ) -> Result<Option<Model>> {
-    viewer.require(Permission::ManageAccounts)?;
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageInvoices)?;
     errors.expect(
-        through <= db.clock.today(),
+        through <= ctx.clock.today(),
         "through",
         FieldErrorCode::TooLate.problem("must not be in the future"),
     );
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::VoucherExport).await?;
+    let mut change = audit::begin(ctx, Action::VoucherExport).await?;
     let mut booked = vouchers::booked(change.tx(), network, Range::NewThrough(through)).await?;
     if booked.vouchers.is_empty() {
         change.undo().await?;
@@ -88,7 +88,7 @@ pub async fn export(
             batch_id: Some(batch_id),
         });
     }
-    let content = sie::file(&booked.journal(db, network)?)?;
+    let content = sie::file(&booked.journal(ctx.clock.today(), network)?)?;
     let batch = Model {
         id: batch_id,
         number: last_batch(change.tx()).await? + 1,
@@ -113,20 +113,20 @@ pub async fn export(
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage accounts.
-pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<Model>> {
-    viewer.require(Permission::ManageAccounts)?;
+pub async fn list(ctx: Context<'_>) -> Result<Vec<Model>> {
+    ctx.require(Permission::ManageAccounts)?;
     let select =
         Query::select().columns(LISTED).from(Entity).order_by(Column::Number, Order::Asc).take();
-    rows(db.read(), &select, &LISTED).await
+    rows(ctx.db.read(), &select, &LISTED).await
 }
 
 /// Returns a batch with its file, byte for byte as it was exported.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage accounts, NOT_FOUND.
-pub async fn by_number(db: &Database, viewer: &Viewer, number: i32) -> Result<Model> {
-    viewer.require(Permission::ManageAccounts)?;
-    let found = Entity::find().filter(Column::Number.eq(number)).one(db.read()).await?;
+pub async fn by_number(ctx: Context<'_>, number: i32) -> Result<Model> {
+    ctx.require(Permission::ManageAccounts)?;
+    let found = Entity::find().filter(Column::Number.eq(number)).one(ctx.db.read()).await?;
     found.ok_or_else(|| Error::not_found("export batch", number))
 }
 

@@ -15,9 +15,9 @@ use sea_orm::ConnectionTrait;
 pub use self::bookings::{Booked, Bookings, Range};
 use self::{bookings::require_name, builder::VoucherBuilder};
 use crate::{
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Network,
-    database::Database,
+    context::Context,
     error::{FieldErrorCode, Result, ValidationErrors},
 };
 
@@ -31,22 +31,21 @@ use crate::{
 /// FORBIDDEN unless the viewer may manage invoices; INVALID if the days are out of order or the
 /// network has no name; CONFLICT `NO_ACCOUNT` if a line's account is not an account number.
 pub async fn journal(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Journal> {
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageInvoices)?;
     let mut errors = ValidationErrors::default();
     errors.expect(from <= to, "to", FieldErrorCode::TooEarly.problem("must not be before from"));
     require_name(network, &mut errors);
     errors.finish()?;
     // Everything is read in one transaction, so that it is consistent despite concurrent writes.
-    let tx = db.snapshot().await?;
+    let tx = ctx.db.snapshot().await?;
     let booked = booked(&tx, network, Range::Between(from, to)).await?;
     tx.rollback().await?;
-    booked.journal(db, network)
+    booked.journal(ctx.clock.today(), network)
 }
 
 /// Returns the vouchers of a range in order of days.

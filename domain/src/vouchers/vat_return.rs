@@ -17,8 +17,9 @@ use sea_orm::{
 
 use crate::vouchers;
 use crate::{
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::{Network, VatBox},
+    context::Context,
     database::{Database, total},
     error::Result,
 };
@@ -84,17 +85,16 @@ fn add(sums: &mut BTreeMap<VatBox, Total>, vat_box: VatBox, amount: impl Into<To
 /// # Errors
 /// As [`vouchers::journal`].
 pub async fn vat_return(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<VatReturn> {
-    viewer.require(Permission::ManageInvoices)?;
-    let journal = vouchers::journal(db, viewer, network, from, to).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let journal = vouchers::journal(ctx, network, from, to).await?;
     let booked = of_vouchers(network, &journal.vouchers);
     let boxes = boxes(network);
     let (mut invoiced, mut without_box) = (BTreeMap::new(), BTreeMap::new());
-    for line in lines(db, from, to).await? {
+    for line in lines(ctx.db, from, to).await? {
         let vat_box = match line.vat_rate {
             VatRate::Standard25 => Some((VatBox::TaxedSales, Some(VatBox::Vat25))),
             VatRate::Reduced12 => Some((VatBox::TaxedSales, Some(VatBox::Vat12))),

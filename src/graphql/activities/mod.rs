@@ -15,6 +15,7 @@ use super::status_reports::reports_of;
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     batch::{BatchRow, distinct, grouped, listed, take_rows},
+    caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     contacts::{Contact, ContactRole, contact_of},
     cost::{cost, list_size},
@@ -257,7 +258,7 @@ impl Activity {
             .0
             .load(ctx, "", || async {
                 let required = network(ctx).counterparties_required();
-                revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year, required).await
+                revenue::result_of(caller(ctx), &ids(&self.0), year, required).await
             })
             .await?;
         Ok(ActivityEconomy::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
@@ -350,7 +351,7 @@ impl Activity {
     /// `true` if you may close the activity (`activityClose`): it has not ended. Agreements in
     /// force may still prevent it.
     async fn viewer_can_close(&self, ctx: &Context<'_>) -> bool {
-        activities::close::can_close(viewer(ctx), &self.0, database(ctx).clock.today())
+        activities::close::can_close(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
 
     /// `true` if you may report on the activity (`statusReportFile`): you lead it, or are the
@@ -420,13 +421,9 @@ pub async fn activity_of<M: Send + Sync>(
     let found = row
         .load(ctx, "activity", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
-            let rows = activities::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Activity>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                activities::by_ids(caller(ctx), &ids, &selected_columns::<Activity>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
@@ -435,8 +432,7 @@ pub async fn activity_of<M: Send + Sync>(
 
 /// Returns the activities with these slugs, in order of name.
 pub async fn by_slugs(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<Activity>> {
-    let found =
-        activities::by_slugs(database(ctx), viewer(ctx), slugs, &every::<Activity>()).await?;
+    let found = activities::by_slugs(caller(ctx), slugs, &every::<Activity>()).await?;
     Ok(BatchRow::each(found).into_iter().map(Activity).collect())
 }
 
@@ -445,13 +441,13 @@ pub async fn by_ids(ctx: &Context<'_>, ids: &[ActivityId]) -> Result<Vec<Activit
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let found = activities::by_ids(database(ctx), viewer(ctx), ids, &every::<Activity>()).await?;
+    let found = activities::by_ids(caller(ctx), ids, &every::<Activity>()).await?;
     Ok(BatchRow::each(found).into_iter().map(Activity).collect())
 }
 
 /// Returns the activity with this id.
 pub async fn node(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>> {
-    let found = activities::by_ids(database(ctx), viewer(ctx), &[id], &every::<Activity>()).await?;
+    let found = activities::by_ids(caller(ctx), &[id], &every::<Activity>()).await?;
     Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))
 }
 

@@ -20,7 +20,6 @@ use crate::graphql::{
     mutation::mutation,
     scalars::{Date, Money, Parsed, change, plain_change, row_id, take},
     status_reports::{StatusReportFileInput, file},
-    viewer,
 };
 
 /// Input of `activityStart`.
@@ -166,7 +165,7 @@ impl ActivityMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(start::start(mutation.db(), viewer(ctx), new, errors), async |id| {
+                .perform(start::start(mutation.context(), new, errors), async |id| {
                     Ok(ActivityStartPayload { activity: changed(ctx, id).await? })
                 })
                 .await,
@@ -199,10 +198,9 @@ impl ActivityMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    start::update(mutation.db(), viewer(ctx), id, changes, errors),
-                    async |()| Ok(ActivityUpdatePayload { activity: changed(ctx, id).await? }),
-                )
+                .perform(start::update(mutation.context(), id, changes, errors), async |()| {
+                    Ok(ActivityUpdatePayload { activity: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -223,10 +221,9 @@ impl ActivityMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    close::close(mutation.db(), viewer(ctx), id, ends_on, errors),
-                    async |()| Ok(ActivityClosePayload { activity: changed(ctx, id).await? }),
-                )
+                .perform(close::close(mutation.context(), id, ends_on, errors), async |()| {
+                    Ok(ActivityClosePayload { activity: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -259,7 +256,7 @@ impl ActivityMutation {
         Some(
             mutation
                 .perform(
-                    accounts::record_cost(mutation.db(), viewer(ctx), new, details, errors),
+                    accounts::record_cost(mutation.context(), new, details, errors),
                     async |cost: CostId| {
                         Ok(CostRecordPayload {
                             cost: ledger::node::<Cost>(ctx, cost.0).await?,
@@ -293,7 +290,7 @@ impl ActivityMutation {
         Some(
             mutation
                 .perform(
-                    accounts::record_grant(mutation.db(), viewer(ctx), new, errors),
+                    accounts::record_grant(mutation.context(), new, errors),
                     async |grant: GrantId| {
                         Ok(GrantRecordPayload {
                             grant: ledger::node::<Grant>(ctx, grant.0).await?,

@@ -6,12 +6,12 @@ use super::{Activity, FundingKind};
 use crate::graphql::{
     OrderDirection,
     batch::BatchRow,
+    caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
     decisions::DecisionBody,
     scalars::{Date, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     activities,
@@ -118,15 +118,14 @@ impl ActivityQuery {
             errors,
             |ctx, list| {
                 Box::pin(activities::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
                     &list.columns,
                 ))
             },
-            |ctx, filter| Box::pin(activities::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(activities::count(caller(ctx), filter)),
         )
         .await
     }
@@ -148,12 +147,12 @@ async fn find(ctx: &Context<'_>, by: ActivityBy) -> Result<Option<Activity>> {
         ActivityBy::Id(id) => {
             let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
-            activities::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?
+            activities::by_ids(caller(ctx), &[id], &columns).await?
         }
         ActivityBy::Slug(slug) => {
             let slug = errors.text("by.slug", &slug, LINE);
             errors.finish()?;
-            activities::by_slugs(database(ctx), viewer(ctx), &[slug], &columns).await?
+            activities::by_slugs(caller(ctx), &[slug], &columns).await?
         }
     };
     Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))

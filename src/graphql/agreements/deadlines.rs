@@ -10,7 +10,6 @@ use super::{
 use crate::graphql::{
     mutation::mutation,
     scalars::{Date, Parsed, row_id},
-    viewer,
 };
 use domain::{
     agreements::deadlines::snooze::{self, NewAcknowledgement},
@@ -63,7 +62,7 @@ impl DeadlineMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(snooze::acknowledge(mutation.db(), viewer(ctx), new, errors), async |()| {
+                .perform(snooze::acknowledge(mutation.context(), new, errors), async |()| {
                     Ok(DeadlineSnoozePayload { agreement: changed(ctx, id).await? })
                 })
                 .await,
@@ -84,7 +83,7 @@ impl DeadlineMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(snooze::withdraw(mutation.db(), viewer(ctx), id, errors), async |()| {
+                .perform(snooze::withdraw(mutation.context(), id, errors), async |()| {
                     Ok(DeadlineUnsnoozePayload { agreement: changed(ctx, id).await? })
                 })
                 .await,

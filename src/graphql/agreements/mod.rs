@@ -32,6 +32,7 @@ use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, entries_of},
     batch::{BatchRow, distinct, grouped, listed},
+    caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size},
     database,
@@ -315,9 +316,7 @@ impl Agreement {
         let columns =
             and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
         let found = self.0.load(ctx, "", || async {
-            let rows =
-                agreements::successors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                    .await?;
+            let rows = agreements::successors_of(caller(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.replaces_id))
         });
         match found.await {
@@ -359,9 +358,7 @@ impl Agreement {
         let columns =
             and(selected_columns::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
         let found = self.0.load(ctx, "", || async {
-            let rows =
-                requisitions::of_agreements(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                    .await?;
+            let rows = requisitions::of_agreements(caller(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.agreement_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Requisition)
@@ -409,16 +406,14 @@ impl Agreement {
     /// neither replaced nor given notice already. Before its first day, and for a fixed term, the
     /// notice needs an explicit last day (`endsOn`).
     async fn viewer_can_give_notice(&self, ctx: &Context<'_>) -> bool {
-        give_notice::can_give_notice(viewer(ctx), &self.0, database(ctx).clock.today())
+        give_notice::can_give_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
 
     /// `true` if you may draft a successor (`agreementReplace`): it is signed, has not ended, and
     /// has no successor, not even a draft.
     #[graphql(directive = cost::apply("3".into()))]
     async fn viewer_can_replace(&self, ctx: &Context<'_>) -> Result<bool> {
-        let found = self.0.load(ctx, "", || {
-            replace::replaceable(database(ctx), viewer(ctx), self.0.batch_rows())
-        });
+        let found = self.0.load(ctx, "", || replace::replaceable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))
     }
 }
@@ -426,7 +421,7 @@ impl Agreement {
 impl Agreement {
     /// Returns `true` if the viewer may make a transition today.
     fn can(&self, ctx: &Context<'_>, transition: Transition) -> bool {
-        lifecycle::can(viewer(ctx), transition, &self.0, database(ctx).clock.today())
+        lifecycle::can(viewer(ctx), transition, &self.0, caller(ctx).clock.today())
     }
 }
 
@@ -435,7 +430,7 @@ fn day(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<NaiveDate> {
     let mut errors = ValidationErrors::default();
     let on = take(as_of, "as_of", &mut errors);
     errors.finish()?;
-    Ok(on.map_or_else(|| database(ctx).clock.today(), |on| on.0))
+    Ok(on.map_or_else(|| caller(ctx).clock.today(), |on| on.0))
 }
 
 fn ids(row: &BatchRow<agreement::Model>) -> Vec<AgreementId> {
@@ -498,13 +493,9 @@ pub async fn agreement_of<M: Send + Sync>(
     let found = row
         .load(ctx, "agreement", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
-            let rows = agreements::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Agreement>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                agreements::by_ids(caller(ctx), &ids, &selected_columns::<Agreement>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
@@ -535,24 +526,19 @@ pub async fn counterparty_of<M: Send + Sync>(
 ) -> Result<Counterparty> {
     let found: Arc<Counterparties> = row
         .load(ctx, "counterparty", || async {
-            let (db, viewer) = (database(ctx), viewer(ctx));
+            let caller = caller(ctx);
             let of_members = distinct(row.batch_rows().iter().filter_map(|row| ids(row).member));
             let of_others =
                 distinct(row.batch_rows().iter().filter_map(|row| ids(row).organisation));
             let (mut members, mut others) = (Vec::new(), Vec::new());
             if !of_members.is_empty() {
-                members = members::by_ids(
-                    db,
-                    viewer,
-                    &of_members,
-                    &selected_columns::<Member>(ctx, DIRECT),
-                )
-                .await?;
+                members =
+                    members::by_ids(caller, &of_members, &selected_columns::<Member>(ctx, DIRECT))
+                        .await?;
             }
             if !of_others.is_empty() {
                 others = organisations::by_ids(
-                    db,
-                    viewer,
+                    caller,
                     &of_others,
                     &selected_columns::<Organisation>(ctx, DIRECT),
                 )
@@ -578,8 +564,7 @@ pub async fn counterparty_of<M: Send + Sync>(
 
 /// Returns the agreement with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement>> {
-    let found =
-        agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;
+    let found = agreements::by_ids(caller(ctx), &[id], &every::<Agreement>()).await?;
     Ok(found.into_iter().next().map(|row| Agreement(BatchRow::single(row))))
 }
 

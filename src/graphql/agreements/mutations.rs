@@ -22,7 +22,6 @@ use crate::graphql::{
     mutation::mutation,
     network,
     scalars::{Date, Decimal, Json, Money, Parsed, Sha256, change, plain_change, row_id, take},
-    viewer,
 };
 use domain::{
     agreements::{
@@ -345,10 +344,9 @@ impl AgreementMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors),
-                    async |id| Ok(AgreementDraftPayload { agreement: changed(ctx, id).await? }),
-                )
+                .perform(draft::draft(mutation.context(), network(ctx), new, errors), async |id| {
+                    Ok(AgreementDraftPayload { agreement: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -369,7 +367,7 @@ impl AgreementMutation {
         Some(
             mutation
                 .perform(
-                    draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
+                    draft::update(mutation.context(), network(ctx), id, changes, errors),
                     async |()| {
                         Ok(AgreementDraftUpdatePayload { agreement: changed(ctx, id).await? })
                     },
@@ -401,10 +399,9 @@ impl AgreementMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    offer::offer(mutation.db(), viewer(ctx), network(ctx), id, errors),
-                    async |()| Ok(AgreementOfferPayload { agreement: changed(ctx, id).await? }),
-                )
+                .perform(offer::offer(mutation.context(), network(ctx), id, errors), async |()| {
+                    Ok(AgreementOfferPayload { agreement: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -424,13 +421,7 @@ impl AgreementMutation {
         Some(
             mutation
                 .perform(
-                    withdraw::withdraw(
-                        mutation.db(),
-                        viewer(ctx),
-                        id,
-                        input.reason.as_deref(),
-                        errors,
-                    ),
+                    withdraw::withdraw(mutation.context(), id, input.reason.as_deref(), errors),
                     async |()| Ok(AgreementWithdrawPayload { agreement: changed(ctx, id).await? }),
                 )
                 .await,
@@ -465,7 +456,7 @@ impl AgreementMutation {
         Some(
             mutation
                 .perform(
-                    sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, errors),
+                    sign::sign(mutation.context(), &network(ctx).signatories, new, errors),
                     async |()| Ok(AgreementSignPayload { agreement: changed(ctx, id).await? }),
                 )
                 .await,
@@ -498,7 +489,7 @@ impl AgreementMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(give_notice::give(mutation.db(), viewer(ctx), new, errors), async |()| {
+                .perform(give_notice::give(mutation.context(), new, errors), async |()| {
                     Ok(AgreementGiveNoticePayload { agreement: changed(ctx, id).await? })
                 })
                 .await,
@@ -524,7 +515,7 @@ impl AgreementMutation {
         Some(
             mutation
                 .perform(
-                    replace::replace(mutation.db(), viewer(ctx), network(ctx), new, errors),
+                    replace::replace(mutation.context(), network(ctx), new, errors),
                     async |id| Ok(AgreementReplacePayload { agreement: changed(ctx, id).await? }),
                 )
                 .await,

@@ -9,11 +9,11 @@ use super::{Agreement, AgreementDirection, AgreementKind, AgreementStatus};
 use crate::graphql::{
     OrderDirection,
     batch::BatchRow,
+    caller,
     connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
     scalars::{Date, NodeId, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     agreements::{
@@ -159,8 +159,7 @@ pub fn agreements_of<'c, M: Send + Sync + 'static>(
             Box::pin(async move {
                 let columns = selected_columns::<Agreement>(ctx, CONNECTION);
                 agreements::of_each(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     of,
                     parents,
                     filter,
@@ -173,7 +172,7 @@ pub fn agreements_of<'c, M: Send + Sync + 'static>(
             })
         },
         move |ctx, parents, filter| {
-            Box::pin(agreements::count_each(database(ctx), viewer(ctx), of, parents, filter))
+            Box::pin(agreements::count_each(caller(ctx), of, parents, filter))
         },
     )
 }
@@ -217,8 +216,7 @@ impl AgreementQuery {
             errors,
             |ctx, list| {
                 Box::pin(agreements::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
@@ -226,7 +224,7 @@ impl AgreementQuery {
                     ValidationErrors::default(),
                 ))
             },
-            |ctx, filter| Box::pin(agreements::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(agreements::count(caller(ctx), filter)),
         )
         .await
     }
@@ -266,7 +264,7 @@ impl AgreementQuery {
     ) -> Result<Connection<Agreement>> {
         let mut errors = ValidationErrors::default();
         let from = take(from, "from", &mut errors).map(|day| day.0);
-        let window = Window::check(database(ctx), within_days, from, "withinDays", &mut errors);
+        let window = Window::check(caller(ctx).clock, within_days, from, "withinDays", &mut errors);
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
         connection::connection(
@@ -280,8 +278,7 @@ impl AgreementQuery {
             errors,
             move |ctx, list| {
                 Box::pin(deadlines::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     window,
                     &list.filter,
                     &list.args,
@@ -289,9 +286,7 @@ impl AgreementQuery {
                     ValidationErrors::default(),
                 ))
             },
-            move |ctx, filter| {
-                Box::pin(deadlines::count(database(ctx), viewer(ctx), window, filter))
-            },
+            move |ctx, filter| Box::pin(deadlines::count(caller(ctx), window, filter)),
         )
         .await
     }
@@ -304,12 +299,12 @@ async fn find(ctx: &Context<'_>, by: AgreementBy) -> Result<Option<Agreement>> {
         AgreementBy::Id(id) => {
             let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
-            agreements::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
+            agreements::by_ids(caller(ctx), &[id], &columns).await?.pop()
         }
         AgreementBy::Number(number) => {
             let number = errors.text("by.number", &number, LINE);
             errors.finish()?;
-            agreements::by_number(database(ctx), viewer(ctx), &number, &columns).await?
+            agreements::by_number(caller(ctx), &number, &columns).await?
         }
     };
     Ok(found.map(|row| Agreement(BatchRow::single(row))))

@@ -6,11 +6,10 @@ use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Objec
 use super::{Agreement, agreement_of, node};
 use crate::graphql::{
     batch::{BatchRow, take_rows},
+    caller,
     cost::list_size,
-    database,
     mutation::mutation,
     scalars::{Date, Parsed, change, row_id},
-    viewer,
 };
 use ::entity::id::AgreementId;
 use domain::{
@@ -98,7 +97,7 @@ impl NoticeEndQuery {
     /// each with `agreementNoticeEndDecide`.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn agreement_notice_ends(&self, ctx: &Context<'_>) -> Result<Vec<AgreementNoticeEnd>> {
-        let found = Box::pin(notice_ends::list(database(ctx), viewer(ctx))).await?;
+        let found = Box::pin(notice_ends::list(caller(ctx))).await?;
         take_rows(ctx, found.len())?;
         Ok(BatchRow::each(found).into_iter().map(AgreementNoticeEnd).collect())
     }
@@ -154,10 +153,7 @@ async fn withdraw(
         Ok(AgreementNoticeWithdrawPayload { agreement: changed(ctx, agreement_id).await? })
     };
     mutation
-        .perform(
-            withdraw_notice::withdraw_notice(mutation.db(), viewer(ctx), withdrawal, errors),
-            payload,
-        )
+        .perform(withdraw_notice::withdraw_notice(mutation.context(), withdrawal, errors), payload)
         .await
 }
 
@@ -171,9 +167,7 @@ async fn decide(
     let mutation = mutation(ctx);
     let payload =
         async |()| Ok(AgreementNoticeEndDecidePayload { agreement: changed(ctx, id).await? });
-    mutation
-        .perform(notice_ends::decide(mutation.db(), viewer(ctx), id, ends_on, errors), payload)
-        .await
+    mutation.perform(notice_ends::decide(mutation.context(), id, ends_on, errors), payload).await
 }
 
 /// Measures the futures of the types of this file whose fields are private.

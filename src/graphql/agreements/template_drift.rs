@@ -13,13 +13,13 @@ use async_graphql::{Context, Description, Enum, Object};
 use super::{Agreement, AgreementFilter};
 use crate::graphql::{
     batch::BatchRow,
+    caller,
     connection::{
         self, Column, Connection, ConnectionNode, ListPage, ListRequest, and, selected_columns,
     },
     cost::cost,
     database,
     templates::AgreementTemplateVersion,
-    viewer,
 };
 use domain::{
     agreements::{
@@ -132,7 +132,7 @@ impl TemplateDeviation {
                     Some((deviation.version.as_ref()?, deviation.current.as_ref()?))
                 })
                 .collect();
-            template_drift::diffs(database(ctx), viewer(ctx), &pairs).await
+            template_drift::diffs(caller(ctx), &pairs).await
         });
         match diffs.await {
             Ok(diffs) => diffs.get(&own).cloned().map(Ok),
@@ -197,7 +197,7 @@ impl ConsistencyQuery {
             request,
             errors,
             |ctx, list| Box::pin(page(ctx, list)),
-            |ctx, filter| Box::pin(template_drift::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(template_drift::count(caller(ctx), filter)),
         )
         .await
     }
@@ -208,10 +208,10 @@ async fn page(
     ctx: &Context<'_>,
     list: &ListRequest<TemplateDeviation, agreements::Filter>,
 ) -> Result<ListPage<agreement::Model>> {
-    let (db, viewer) = (database(ctx), viewer(ctx));
+    let caller = caller(ctx);
     let errors = ValidationErrors::default();
     let slice =
-        template_drift::list(db, viewer, &list.filter, &list.args, &list.columns, errors).await?;
+        template_drift::list(caller, &list.filter, &list.args, &list.columns, errors).await?;
 
     let paths: [&[&str]; 4] = [
         &["edges", "node", "version"],
@@ -224,7 +224,7 @@ async fn page(
         and(and(columns, template_version::Column::TemplateId), template_version::Column::Version);
     let agreements: Vec<_> =
         slice.rows.iter().map(|(_, row)| (row.id, row.template_version_id)).collect();
-    let deviations = template_drift::deviations_of(db, viewer, &agreements, &columns).await?;
+    let deviations = template_drift::deviations_of(caller, &agreements, &columns).await?;
     let each = deviations
         .values()
         .flat_map(|deviation| [&deviation.version, &deviation.current])

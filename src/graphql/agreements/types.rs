@@ -7,14 +7,13 @@ use chrono::NaiveDate;
 use super::ids;
 use crate::graphql::{
     batch::{BatchRow, grouped},
+    caller,
     connection::Column,
-    database,
     fees::{FeeBasis, VatRate},
     members::AllocationBasis,
     request::LongText,
     scalars::{Date, DateTime, Decimal, Money, Sha256},
     stored_files::StoredFile,
-    viewer,
 };
 use domain::{
     agreements::deadlines::{self, Reason},
@@ -89,13 +88,9 @@ impl AgreementDeadline {
     /// not see internal notes of the network.
     async fn snooze(&self, ctx: &Context<'_>) -> Option<Result<DeadlineSnooze>> {
         let found = self.agreement.load(ctx, "", || async {
-            let rows = deadlines::acknowledgements_of(
-                database(ctx),
-                viewer(ctx),
-                &ids(&self.agreement),
-                self.as_of,
-            )
-            .await?;
+            let rows =
+                deadlines::acknowledgements_of(caller(ctx), &ids(&self.agreement), self.as_of)
+                    .await?;
             Ok(grouped(rows, |row| row.agreement_id))
         });
         match found.await {
@@ -240,8 +235,7 @@ impl AgreementFee {
         let amounts = self
             .agreement
             .load(ctx, "", || async {
-                fees::amounts_of(database(ctx), viewer(ctx), self.agreement.batch_rows(), year)
-                    .await
+                fees::amounts_of(caller(ctx), self.agreement.batch_rows(), year).await
             })
             .await?;
         let amount = amounts.get(&self.agreement.id).copied().map(Money);

@@ -11,14 +11,14 @@ use super::{
 };
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped},
+    caller,
     connection::{Column, ConnectionNode, DIRECT, selected_columns},
     cost::cost,
-    database,
     mutation::mutation,
     network,
     request::LongText,
     scalars::{Date, DateTime, Money, Parsed, node_id, row_id, take},
-    times, viewer,
+    times,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -151,7 +151,7 @@ async fn bank_payment_of(
     let found = row.load(ctx, "bank payment", || async {
         let ids = distinct(row.batch_rows().iter().filter_map(|row| row.bank_payment_id));
         let columns = selected_columns::<BankPayment>(ctx, DIRECT);
-        let rows = bank::by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
+        let rows = bank::by_ids(caller(ctx), &ids, &columns).await?;
         Ok(grouped(BatchRow::each(rows), |row| row.id))
     });
     Ok(found.await?.get(&own).and_then(|rows| rows.first()).cloned().map(BankPayment))
@@ -385,7 +385,7 @@ async fn record(ctx: &Context<'_>, input: RefundRecordInput) -> Result<RefundRec
             invoice: changed(ctx, id).await?,
         })
     };
-    mutation.perform(refunds::record(mutation.db(), viewer(ctx), limit, new, errors), payload).await
+    mutation.perform(refunds::record(mutation.context(), limit, new, errors), payload).await
 }
 
 async fn reverse(ctx: &Context<'_>, input: RefundReverseInput) -> Result<RefundReversePayload> {
@@ -402,9 +402,7 @@ async fn reverse(ctx: &Context<'_>, input: RefundReverseInput) -> Result<RefundR
         let invoice = changed(ctx, refund.0.invoice_id).await?;
         Ok(RefundReversePayload { refund, invoice })
     };
-    mutation
-        .perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, errors), payload)
-        .await
+    mutation.perform(refunds::reverse(mutation.context(), limit, new, errors), payload).await
 }
 
 async fn write_off(
@@ -423,7 +421,5 @@ async fn write_off(
         let write_off = part(ctx, id_of_write_off.0).await?;
         Ok(InvoiceWriteOffPayload { write_off, invoice: changed(ctx, id).await? })
     };
-    mutation
-        .perform(small_differences::write_off(mutation.db(), viewer(ctx), new, errors), payload)
-        .await
+    mutation.perform(small_differences::write_off(mutation.context(), new, errors), payload).await
 }

@@ -12,6 +12,7 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 use super::{Invoice, Payment};
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed},
+    caller,
     connection::{Column, ConnectionNode, DIRECT, selected_columns},
     cost::{cost, list_size},
     database,
@@ -193,13 +194,9 @@ impl BankPayment {
         let own = self.0.duplicate_of_id?;
         let found = self.0.load(ctx, "", || async {
             let ids = distinct(self.0.batch_rows().iter().filter_map(|row| row.duplicate_of_id));
-            let rows = bank::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<BankPayment>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                bank::by_ids(caller(ctx), &ids, &selected_columns::<BankPayment>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         });
         match found.await {
@@ -223,7 +220,7 @@ impl BankPayment {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", || async {
-            let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
+            let found = duplicates::possible(caller(ctx), &ids(&self.0)).await?;
             let of_each = found
                 .into_iter()
                 .map(|(id, possible)| (id, BatchRow::each(possible.bank_payments)));
@@ -239,7 +236,7 @@ impl BankPayment {
     async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
         let found = self.0.load(ctx, "", || async {
-            let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
+            let found = duplicates::possible(caller(ctx), &ids(&self.0)).await?;
             with_invoices(
                 ctx,
                 found.into_iter().map(|(id, possible)| (id, possible.payments)).collect(),
@@ -275,9 +272,8 @@ impl BankPayment {
     /// refund, and would count no money twice. A closed period may still prevent it.
     #[graphql(directive = cost::apply("5".into()))]
     async fn viewer_can_reopen(&self, ctx: &Context<'_>) -> Result<bool> {
-        let found = self.0.load(ctx, "", || {
-            bank::status::reopenable(database(ctx), viewer(ctx), self.0.batch_rows())
-        });
+        let found =
+            self.0.load(ctx, "", || bank::status::reopenable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))
     }
 }
@@ -294,7 +290,7 @@ async fn with_invoices(
     columns: &[Column<invoice::Model>],
 ) -> Result<HashMap<BankPaymentId, Vec<BankPaymentMatch>>> {
     let invoices = distinct(payments.values().flatten().map(|payment| payment.invoice_id));
-    let rows = invoices::by_ids(database(ctx), viewer(ctx), &invoices, columns).await?;
+    let rows = invoices::by_ids(caller(ctx), &invoices, columns).await?;
     let invoices: HashMap<InvoiceId, Vec<BatchRow<_>>> =
         grouped(BatchRow::each(rows), |row| row.id);
     let (owners, rows): (Vec<BankPaymentId>, Vec<payment::Model>) = payments

@@ -10,11 +10,10 @@ use super::{
 };
 use crate::graphql::{
     batch::BatchRow,
+    caller,
     connection::every,
-    database,
     mutation::mutation,
     scalars::{Date, Money, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -75,7 +74,7 @@ pub struct BankPaymentReopenInput {
 }
 
 async fn changed(ctx: &Context<'_>, id: BankPaymentId) -> Result<BankPayment> {
-    let found = bank::by_ids(database(ctx), viewer(ctx), &[id], &every::<BankPayment>()).await?;
+    let found = bank::by_ids(caller(ctx), &[id], &every::<BankPayment>()).await?;
     let row = found
         .into_iter()
         .next()
@@ -122,7 +121,7 @@ impl BankPaymentMutation {
         Some(
             mutation
                 .perform(
-                    bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, errors),
+                    bank::match_with(mutation.context(), limit(ctx), new, errors),
                     async |()| {
                         Ok(BankPaymentMatchPayload { bank_payment: changed(ctx, id).await? })
                     },
@@ -147,7 +146,7 @@ impl BankPaymentMutation {
         Some(
             mutation
                 .perform(
-                    bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, errors),
+                    bank::set_aside(mutation.context(), id, &input.reason, errors),
                     async |()| {
                         Ok(BankPaymentExcludePayload { bank_payment: changed(ctx, id).await? })
                     },
@@ -191,7 +190,7 @@ impl BankPaymentMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(bank::take_up(mutation.db(), viewer(ctx), id, errors), async |()| {
+                .perform(bank::take_up(mutation.context(), id, errors), async |()| {
                     Ok(BankPaymentReopenPayload { bank_payment: changed(ctx, id).await? })
                 })
                 .await,
@@ -209,5 +208,5 @@ async fn mark_duplicate(
     let mutation = mutation(ctx);
     let payload =
         async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
-    mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, errors), payload).await
+    mutation.perform(duplicates::mark(mutation.context(), id, of, errors), payload).await
 }

@@ -4,12 +4,10 @@ use async_graphql::{Context, Enum, InputObject, Object};
 
 use super::bank::{BankFinding, BankPayment, BankPaymentStatus};
 use crate::graphql::{
-    OrderDirection,
+    OrderDirection, caller,
     connection::{self, Connection, ListRequest},
     cost::cost,
-    database,
     scalars::{Date, Parsed, take},
-    viewer,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -104,15 +102,14 @@ impl BankPaymentQuery {
             errors,
             |ctx, list| {
                 Box::pin(bank::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
                     &list.columns,
                 ))
             },
-            |ctx, filter| Box::pin(bank::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(bank::count(caller(ctx), filter)),
         )
         .await
     }

@@ -7,7 +7,6 @@ use crate::graphql::{
     mutation::mutation,
     network,
     scalars::{Date, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -66,7 +65,7 @@ async fn issue(
     let payload = async |id| Ok(InterestInvoiceIssuePayload { invoice: changed(ctx, id).await? });
     mutation
         .perform(
-            interest_invoices::issue(mutation.db(), viewer(ctx), network(ctx), id, until, errors),
+            interest_invoices::issue(mutation.context(), network(ctx), id, until, errors),
             payload,
         )
         .await

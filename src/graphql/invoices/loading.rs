@@ -11,11 +11,11 @@ use async_graphql::Context;
 use super::{Invoice, ids, run::Planned};
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped},
+    caller,
     connection::{DIRECT, selected_columns},
     database,
     file_links::link,
     scalars::{Date, Parsed, Url, node_id, take},
-    viewer,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -38,7 +38,7 @@ impl Invoice {
         let found = self
             .0
             .load(ctx, "standing", || async {
-                receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of).await
+                receivables::of_invoices(caller(ctx), &ids(&self.0), as_of).await
             })
             .await?;
         Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
@@ -70,13 +70,8 @@ impl Invoice {
         let own = of(&self.0)?;
         let found = self.0.load(ctx, "", || async {
             let ids = distinct(self.0.batch_rows().iter().filter_map(of));
-            let rows = invoices::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Self>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                invoices::by_ids(caller(ctx), &ids, &selected_columns::<Self>(ctx, DIRECT)).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         });
         match found.await {

@@ -40,6 +40,7 @@ pub use self::{
 use super::{
     agreements::{Counterparty, CounterpartyIds, counterparty_of},
     batch::{BatchRow, grouped, listed},
+    caller,
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
     database,
@@ -235,7 +236,7 @@ impl Invoice {
         ctx: &Context<'_>,
         #[graphql(desc = "Day in the books; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
-        let today = Parsed::Good(Date(database(ctx).clock.today()));
+        let today = Parsed::Good(Date(caller(ctx).clock.today()));
         let standing = self.standing(ctx, Some(as_of.unwrap_or(today))).await?.unwrap_or_default();
         Ok(standing.balance().into())
     }
@@ -366,14 +367,8 @@ impl Invoice {
         let of_issue =
             self.0.extra::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
         let found = self.0.share("warnings".to_owned(), || async {
-            let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
-            interest_claims::warnings(
-                database(ctx),
-                viewer(ctx),
-                ids(&self.0).into_iter().collect(),
-                as_of,
-            )
-            .await
+            let as_of = (caller(ctx).clock.today(), network(ctx).invoicing.interest_points);
+            interest_claims::warnings(caller(ctx), ids(&self.0).into_iter().collect(), as_of).await
         });
         let found = found.await?;
         let of_interest = found.get(&self.0.id).into_iter().flatten();
@@ -428,9 +423,7 @@ impl Invoice {
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         let columns = and(selected_columns::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
         let found = self.0.load(ctx, "", || async {
-            let rows =
-                invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                    .await?;
+            let rows = invoices::credit_notes_of(caller(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.credits_id))
         });
         listed(ctx, found.await?.get(&Some(self.0.id)), Invoice)
@@ -463,9 +456,8 @@ impl Invoice {
     /// than öre is left to pay, and no reminder was sent today.
     #[graphql(directive = cost::apply("3".into()))]
     async fn viewer_can_remind(&self, ctx: &Context<'_>) -> Result<bool> {
-        let found = self.0.load(ctx, "", || {
-            reminders::remindable(database(ctx), viewer(ctx), self.0.batch_rows())
-        });
+        let found =
+            self.0.load(ctx, "", || reminders::remindable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))
     }
 }
@@ -474,7 +466,7 @@ impl Invoice {
 fn day_of(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<chrono::NaiveDate> {
     let mut errors = ValidationErrors::default();
     let on =
-        take(as_of, "as_of", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+        take(as_of, "as_of", &mut errors).map_or_else(|| caller(ctx).clock.today(), |day| day.0);
     errors.finish()?;
     Ok(on)
 }
@@ -535,7 +527,7 @@ impl ConnectionNode for Invoice {
 
 /// Returns the invoice with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
-    let found = invoices::by_ids(database(ctx), viewer(ctx), &[id], &every::<Invoice>()).await?;
+    let found = invoices::by_ids(caller(ctx), &[id], &every::<Invoice>()).await?;
     Ok(found.into_iter().next().map(|row| Invoice(BatchRow::single(row))))
 }
 

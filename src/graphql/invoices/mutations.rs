@@ -19,7 +19,6 @@ use crate::graphql::{
     mutation::mutation,
     network,
     scalars::{Date, Decimal, Money, Parsed, plain_change, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -261,10 +260,9 @@ impl InvoiceMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors),
-                    async |id| Ok(InvoiceDraftPayload { invoice: changed(ctx, id).await? }),
-                )
+                .perform(draft::draft(mutation.context(), network(ctx), new, errors), async |id| {
+                    Ok(InvoiceDraftPayload { invoice: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -297,7 +295,7 @@ impl InvoiceMutation {
         Some(
             mutation
                 .perform(
-                    draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
+                    draft::update(mutation.context(), network(ctx), id, changes, errors),
                     async |()| Ok(InvoiceDraftUpdatePayload { invoice: changed(ctx, id).await? }),
                 )
                 .await,
@@ -319,7 +317,7 @@ impl InvoiceMutation {
         let payload = async |was| {
             Ok(InvoiceDraftDiscardPayload { invoice: run::planned(vec![was]).remove(0) })
         };
-        let rule = draft::discard(mutation.db(), viewer(ctx), id, errors);
+        let rule = draft::discard(mutation.context(), id, errors);
         Some(mutation.perform(rule, payload).await)
     }
 
@@ -345,7 +343,7 @@ impl InvoiceMutation {
         Some(
             mutation
                 .perform(
-                    issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, errors),
+                    issue::issue(mutation.context(), network(ctx), id, issued_on, errors),
                     async |warnings| {
                         Ok(InvoiceIssuePayload { invoice: issued(ctx, id, warnings).await? })
                     },
@@ -386,7 +384,7 @@ impl InvoiceMutation {
         Some(
             mutation
                 .perform(
-                    credit::credit(mutation.db(), viewer(ctx), network(ctx), new, errors),
+                    credit::credit(mutation.context(), network(ctx), new, errors),
                     async |id| {
                         Ok(InvoiceCreditPayload {
                             credit_note: changed(ctx, id).await?,

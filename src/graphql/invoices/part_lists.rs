@@ -5,12 +5,10 @@ use futures_util::future::BoxFuture;
 
 use super::{Payment, Refund, Reminder, queries::buyer};
 use crate::graphql::{
-    OrderDirection,
+    OrderDirection, caller,
     connection::{self, Connection, ConnectionNode, ListRequest},
     cost::cost,
-    database,
     scalars::{Date, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -186,15 +184,14 @@ fn listed<'c, N: ConnectionNode<Row: ListedPart>>(
         errors,
         |ctx, list| {
             Box::pin(parts::list::<N::Row>(
-                database(ctx),
-                viewer(ctx),
+                caller(ctx),
                 &list.filter,
                 &list.order,
                 &list.args,
                 &list.columns,
             ))
         },
-        |ctx, filter| Box::pin(parts::count::<N::Row>(database(ctx), viewer(ctx), filter)),
+        |ctx, filter| Box::pin(parts::count::<N::Row>(caller(ctx), filter)),
     )
 }
 

@@ -10,12 +10,11 @@ use super::{
 };
 use crate::graphql::{
     batch::BatchRow,
+    caller,
     connection::{ConnectionNode, every},
-    database,
     mutation::mutation,
     network,
     scalars::{Date, Money, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -33,7 +32,7 @@ pub(super) async fn part<N: ConnectionNode<Row: InvoicePart>>(
     ctx: &Context<'_>,
     id: Uuid,
 ) -> Result<N> {
-    let found = parts::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?;
+    let found = parts::by_ids::<N::Row>(caller(ctx), &[id], &every::<N>()).await?;
     let row = found.into_iter().next();
     row.map(|row| N::of(BatchRow::single(row)))
         .ok_or_else(|| Error::NotFound("there is no such part of an invoice".into()))
@@ -115,7 +114,7 @@ impl PaymentMutation {
         Some(
             mutation
                 .perform(
-                    record::record(mutation.db(), viewer(ctx), limit(ctx), new, errors),
+                    record::record(mutation.context(), limit(ctx), new, errors),
                     async |payment: PaymentId| {
                         Ok(PaymentRecordPayload {
                             payment: part(ctx, payment.0).await?,
@@ -150,7 +149,7 @@ impl PaymentMutation {
         Some(
             mutation
                 .perform(
-                    record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, errors),
+                    record::reverse(mutation.context(), limit(ctx), new, errors),
                     async |id: PaymentId| {
                         let payment: Payment = part(ctx, id.0).await?;
                         let invoice = changed(ctx, payment.0.invoice_id).await?;
@@ -185,7 +184,7 @@ impl PaymentMutation {
         Some(
             mutation
                 .perform(
-                    reminders::remind(mutation.db(), viewer(ctx), id, sent_on, errors),
+                    reminders::remind(mutation.context(), id, sent_on, errors),
                     async |reminder: ReminderId| {
                         Ok(InvoiceRemindPayload {
                             reminder: part(ctx, reminder.0).await?,

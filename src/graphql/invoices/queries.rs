@@ -9,11 +9,11 @@ use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceStatus};
 use crate::graphql::{
     OrderDirection,
     batch::BatchRow,
+    caller,
     connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
     scalars::{Date, NodeId, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
@@ -147,21 +147,11 @@ pub fn invoices_of<'c, M: Send + Sync + 'static>(
                 Page::check(&args, &order, &mut errors);
                 errors.finish()?;
                 let columns = selected_columns::<Invoice>(ctx, CONNECTION);
-                invoices::of_each(
-                    database(ctx),
-                    viewer(ctx),
-                    of,
-                    parents,
-                    filter,
-                    &order,
-                    &args,
-                    &columns,
-                )
-                .await
+                invoices::of_each(caller(ctx), of, parents, filter, &order, &args, &columns).await
             })
         },
         move |ctx, parents, filter| {
-            Box::pin(invoices::count_each(database(ctx), viewer(ctx), of, parents, filter))
+            Box::pin(invoices::count_each(caller(ctx), of, parents, filter))
         },
     )
 }
@@ -208,15 +198,14 @@ impl InvoiceQuery {
             errors,
             |ctx, list| {
                 Box::pin(invoices::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
                     &list.columns,
                 ))
             },
-            |ctx, filter| Box::pin(invoices::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(invoices::count(caller(ctx), filter)),
         )
         .await
     }
@@ -233,24 +222,23 @@ impl InvoiceQuery {
 }
 
 async fn find(ctx: &Context<'_>, by: InvoiceBy) -> Result<Option<Invoice>> {
-    let (db, viewer, columns) =
-        (database(ctx), viewer(ctx), selected_columns::<Invoice>(ctx, DIRECT));
+    let (caller, columns) = (caller(ctx), selected_columns::<Invoice>(ctx, DIRECT));
     let mut errors = ValidationErrors::default();
     let found = match by {
         InvoiceBy::Id(id) => {
             let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
-            invoices::by_ids(db, viewer, &[id], &columns).await?.into_iter().next()
+            invoices::by_ids(caller, &[id], &columns).await?.into_iter().next()
         }
         InvoiceBy::Number(number) => {
             let number = errors.text("by.number", &number, LINE);
             errors.finish()?;
-            invoices::by_number(db, viewer, &number, &columns).await?
+            invoices::by_number(caller, &number, &columns).await?
         }
         InvoiceBy::Ocr(ocr) => {
             let ocr = errors.text("by.ocr", &ocr, LINE);
             errors.finish()?;
-            invoices::by_ocr(db, viewer, &ocr, &columns).await?
+            invoices::by_ocr(caller, &ocr, &columns).await?
         }
     };
     Ok(found.map(|row| Invoice(BatchRow::single(row))))

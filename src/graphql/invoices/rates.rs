@@ -11,7 +11,7 @@ use crate::graphql::{
     database,
     mutation::mutation,
     scalars::{Date, DateTime, Decimal, Parsed, node_id},
-    times, viewer,
+    times,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -107,14 +107,8 @@ impl RateMutation {
         let hundredths =
             errors.take("percent", reference_rates::hundredths(input.percent.as_str()));
         let mutation = mutation(ctx);
-        let rule = reference_rates::set(
-            mutation.db(),
-            viewer(ctx),
-            valid_from,
-            hundredths,
-            &input.source,
-            errors,
-        );
+        let rule =
+            reference_rates::set(mutation.context(), valid_from, hundredths, &input.source, errors);
         let payload = async |id| {
             let row = reference_rates::by_id(database(ctx).read(), id).await?;
             Ok(ReferenceRateSetPayload { reference_rate: ReferenceRate(BatchRow::single(row)) })

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::Invoice;
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped},
+    caller,
     connection::{ConnectionNode, DIRECT, and, selected_columns},
-    database, viewer,
 };
 use domain::{
     error::{Error, Result},
@@ -27,7 +27,7 @@ pub(super) async fn stored_invoice_of<M: Send + Sync>(
     let found = row.load(ctx, "invoice", || async {
         let ids = distinct(row.batch_rows().iter().map(id));
         let columns = selected_columns::<Invoice>(ctx, DIRECT);
-        let rows = invoices::by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
+        let rows = invoices::by_ids(caller(ctx), &ids, &columns).await?;
         Ok(grouped(BatchRow::each(rows), |row| row.id))
     });
     Ok(found.await?.get(&id(row)).and_then(|rows| rows.first()).cloned().map(Invoice))
@@ -52,7 +52,7 @@ pub(super) async fn original_of<N: ConnectionNode<Row: Reversible>>(
     let found = row.load(ctx, "original", || async {
         let ids: Vec<Uuid> = row.batch_rows().iter().filter_map(Reversible::reverses).collect();
         let columns = selected_columns::<N>(ctx, DIRECT);
-        let rows = parts::by_ids::<N::Row>(database(ctx), viewer(ctx), &ids, &columns).await?;
+        let rows = parts::by_ids::<N::Row>(caller(ctx), &ids, &columns).await?;
         Ok(grouped(BatchRow::each(rows), |row| row.part_id()))
     });
     Ok(found.await?.get(&own).and_then(|rows| rows.first()).cloned().map(N::of))
@@ -66,8 +66,7 @@ pub(super) async fn reversal_of<N: ConnectionNode<Row: Reversible>>(
     let found = row.load(ctx, "reversal", || async {
         let ids: Vec<Uuid> = row.batch_rows().iter().map(Reversible::part_id).collect();
         let columns = and(selected_columns::<N>(ctx, DIRECT), <N::Row as Reversible>::REVERSES);
-        let rows =
-            parts::reversals_of::<N::Row>(database(ctx), viewer(ctx), &ids, &columns).await?;
+        let rows = parts::reversals_of::<N::Row>(caller(ctx), &ids, &columns).await?;
         Ok(grouped(BatchRow::each(rows), |row| row.reverses()))
     });
     let own = Some(row.part_id());

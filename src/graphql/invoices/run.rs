@@ -15,13 +15,13 @@ use super::{
 use crate::graphql::{
     agreements::{Agreement, Counterparty, CounterpartyIds, agreement_of, counterparty_of},
     batch::{Batch, BatchRow, take_rows},
+    caller,
     connection::every,
     cost::{cost, list_size},
-    database, errors,
+    errors,
     mutation::mutation,
     network,
     scalars::{Date, Money, Parsed, row_id, take},
-    viewer,
 };
 use domain::{
     error::{FieldErrorCode, Result, ValidationErrors},
@@ -295,7 +295,7 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
     let mutation = mutation(ctx);
     mutation
         .perform(
-            invoice_run::run(mutation.db(), viewer(ctx), network(ctx), &ask, errors, |_, _| {}),
+            invoice_run::run(mutation.context(), network(ctx), &ask, errors, |_, _| {}),
             |done| payload(ctx, done),
         )
         .await
@@ -315,7 +315,7 @@ async fn payload(ctx: &Context<'_>, done: RunResult) -> Result<InvoiceRun> {
         warnings,
     } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
-        invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>())
+        invoices::by_ids(caller(ctx), &ids, &every::<Invoice>())
             .await?
             .into_iter()
             .map(|row| (row.id, row))
@@ -359,7 +359,7 @@ impl InvoiceRunQuery {
 async fn preview(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
     let mut errors = ValidationErrors::default();
     let ask = input.check(&mut errors);
-    let plan = invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, errors)
+    let plan = invoice_run::preview(caller(ctx), network(ctx), &ask, errors)
         .await
         .map_err(errors::within_input)?;
     let Plan {

@@ -7,10 +7,9 @@ use super::{Invoice, run::party};
 use crate::graphql::{
     agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
     batch::{BatchRow, distinct, grouped},
+    caller,
     connection::{DIRECT, selected_columns},
-    database,
     scalars::{Date, Money},
-    viewer,
 };
 use domain::{
     error::Result,
@@ -91,13 +90,9 @@ async fn invoice_of<M: Send + Sync>(
     let found = row
         .load(ctx, "invoice", || async {
             let ids = distinct(row.batch_rows().iter().map(id));
-            let rows = invoices::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Invoice>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                invoices::by_ids(caller(ctx), &ids, &selected_columns::<Invoice>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;

@@ -17,6 +17,7 @@ use super::{
     },
     audit::{AuditEntry, entries_of},
     batch::{BatchRow, grouped},
+    caller,
     connection::{
         self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every,
         selected_columns,
@@ -25,7 +26,7 @@ use super::{
     database,
     scalars::{Date, DateTime, Money, Parsed, node_id, row_id, take},
     stored_files::StoredFile,
-    times, viewer,
+    times,
 };
 
 use domain::{
@@ -324,9 +325,7 @@ async fn status<M: Booked>(ctx: &Context<'_>, row: &BatchRow<M>) -> Result<Booki
     let reversed = row
         .share("reversed".to_owned(), || async {
             let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
-            let found =
-                bookings::reversals_of::<M>(database(ctx), viewer(ctx), &row_ids(row), &columns)
-                    .await?;
+            let found = bookings::reversals_of::<M>(caller(ctx), &row_ids(row), &columns).await?;
             Ok(found.iter().filter_map(Booked::reverses).collect::<HashSet<_>>())
         })
         .await?;
@@ -342,13 +341,9 @@ async fn original_of<N: ConnectionNode<Row: Booked>>(
     let found = row
         .load(ctx, "original", || async {
             let ids: Vec<Uuid> = row.batch_rows().iter().filter_map(Booked::reverses).collect();
-            let rows = bookings::by_ids::<N::Row>(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<N>(ctx, DIRECT),
-            )
-            .await?;
+            let rows =
+                bookings::by_ids::<N::Row>(caller(ctx), &ids, &selected_columns::<N>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.booking_id()))
         })
         .await?;
@@ -364,13 +359,8 @@ async fn reversal_of<N: ConnectionNode<Row: Booked>>(
         .load(ctx, "reversal", || async {
             let columns =
                 and(selected_columns::<N>(ctx, DIRECT), <N::Row as Booked>::COLUMNS.reverses);
-            let rows = bookings::reversals_of::<N::Row>(
-                database(ctx),
-                viewer(ctx),
-                &row_ids(row),
-                &columns,
-            )
-            .await?;
+            let rows =
+                bookings::reversals_of::<N::Row>(caller(ctx), &row_ids(row), &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.reverses()))
         })
         .await?;
@@ -391,13 +381,10 @@ pub(super) fn bookings_of<'c, N: ConnectionNode<Row: Booked>>(
         |ctx, activities, ()| {
             Box::pin(async move {
                 let columns = selected_columns::<N>(ctx, CONNECTION);
-                bookings::of_each::<N::Row>(database(ctx), viewer(ctx), activities, &args, &columns)
-                    .await
+                bookings::of_each::<N::Row>(caller(ctx), activities, &args, &columns).await
             })
         },
-        |ctx, activities, ()| {
-            Box::pin(bookings::count_each::<N::Row>(database(ctx), viewer(ctx), activities))
-        },
+        |ctx, activities, ()| Box::pin(bookings::count_each::<N::Row>(caller(ctx), activities)),
     )
 }
 
@@ -480,15 +467,9 @@ fn listed<'c, N: ConnectionNode<Row: Booked>>(
         ListRequest::<N, _>::new(ctx, filter, bookings::latest_first::<N::Row>(), args),
         errors,
         |ctx, list| {
-            Box::pin(bookings::list::<N::Row>(
-                database(ctx),
-                viewer(ctx),
-                &list.filter,
-                &list.args,
-                &list.columns,
-            ))
+            Box::pin(bookings::list::<N::Row>(caller(ctx), &list.filter, &list.args, &list.columns))
         },
-        |ctx, filter| Box::pin(bookings::count::<N::Row>(database(ctx), viewer(ctx), filter)),
+        |ctx, filter| Box::pin(bookings::count::<N::Row>(caller(ctx), filter)),
     )
 }
 
@@ -539,8 +520,7 @@ impl LedgerQuery {
 
 /// Returns the booking with this id, with all of its columns. Fails with NOT_FOUND.
 pub(super) async fn node<N: ConnectionNode<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
-    let found =
-        bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?.pop();
+    let found = bookings::by_ids::<N::Row>(caller(ctx), &[id], &every::<N>()).await?.pop();
     found
         .map(|row| N::of(BatchRow::single(row)))
         .ok_or_else(|| Error::NotFound("there is no such booking".into()))

@@ -13,7 +13,6 @@ use crate::graphql::{
     activities::{Activity, changed},
     mutation::mutation,
     scalars::{Date, Parsed, row_id, take},
-    viewer,
 };
 
 /// Input of `costReverse`.
@@ -117,9 +116,7 @@ async fn reverse_cost(ctx: &Context<'_>, input: CostReverseInput) -> Result<Cost
             reversal,
         })
     };
-    mutation
-        .perform(reversals::reverse_cost(mutation.db(), viewer(ctx), new, errors), payload)
-        .await
+    mutation.perform(reversals::reverse_cost(mutation.context(), new, errors), payload).await
 }
 
 async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<GrantReversePayload> {
@@ -139,7 +136,5 @@ async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<Gr
             reversal,
         })
     };
-    mutation
-        .perform(reversals::reverse_grant(mutation.db(), viewer(ctx), new, errors), payload)
-        .await
+    mutation.perform(reversals::reverse_grant(mutation.context(), new, errors), payload).await
 }

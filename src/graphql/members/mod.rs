@@ -17,6 +17,7 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     batch::{BatchRow, distinct, grouped, listed},
+    caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     contacts::{Contact, ContactArea, contact_area_of},
     cost::{cost, list_size},
@@ -142,7 +143,7 @@ impl Member {
 
     /// Status of the membership as of today.
     async fn status(&self, ctx: &Context<'_>) -> MemberStatus {
-        members::status(self.0.joined_on, self.0.left_on, database(ctx).clock.today()).into()
+        members::status(self.0.joined_on, self.0.left_on, caller(ctx).clock.today()).into()
     }
 
     /// Members that were merged into this one.
@@ -152,9 +153,7 @@ impl Member {
         let found = self
             .0
             .load(ctx, "", || async {
-                let rows =
-                    members::predecessors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                        .await?;
+                let rows = members::predecessors_of(caller(ctx), &ids(&self.0), &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.successor_id))
             })
             .await?;
@@ -172,8 +171,7 @@ impl Member {
         let rows = self
             .0
             .load(ctx, "", || async {
-                let rows = allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), None)
-                    .await?;
+                let rows = allocations::of_members(caller(ctx), &ids(&self.0), None).await?;
                 Ok(grouped(rows, |row| row.member_id))
             })
             .await?;
@@ -189,9 +187,7 @@ impl Member {
         let rows = self
             .0
             .load(ctx, "", || async {
-                let rows =
-                    allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), Some(year))
-                        .await?;
+                let rows = allocations::of_members(caller(ctx), &ids(&self.0), Some(year)).await?;
                 Ok(grouped(rows, |row| row.member_id))
             })
             .await;
@@ -210,9 +206,7 @@ impl Member {
         let rows = self
             .0
             .load(ctx, "", || async {
-                let rows =
-                    contacts::of_members(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                        .await?;
+                let rows = contacts::of_members(caller(ctx), &ids(&self.0), &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.member_id))
             })
             .await?;
@@ -223,9 +217,7 @@ impl Member {
     async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
         let rows = self
             .0
-            .load(ctx, "", || async {
-                members::billing_of(database(ctx), viewer(ctx), &ids(&self.0)).await
-            })
+            .load(ctx, "", || async { members::billing_of(caller(ctx), &ids(&self.0)).await })
             .await?;
         Ok(BillingDetails(rows.get(&self.0.id).cloned().unwrap_or_default().into()))
     }
@@ -293,8 +285,7 @@ impl Member {
         #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", || async {
-            let quotes =
-                fees::service_fees(database(ctx), viewer(ctx), self.0.batch_rows(), year).await?;
+            let quotes = fees::service_fees(caller(ctx), self.0.batch_rows(), year).await?;
             Ok(Quotes::from(quotes))
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
@@ -313,7 +304,7 @@ impl Member {
             let day = sums::day_in_books(as_of)?;
             self.0
                 .load(ctx, "", || async {
-                    balances::of_members(database(ctx), viewer(ctx), &ids(&self.0), day).await
+                    balances::of_members(caller(ctx), &ids(&self.0), day).await
                 })
                 .await
         };
@@ -334,7 +325,7 @@ impl Member {
             let day = sums::day_in_books(as_of)?;
             self.0
                 .load(ctx, "", || async {
-                    balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0), day).await
+                    balances::of_predecessors(caller(ctx), &ids(&self.0), day).await
                 })
                 .await
         };
@@ -350,11 +341,11 @@ impl Member {
         let found = async {
             let mut errors = ValidationErrors::default();
             let as_of = take(as_of, "as_of", &mut errors)
-                .map_or_else(|| database(ctx).clock.today(), |day| day.0);
+                .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
             errors.finish()?;
             self.0
                 .load(ctx, "", || async {
-                    receivables::of_members(database(ctx), viewer(ctx), &ids(&self.0), as_of).await
+                    receivables::of_members(caller(ctx), &ids(&self.0), as_of).await
                 })
                 .await
         };
@@ -384,7 +375,7 @@ impl Member {
     /// `true` if you may end the membership (`memberLeave`): it has no last day yet. Agreements in
     /// force may still prevent it.
     async fn viewer_can_leave(&self, ctx: &Context<'_>) -> bool {
-        members::leave::can_leave(viewer(ctx), &self.0, database(ctx).clock.today())
+        members::leave::can_leave(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
 }
 
@@ -432,13 +423,8 @@ pub async fn member_of<M: Send + Sync>(
     let found = row
         .load(ctx, "member", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
-            let rows = members::by_ids(
-                database(ctx),
-                viewer(ctx),
-                &ids,
-                &selected_columns::<Member>(ctx, DIRECT),
-            )
-            .await?;
+            let rows = members::by_ids(caller(ctx), &ids, &selected_columns::<Member>(ctx, DIRECT))
+                .await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
@@ -513,7 +499,7 @@ impl BillingDetails {
 
 /// Returns the member with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: MemberId) -> Result<Option<Member>> {
-    let found = members::by_ids(database(ctx), viewer(ctx), &[id], &every::<Member>()).await?;
+    let found = members::by_ids(caller(ctx), &[id], &every::<Member>()).await?;
     Ok(found.into_iter().next().map(|row| Member(BatchRow::single(row))))
 }
 

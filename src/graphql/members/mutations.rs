@@ -13,7 +13,6 @@ use super::{
 use crate::graphql::{
     mutation::mutation,
     scalars::{Date, EmailAddress, Money, OrgNumber, Parsed, change, plain_change, row_id, take},
-    viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -171,7 +170,7 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(admit::admit(mutation.db(), viewer(ctx), new, errors), async |id| {
+                .perform(admit::admit(mutation.context(), new, errors), async |id| {
                     Ok(MemberAdmitPayload { member: changed(ctx, id).await? })
                 })
                 .await,
@@ -202,10 +201,9 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    admit::update(mutation.db(), viewer(ctx), id, changes, errors),
-                    async |()| Ok(MemberUpdatePayload { member: changed(ctx, id).await? }),
-                )
+                .perform(admit::update(mutation.context(), id, changes, errors), async |()| {
+                    Ok(MemberUpdatePayload { member: changed(ctx, id).await? })
+                })
                 .await,
         )
     }
@@ -231,7 +229,7 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(leave::leave(mutation.db(), viewer(ctx), departure, errors), async |()| {
+                .perform(leave::leave(mutation.context(), departure, errors), async |()| {
                     Ok(MemberLeavePayload { member: changed(ctx, id).await? })
                 })
                 .await,
@@ -265,7 +263,7 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(leave::merge(mutation.db(), viewer(ctx), merger, errors), async |()| {
+                .perform(leave::merge(mutation.context(), merger, errors), async |()| {
                     Ok(MemberMergePayload { member: changed(ctx, id).await? })
                 })
                 .await,
@@ -292,7 +290,7 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(allocations::set(mutation.db(), viewer(ctx), new, errors), async |()| {
+                .perform(allocations::set(mutation.context(), new, errors), async |()| {
                     Ok(AllocationSetPayload { member: changed(ctx, id).await? })
                 })
                 .await,

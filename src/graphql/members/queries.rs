@@ -10,11 +10,11 @@ use domain::{
 use super::{Member, MemberStatus};
 use crate::graphql::{
     batch::BatchRow,
+    caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
     scalars::{Date, OrgNumber, Parsed, row_id, take},
-    viewer,
 };
 
 /// Names a member by exactly one of its keys.
@@ -126,7 +126,7 @@ impl MemberQuery {
     ) -> Result<i64> {
         let mut errors = ValidationErrors::default();
         let on = take(as_of, "as_of", &mut errors)
-            .map_or_else(|| database(ctx).clock.today(), |day| day.0);
+            .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
         errors.finish()?;
         Box::pin(coverage::member_count(database(ctx), on)).await
     }
@@ -159,15 +159,14 @@ impl MemberQuery {
             errors,
             |ctx, list| {
                 Box::pin(members::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
                     &list.columns,
                 ))
             },
-            |ctx, filter| Box::pin(members::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(members::count(caller(ctx), filter)),
         )
         .await
     }
@@ -189,12 +188,12 @@ async fn find(ctx: &Context<'_>, by: MemberBy) -> Result<Option<Member>> {
         MemberBy::Id(id) => {
             let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
-            members::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.into_iter().next()
+            members::by_ids(caller(ctx), &[id], &columns).await?.into_iter().next()
         }
         MemberBy::OrgNumber(number) => {
             let number = number.take("by.orgNumber", &mut errors);
             errors.finish()?;
-            members::by_org_number(database(ctx), viewer(ctx), &number.0, &columns).await?
+            members::by_org_number(caller(ctx), &number.0, &columns).await?
         }
     };
     Ok(found.map(|row| Member(BatchRow::single(row))))

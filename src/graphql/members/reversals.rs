@@ -6,8 +6,8 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{Member, node};
 use crate::graphql::{
-    agreements::Agreement, batch::BatchRow, connection::every, cost::list_size, database,
-    mutation::mutation, scalars::row_id, viewer,
+    agreements::Agreement, batch::BatchRow, caller, connection::every, cost::list_size,
+    mutation::mutation, scalars::row_id,
 };
 use domain::{
     agreements,
@@ -122,15 +122,13 @@ async fn reinstate(
         let member = node(ctx, done.member)
             .await?
             .ok_or_else(|| Error::NotFound("there is no such member".into()))?;
-        let rows =
-            agreements::by_ids(database(ctx), viewer(ctx), &done.agreements, &every::<Agreement>())
-                .await?;
+        let rows = agreements::by_ids(caller(ctx), &done.agreements, &every::<Agreement>()).await?;
         Ok(MemberReinstatePayload {
             member,
             agreements: BatchRow::each(rows).into_iter().map(Agreement).collect(),
         })
     };
-    mutation.perform(reinstate::reinstate(mutation.db(), viewer(ctx), id, errors), payload).await
+    mutation.perform(reinstate::reinstate(mutation.context(), id, errors), payload).await
 }
 
 async fn remove_member(ctx: &Context<'_>, input: MemberRemoveInput) -> Result<MemberRemovePayload> {
@@ -139,7 +137,7 @@ async fn remove_member(ctx: &Context<'_>, input: MemberRemoveInput) -> Result<Me
     let mutation = mutation(ctx);
     let payload =
         async |removed: Removed| Ok(MemberRemovePayload { member_id: ID(removed.api_id) });
-    mutation.perform(remove::remove(mutation.db(), viewer(ctx), id, errors), payload).await
+    mutation.perform(remove::remove(mutation.context(), id, errors), payload).await
 }
 
 async fn remove_organisation(
@@ -152,5 +150,5 @@ async fn remove_organisation(
     let payload = async |removed: Removed| {
         Ok(OrganisationRemovePayload { organisation_id: ID(removed.api_id) })
     };
-    mutation.perform(organisations::remove(mutation.db(), viewer(ctx), id, errors), payload).await
+    mutation.perform(organisations::remove(mutation.context(), id, errors), payload).await
 }

@@ -19,10 +19,9 @@ use domain::{
 use crate::graphql::{
     activities::ids,
     batch::{BatchRow, distinct},
-    database,
+    caller,
     fees::FeeBasis,
     scalars::{Decimal, Money, Sum},
-    viewer,
 };
 
 /// Break-even figures of a batch of activities.
@@ -41,8 +40,7 @@ impl BreakEvens {
         year: i32,
     ) -> Result<Arc<Self>> {
         let fetch = || async {
-            let found =
-                revenue::break_even_of(database(ctx), viewer(ctx), &ids(activity), year).await?;
+            let found = revenue::break_even_of(caller(ctx), &ids(activity), year).await?;
             let missing = distinct(
                 found
                     .values()
@@ -50,7 +48,7 @@ impl BreakEvens {
                     .flat_map(|by_fee| by_fee.missing.iter().copied()),
             );
             let columns = [member::Column::Id, member::Column::Name];
-            let names = members::by_ids(database(ctx), viewer(ctx), &missing, &columns).await?;
+            let names = members::by_ids(caller(ctx), &missing, &columns).await?;
             Ok(Self { names: names.into_iter().map(|row| (row.id, row.name)).collect(), found })
         };
         activity.share(format!("break-even {year}"), fetch).await

@@ -9,12 +9,12 @@ use async_graphql::{
 use super::{
     activities::{Activity, activity_of, by_ids},
     batch::{BatchRow, take_rows},
+    caller,
     cost::{cost, list_size, unversioned},
-    database, errors,
+    errors,
     file_links::link,
     members::{Member, member_of},
     scalars::{Date, Parsed, Sum, Url, node_id, row_id},
-    viewer,
 };
 
 use domain::{
@@ -460,9 +460,7 @@ async fn report(ctx: &Context<'_>, input: RevenueInput) -> Result<RevenueReport>
     );
     let (mut errors, basis) = (ValidationErrors::default(), input.basis);
     let ask = input.check(counts, &mut errors);
-    let report = revenue::report(database(ctx), viewer(ctx), &ask, errors)
-        .await
-        .map_err(errors::within_input)?;
+    let report = revenue::report(caller(ctx), &ask, errors).await.map_err(errors::within_input)?;
     take_rows(ctx, report.rows.len())?;
     let withheld = by_ids(ctx, &report.withheld).await?;
     let days = Range { from: ask.from, to: ask.to };
@@ -472,7 +470,7 @@ async fn report(ctx: &Context<'_>, input: RevenueInput) -> Result<RevenueReport>
 
 async fn forecast(ctx: &Context<'_>, year: i32) -> Result<RevenueReport> {
     let Forecast { days, report, withheld, assumptions, .. } =
-        revenue::forecast(database(ctx), viewer(ctx), year).await?;
+        revenue::forecast(caller(ctx), year).await?;
     let report = RevenueReport::new(
         days,
         RevenueBasis::Invoiced,

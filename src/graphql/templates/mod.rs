@@ -19,6 +19,7 @@ use super::{
     activities::{Activity, activity_of},
     agreements::AgreementKind,
     batch::{BatchRow, distinct, grouped, listed},
+    caller,
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size},
     database,
@@ -117,9 +118,7 @@ impl AgreementTemplate {
         let found = self
             .0
             .load(ctx, "", || async {
-                let rows =
-                    templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                        .await?;
+                let rows = templates::versions_of(caller(ctx), &ids(&self.0), &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.template_id))
             })
             .await?;
@@ -133,8 +132,7 @@ impl AgreementTemplate {
             template_version::Column::TemplateId,
         );
         let found = self.0.load(ctx, "", || async {
-            let rows =
-                templates::current_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            let rows = templates::current_of(caller(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.template_id))
         });
         match found.await {
@@ -156,11 +154,9 @@ impl AgreementTemplate {
         let found = self
             .0
             .load(ctx, "", || async {
-                let rows =
-                    templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
-                        .await?;
+                let rows = templates::versions_of(caller(ctx), &ids(&self.0), &columns).await?;
                 let versions: Vec<_> = rows.iter().map(|row| row.id).collect();
-                let usage = agreements::usage_of(database(ctx), viewer(ctx), &versions).await?;
+                let usage = agreements::usage_of(caller(ctx), &versions).await?;
                 Ok((grouped(BatchRow::each(rows), |row| row.template_id), usage))
             })
             .await?;
@@ -231,8 +227,7 @@ impl AgreementTemplateVersion {
             .load(ctx, "", || async {
                 let ids = distinct(self.0.batch_rows().iter().map(|row| row.template_id));
                 let rows = templates::by_ids(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &ids,
                     &selected_columns::<AgreementTemplate>(ctx, DIRECT),
                 )
@@ -297,7 +292,7 @@ impl AgreementTemplateVersion {
     ) -> Result<AgreementPreview> {
         let sources = self.0.load(ctx, "", || async {
             let ids: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-            preview::sources(database(ctx), viewer(ctx), &ids).await
+            preview::sources(caller(ctx), &ids).await
         });
         let sources = sources.await?;
         let source = sources
@@ -311,7 +306,7 @@ impl AgreementTemplateVersion {
             format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(parsed))
         };
         Box::pin(AgreementPreview::of(ctx, name, url, || {
-            source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)
+            source.document(caller(ctx), network(ctx), parameters.0)
         }))
         .await
     }
@@ -378,8 +373,7 @@ pub async fn version_of<M: Send + Sync>(
         .load(ctx, "template_version", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let columns = selected_columns::<AgreementTemplateVersion>(ctx, DIRECT);
-            let rows =
-                templates::versions_by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
+            let rows = templates::versions_by_ids(caller(ctx), &ids, &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
@@ -457,8 +451,7 @@ impl TemplateUsage {
 
 /// Returns the template with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: TemplateId) -> Result<Option<AgreementTemplate>> {
-    let found =
-        templates::by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplate>()).await?;
+    let found = templates::by_ids(caller(ctx), &[id], &every::<AgreementTemplate>()).await?;
     Ok(found.into_iter().next().map(|row| AgreementTemplate(BatchRow::single(row))))
 }
 
@@ -467,13 +460,9 @@ pub async fn version_node(
     ctx: &Context<'_>,
     id: TemplateVersionId,
 ) -> Result<Option<AgreementTemplateVersion>> {
-    let found = templates::versions_by_ids(
-        database(ctx),
-        viewer(ctx),
-        &[id],
-        &every::<AgreementTemplateVersion>(),
-    )
-    .await?;
+    let found =
+        templates::versions_by_ids(caller(ctx), &[id], &every::<AgreementTemplateVersion>())
+            .await?;
     Ok(found.into_iter().next().map(|row| AgreementTemplateVersion(BatchRow::single(row))))
 }
 

@@ -15,7 +15,6 @@ use crate::graphql::{
     agreements::AgreementKind,
     mutation::mutation,
     scalars::{Json, row_id},
-    viewer,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
@@ -155,7 +154,7 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::create(mutation.db(), viewer(ctx), new, errors), async |id| {
+                .perform(versions::create(mutation.context(), new, errors), async |id| {
                     Ok(TemplateCreatePayload { template: changed(ctx, id).await? })
                 })
                 .await,
@@ -183,14 +182,11 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(
-                    versions::draft(mutation.db(), viewer(ctx), template, new, errors),
-                    async |id| {
-                        Ok(TemplateVersionDraftPayload {
-                            template_version: changed_version(ctx, id).await?,
-                        })
-                    },
-                )
+                .perform(versions::draft(mutation.context(), template, new, errors), async |id| {
+                    Ok(TemplateVersionDraftPayload {
+                        template_version: changed_version(ctx, id).await?,
+                    })
+                })
                 .await,
         )
     }
@@ -211,7 +207,7 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::publish(mutation.db(), viewer(ctx), id, errors), async |()| {
+                .perform(versions::publish(mutation.context(), id, errors), async |()| {
                     Ok(TemplateVersionPublishPayload {
                         template_version: changed_version(ctx, id).await?,
                     })
@@ -235,7 +231,7 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::retire(mutation.db(), viewer(ctx), id, errors), async |()| {
+                .perform(versions::retire(mutation.context(), id, errors), async |()| {
                     Ok(TemplateVersionRetirePayload {
                         template_version: changed_version(ctx, id).await?,
                     })

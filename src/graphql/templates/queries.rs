@@ -7,11 +7,10 @@ use crate::graphql::{
     OrderDirection,
     agreements::AgreementKind,
     batch::BatchRow,
+    caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
-    database,
     scalars::row_id,
-    viewer,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -108,8 +107,7 @@ impl TemplateQuery {
             errors,
             |ctx, list| {
                 Box::pin(templates::list(
-                    database(ctx),
-                    viewer(ctx),
+                    caller(ctx),
                     &list.filter,
                     &list.order,
                     &list.args,
@@ -117,7 +115,7 @@ impl TemplateQuery {
                     ValidationErrors::default(),
                 ))
             },
-            |ctx, filter| Box::pin(templates::count(database(ctx), viewer(ctx), filter)),
+            |ctx, filter| Box::pin(templates::count(caller(ctx), filter)),
         )
         .await
     }
@@ -139,12 +137,12 @@ async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTempl
         TemplateBy::Id(id) => {
             let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
-            templates::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
+            templates::by_ids(caller(ctx), &[id], &columns).await?.pop()
         }
         TemplateBy::Slug(slug) => {
             let slug = errors.text("by.slug", &slug, LINE);
             errors.finish()?;
-            templates::by_slug(database(ctx), viewer(ctx), &slug, &columns).await?
+            templates::by_slug(caller(ctx), &slug, &columns).await?
         }
     };
     Ok(found.map(|row| AgreementTemplate(BatchRow::single(row))))

@@ -403,7 +403,7 @@ impl Session {
     /// Sets the deadline of the socket to the end of its token.
     fn update_deadline(&self, deadline: &mut Pin<Box<Sleep>>) {
         let Some(verified) = &self.verified else { return };
-        let rest = (self.app.revocations.until(verified).0 - self.app.db.clock.now())
+        let rest = (self.app.revocations.until(verified).0 - self.app.clock.now())
             .to_std()
             .unwrap_or_default();
         deadline.as_mut().reset(Instant::now() + rest.min(MAX_LIFETIME));

@@ -311,8 +311,7 @@ impl Subscription {
             let toll = toll(&app, &client.viewer);
             let following = change_feed::follow(
                 &app.sockets.followers,
-                &app.db,
-                &client.viewer,
+                app.context(&client.viewer),
                 plan.kinds,
                 plan.after,
                 toll,

@@ -77,7 +77,7 @@ async fn served(app: &App, setting: &str, file: &Path) -> HttpServer {
         Settings::load([(setting.to_owned(), file.display().to_string())], None).unwrap();
     let keys = Keys::from_settings(&settings).unwrap();
     HttpServer::of(
-        http::App::new(app.db.clone(), keys, &settings, graphiql::Settings::default()),
+        http::App::new(app.db.clone(), app.clock, keys, &settings, graphiql::Settings::default()),
         settings,
     )
     .await

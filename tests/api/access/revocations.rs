@@ -97,7 +97,7 @@ on_both!(a_subject_that_was_revoked_as_it_was_written_stays_revoked, |app| async
         id: TokenRevocationId::new(),
         subject_sha256: Some(hex::encode(Sha256::digest("Anna@example.se"))),
         token_id: None,
-        revoked_at: app.db.clock.now(),
+        revoked_at: app.clock.now(),
         reason: None,
         member_id: None,
     };
@@ -499,8 +499,7 @@ on_both!(a_membership_ends_on_its_day_and_reads_on_for_as_long_as_is_set, |app| 
     // By import, for a day to come.
     let exported = tempfile::tempdir().unwrap();
     export(
-        &app.db,
-        &Viewer::operator("export"),
+        app.context(&Viewer::operator("export")),
         &OwnFiles::default(),
         exported.path(),
         &mut |_| {},

@@ -49,7 +49,7 @@ pub(super) async fn reverse(app: &App, input: Value) -> crate::support::caller::
 }
 
 pub(super) async fn sound(app: &App) {
-    let found = integrity::verify(&app.db, integrity::Request::default())
+    let found = integrity::verify(&app.db, app.clock, integrity::Request::default())
         .await
         .unwrap()
         .findings
@@ -383,7 +383,7 @@ on_both!(verify_finds_a_reversal_that_does_not_agree, |app| async move {
     raw(&app, &format!("UPDATE cost SET amount = 99900 WHERE id = {}", sql_id(&app, &id)))
         .await
         .unwrap();
-    let found = integrity::verify(&app.db, integrity::Request::default())
+    let found = integrity::verify(&app.db, app.clock, integrity::Request::default())
         .await
         .unwrap()
         .findings

@@ -28,7 +28,7 @@ async fn decide_bip(app: &App) {
 }
 
 async fn notes(app: &App) -> Vec<String> {
-    let found = integrity::verify(&app.db, Request::default()).await.unwrap().findings;
+    let found = integrity::verify(&app.db, app.clock, Request::default()).await.unwrap().findings;
     assert!(found.violations.is_empty(), "{found:?}");
     found.notes.into_iter().filter(|note| note.contains("tax decision")).collect()
 }

@@ -388,7 +388,7 @@ on_both!(an_end_that_the_former_rule_set_is_decided_on, |app| async move {
         json!([end(&ids[0]), end(&ids[1])])
     );
     let noted =
-        domain::agreements::notice_ends::notes(app.db.read(), app.db.clock.today()).await.unwrap();
+        domain::agreements::notice_ends::notes(app.db.read(), app.clock.today()).await.unwrap();
     assert_eq!(noted.len(), 2, "{noted:?}");
     let listed = app.program().arg("notice-ends").output().unwrap();
     let printed = String::from_utf8_lossy(&listed.stdout);
@@ -484,7 +484,10 @@ on_both!(registers_of_before_forget_withdrawn_successors, |app| async move {
     )
     .await
     .unwrap();
-    assert_eq!(app.db.migrate().await.unwrap(), ["m2026_12_01_99_withdrawn_successors"]);
+    assert_eq!(
+        app.db.migrate(app.clock.now()).await.unwrap(),
+        ["m2026_12_01_99_withdrawn_successors"]
+    );
     assert_eq!(app.office().query(life).await["agreement"], expected);
     let rows = app.db.read().query_all_raw(sea_orm::Statement::from_string(
         app.db.backend(),

@@ -69,10 +69,10 @@ async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
         auth::viewer::Viewer,
     };
     let mut change =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     for (number, parameters) in parameters {
         let columns = [::entity::agreement::Column::Id];
-        let found = agreements::by_number(&app.db, &Viewer::operator("test"), number, &columns)
+        let found = agreements::by_number(app.context(&Viewer::operator("test")), number, &columns)
             .await
             .unwrap()
             .unwrap();
@@ -95,7 +95,7 @@ async fn refill(app: &App, number: &str, parameters: &str) {
     };
     use sea_orm::EntityTrait;
     let mut change =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     row::Entity::delete_many().exec(change.tx()).await.unwrap();
     change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();

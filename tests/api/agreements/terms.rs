@@ -141,8 +141,12 @@ impl Facts {
 /// A register with random agreements between members and activities, as many of both as takes it
 /// that few would overlap; those that would all the same are made to be of a kind that may.
 async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
-    let mut change =
-        audit::begin(db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+    let mut change = audit::begin(
+        Context::new(db, Clock::system(), &Viewer::operator("test")),
+        Action::MemberUpdate,
+    )
+    .await
+    .unwrap();
     let members: Vec<MemberId> = (0..MEMBERS).map(|_| MemberId::new()).collect();
     let activities: Vec<ActivityId> = (0..5).map(|_| ActivityId::new()).collect();
     for (position, id) in members.iter().enumerate() {
@@ -363,8 +367,9 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
         }
         let of_rust = is_next_to(&pair[1], &[term_sql::of(&pair[0])])
             && is_next_to(&pair[0], &[term_sql::of(&pair[1])]);
-        let change =
-            audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        let change = audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate)
+            .await
+            .unwrap();
         let [one, other] = pair.clone();
         audit::insert(&change, one).await.unwrap();
         // As a new row, or as one that is signed when it is there.
@@ -392,8 +397,12 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
 
 /// A member and an activity.
 async fn fill_nothing(db: &Database) -> (MemberId, ActivityId) {
-    let mut change =
-        audit::begin(db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+    let mut change = audit::begin(
+        Context::new(db, Clock::system(), &Viewer::operator("test")),
+        Action::MemberUpdate,
+    )
+    .await
+    .unwrap();
     let (member, activity) = (MemberId::new(), ActivityId::new());
     let row = member::Model {
         id: member,

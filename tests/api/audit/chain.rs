@@ -19,7 +19,7 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
     for name in ["A", "B", "C", "D"] {
         admit(&app.office(), name).await;
     }
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
     let intruder = unguarded(&app).await;
     let is_postgres = app.db.backend() == DbBackend::Postgres;
     let broken = |revision: i64| {
@@ -62,7 +62,7 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
             .await
             .unwrap();
         assert_eq!(
-            audit::violations_now(&app.db).await.unwrap()[0],
+            audit::violations_now(&app.db, app.clock).await.unwrap()[0],
             broken(2),
             "{column} = {value}"
         );
@@ -73,7 +73,11 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
             .await
             .unwrap();
         intruder.execute_unprepared("DROP TABLE kept").await.unwrap();
-        assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new(), "{column}");
+        assert_eq!(
+            audit::violations_now(&app.db, app.clock).await.unwrap(),
+            Vec::<String>::new(),
+            "{column}"
+        );
     }
     // A hash that is made to fit its entry no longer fits the next one.
     let entries = audit_entry::Entity::find()
@@ -91,13 +95,16 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
             "audit trail: the signature of revision {last} does not hold for revisions {first} to {last}"
         )
     };
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), [unsigned(2, 2), broken(3)]);
+    assert_eq!(
+        audit::violations_now(&app.db, app.clock).await.unwrap(),
+        [unsigned(2, 2), broken(3)]
+    );
     intruder.execute_unprepared("DELETE FROM audit_entry WHERE revision = 2").await.unwrap();
-    let found = audit::violations_now(&app.db).await.unwrap();
+    let found = audit::violations_now(&app.db, app.clock).await.unwrap();
     assert_eq!(found, ["audit trail: revision 3 follows 1".to_owned(), broken(3), unsigned(2, 3)]);
     intruder.execute_unprepared("DELETE FROM audit_entry WHERE revision = 1").await.unwrap();
     assert_eq!(
-        audit::violations_now(&app.db).await.unwrap()[0],
+        audit::violations_now(&app.db, app.clock).await.unwrap()[0],
         "audit trail: revision 3 follows 0"
     );
 });
@@ -123,7 +130,7 @@ on_both!(servers_that_write_at_once_keep_one_chain, |app| async move {
     assert_eq!(join_all(admissions).await.len(), 40);
     let (revisions, page) = log(&app.auditor(), json!({ "first": 100 })).await;
     assert_eq!((revisions, &page["totalCount"]), ((1..=40).rev().collect(), &json!(40)));
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
 });
 
 /// Runs the command; returns its stdout and exit code.
@@ -159,7 +166,7 @@ on_both!(a_checkpoint_shows_that_the_end_was_cut_off, |app| async move {
         .execute_unprepared("DELETE FROM audit_entry WHERE revision = 2")
         .await
         .unwrap();
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
     let (reported, code) = verify();
     assert!(
         code == Some(3) && reported.starts_with("audit trail: revision 2 of the checkpoint of 20"),
@@ -261,7 +268,7 @@ on_both!(an_auditor_follows_the_chain_without_the_program, |app| async move {
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr)
     };
     let csv = String::from_utf8(csv.into_inner().unwrap()).unwrap();
-    let last = audit::checkpoint(&app.db).await.unwrap();
+    let last = audit::checkpoint(&app.db, app.clock).await.unwrap();
     let key = crate::support::app::trail_key();
     let public = key.public_pem().unwrap();
     assert_eq!(follow(csv.as_bytes(), &public), format!("{} {}\n", last.revision, last.hash));

@@ -169,13 +169,13 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
 
     let office = Viewer { subject: "a board member".into(), ..Viewer::default() };
     assert_eq!(
-        clock_acceptance::accept(&back.db, &office).await.unwrap_err().code(),
+        clock_acceptance::accept(back.context(&office)).await.unwrap_err().code(),
         ErrorCode::Forbidden
     );
     let operator = Viewer::operator("clock");
-    assert!(clock_acceptance::accept(&back.db, &operator).await.unwrap());
+    assert!(clock_acceptance::accept(back.context(&operator)).await.unwrap());
     assert!(
-        !clock_acceptance::accept(&back.db, &operator).await.unwrap(),
+        !clock_acceptance::accept(back.context(&operator)).await.unwrap(),
         "it is accepted already"
     );
     let entry = app.trail(revision + 1).await.remove(0);
@@ -193,7 +193,10 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
         order_of_days(&app).await,
         (Vec::<String>::new(), vec![HISTORY.to_owned(), explained])
     );
-    assert_eq!(domain::audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(
+        domain::audit::violations_now(&app.db, app.clock).await.unwrap(),
+        Vec::<String>::new()
+    );
 });
 
 on_both!(an_operator_sees_and_accepts_the_clock, |app| async move {

@@ -289,7 +289,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
     // Nothing is missing in between, since a mutation that was refused took no revision.
     admit(&app.office(), "Cea").await;
     assert_eq!(app.revision().await, before + 1);
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(the_database_refuses_to_change_the_trail, |app| async move {
@@ -320,5 +320,5 @@ on_both!(the_database_refuses_to_change_the_trail, |app| async move {
         assert!(refused.contains("the audit trail never changes"), "{path}: {refused}");
     }
     assert_eq!(app.revision().await, 2);
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
 });

@@ -55,7 +55,7 @@ pub(super) async fn entries(db: &DatabaseConnection) -> Vec<Model> {
 }
 
 pub(super) async fn found(app: &App) -> Vec<String> {
-    audit::violations_now(&app.db).await.unwrap()
+    audit::violations_now(&app.db, app.clock).await.unwrap()
 }
 
 /// Makes every hash follow from its entry and the one before, as an attacker would who rewrites the
@@ -279,7 +279,7 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
     // more.
     let checkpoint = {
         replace(&owner, &all).await;
-        audit::checkpoint(&app.db).await.unwrap()
+        audit::checkpoint(&app.db, app.clock).await.unwrap()
     };
     let first_commit = all.iter().position(|entry| entry.signature.is_some()).unwrap() + 1;
     replace(&owner, &all[..first_commit]).await;

@@ -66,7 +66,7 @@ fn id(file: &Path) -> String {
 }
 
 async fn appoint(app: &App, new: &TrailKey) {
-    audit::replace_key(&app.db, &Viewer::operator("trail-key"), new).await.unwrap();
+    audit::replace_key(app.context(&Viewer::operator("trail-key")), new).await.unwrap();
 }
 
 on_both!(a_replacement_that_was_interrupted_is_finished_by_the_next_one, |app| async move {

@@ -207,7 +207,7 @@ fn failing<'a>(
 const LAST: &str = "m9999_01_01_01_conversion";
 
 async fn connect(database: &TestDatabase) -> Database {
-    Database::connect(&database.url(), Clock::system(), None).await.unwrap()
+    Database::connect(&database.url(), None).await.unwrap()
 }
 
 async fn raw(database: &TestDatabase, sql: &str) -> std::result::Result<(), sea_orm::DbErr> {
@@ -222,7 +222,7 @@ on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async 
     let db = connect(&database).await;
     let plan =
         |run| Plan::current().with(Conversion { name: LAST, run }, env!("CARGO_PKG_VERSION"));
-    let Err(Error::Internal(cause)) = db.apply(&plan(failing)).await else {
+    let Err(Error::Internal(cause)) = db.apply(&plan(failing), Clock::system().now()).await else {
         panic!("it did not fail")
     };
     assert_eq!(
@@ -233,11 +233,11 @@ on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async 
     );
     raw(&database, "SELECT * FROM converted").await.unwrap_err();
     // Those before it stay.
-    assert_eq!(db.migrate().await.unwrap(), Vec::<String>::new());
-    assert_eq!(db.apply(&plan(slow)).await.unwrap(), [LAST]);
+    assert_eq!(db.migrate(Clock::system().now()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(db.apply(&plan(slow), Clock::system().now()).await.unwrap(), [LAST]);
     raw(&database, "SELECT * FROM converted").await.unwrap();
     assert_eq!(
-        db.apply(&plan(failing)).await.unwrap(),
+        db.apply(&plan(failing), Clock::system().now()).await.unwrap(),
         Vec::<String>::new(),
         "it is not done twice"
     );
@@ -251,7 +251,10 @@ on_both!(who_migrates_waits_for_another_longer_than_a_change_does, |app| async m
         || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
     let (one, other) = (connect(&database).await, connect(&database).await);
     let (first, second) = (plan(), plan());
-    let (first, second) = tokio::join!(one.apply(&first), other.apply(&second));
+    let (first, second) = tokio::join!(
+        one.apply(&first, Clock::system().now()),
+        other.apply(&second, Clock::system().now())
+    );
     let mut applied = [first.unwrap(), second.unwrap()];
     applied.sort();
     assert_eq!(applied, [vec![], vec![LAST.to_owned()]]);
@@ -262,7 +265,7 @@ on_both!(who_migrates_waits_for_another_longer_than_a_change_does, |app| async m
 on_both!(a_migration_waits_for_a_writer, |app| async move {
     let database = app.empty_database().await;
     let db = connect(&database).await;
-    db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
+    db.apply(&Plan::current().before("m2026_11_24_01_texts"), Clock::system().now()).await.unwrap();
     let connection: DatabaseConnection = sea_orm::Database::connect(database.url()).await.unwrap();
     let writing = connection.begin().await.unwrap();
     writing.execute_unprepared("UPDATE activity SET name = name").await.unwrap();
@@ -272,7 +275,7 @@ on_both!(a_migration_waits_for_a_writer, |app| async move {
     }
     let migrating = tokio::spawn({
         let db = db.clone();
-        async move { db.migrate().await }
+        async move { db.migrate(Clock::system().now()).await }
     });
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert!(!migrating.is_finished());
@@ -290,7 +293,7 @@ async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
         || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
     let migrating = tokio::spawn({
         let db = db.clone();
-        async move { db.apply(&plan()).await }
+        async move { db.apply(&plan(), Clock::system().now()).await }
     });
     // Whenever it comes, in any migration or in the conversion that waits.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -300,7 +303,10 @@ async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
     migrating.await.unwrap().unwrap_err();
     raw(&database, "SELECT * FROM converted").await.unwrap_err();
     let again = connect(&database).await;
-    assert_eq!(again.apply(&plan()).await.unwrap().last().map(String::as_str), Some(LAST));
+    assert_eq!(
+        again.apply(&plan(), Clock::system().now()).await.unwrap().last().map(String::as_str),
+        Some(LAST)
+    );
     again.close().await.unwrap();
     db.close().await.unwrap();
 }

@@ -34,11 +34,11 @@ fn nothing<'a>(_: &'a Database, _: &'a DatabaseTransaction) -> BoxFuture<'a, Res
 
 /// Migrates as a program of this version with one more migration does.
 async fn migrate_as(url: &str, version: &str) {
-    let db = Database::connect(url, Clock::system(), None).await.unwrap();
+    let db = Database::connect(url, None).await.unwrap();
     let newer =
         Plan::current().with(Conversion { name: "m9999_01_01_01_newer", run: nothing }, version);
     // Once it has done it, this program is too old to look for more.
-    let done = db.apply(&newer).await;
+    let done = db.apply(&newer, Clock::system().now()).await;
     assert_eq!(done.is_err(), version != OWN, "{done:?}");
     let status = db.migration_status(&newer).await.unwrap();
     assert!(status.iter().all(|step| step.applied.is_some()), "{status:?}");
@@ -61,8 +61,8 @@ on_both!(what_is_to_be_migrated_is_listed_and_nothing_is_changed, |app| async mo
         assert!(!database.file().exists(), "a register was made by looking for it");
     }
 
-    let db = Database::connect(&database.url(), Clock::system(), None).await.unwrap();
-    db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
+    let db = Database::connect(&database.url(), None).await.unwrap();
+    db.apply(&Plan::current().before("m2026_11_24_01_texts"), Clock::system().now()).await.unwrap();
     db.close().await.unwrap();
     let pending = Plan::current().names().filter(|name| *name >= "m2026_11_24_01_texts").count();
     let (code, out, err) = run(&database, "migrate --dry-run --format json");
@@ -104,8 +104,8 @@ on_both!(what_is_to_be_migrated_is_listed_and_nothing_is_changed, |app| async mo
 
 on_both!(a_server_that_may_not_migrate_does_not_start_on_an_old_schema, |app| async move {
     let database = app.empty_database().await;
-    let db = Database::connect(&database.url(), Clock::system(), None).await.unwrap();
-    db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
+    let db = Database::connect(&database.url(), None).await.unwrap();
+    db.apply(&Plan::current().before("m2026_11_24_01_texts"), Clock::system().now()).await.unwrap();
     let (code, _, err) = run(&database, "serve --no-migrate --bind 127.0.0.1:0");
     assert_eq!(code, Some(1), "{err}");
     assert!(
@@ -171,8 +171,8 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
     // A token of which the trail knows nothing is minted where no register can be reached, and
     // nowhere else.
     let older = app.empty_database().await;
-    let db = Database::connect(&older.url(), Clock::system(), None).await.unwrap();
-    db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
+    let db = Database::connect(&older.url(), None).await.unwrap();
+    db.apply(&Plan::current().before("m2026_11_24_01_texts"), Clock::system().now()).await.unwrap();
     db.close().await.unwrap();
     let (code, out, err) = run(&older, "token --role OFFICE --subject x");
     assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");

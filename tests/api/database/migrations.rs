@@ -11,8 +11,8 @@ use crate::support::{
 /// A register as it was before this change of the schema, and a connection to it.
 async fn before(app: &App, change: &str) -> (TestDatabase, Database, DatabaseConnection) {
     let database = app.empty_database().await;
-    let db = Database::connect(&database.url(), app.db.clock, None).await.unwrap();
-    db.apply(&Plan::current().before(change)).await.unwrap();
+    let db = Database::connect(&database.url(), None).await.unwrap();
+    db.apply(&Plan::current().before(change), Clock::system().now()).await.unwrap();
     let connection = sea_orm::Database::connect(database.url()).await.unwrap();
     (database, db, connection)
 }
@@ -50,7 +50,7 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
             ({{2}}, {{1}}, '2026-T2', 'RED', '{long}', 'Sent', '{long}', 'Lena', '2026-08-05T08:00:00+00:00')"
     );
     db.execute_unprepared(&with_ids(&db, &fill)).await.unwrap();
-    assert_eq!(register.migrate().await.unwrap()[0], "m2026_11_24_01_texts");
+    assert_eq!(register.migrate(Clock::system().now()).await.unwrap()[0], "m2026_11_24_01_texts");
 
     let of_activities = "SELECT slug, CAST(ends_on AS text), purpose, goal FROM activity JOIN activity_text ON activity_id = id ORDER BY slug";
     let [bip, jgl, silent] = texts::<4>(&db, of_activities).await.try_into().unwrap();

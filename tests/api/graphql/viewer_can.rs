@@ -145,7 +145,7 @@ on_both!(invoices_say_what_can_be_done, |app| async move {
         ("CREDITED", &app, [0, 0, 0, 2, 0]),
         ("OVERDUE", &late, [0, 0, 1, 2, 1]),
     ] {
-        let today = app.db.clock.today();
+        let today = app.clock.today();
         let mut done = Vec::new();
         for (field, mutation) in [
             ("viewerCanUpdateDraft", "invoiceDraftUpdate"),

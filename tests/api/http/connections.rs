@@ -41,11 +41,11 @@ impl Server {
     async fn with(changed: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
-        let db = Database::connect(&url, Clock::system(), None)
+        let db = Database::connect(&url, None)
             .await
             .unwrap()
             .with_trail_key(crate::support::app::trail_key());
-        db.migrate().await.unwrap();
+        db.migrate(Clock::system().now()).await.unwrap();
         let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(changed.iter().copied());
         let settings =
             Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None)
@@ -60,7 +60,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = http::App::new(db, keys, &settings, graphiql::Settings::default());
+        let app =
+            http::App::new(db, Clock::system(), keys, &settings, graphiql::Settings::default());
         let serving = tokio::spawn(async move {
             http::serve(listener, app, &settings, async { drop(stopped.await) }).await
         });

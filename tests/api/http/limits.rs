@@ -141,7 +141,7 @@ on_both!(no_subject_has_more_permits_than_others, |app| async move {
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "2")]);
     // Someone writes, so that the mutations of others wait.
     let writing =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     let mutation = |name: &str| {
         format!(
             "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ member {{ id }} }} }}"

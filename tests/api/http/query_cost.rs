@@ -236,7 +236,7 @@ on_both!(a_request_is_answered_in_time_under_any_load, |app| async move {
         .with_lanes();
     // Another transaction writes, so that mutations wait.
     let writing =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     let began = Instant::now();
     let late = app.office().query(&admission("Ale", "id")).await;
     let took = began.elapsed();

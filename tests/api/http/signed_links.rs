@@ -105,7 +105,7 @@ on_both!(a_link_ends_with_the_permissions_of_its_caller, |app| async move {
 
     let server = HttpServer::start(&app).await;
     let target = RevocationTarget::Subject(anna.to_owned());
-    revoke(&app.db, &Viewer::operator("revoke"), &target, None).await.unwrap();
+    revoke(app.context(&Viewer::operator("revoke")), &target, None).await.unwrap();
     let opens =
         async |url: &str| crate::support::http_server::status(server.address, url, None).await;
     for _ in 0..100 {

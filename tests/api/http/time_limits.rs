@@ -84,7 +84,7 @@ on_both!(it_holds_while_every_connection_is_taken, |app| async move {
 on_both!(a_late_mutation_is_to_be_retried, |app| async move {
     let hurried = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]).with_lanes();
     let writing =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     let late = post_once(&hurried, ADMISSION).await;
     assert!(
         is_late(&late) && late.text().contains("Retry with the same Idempotency-Key"),
@@ -207,10 +207,7 @@ on_both!(a_server_that_stops_makes_no_more_files, |app| async move {
 async fn small_queries_of_one_subject_leave_connections_to_others() {
     let app = App::postgres().await;
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "40")]).with_lanes();
-    let other = Database::connect(&app.url(), app.db.clock, None)
-        .await
-        .unwrap()
-        .with_trail_key(trail_key());
+    let other = Database::connect(&app.url(), None).await.unwrap().with_trail_key(trail_key());
     let writing =
         audit::begin(&other, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     writing.tx().execute_unprepared("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();

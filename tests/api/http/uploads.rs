@@ -181,9 +181,9 @@ on_both!(unused_files_vanish_after_a_day, |app| async move {
     let input = |file: &str| json!({ "activityId": register.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x", "fileId": file });
     app.finance().does("costRecord", "id", input(&used)).await.data();
     let later = app.at("2026-11-22T08:59:59Z");
-    assert_eq!(uploads::remove_unused(&later.db).await.unwrap(), 0);
+    assert_eq!(uploads::remove_unused(&later.db, later.clock).await.unwrap(), 0);
     let later = app.at("2026-11-22T09:00:01Z");
-    assert_eq!(uploads::remove_unused(&later.db).await.unwrap(), 1);
+    assert_eq!(uploads::remove_unused(&later.db, later.clock).await.unwrap(), 1);
     let refused = later.office().does("costRecord", "id", input(&unused)).await;
     assert_eq!(refused.code(), "INVALID", "{}", refused.text());
     let path = format!("/files/stored/{used}");

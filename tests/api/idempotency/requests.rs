@@ -344,7 +344,7 @@ on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app|
     let app = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]);
     let other = app.by(&app.url()).await;
     let import =
-        audit::begin(&other.db, &Viewer::operator("import"), Action::Import).await.unwrap();
+        audit::begin(other.context(&Viewer::operator("import")), Action::Import).await.unwrap();
     // It continues although no one waits for it any more, and so its key is in use.
     let late = post(&app, &app.office(), "k", &admission("Ale")).await;
     assert_eq!(late.error()["extensions"]["reason"], "LIMIT_TIME", "{}", late.text());

@@ -62,9 +62,14 @@ async fn exported(app: &App) -> BTreeMap<String, String> {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        app.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        folder.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     let mut files = BTreeMap::new();
     collect(folder.path(), "", &mut files);
     files
@@ -179,20 +184,20 @@ on_both!(a_dry_run_says_what_would_be_and_changes_nothing, |app| async move {
     .unwrap();
     std::fs::write(folder.path().join("organisation.csv"), "mistyped").unwrap();
     let office = Viewer::operator("import");
-    let report = import(&app.db, &office, &Network::default(), folder.path(), true, &mut |_| {})
-        .await
-        .unwrap();
+    let report =
+        import(app.context(&office), &Network::default(), folder.path(), true, &mut |_| {})
+            .await
+            .unwrap();
     assert_eq!((of(&report, File::Organisations), report.dry_run), ((1, 0, 0), true));
     assert_eq!(report.ignored, ["organisation.csv"]);
     assert_eq!(app.revision().await, 0);
 
     let lead = Viewer { roles: vec![Role::Finance], ..Viewer::default() };
     let refused =
-        import(&app.db, &lead, &Network::default(), folder.path(), false, &mut |_| {}).await;
+        import(app.context(&lead), &Network::default(), folder.path(), false, &mut |_| {}).await;
     assert!(matches!(refused, Err(ImportError::Error(Error::Forbidden(_)))), "{refused:?}");
     let nowhere = import(
-        &app.db,
-        &office,
+        app.context(&office),
         &Network::default(),
         &folder.path().join("nowhere"),
         false,

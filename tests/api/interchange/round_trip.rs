@@ -507,7 +507,7 @@ on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
         .unwrap();
     let network = Network { name: Some("NNS".into()), ..Network::default() };
     let (from, to) = ("2026-01-01".parse().unwrap(), "2026-12-31".parse().unwrap());
-    let refused = journal(&app.db, &Viewer::operator("sie"), &network, from, to)
+    let refused = journal(app.context(&Viewer::operator("sie")), &network, from, to)
         .await
         .map(|_| ())
         .unwrap_err();

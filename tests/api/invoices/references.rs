@@ -197,9 +197,9 @@ on_both!(
         // What was issued stays byte for byte, and the trail holds.
         assert!(xml(&later, &left).await.contains("Olga Ivarsdotter"));
         assert!(later.trail(last).await.iter().all(|entry| !entry.to_string().contains("Varg")));
-        assert_eq!(audit::violations_now(&later.db).await.unwrap(), [""; 0]);
+        assert_eq!(audit::violations_now(&later.db, later.clock).await.unwrap(), [""; 0]);
         assert_eq!(
-            integrity::verify(&later.db, integrity::Request::default())
+            integrity::verify(&later.db, later.clock, integrity::Request::default())
                 .await
                 .unwrap()
                 .findings

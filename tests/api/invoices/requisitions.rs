@@ -96,7 +96,7 @@ on_both!(a_grant_is_requisitioned_with_a_number_and_a_document, |app| async move
         .await;
     assert_eq!(node["node"]["number"], "R2026-0001");
     assert_eq!(
-        integrity::verify(&app.db, integrity::Request::default())
+        integrity::verify(&app.db, app.clock, integrity::Request::default())
             .await
             .unwrap()
             .findings
@@ -165,7 +165,7 @@ on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| asy
         "R2026-0003"
     );
     assert_eq!(
-        integrity::verify(&app.db, integrity::Request::default())
+        integrity::verify(&app.db, app.clock, integrity::Request::default())
             .await
             .unwrap()
             .findings

@@ -135,10 +135,13 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
         .await;
     assert_eq!(listed["invoices"]["nodes"], json!([{ "number": "1001" }]));
     let late = async |on: &str| {
-        let found =
-            overdue::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8)
-                .await
-                .unwrap();
+        let found = overdue::overdue(
+            app.context(&Viewer::operator("invoices late")),
+            on.parse().unwrap(),
+            8,
+        )
+        .await
+        .unwrap();
         found.into_iter().map(|late| late.number).collect::<Vec<_>>()
     };
     assert!(!late("2026-11-20").await.contains(&"1001".to_owned()));

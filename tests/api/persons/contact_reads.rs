@@ -243,6 +243,7 @@ on_both!(a_reader_waits_for_no_writer_and_a_stopped_server_has_written, |app| as
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = http::App::new(
         app.db.clone(),
+        app.clock,
         Keys::from_settings(&settings).unwrap(),
         &settings,
         graphiql::Settings::default(),

@@ -50,9 +50,13 @@ async fn is_retained(app: &App, input: Value, may_go_from: Value) {
 }
 
 async fn holds(app: &App) {
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), [""; 0]);
     assert_eq!(
-        integrity::verify(&app.db, Request::default()).await.unwrap().findings.violations,
+        integrity::verify(&app.db, app.clock, Request::default())
+            .await
+            .unwrap()
+            .findings
+            .violations,
         [""; 0]
     );
 }

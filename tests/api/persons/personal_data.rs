@@ -134,7 +134,7 @@ on_both!(an_erased_person_is_gone_from_the_trail_which_holds, |app| async move {
         after[5]["after"],
         json!({ "key_id": key.id, "person": "CONTACT", "revisions": [1, 3, 4, 5] })
     );
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
     for letters in ["nnabella", "070-174 06 05"] {
         assert_eq!(positions(&app, letters).await, Vec::<String>::new(), "{letters}");
     }
@@ -156,7 +156,7 @@ on_both!(an_erased_person_is_gone_from_the_trail_which_holds, |app| async move {
     assert_eq!(app.revision().await, last);
     erase(&app, &other).await;
     assert_eq!(positions(&app, "ertil").await, Vec::<String>::new());
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(what_stood_in_a_trail_of_before_can_be_erased, |app| async move {
@@ -184,7 +184,7 @@ on_both!(what_stood_in_a_trail_of_before_can_be_erased, |app| async move {
         shown[0]["after"],
         json!({ "name": null, "name_key": null, "email": null, "phone": null })
     );
-    assert_eq!(audit::violations_now(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations_now(&app.db, app.clock).await.unwrap(), Vec::<String>::new());
     // On PostgreSQL what the migration replaced goes with the next VACUUM.
     assert_eq!(positions(&app, "nnabella").await, Vec::<String>::new());
 });

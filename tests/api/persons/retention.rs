@@ -225,8 +225,8 @@ on_both!(payers_go_when_their_time_is_over, |app| async move {
     };
     let ten = Retention { payer_years: 10, ..Retention::default() };
     let viewer = Viewer::operator("retention");
-    assert_eq!(erase_due_payers(&app.db, &viewer, &ten).await.unwrap(), 0);
-    assert_eq!(erase_due_payers(&app.db, &viewer, &Retention::default()).await.unwrap(), 1);
+    assert_eq!(erase_due_payers(app.context(&viewer), &ten).await.unwrap(), 0);
+    assert_eq!(erase_due_payers(app.context(&viewer), &Retention::default()).await.unwrap(), 1);
     let left = names().await["bankPayments"]["nodes"].clone();
     let lisa = json!({ "bankReference": "new", "payerName": "Lisa Betalare", "message": "Hej från Lisa Betalare", "amount": "1.00" });
     assert_eq!(
@@ -245,7 +245,7 @@ on_both!(payers_go_when_their_time_is_over, |app| async move {
             && reported.contains("personErase"),
         "{reported}"
     );
-    assert_eq!(domain::audit::violations_now(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(domain::audit::violations_now(&app.db, app.clock).await.unwrap(), [""; 0]);
     assert_eq!(
         held(&app.office(), "PAYERS", None).await,
         json!([1, "2019-01-01", "2027-01-01", 0])

@@ -40,7 +40,8 @@ fn booked(app: &App, folder: &Path) -> BTreeMap<NaiveDate, Total> {
 }
 
 async fn balance(app: &App, as_of: NaiveDate) -> Total {
-    let found = receivables::open(&app.db, &Viewer::operator("receivables"), as_of).await.unwrap();
+    let found =
+        receivables::open(app.context(&Viewer::operator("receivables")), as_of).await.unwrap();
     found.iter().map(|(_, standing)| standing.balance()).sum()
 }
 

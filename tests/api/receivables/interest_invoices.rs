@@ -122,8 +122,11 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
         (&json!("100.00"), json!({ "warnings": [] }))
     );
     let notes = async || {
-        let notes =
-            integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.notes;
+        let notes = integrity::verify(&app.db, app.clock, integrity::Request::default())
+            .await
+            .unwrap()
+            .findings
+            .notes;
         notes.into_iter().filter(|note| note.contains("interest invoice")).collect::<Vec<_>>()
     };
     assert_eq!(notes().await, [""; 0]);

@@ -18,7 +18,7 @@ async fn on(app: &App, number: &str, day: &str) -> Value {
         format!("status(asOf: \"{day}\") daysLate(asOf: \"{day}\") interest(asOf: \"{day}\")");
     let reported = invoice(app, number, &selection).await;
     let listed =
-        overdue::overdue(&app.db, &Viewer::operator("invoices late"), day.parse().unwrap(), 8)
+        overdue::overdue(app.context(&Viewer::operator("invoices late")), day.parse().unwrap(), 8)
             .await
             .unwrap();
     let unpaid = listed

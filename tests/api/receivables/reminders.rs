@@ -60,10 +60,13 @@ on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
     adds_up(&app).await;
     // The list of what is late has the fees that were taken by then.
     for (on, fees) in [("2027-01-14", "0.00"), ("2027-01-15", "60.00"), ("2027-02-01", "60.00")] {
-        let late =
-            overdue::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8)
-                .await
-                .unwrap();
+        let late = overdue::overdue(
+            app.context(&Viewer::operator("invoices late")),
+            on.parse().unwrap(),
+            8,
+        )
+        .await
+        .unwrap();
         assert_eq!((late.len(), late[0].reminder_fees.to_string().as_str()), (1, fees), "{on}");
     }
 });

@@ -180,7 +180,7 @@ fn taking_part(
 /// Fills the register with agreements in every status and with deadlines of both kinds.
 pub(crate) async fn fill(app: &App) -> Register {
     let change =
-        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+        audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     let mut writer = Writer { change, register: Register::default() };
     let (east, west) = (writer.area("Öst").await, writer.area("Väst").await);
     let gotland = writer.member("Finsam Gotland", "Gotlands län", east).await;

@@ -31,6 +31,7 @@ use domain::{
     },
     clock::Clock,
     config::Settings,
+    context::Context,
     database::{Database, plan::Plan},
     interchange::import::{ImportError, Report, import},
 };
@@ -84,6 +85,7 @@ pub(crate) use on_both;
 pub struct App {
     /// The register itself, for what no client can ask.
     pub db: Database,
+    pub clock: Clock,
     keys: Keys,
     settings: Settings,
     explorer: graphiql::Settings,
@@ -159,29 +161,28 @@ impl App {
         let listener: domain::database::Listener = Arc::new(move |sql: &str| {
             heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned())
         });
-        let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener))
-            .await
-            .unwrap()
-            .with_trail_key(trail_key());
-        let settings = settings(&[]);
+        let db = Database::connect(url, Some(listener)).await.unwrap().with_trail_key(trail_key());
+        let (clock, settings) = (Clock::fixed(instant(NOW)), settings(&[]));
         let keys = Keys::from_settings(&settings).unwrap();
         let explorer = graphiql::Settings::default();
-        let router = router(&db, &keys, &settings, &explorer);
-        Self { db, keys, settings, explorer, router, statements, home: Arc::new(home) }
+        let router = router((&db, clock), &keys, &settings, &explorer);
+        Self { db, clock, keys, settings, explorer, router, statements, home: Arc::new(home) }
     }
 
     fn renewed(mut self) -> Self {
-        self.router = router(&self.db, &self.keys, &self.settings, &self.explorer);
+        self.router = router((&self.db, self.clock), &self.keys, &self.settings, &self.explorer);
         self
+    }
+
+    /// The context of a rule that this viewer applies.
+    pub fn context<'a>(&'a self, viewer: &'a Viewer) -> Context<'a> {
+        Context::new(&self.db, self.clock, viewer)
     }
 
     /// The same register over another connection to its database.
     pub async fn by(&self, url: &str) -> Self {
         Self {
-            db: Database::connect(url, self.db.clock, None)
-                .await
-                .unwrap()
-                .with_trail_key(trail_key()),
+            db: Database::connect(url, None).await.unwrap().with_trail_key(trail_key()),
             ..self.clone()
         }
         .renewed()
@@ -190,14 +191,14 @@ impl App {
     /// The same register at another instant: `app.at("2027-01-01T09:00:00Z")`.
     pub fn at(&self, now: &str) -> Self {
         let mut app = self.clone();
-        app.db.clock = Clock::fixed(instant(now));
+        app.clock = Clock::fixed(instant(now));
         app.renewed()
     }
 
     /// The same register at another instant, which may not be behind its audit trail.
     pub fn in_order_at(&self, now: &str) -> Self {
         let mut app = self.clone();
-        app.db.clock = Clock::fixed(instant(now)).ordered();
+        app.clock = Clock::fixed(instant(now)).ordered();
         app.renewed()
     }
 
@@ -236,6 +237,7 @@ impl App {
         (
             http::App::new(
                 self.db.clone(),
+                self.clock,
                 self.keys.clone(),
                 &self.settings,
                 self.explorer.clone(),
@@ -280,8 +282,7 @@ impl App {
             std::fs::write(file, text).unwrap();
         }
         import(
-            &self.db,
-            &Viewer::operator("import"),
+            self.context(&Viewer::operator("import")),
             &self.settings.network,
             folder.path(),
             false,
@@ -409,7 +410,7 @@ impl App {
                 viewer.roles.iter().map(|role| role.word().to_lowercase()).collect();
             viewer.subject = format!("{}@example.se", words.join("+"));
         }
-        let token = self.keys.mint(&viewer, 1, self.db.clock.now()).unwrap();
+        let token = self.keys.mint(&viewer, 1, self.clock.now()).unwrap();
         self.bearer(&token)
     }
 
@@ -503,12 +504,12 @@ fn settings(changed: &[(&str, &str)]) -> Settings {
 }
 
 fn router(
-    db: &Database,
+    (db, clock): (&Database, Clock),
     keys: &Keys,
     settings: &Settings,
     explorer: &graphiql::Settings,
 ) -> Router {
-    let app = http::App::new(db.clone(), keys.clone(), settings, explorer.clone())
+    let app = http::App::new(db.clone(), clock, keys.clone(), settings, explorer.clone())
         .with_documents(settings)
         .unwrap();
     http::router(app, settings)
@@ -516,8 +517,8 @@ fn router(
 
 /// Migrates an empty database.
 async fn migrated(url: &str) {
-    let db = Database::connect(url, Clock::fixed(instant(NOW)), None).await.unwrap();
-    db.apply(&Plan::current()).await.unwrap();
+    let db = Database::connect(url, None).await.unwrap();
+    db.apply(&Plan::current(), Clock::system().now()).await.unwrap();
     db.close().await.unwrap();
 }
 

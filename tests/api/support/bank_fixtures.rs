@@ -31,8 +31,7 @@ pub async fn try_import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Resul
     let file = folder.path().join(name);
     fs::write(&file, bytes).unwrap();
     bank::import(
-        &app.db,
-        &Viewer::operator("payments import"),
+        app.context(&Viewer::operator("payments import")),
         &own_network(),
         &file,
         false,

@@ -48,7 +48,7 @@ pub async fn write_as_before(
     after: &str,
 ) {
     let intruder = intruder(app).await;
-    let last = audit::checkpoint(&app.db).await.unwrap();
+    let last = audit::checkpoint(&app.db, app.clock).await.unwrap();
     let mut entry = audit_entry::Model {
         revision: last.revision + 1,
         at: instant("2026-11-20T08:00:00.25Z"),
@@ -72,5 +72,5 @@ pub async fn write_as_before(
 pub async fn migrate_trail(app: &App) {
     let forget = "DELETE FROM seaql_migrations WHERE version = 'm2026_11_30_21_trail_migration'";
     intruder(app).await.execute_unprepared(forget).await.unwrap();
-    app.db.migrate().await.unwrap();
+    app.db.migrate(app.clock.now()).await.unwrap();
 }

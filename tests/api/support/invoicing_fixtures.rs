@@ -155,7 +155,7 @@ pub async fn issue(caller: &Caller<'_>, id: &str, selection: &str) -> Answer {
 /// Everything that is not as it must be, as `verify` finds it.
 pub async fn violations(app: &App) -> Vec<String> {
     let mut found = domain::revenue::violations(&app.db).await.unwrap();
-    found.extend(domain::audit::violations_now(&app.db).await.unwrap());
+    found.extend(domain::audit::violations_now(&app.db, app.clock).await.unwrap());
     found
 }
 

@@ -171,7 +171,7 @@ pub async fn offered(app: &App, id: &str) -> (String, String) {
 
 /// Returns the input of a signature of an offered agreement for a side today.
 pub fn signature(app: &App, id: &str, party: &str, sha256: &str) -> Value {
-    json!({ "agreementId": id, "party": party, "name": "Ada Ås", "signedOn": app.db.clock.today(), "method": "E_SIGNATURE", "documentSha256": sha256 })
+    json!({ "agreementId": id, "party": party, "name": "Ada Ås", "signedOn": app.clock.today(), "method": "E_SIGNATURE", "documentSha256": sha256 })
 }
 
 /// Signs for both sides today.

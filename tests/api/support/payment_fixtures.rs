@@ -117,7 +117,7 @@ pub async fn bank_payment(app: &App, payer: &str, serial: usize) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), lines.join("\n")).unwrap();
     let viewer = Viewer::operator("payments import");
-    bank::import(&app.db, &viewer, &own_network(), file.path(), false, &mut |_, _| {})
+    bank::import(app.context(&viewer), &own_network(), file.path(), false, &mut |_, _| {})
         .await
         .unwrap();
     let document = "{ bankPayments(first: 200) { nodes { id bankReference } } }";

@@ -30,9 +30,14 @@ pub async fn exported(app: &App) -> Files {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        app.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        folder.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     let mut files = Files::new();
     collect(folder.path(), "", &mut files);
     files
@@ -47,8 +52,7 @@ pub async fn try_import(app: &App, files: &Files) -> Result<Report, ImportError>
         fs::write(file, bytes).unwrap();
     }
     import(
-        &app.db,
-        &Viewer::operator("import"),
+        app.context(&Viewer::operator("import")),
         &Network::default(),
         folder.path(),
         false,

@@ -86,7 +86,7 @@ pub async fn disturb(app: &App, times: usize) {
                 .data();
         }
         let which = RevocationTarget::Subject(format!("{n}@example.se"));
-        revocations::revoke(&app.db, &Viewer::operator("token revoke"), &which, None)
+        revocations::revoke(app.context(&Viewer::operator("token revoke")), &which, None)
             .await
             .unwrap();
     }

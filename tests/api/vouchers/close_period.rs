@@ -248,15 +248,20 @@ on_both!(an_import_changes_no_closed_period_and_an_export_carries_it, |app| asyn
     assert!(changed.contains("differs from what the bank reported before"), "{changed}");
 
     let (folder, other) = (tempfile::tempdir().unwrap(), app.another().await);
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        app.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        folder.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     assert_eq!(
         fs::read_to_string(folder.path().join("books_closing.csv")).unwrap(),
         "closed_through,reason\n2026-10-31,\n"
     );
     let network = &domain::config::Network::default();
-    import(&other.db, &Viewer::operator("import"), network, folder.path(), false, &mut |_| {})
+    import(other.context(&Viewer::operator("import")), network, folder.path(), false, &mut |_| {})
         .await
         .unwrap();
     assert_eq!(closed_through(&other).await, "2026-10-31");
@@ -400,9 +405,14 @@ on_both!(an_import_marks_no_duplicate_of_a_closed_day, |app| async move {
     )
     .await;
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        app.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        folder.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     let text = fs::read_to_string(folder.path().join("bank_payments.csv")).unwrap();
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     // The second row as one of the same money as the first, set aside on this day.

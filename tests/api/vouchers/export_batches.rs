@@ -40,8 +40,7 @@ fn written(app: &App, folder: &Path, line: &str) -> Vec<u8> {
 pub async fn new_batch(app: &App, through: &str) -> Option<Vec<u8>> {
     let network = Network { name: Some("Nätverket".into()), ..Network::default() };
     let made = export_batches::export(
-        &app.db,
-        &Viewer::operator("sie"),
+        app.context(&Viewer::operator("sie")),
         &network,
         through.parse().unwrap(),
         ValidationErrors::default(),
@@ -167,12 +166,16 @@ on_both!(an_export_carries_what_was_exported, |app| async move {
     pays(&app, &first, "2026-11-21", "50.00", "A").await.data();
 
     let (files, other) = (tempfile::tempdir().unwrap(), app.another().await);
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), files.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        app.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        files.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     import(
-        &other.db,
-        &Viewer::operator("import"),
+        other.context(&Viewer::operator("import")),
         &Network::default(),
         files.path(),
         false,
@@ -181,9 +184,14 @@ on_both!(an_export_carries_what_was_exported, |app| async move {
     .await
     .unwrap();
     let again = tempfile::tempdir().unwrap();
-    export(&other.db, &Viewer::operator("export"), &OwnFiles::default(), again.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        other.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        again.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     for name in ["vouchers.csv", "export_batches.csv"] {
         let read = |folder: &Path| fs::read_to_string(folder.join(name)).unwrap();
         assert_eq!(read(files.path()), read(again.path()), "{name}");

@@ -58,8 +58,9 @@ impl Exports {
         assert_eq!(new_batch(app, TODAY).await, None, "{name}: each voucher is exported once");
         let mut all: BTreeMap<String, i64> = BTreeMap::new();
         for (number, file) in (1..).zip(&self.batches) {
-            let again =
-                export_batches::by_number(&app.db, &Viewer::operator("sie"), number).await.unwrap();
+            let again = export_batches::by_number(app.context(&Viewer::operator("sie")), number)
+                .await
+                .unwrap();
             assert!(again.content == *file, "{name}: batch {number}");
             sums(file)
                 .into_iter()
@@ -309,8 +310,7 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
     (network.accounts.bank, network.accounts.observation) = (1940, 2990);
     let export = async || {
         export_batches::export(
-            &app.db,
-            &Viewer::operator("sie"),
+            app.context(&Viewer::operator("sie")),
             &network,
             TODAY.parse().unwrap(),
             ValidationErrors::default(),
@@ -350,12 +350,16 @@ on_both!(an_export_carries_corrections, |app| async move {
     let (files, again, other) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), app.another().await);
     let other = other.at("2026-12-10T10:00:00Z");
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), files.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        app.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        files.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     import_folder(
-        &other.db,
-        &Viewer::operator("import"),
+        other.context(&Viewer::operator("import")),
         &Network::default(),
         files.path(),
         false,
@@ -363,9 +367,14 @@ on_both!(an_export_carries_corrections, |app| async move {
     )
     .await
     .unwrap();
-    export(&other.db, &Viewer::operator("export"), &OwnFiles::default(), again.path(), &mut |_| {})
-        .await
-        .unwrap();
+    export(
+        other.context(&Viewer::operator("export")),
+        &OwnFiles::default(),
+        again.path(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     let read = |folder: &Path| fs::read_to_string(folder.join("vouchers.csv")).unwrap();
     assert_eq!(read(files.path()), read(again.path()));
     assert_eq!(
@@ -439,8 +448,7 @@ on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {
     let key = {
         let folder = tempfile::tempdir().unwrap();
         export(
-            &app.db,
-            &Viewer::operator("export"),
+            app.context(&Viewer::operator("export")),
             &OwnFiles::default(),
             folder.path(),
             &mut |_| {},

@@ -205,7 +205,7 @@ async fn the_demos_years_can_be_booked() {
         include_str!("../../../assets/demo/samregister.toml"),
     )
     .unwrap();
-    let this_year = demo.db.clock.today().year();
+    let this_year = demo.clock.today().year();
     for year in [this_year - 1, this_year] {
         let (from, to) = (day(&format!("{year}-01-01")), day(&format!("{year}-12-31")));
         let mut program = app::program();
@@ -239,7 +239,7 @@ async fn the_demos_years_can_be_booked() {
             counts: (false, false),
             committed: false,
         };
-        let total = revenue::report(&demo.db, &viewer, &ask, ValidationErrors::default())
+        let total = revenue::report(demo.context(&viewer), &ask, ValidationErrors::default())
             .await
             .unwrap()
             .total

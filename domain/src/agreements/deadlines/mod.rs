@@ -27,7 +27,9 @@ use super::{
     visibility::{column, without_member},
 };
 use crate::{
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
+    clock::Clock,
+    context::Context,
     database::{Database, among},
     error::{FieldErrorCode, Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
@@ -53,13 +55,13 @@ impl Window {
     /// unless they are 0 to [`MAX_DAYS`].
     #[must_use]
     pub fn check(
-        db: &Database,
+        clock: Clock,
         within_days: i64,
         from: Option<NaiveDate>,
         path: &str,
         errors: &mut ValidationErrors,
     ) -> Self {
-        let from = from.unwrap_or_else(|| db.clock.today());
+        let from = from.unwrap_or_else(|| clock.today());
         let days = u64::try_from(within_days).ok().filter(|_| within_days <= MAX_DAYS);
         errors.expect(
             days.is_some(),
@@ -147,12 +149,7 @@ pub fn soonest_first(db: &Database, window: Window) -> Order {
     }
 }
 
-pub(super) fn expiring(
-    db: &Database,
-    viewer: &Viewer,
-    window: Window,
-    filter: &Filter,
-) -> SelectStatement {
+pub(super) fn expiring(ctx: Context<'_>, window: Window, filter: &Filter) -> SelectStatement {
     // Acknowledgements are evaluated on the first day of the window, also if the status is
     // evaluated on another day.
     let own = Filter {
@@ -160,10 +157,10 @@ pub(super) fn expiring(
         include_snoozed: None,
         ..filter.clone()
     };
-    let mut select = matching(db, viewer, &own);
-    select.cond_where(term_sql::deadline_within(db.backend(), window.from, window.to));
+    let mut select = matching(ctx, &own);
+    select.cond_where(term_sql::deadline_within(ctx.db.backend(), window.from, window.to));
     if !filter.include_snoozed.unwrap_or_default() {
-        select.cond_where(acknowledged(db, viewer, window.from).not());
+        select.cond_where(acknowledged(ctx, window.from).not());
     }
     select
 }
@@ -176,29 +173,21 @@ pub(super) fn expiring(
 /// # Errors
 /// INVALID naming every bad argument.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     window: Window,
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
     errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    let order = soonest_first(db, window);
-    page::select_rows(
-        db.read(),
-        expiring(db, viewer, window, filter),
-        columns,
-        &order,
-        args,
-        errors,
-    )
-    .await
+    let order = soonest_first(ctx.db, window);
+    page::select_rows(ctx.db.read(), expiring(ctx, window, filter), columns, &order, args, errors)
+        .await
 }
 
 /// Counts the agreements that [`list`] pages through.
-pub async fn count(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), expiring(db, viewer, window, filter)).await
+pub async fn count(ctx: Context<'_>, window: Window, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), expiring(ctx, window, filter)).await
 }
 
 /// Selects audit entries that are not about acknowledgements, which are an internal matter of the
@@ -219,28 +208,28 @@ pub(crate) fn is_not_acknowledgement(backend: DbBackend) -> Condition {
 /// has checked that the viewer can read the agreements. Acknowledgements of agreements that the
 /// viewer can read only as their member are omitted: they are an internal matter of the network.
 pub async fn acknowledgements_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     agreements: &[AgreementId],
     on: NaiveDate,
 ) -> Result<Vec<acknowledgement::Model>> {
     use acknowledgement::Column;
     let agreement = Expr::col((acknowledgement::Entity, Column::AgreementId));
     let mut rows = acknowledgement::Entity::find()
-        .filter(among(db.backend(), agreement, agreements.iter().copied()))
+        .filter(among(ctx.db.backend(), agreement, agreements.iter().copied()))
         .filter(Expr::col((acknowledgement::Entity, Column::Until)).gte(on))
         .order_by_desc(Column::AcknowledgedAt)
         .order_by_desc(Column::Id)
-        .all(db.read())
+        .all(ctx.db.read())
         .await?;
-    if !rows.is_empty() && viewer.visibility(Resource::Agreements).member.is_some() {
-        let viewer = without_member(viewer);
+    if !rows.is_empty() && ctx.viewer.visibility(Resource::Agreements).member.is_some() {
+        let viewer = without_member(ctx.viewer);
         let ids: Vec<AgreementId> = rows.iter().map(|row| row.agreement_id).collect();
-        let seen: HashSet<AgreementId> = by_ids(db, &viewer, &ids, &[super::Column::Id])
-            .await?
-            .into_iter()
-            .map(|row| row.id)
-            .collect();
+        let seen: HashSet<AgreementId> =
+            by_ids(ctx.with_viewer(&viewer), &ids, &[super::Column::Id])
+                .await?
+                .into_iter()
+                .map(|row| row.id)
+                .collect();
         rows.retain(|row| seen.contains(&row.agreement_id));
     }
     Ok(rows)

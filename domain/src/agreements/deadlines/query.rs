@@ -27,7 +27,7 @@ use crate::agreements::{
 use crate::{
     activities,
     audit::Action,
-    auth::viewer::Viewer,
+    context::Context,
     database::{Database, among},
     error::{Result, ValidationErrors},
     members, organisations, page, term_sql,
@@ -70,12 +70,7 @@ impl Expiring {
 
 /// Returns every agreement that the viewer can read and whose deadline is in the window, as
 /// [`deadlines::list`] selects them.
-pub async fn all(
-    db: &Database,
-    viewer: &Viewer,
-    window: Window,
-    filter: &Filter,
-) -> Result<Vec<Expiring>> {
+pub async fn all(ctx: Context<'_>, window: Window, filter: &Filter) -> Result<Vec<Expiring>> {
     let mut columns = term_sql::COLUMNS.to_vec();
     columns.extend([
         Column::Id,
@@ -93,43 +88,26 @@ pub async fn all(
             after,
             ..page::Args::default()
         };
-        let page = deadlines::list(
-            db,
-            viewer,
-            window,
-            filter,
-            &args,
-            &columns,
-            ValidationErrors::default(),
-        )
-        .await?;
+        let page =
+            deadlines::list(ctx, window, filter, &args, &columns, ValidationErrors::default())
+                .await?;
         after = page.rows.last().map(|(position, _)| position.encode());
         found.extend(page.rows.into_iter().map(|(_, row)| row));
         if !page.has_next {
             break;
         }
     }
-    with_names(db, viewer, window, found).await
+    with_names(ctx, window, found).await
 }
 
 /// Adds the names of its parties and its activity to each agreement.
-async fn with_names(
-    db: &Database,
-    viewer: &Viewer,
-    window: Window,
-    found: Vec<Model>,
-) -> Result<Vec<Expiring>> {
+async fn with_names(ctx: Context<'_>, window: Window, found: Vec<Model>) -> Result<Vec<Expiring>> {
     let ids: Vec<_> = found.iter().filter_map(|row| row.member_id).collect();
-    let members =
-        members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
+    let members = members::by_ids(ctx, &ids, &[member::Column::Id, member::Column::Name]).await?;
     let ids: Vec<_> = found.iter().filter_map(|row| row.organisation_id).collect();
-    let organisations = organisations::by_ids(
-        db,
-        viewer,
-        &ids,
-        &[organisation::Column::Id, organisation::Column::Name],
-    )
-    .await?;
+    let organisations =
+        organisations::by_ids(ctx, &ids, &[organisation::Column::Id, organisation::Column::Name])
+            .await?;
     let mut parties: HashMap<Uuid, String> =
         members.into_iter().map(|member| (member.id.into(), member.name)).collect();
     parties.extend(
@@ -137,7 +115,7 @@ async fn with_names(
     );
     let ids: Vec<_> = found.iter().filter_map(|row| row.activity_id).collect();
     let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-    let named = activities::by_ids(db, viewer, &ids, &columns).await?;
+    let named = activities::by_ids(ctx, &ids, &columns).await?;
     let activities: HashMap<_, _> =
         named.into_iter().map(|activity| (activity.id, (activity.slug, activity.name))).collect();
 
@@ -167,10 +145,11 @@ async fn with_names(
 /// A client that reads the calendar again moves its events and duplicates none. Each agreement has
 /// a stable UID, and its sequence number grows with every change of the agreement, every new name
 /// of its counterparty or its activity, and every renewal.
-pub async fn calendar(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Result<String> {
-    let mut changes = changes_of(db, viewer, found).await?;
-    changes
-        .extend(renames_of(db, found.iter().flat_map(|row| &row.named).copied().collect()).await?);
+pub async fn calendar(ctx: Context<'_>, found: &[Expiring]) -> Result<String> {
+    let mut changes = changes_of(ctx, found).await?;
+    changes.extend(
+        renames_of(ctx.db, found.iter().flat_map(|row| &row.named).copied().collect()).await?,
+    );
     let day = |row: &Expiring| {
         let what = match row.deadline {
             DeadlineKind::Notice => ": sista dag för uppsägning",
@@ -200,39 +179,38 @@ pub async fn calendar(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Res
     Ok(calendar::render(
         "Avtal som löper ut",
         &found.iter().map(day).collect::<Vec<_>>(),
-        db.clock.now(),
+        ctx.clock.now(),
     ))
 }
 
 /// Returns the number of changes of each of these agreements and the time of the last one.
 /// Acknowledgements count for viewers who can read them.
 async fn changes_of(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     found: &[Expiring],
 ) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
     use audit_entry::{Column, Entity};
     let subject = Expr::col((Entity, Column::SubjectId));
-    let readable = visible(db.backend(), &visibility::without_member(viewer));
+    let readable = visible(ctx.db.backend(), &visibility::without_member(ctx.viewer));
     let acknowledgements = Query::select()
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
         .cond_where(readable)
         .take();
     let counts = Condition::any()
-        .add(is_not_acknowledgement(db.backend()))
+        .add(is_not_acknowledgement(ctx.db.backend()))
         .add(subject.clone().in_subquery(acknowledgements));
     let select = Query::select()
         .from(Entity)
         .expr(subject.clone())
         .expr(Expr::cust("COUNT(*)"))
         .expr(Expr::col((Entity, Column::At)).max())
-        .and_where(among(db.backend(), subject.clone(), found.iter().map(|row| row.id)))
+        .and_where(among(ctx.db.backend(), subject.clone(), found.iter().map(|row| row.id)))
         .and_where(Expr::col((Entity, Column::Action)).is_not_in(Action::TrailMigrate.words()))
         .cond_where(counts)
         .add_group_by([subject])
         .take();
-    let found = db.read().query_all(&select).await?;
+    let found = ctx.db.read().query_all(&select).await?;
     found
         .iter()
         .map(|row| {
@@ -287,28 +265,28 @@ pub struct Tally {
 
 /// Counts the agreements that expire within these numbers of days from today, by activity and kind,
 /// in one statement. It selects them as [`deadlines::list`] does, and omits groups without any.
-pub async fn tally(db: &Database, viewer: &Viewer, within: &[i64]) -> Result<Vec<Tally>> {
+pub async fn tally(ctx: Context<'_>, within: &[i64]) -> Result<Vec<Tally>> {
     let mut errors = ValidationErrors::default();
     let mut windows = within
         .iter()
-        .map(|days| Window::check(db, *days, None, "within", &mut errors))
+        .map(|days| Window::check(ctx.clock, *days, None, "within", &mut errors))
         .collect::<Vec<_>>();
     windows.sort_by_key(|window| window.to);
     errors.finish()?;
     let Some(widest) = windows.last().copied() else { return Ok(Vec::new()) };
     let (slug, kind) =
         (Expr::col((activity::Entity, activity::Column::Slug)), column(Column::Kind));
-    let mut select = expiring(db, viewer, widest, &Filter::default());
+    let mut select = expiring(ctx, widest, &Filter::default());
     let about = Expr::col((activity::Entity, activity::Column::Id))
         .equals((::entity::agreement::Entity, Column::ActivityId));
     select.left_join(activity::Entity, about).expr(slug.clone()).expr(kind.clone());
     for window in &windows {
-        let falls_within = term_sql::next_deadline(db.backend(), window.from).lte(window.to);
+        let falls_within = term_sql::next_deadline(ctx.db.backend(), window.from).lte(window.to);
         let one: SimpleExpr = CaseStatement::new().case(falls_within, 1).into();
         select.expr(one.count());
     }
     select.add_group_by([slug, kind]);
-    let found = db.read().query_all(&select).await?;
+    let found = ctx.db.read().query_all(&select).await?;
     let row = |row: &sea_orm::QueryResult| -> Result<_> {
         let counts = (0..windows.len())
             .map(|position| row.try_get_by_index(position + 2))

@@ -11,8 +11,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use crate::agreements::lifecycle::{self, name};
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
-    database::Database,
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
@@ -60,13 +60,12 @@ pub(in crate::agreements) async fn delete_current(
 /// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `NO_DEADLINE`.
 pub async fn acknowledge(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     new: NewAcknowledgement,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
-    let today = db.clock.today();
+    ctx.require(Permission::ManageAgreements)?;
+    let today = ctx.clock.today();
     errors.expect(
         new.until >= today,
         "snoozed_until",
@@ -75,7 +74,7 @@ pub async fn acknowledge(
     let note = errors.optional_text("note", new.note.as_deref(), LINE);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::DeadlineSnooze).await?;
+    let mut change = audit::begin(ctx, Action::DeadlineSnooze).await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let Some(deadline) = term_sql::of(&row).next_deadline(today) else {
         let words = "has no deadline to acknowledge: it is not signed, has ended, has a signed successor or runs until further notice";
@@ -100,7 +99,7 @@ pub async fn acknowledge(
     let after = Model {
         id: AcknowledgementId::new(),
         agreement_id: row.id,
-        acknowledged_by: viewer.subject.clone(),
+        acknowledged_by: ctx.viewer.subject.clone(),
         acknowledged_at: change.at(),
         until: new.until,
         note,
@@ -118,17 +117,12 @@ pub async fn acknowledge(
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID for a bad id, CONFLICT
 /// `NOT_SNOOZED`.
-pub async fn withdraw(
-    db: &Database,
-    viewer: &Viewer,
-    id: AgreementId,
-    errors: ValidationErrors,
-) -> Result<()> {
-    viewer.require(Permission::ManageAgreements)?;
+pub async fn withdraw(ctx: Context<'_>, id: AgreementId, errors: ValidationErrors) -> Result<()> {
+    ctx.require(Permission::ManageAgreements)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, Action::DeadlineUnsnooze).await?;
+    let mut change = audit::begin(ctx, Action::DeadlineUnsnooze).await?;
     let row = lifecycle::find(change.tx(), id).await?;
-    let before = delete_current(&mut change, id, db.clock.today()).await?;
+    let before = delete_current(&mut change, id, ctx.clock.today()).await?;
     let before = before.ok_or_else(|| {
         Error::conflict(
             ConflictReason::NotSnoozed,

@@ -1,6 +1,7 @@
 //! The one-time recording of rows that the trail from before its migration has no entry about, or
 //! only an incomplete one: each gets an entry with its current state.
 
+use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, io};
 
 use ::entity::{
@@ -53,7 +54,11 @@ impl Collect for Appender {
 ///
 /// # Errors
 /// INTERNAL if the trail's last entry was not written by a program with the same key.
-pub fn record_rows<'a>(db: &'a Database, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>> {
+pub fn record_rows<'a>(
+    db: &'a Database,
+    tx: &'a DatabaseTransaction,
+    at: DateTime<Utc>,
+) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         if !audit::migration::was_migrated(tx).await? {
             return Ok(());
@@ -69,7 +74,7 @@ pub fn record_rows<'a>(db: &'a Database, tx: &'a DatabaseTransaction) -> BoxFutu
             hash,
             Viewer::operator("migrate").subject,
             Action::TrailMigrate,
-            db.clock.now(),
+            at,
         );
         former(tx, &mut trail).await?;
         later(tx, &mut trail).await?;

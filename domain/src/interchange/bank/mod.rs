@@ -23,9 +23,9 @@ pub use self::reading::{Layout, SkipReason, SkippedPayment};
 use super::unusable;
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Network,
-    database::Database,
+    context::Context,
     error::{Error, Result, ValidationErrors},
     files,
     payments::{
@@ -71,14 +71,13 @@ pub struct Report {
 /// INVALID with every bad line, or with every account of a file that has none of the network's own.
 /// Nothing has changed then.
 pub async fn import(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     file: &Path,
     dry_run: bool,
     watcher: &mut (dyn FnMut(usize, usize) + Send),
 ) -> Result<Report> {
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageInvoices)?;
     let bytes = bytes_of(file)?;
     let file_name =
         file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -93,7 +92,7 @@ pub async fn import(
     }
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, Action::BankFileImport).await?;
+    let mut change = audit::begin(ctx, Action::BankFileImport).await?;
     let (mut outcomes, mut errors) =
         (Vec::with_capacity(reading.payments.len()), ValidationErrors::default());
     let outgoing = refunds::possible(&change, &reading.outgoing).await?;

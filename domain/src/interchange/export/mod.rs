@@ -12,12 +12,7 @@ use super::{
     cost_files, fee_schedules, invoices, members, organisations, reference_rates, requisitions,
     tax_decisions, templates, unusable, vouchers,
 };
-use crate::{
-    auth::viewer::{Permission, Viewer},
-    database::Database,
-    error::Result,
-    output::OwnFiles,
-};
+use crate::{auth::viewer::Permission, context::Context, error::Result, output::OwnFiles};
 
 /// Writes every CSV file into the folder `to`, which is created if it is missing. Files of the same
 /// names are replaced after all of them are complete, but never one of the register's `own` files.
@@ -29,14 +24,13 @@ use crate::{
 /// can't be written, or `BUSY` if the log of contact reads can't be written because other changes
 /// hold the database for too long.
 pub async fn export(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     own: &OwnFiles,
     to: &Path,
     watcher: Watcher<'_>,
 ) -> Result<Vec<Exported>> {
-    viewer.require(Permission::ManageRegister)?;
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageAccounts)?;
     let unwritable = |cause: io::Error| unusable(to, "write", &cause);
     fs::create_dir_all(to).map_err(unwritable)?;
     for &file in File::ALL {
@@ -46,12 +40,12 @@ pub async fn export(
 
     // One transaction reads everything, so that the files agree with each other whatever is written
     // meanwhile.
-    let tx = db.snapshot().await?;
+    let tx = ctx.db.snapshot().await?;
     let mut export = Export::new(tx, folder, watcher).await?;
     members::export(&mut export).await?;
     organisations::export(&mut export).await?;
     allocations::export(&mut export).await?;
-    organisations::export_contacts(&mut export, db, viewer).await?;
+    organisations::export_contacts(&mut export, ctx).await?;
     activities::export(&mut export).await?;
     fee_schedules::export(&mut export).await?;
     tax_decisions::export(&mut export).await?;

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
     config::Network,
-    database::Database,
+    context::Context,
     error::Error,
 };
 
@@ -31,17 +31,16 @@ use crate::{
 /// the register and the accounts; CONFLICT `FILE` if a file can't be read or the folder has none.
 /// Nothing has changed then.
 pub async fn import(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     network: &Network,
     from: &Path,
     dry_run: bool,
     watcher: Watcher<'_>,
 ) -> Result<Report, ImportError> {
-    viewer.require(Permission::ManageRegister)?;
-    viewer.require(Permission::ManageAccounts)?;
+    ctx.require(Permission::ManageRegister)?;
+    ctx.require(Permission::ManageAccounts)?;
     let ignored = other_files(from)?;
-    let change = audit::begin(db, viewer, Action::Import).await?;
+    let change = audit::begin(ctx, Action::Import).await?;
     staging::prepare(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
     let mut import = Import::new(change, network, closing, from, watcher);
@@ -68,10 +67,10 @@ pub async fn import(
     let report = import.finish(ignored, dry_run).await?;
     if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
         // The import is committed; a failure here doesn't undo it.
-        if let Err(error) = db.analyze().await {
+        if let Err(error) = ctx.db.analyze().await {
             tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
         }
-        if let Err(error) = db.truncate_wal().await {
+        if let Err(error) = ctx.db.truncate_wal().await {
             tracing::warn!(%error, "the database's log could not be emptied after the import");
         }
     }

@@ -13,12 +13,7 @@ use ::entity::{
 use sea_orm::Order;
 
 use super::{Filter, column, matching, payments_of};
-use crate::{
-    auth::viewer::Viewer,
-    database::{Database, rows},
-    error::Result,
-    invoices,
-};
+use crate::{context::Context, database::rows, error::Result, invoices};
 
 /// Bank payments whose parts are looked up together.
 const CHUNK: usize = 500;
@@ -35,19 +30,19 @@ pub struct Listed {
 
 /// Returns every bank payment that the viewer may read and that matches the filter, the earliest
 /// first.
-pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed>> {
+pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
     let columns = Model::every_column();
-    let mut select = matching(db, viewer, filter);
+    let mut select = matching(ctx, filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::BookedOn), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
-    let found: Vec<Model> = rows(db.read(), &select, &columns).await?;
+    let found: Vec<Model> = rows(ctx.db.read(), &select, &columns).await?;
     let mut listed = Vec::with_capacity(found.len());
     for chunk in found.chunks(CHUNK) {
         let ids: Vec<BankPaymentId> = chunk.iter().map(|row| row.id).collect();
         let mut parts: HashMap<BankPaymentId, Vec<(InvoiceId, Money)>> = HashMap::new();
-        for (id, payments) in payments_of(db, &ids).await? {
+        for (id, payments) in payments_of(ctx.db, &ids).await? {
             let sums = parts.entry(id).or_default();
             for payment in payments {
                 match sums.iter_mut().find(|(invoice, _)| *invoice == payment.invoice_id) {
@@ -58,13 +53,9 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<
         }
         let invoices: Vec<InvoiceId> =
             parts.values().flatten().map(|(invoice, _)| *invoice).collect();
-        let numbers = invoices::by_ids(
-            db,
-            viewer,
-            &invoices,
-            &[invoice::Column::Id, invoice::Column::Number],
-        )
-        .await?;
+        let numbers =
+            invoices::by_ids(ctx, &invoices, &[invoice::Column::Id, invoice::Column::Number])
+                .await?;
         let numbers: HashMap<InvoiceId, String> =
             numbers.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         listed.extend(chunk.iter().map(|row| {

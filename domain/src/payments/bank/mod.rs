@@ -35,8 +35,9 @@ use super::rejections;
 use crate::invoices::{counted_payments, posting::Booking};
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Resource, Viewer},
+    auth::viewer::{Permission, Resource},
     books::Closing,
+    context::Context,
     database::{Database, among, among_words, rows},
     error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
@@ -106,9 +107,9 @@ fn has_state(state: State) -> Condition {
 
 /// Selects the bank payments that the viewer may read and that match the filter. A viewer may read
 /// all of them or none, since an unmatched payment belongs to no member.
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
-    if !viewer.visibility(Resource::Invoices).all {
+    if !ctx.viewer.visibility(Resource::Invoices).all {
         select.and_where(Expr::cust("1 = 0"));
     }
     match filter.states.as_slice() {
@@ -122,11 +123,11 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     }
     if !filter.findings.is_empty() {
         let words = filter.findings.iter().map(|finding| finding.word());
-        select.and_where(among_words(db.backend(), column(Column::Finding), words));
+        select.and_where(among_words(ctx.db.backend(), column(Column::Finding), words));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let id = column(Column::Id);
-        select.and_where(search::found(db.backend(), EntityType::BankPayment, id, text));
+        select.and_where(search::found(ctx.db.backend(), EntityType::BankPayment, id, text));
     }
     select
         .and_where_option(filter.from.map(|day| column(Column::BookedOn).gte(day)))
@@ -139,36 +140,35 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// # Errors
 /// INVALID for a bad page.
 pub async fn list(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     filter: &Filter,
     order: &Order,
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let select = matching(db, viewer, filter);
-    page::select_rows(db.read(), select, columns, order, args, ValidationErrors::default()).await
+    let select = matching(ctx, filter);
+    page::select_rows(ctx.db.read(), select, columns, order, args, ValidationErrors::default())
+        .await
 }
 
 /// Counts the bank payments that match the filter.
-pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, viewer, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }
 
 /// Returns those of these bank payments that the viewer may read, in no order.
 pub async fn by_ids(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     ids: &[BankPaymentId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = matching(db, viewer, &Filter::default());
+    let mut select = matching(ctx, &Filter::default());
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        db.backend(),
+        ctx.db.backend(),
         column(Column::Id),
         ids.iter().copied(),
     ));
-    rows(db.read(), &select, columns).await
+    rows(ctx.db.read(), &select, columns).await
 }
 
 /// Returns the payments made from each of these bank payments, and their reversals, by day. The
@@ -239,14 +239,13 @@ pub struct Match {
 /// `booked_on` is a day of a closed period, or if the manually recorded payment, named or not, is
 /// of a closed day and of no export batch.
 pub async fn match_with(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     limit: Money,
     new: Match,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, Action::BankPaymentMatch).await?;
+    ctx.require(Permission::ManageInvoices)?;
+    let mut change = audit::begin(ctx, Action::BankPaymentMatch).await?;
     if !errors.is_empty() {
         return errors.finish();
     }
@@ -275,7 +274,7 @@ pub async fn match_with(
             FieldErrorCode::Mismatch.problem("must be a payment of the invoice with the same amount that no bank file has reported"),
         );
     }
-    let today = db.clock.today();
+    let today = ctx.clock.today();
     let earliest = max(day, before.day_in_books());
     let earliest =
         free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
@@ -445,20 +444,19 @@ fn book(
 /// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
 /// CONFLICT `ALREADY_MATCHED`, `EXCLUDED` or `DUPLICATE`.
 pub async fn set_aside(
-    db: &Database,
-    viewer: &Viewer,
+    ctx: Context<'_>,
     id: BankPaymentId,
     reason: &str,
     mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Permission::ManageInvoices)?;
+    ctx.require(Permission::ManageInvoices)?;
     let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let change = audit::begin(db, viewer, Action::BankPaymentExclude).await?;
+    let change = audit::begin(ctx, Action::BankPaymentExclude).await?;
     let before = find(change.tx(), id).await?;
     status::require_excludable(&before)?;
     let after = Model {
-        set_aside_on: Some(db.clock.today()),
+        set_aside_on: Some(ctx.clock.today()),
         set_aside_reason: Some(reason),
         ..before.clone()
     };
@@ -472,15 +470,10 @@ pub async fn set_aside(
 /// `NOT_EXCLUDED`, `IS_REFUND` for a refund that was not reversed, `IN_DETAILS` for a total whose
 /// payments count instead, `IN_TOTAL` for a payment whose total counts instead, or `PERIOD_CLOSED`
 /// for a duplicate whose voucher is of a closed day and of no export batch.
-pub async fn take_up(
-    db: &Database,
-    viewer: &Viewer,
-    id: BankPaymentId,
-    errors: ValidationErrors,
-) -> Result<()> {
-    viewer.require(Permission::ManageInvoices)?;
+pub async fn take_up(ctx: Context<'_>, id: BankPaymentId, errors: ValidationErrors) -> Result<()> {
+    ctx.require(Permission::ManageInvoices)?;
     errors.finish()?;
-    let change = audit::begin(db, viewer, Action::BankPaymentReopen).await?;
+    let change = audit::begin(ctx, Action::BankPaymentReopen).await?;
     let before = find(change.tx(), id).await?;
     let refunds = bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?;
     let other = match before.duplicate_of_id {

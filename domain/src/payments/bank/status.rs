@@ -12,7 +12,8 @@ use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use super::bookkeeping;
 use crate::{
     auth::viewer::{Permission, Viewer},
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::{ConflictReason, Error, Result},
 };
 
@@ -57,20 +58,16 @@ pub fn can_exclude(viewer: &Viewer, row: &Model) -> bool {
 
 /// Returns those of these bank payments that the viewer may reopen. A closed period may still
 /// prevent it.
-pub async fn reopenable(
-    db: &Database,
-    viewer: &Viewer,
-    rows: &[Model],
-) -> Result<HashSet<BankPaymentId>> {
-    if !viewer.has(Permission::ManageInvoices) {
+pub async fn reopenable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<BankPaymentId>> {
+    if !ctx.viewer.has(Permission::ManageInvoices) {
         return Ok(HashSet::new());
     }
     let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
-    let refunds = bookkeeping::refunds(db.read(), &ids).await?;
+    let refunds = bookkeeping::refunds(ctx.db.read(), &ids).await?;
     let others = rows.iter().filter_map(|row| row.duplicate_of_id);
-    let others = Entity::find().filter(among(db.backend(), Expr::col(Column::Id), others));
+    let others = Entity::find().filter(among(ctx.db.backend(), Expr::col(Column::Id), others));
     let others: HashMap<BankPaymentId, Model> =
-        others.all(db.read()).await?.into_iter().map(|row| (row.id, row)).collect();
+        others.all(ctx.db.read()).await?.into_iter().map(|row| (row.id, row)).collect();
     let can = |row: &&Model| {
         let other = row.duplicate_of_id.and_then(|id| others.get(&id));
         require_reopenable(row, refunds.contains(&row.id), other).is_ok()

@@ -165,7 +165,7 @@ on_both!(
         admit(&app.at("2026-11-22T09:00:00Z"), "Cea").await;
         let accepting = app.in_order_at("2026-11-20T09:00:00Z");
         assert!(
-            domain::audit::clock_acceptance::accept(&accepting.db, &Viewer::operator("clock"))
+            domain::audit::clock_acceptance::accept(accepting.context(&Viewer::operator("clock")))
                 .await
                 .unwrap()
         );

@@ -20,7 +20,7 @@ use crate::support::{
 
 /// Returns the findings of `verify`.
 async fn verified(app: &App) -> Findings {
-    integrity::verify(&app.db, Request::default()).await.unwrap().findings
+    integrity::verify(&app.db, app.clock, Request::default()).await.unwrap().findings
 }
 
 on_both!(a_register_that_others_write_to_is_checked_in_one_state, |app| async move {

@@ -15,7 +15,7 @@ use crate::{
 
 /// Returns the violations that `verify` finds.
 async fn found(app: &App) -> Vec<String> {
-    integrity::verify(&app.db, Request::default()).await.unwrap().findings.violations
+    integrity::verify(&app.db, app.clock, Request::default()).await.unwrap().findings.violations
 }
 
 /// Runs a statement on a table whose triggers are away for it, and answers how many rows it wrote.

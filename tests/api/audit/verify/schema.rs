@@ -7,7 +7,11 @@ use crate::support::app::{App, on_both};
 
 /// Returns the violations that `verify` finds.
 async fn found(app: &App) -> Vec<String> {
-    integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations
+    integrity::verify(&app.db, app.clock, integrity::Request::default())
+        .await
+        .unwrap()
+        .findings
+        .violations
 }
 
 on_both!(what_is_taken_from_the_schema_is_found, |app| async move {

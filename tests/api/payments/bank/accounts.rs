@@ -34,8 +34,7 @@ async fn import_with(
     let file = folder.path().join("fil");
     fs::write(&file, bytes).unwrap();
     bank::import(
-        &app.db,
-        &Viewer::operator("payments import"),
+        app.context(&Viewer::operator("payments import")),
         network,
         &file,
         false,

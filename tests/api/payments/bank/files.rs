@@ -443,18 +443,18 @@ on_both!(a_file_of_another_bankgiro_is_refused, |app| async move {
     let file = folder.path().join("bg.txt");
     fs::write(&file, BGMAX).unwrap();
     let viewer = Viewer::operator("payments import");
-    let done = bank::import(&app.db, &viewer, &network, &file, false, &mut |_, _| {}).await;
+    let done = bank::import(app.context(&viewer), &network, &file, false, &mut |_, _| {}).await;
     assert!(
         done.unwrap_err()
             .to_string()
             .contains("is of bankgiro 50501055, not of the network's own, 9912346")
     );
     let none =
-        bank::import(&app.db, &viewer, &Network::default(), &file, false, &mut |_, _| {}).await;
+        bank::import(app.context(&viewer), &Network::default(), &file, false, &mut |_, _| {}).await;
     assert!(none.unwrap_err().to_string().contains("the settings name none; set network.bankgiro"));
     let board = Viewer { roles: vec![domain::auth::viewer::Role::Board], ..Viewer::default() };
     let done =
-        bank::import(&app.db, &board, &Network::default(), &file, false, &mut |_, _| {}).await;
+        bank::import(app.context(&board), &Network::default(), &file, false, &mut |_, _| {}).await;
     assert_eq!(done.unwrap_err().code(), ErrorCode::Forbidden);
 });
 

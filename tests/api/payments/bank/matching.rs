@@ -69,7 +69,7 @@ on_both!(references_that_ended_in_a_blank_are_mended, |app| async move {
     ] {
         raw(&app, sql).await.unwrap();
     }
-    assert_eq!(app.db.migrate().await.unwrap(), ["m2026_11_22_09_bank_deductions"]);
+    assert_eq!(app.db.migrate(app.clock.now()).await.unwrap(), ["m2026_11_22_09_bank_deductions"]);
     // On SQLite that migration makes the table again, without the columns that it has got since.
     if app.url().starts_with("sqlite:") {
         for sql in [

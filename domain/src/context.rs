@@ -1,0 +1,51 @@
+//! The context in which a rule is applied: register, time, caller and mutation.
+
+use crate::{
+    auth::viewer::{Permission, Viewer},
+    clock::Clock,
+    database::Database,
+    error::Result,
+    idempotency::MutationField,
+};
+
+/// First argument of every rule that asks for permissions, the time, or writes. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Connections to the register.
+    pub db: &'a Database,
+    /// Clock of the register.
+    pub clock: Clock,
+    /// The caller, whose permissions decide.
+    pub viewer: &'a Viewer,
+    /// The mutation field that applies the rule, and whose outcome is stored with its change;
+    /// `None` for queries and commands.
+    pub idempotency: Option<&'a MutationField>,
+}
+
+impl<'a> Context<'a> {
+    /// Returns the context of a query or a command.
+    #[must_use]
+    pub fn new(db: &'a Database, clock: Clock, viewer: &'a Viewer) -> Self {
+        Self { db, clock, viewer, idempotency: None }
+    }
+
+    /// Returns the same context for the rule of a mutation field.
+    #[must_use]
+    pub fn for_mutation(self, field: &'a MutationField) -> Self {
+        Self { idempotency: Some(field), ..self }
+    }
+
+    /// Returns the same context for another caller.
+    #[must_use]
+    pub fn with_viewer(self, viewer: &'a Viewer) -> Self {
+        Self { viewer, ..self }
+    }
+
+    /// Checks that the caller has a permission.
+    ///
+    /// # Errors
+    /// FORBIDDEN with the permission that is missing.
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        self.viewer.require(permission)
+    }
+}
