@@ -24,10 +24,8 @@ pub struct Grid {
 pub struct Column {
     /// Its name in files for programs, as `days_left`.
     pub name: &'static str,
-    /// Its heading in the terminal, as `Days left`.
-    pub title: &'static str,
-    /// Its heading in a workbook, as `Dagar kvar`; null: the same as in the terminal.
-    pub swedish: Option<Cow<'static, str>>,
+    /// Its heading in tables and workbooks, as `Dagar kvar`.
+    pub heading: Cow<'static, str>,
     /// Type of its cells.
     pub kind: Kind,
 }
@@ -35,20 +33,8 @@ pub struct Column {
 impl Column {
     /// Returns a column.
     #[must_use]
-    pub const fn new(name: &'static str, title: &'static str, kind: Kind) -> Self {
-        Self { name, title, swedish: None, kind }
-    }
-
-    /// Returns the column with a heading for workbooks.
-    #[must_use]
-    pub fn swedish(self, heading: impl Into<Cow<'static, str>>) -> Self {
-        Self { swedish: Some(heading.into()), ..self }
-    }
-
-    /// Returns its heading in a workbook.
-    #[must_use]
-    pub fn heading(&self) -> &str {
-        self.swedish.as_deref().unwrap_or(self.title)
+    pub fn new(name: &'static str, heading: impl Into<Cow<'static, str>>, kind: Kind) -> Self {
+        Self { name, heading: heading.into(), kind }
     }
 }
 

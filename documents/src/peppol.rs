@@ -5,6 +5,7 @@ use std::io;
 
 use chrono::NaiveDate;
 use entity::{
+    date_range::DateRange,
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
     number::OrgNumber,
@@ -336,8 +337,8 @@ impl Ubl<'_> {
         self.group("cac:TaxScheme", |ubl| ubl.text("cbc:ID", id))
     }
 
-    fn period(&mut self, period: Option<(NaiveDate, NaiveDate)>) -> io::Result<()> {
-        period.map_or(Ok(()), |(from, to)| {
+    fn period(&mut self, period: Option<DateRange>) -> io::Result<()> {
+        period.map_or(Ok(()), |DateRange { from, to }| {
             self.group("cac:InvoicePeriod", |ubl| {
                 ubl.day("cbc:StartDate", from)?;
                 ubl.day("cbc:EndDate", to)

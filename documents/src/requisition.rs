@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use entity::{money::Money, number::OrgNumber};
+use entity::{date_range::DateRange, money::Money, number::OrgNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -36,8 +36,8 @@ pub struct Requisition {
     pub description: String,
     /// The funder's own reference, as a case number (diarienummer).
     pub reference: Option<String>,
-    /// First and last day of the period that it is for.
-    pub period: (NaiveDate, NaiveDate),
+    /// Period that it is for.
+    pub period: DateRange,
     /// Amount, öre.
     pub amount: Money,
 }
@@ -100,7 +100,7 @@ impl<'r> View<'r> {
                 ("Er referens", reference.clone()),
                 ("Avtal", Some(agreement.clone())),
                 ("Verksamhet", activity.clone()),
-                ("Avser tiden", Some(format!("{} – {}", period.0, period.1))),
+                ("Avser tiden", Some(format!("{} – {}", period.from, period.to))),
             ]),
             description,
             payment: shown(vec![
@@ -156,7 +156,7 @@ mod tests {
             recipient: Recipient { name: "Myndigheten".into(), ..Recipient::default() },
             agreement: "2026-0042".into(),
             description: "Statsbidrag till Stoppa våldet".into(),
-            period: (day("2026-01-01"), day("2026-12-31")),
+            period: DateRange::new(day("2026-01-01"), day("2026-12-31")),
             amount: Money(90_000_000),
             ..Requisition::default()
         };

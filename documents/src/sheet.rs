@@ -148,7 +148,7 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
         let align = if column.kind.is_number() { FormatAlign::Right } else { FormatAlign::Left };
         let header =
             Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
-        sheet.write_string_with_format(0, position, column.heading(), &header)?;
+        sheet.write_string_with_format(0, position, column.heading.as_ref(), &header)?;
         sheet.set_column_width(position, width(grid, usize::from(position)))?;
         let format = format_of(column.kind);
         for (row, cells) in (1..).zip(&grid.rows) {
@@ -318,8 +318,7 @@ fn width(grid: &Grid, position: usize) -> f64 {
             }
         });
     // Room for the button of the filter.
-    let heading =
-        grid.columns.get(position).map_or(0, |column| column.heading().chars().count() + 3);
+    let heading = grid.columns.get(position).map_or(0, |column| column.heading.chars().count() + 3);
     (cells.fold(heading, usize::max).min(MAX_COLUMN_WIDTH) + 2) as f64
 }
 

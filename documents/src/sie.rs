@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use chrono::{Datelike, NaiveDate};
-use entity::{money::Money, number::OrgNumber};
+use entity::{date_range::DateRange, money::Money, number::OrgNumber};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
@@ -28,8 +28,8 @@ pub struct Journal {
     pub company: String,
     /// Organisationsnummer; null: left to the bookkeeper.
     pub org_number: Option<OrgNumber>,
-    /// First and last day of each financial year (räkenskapsår) that it concerns, the latest first.
-    pub years: Vec<(NaiveDate, NaiveDate)>,
+    /// Financial years (räkenskapsår) that it concerns, the latest first.
+    pub years: Vec<DateRange>,
     /// Accounts that it uses, with their names.
     pub accounts: Vec<(u32, String)>,
     /// Projects of revenue (dimension 6, projekt), with names.
@@ -97,9 +97,9 @@ pub fn file(journal: &Journal) -> Result<Vec<u8>> {
         file.line(&format!("#ORGNR {org_number}"));
     }
     file.line(&format!("#FNAMN {}", quoted(company)));
-    for (position, (from, to)) in years.iter().enumerate() {
+    for (position, year) in years.iter().enumerate() {
         let position = if position == 0 { "0".to_owned() } else { format!("-{position}") };
-        file.line(&format!("#RAR {position} {} {}", day(*from), day(*to)));
+        file.line(&format!("#RAR {position} {} {}", day(year.from), day(year.to)));
     }
     file.line("#KPTYP EUBAS97");
     for (account, name) in accounts {
@@ -256,8 +256,8 @@ mod tests {
             company: "Nätverket \"NNS\"".into(),
             org_number: "802555-0008".parse().ok(),
             years: vec![
-                (date("2026-01-01"), date("2026-12-31")),
-                (date("2025-01-01"), date("2025-12-31")),
+                DateRange::new(date("2026-01-01"), date("2026-12-31")),
+                DateRange::new(date("2025-01-01"), date("2025-12-31")),
             ],
             accounts: vec![(1510, "Kundfordringar".into()), (3041, "Försäljning".into())],
             projects: vec![("bip".into(), "BIP".into())],

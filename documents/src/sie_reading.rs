@@ -147,7 +147,7 @@ mod tests {
             made_on: day("2026-03-01"),
             company: "{#VER \"".into(),
             org_number: None,
-            years: vec![(day("2026-01-01"), day("2026-12-31"))],
+            years: vec![entity::date_range::DateRange::new(day("2026-01-01"), day("2026-12-31"))],
             accounts: vec![(1930, "Företagskonto".into()), (2611, String::new())],
             projects: vec![("bip".into(), "BIP".into())],
             vouchers: vouchers.clone(),

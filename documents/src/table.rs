@@ -7,7 +7,7 @@ use comfy_table::{
 use entity::{money::Money, total::Total};
 
 use crate::{
-    grid::{Cell, Column, Grid, Kind},
+    grid::{Cell, Grid, Kind},
     swedish,
 };
 
@@ -20,7 +20,7 @@ const STYLE: TableStyle =
 #[must_use]
 pub fn render(grid: &Grid, width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_style(STYLE).set_header(grid.columns.iter().map(heading));
+    table.load_style(STYLE).set_header(grid.columns.iter().map(|column| column.heading.as_ref()));
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
@@ -56,16 +56,11 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
 /// Returns the width of the longest word in a column that wraps nothing shorter.
 fn longest_word(grid: &Grid, position: usize) -> u16 {
     let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(position)).map(shown);
-    let title = grid.columns.get(position).map(|column| heading(column).to_owned());
+    let heading = grid.columns.get(position).map(|column| column.heading.to_string());
     let length =
         |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
-    u16::try_from(cells.chain(title).map(length).max().unwrap_or_default() + 1).unwrap_or(u16::MAX)
-}
-
-/// Returns the heading in the terminal. A column named after an object of the register has the same
-/// heading in every format.
-fn heading(column: &Column) -> &str {
-    if column.title.is_empty() { column.heading() } else { column.title }
+    u16::try_from(cells.chain(heading).map(length).max().unwrap_or_default() + 1)
+        .unwrap_or(u16::MAX)
 }
 
 fn shown(cell: &Cell) -> String {
@@ -87,6 +82,7 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
+    use crate::grid::Column;
 
     #[test]
     fn numbers_stand_to_the_right_and_sums_below_a_line() {

@@ -18,9 +18,10 @@ use crate::{
     agreements::{self, Counterparty},
     auth::viewer::Resource,
     context::Context,
-    error::{Result, ValidationErrors},
+    error::Result,
     invoices,
-    page::{self, KeyType, Order, Slice},
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query,
     search::{self, EntityType},
 };
 
@@ -257,7 +258,7 @@ fn of_requisitions(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let own = |column: requisition::Column| Expr::col((requisition::Entity, column));
     let is_readable = ctx.viewer.visibility(Resource::Invoices).all;
     let mut from = Query::select().from(requisition::Entity).take();
-    from.and_where_option((!is_readable).then(|| Expr::cust("1 = 0")));
+    from.and_where_option((!is_readable).then(query::nothing));
     if filter.counterparty.is_some() || filter.activity.is_some() || filter.search.is_some() {
         let agreements = Query::select()
             .column((agreement::Entity, agreement::Column::Id))
@@ -301,19 +302,12 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
 }
 
 /// Returns a page of the documents that the viewer may read and that match the filter.
-///
-/// # Errors
-/// INVALID for a bad page.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    let select = matching(ctx, filter);
-    page::select_rows(ctx.db.read(), select, columns, order, args, ValidationErrors::default())
-        .await
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the documents that [`list`] pages through.

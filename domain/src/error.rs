@@ -52,15 +52,17 @@ pub enum Error {
         reason: ConflictReason,
         /// Message for people.
         message: String,
+        /// The numbers of the agreements that prevent it, in order; empty if none is named.
+        agreements: Vec<String>,
     },
     /// A law requires retention of the data to erase. Clients get CONFLICT with the reason RETAINED
-    /// and `mayGoFrom`.
+    /// and `erasableFrom`.
     #[error("{message}")]
     Retained {
         /// Message for people: the retained data, and the day until which it is retained.
         message: String,
         /// First day on which it may be erased; null: not known yet.
-        may_go_from: Option<NaiveDate>,
+        erasable_from: Option<NaiveDate>,
     },
     /// The sender exceeds a rate limit. Clients get CONFLICT with the reason and
     /// `retryAfterSeconds`.
@@ -122,6 +124,8 @@ pub enum Origin {
     /// The struct of values that the rule takes, or one of its arguments.
     #[default]
     Input,
+    /// The filter of a list.
+    Filter,
     /// A stored object, whose name opens the path: `invoice.lines[2].vat_rate`.
     Record,
     /// A setting.
@@ -163,7 +167,17 @@ impl Error {
 
     /// Returns the error for a violated rule.
     pub fn conflict(reason: ConflictReason, message: impl Into<String>) -> Self {
-        Self::Conflict { reason, message: message.into() }
+        Self::conflict_of(reason, message, Vec::new())
+    }
+
+    /// Returns the error for a rule that these agreements prevent from being fulfilled, by their
+    /// numbers.
+    pub fn conflict_of(
+        reason: ConflictReason,
+        message: impl Into<String>,
+        agreements: Vec<String>,
+    ) -> Self {
+        Self::Conflict { reason, message: message.into(), agreements }
     }
 
     /// Returns the error for a limit without figures; the message is one or more whole sentences.

@@ -34,6 +34,16 @@ pub enum FieldValue {
 }
 
 impl FieldErrorCode {
+    /// Returns the problem of a day before the first possible one, which is `min`.
+    pub fn too_early(min: NaiveDate, message: impl Into<Cow<'static, str>>) -> FieldProblem {
+        Self::TooEarly.problem(message).with("min", min)
+    }
+
+    /// Returns the problem of a day after the last possible one, which is `max`.
+    pub fn too_late(max: NaiveDate, message: impl Into<Cow<'static, str>>) -> FieldProblem {
+        Self::TooLate.problem(message).with("max", max)
+    }
+
     /// Returns the problem with this code and message.
     pub fn problem(self, message: impl Into<Cow<'static, str>>) -> FieldProblem {
         FieldProblem { code: self, message: message.into(), values: Vec::new() }
@@ -101,13 +111,21 @@ impl From<ParseMoneyError> for FieldProblem {
 
 impl From<ParsePerMilleError> for FieldProblem {
     fn from(error: ParsePerMilleError) -> Self {
-        FieldErrorCode::NotANumber.problem(error.to_string()).with("min", 0).with("max", 1_000)
+        let code = match error {
+            ParsePerMilleError::Malformed => FieldErrorCode::NotANumber,
+            ParsePerMilleError::OutOfRange => FieldErrorCode::OutOfRange,
+        };
+        code.problem(error.to_string()).with("min", 0).with("max", 1_000)
     }
 }
 
 impl From<ParseQuantityError> for FieldProblem {
     fn from(error: ParseQuantityError) -> Self {
-        FieldErrorCode::NotANumber.problem(error.to_string())
+        let code = match error {
+            ParseQuantityError::Malformed => FieldErrorCode::NotANumber,
+            ParseQuantityError::OutOfRange => FieldErrorCode::OutOfRange,
+        };
+        code.problem(error.to_string()).with("exclusiveMin", 0).with("max", 1_000_000)
     }
 }
 
@@ -194,6 +212,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn problems_of_days_have_their_bounds() {
+        let day = NaiveDate::from_ymd_opt(2026, 12, 1).unwrap();
+        let early = FieldErrorCode::too_early(day, "is too early");
+        let late = FieldErrorCode::too_late(day, "is too late");
+        for (problem, code, name) in
+            [(early, FieldErrorCode::TooEarly, "min"), (late, FieldErrorCode::TooLate, "max")]
+        {
+            assert_eq!(problem.code, code);
+            assert_eq!(problem.values, [(name, FieldValue::Text("2026-12-01".to_owned()))]);
+        }
+    }
+
+    #[test]
     fn problems_of_shared_types_have_their_codes() {
         for (problem, code, message) in [
             (
@@ -205,6 +236,16 @@ mod tests {
                 FieldProblem::from(ParseMoneyError::TooLarge),
                 FieldErrorCode::OutOfRange,
                 "must be from -10000000000.00 to 10000000000.00 kronor",
+            ),
+            (
+                FieldProblem::from(ParsePerMilleError::OutOfRange),
+                FieldErrorCode::OutOfRange,
+                "is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5",
+            ),
+            (
+                FieldProblem::from(ParseQuantityError::Malformed),
+                FieldErrorCode::NotANumber,
+                "is not a quantity; write a number above 0 with at most three decimals, as 1.5",
             ),
             (FieldProblem::from("is bad"), FieldErrorCode::InvalidValue, "is bad"),
         ] {

@@ -7,7 +7,7 @@ use crate::{
     agreements,
     context::Context,
     error::Result,
-    revenue::bookings,
+    ledger,
     stored_files::{self, FileOwner},
 };
 
@@ -24,7 +24,7 @@ pub async fn read(
         }
         FileOwner::Cost(cost, ..) => {
             let columns = [cost::Column::Id];
-            let found = bookings::by_ids::<cost::Model>(ctx, &[cost.0], &columns).await?;
+            let found = ledger::by_ids::<cost::Model>(ctx, &[cost.0], &columns).await?;
             !found.is_empty()
         }
     };

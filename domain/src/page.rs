@@ -15,7 +15,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::error::{FieldErrorCode, Result, ValidationErrors};
+use crate::{
+    error::{FieldErrorCode, Result, ValidationErrors},
+    query,
+};
 
 /// Default page size, in rows.
 pub const DEFAULT: u64 = 25;
@@ -42,6 +45,34 @@ pub struct Page {
     backward: bool,
     after: Option<Cursor>,
     before: Option<Cursor>,
+}
+
+/// A requested page of a list, with the columns that its rows need.
+pub struct PageRequest<M: PartialRow> {
+    /// Order of the list.
+    pub order: Order,
+    /// Validated pagination arguments.
+    pub page: Page,
+    /// Columns of the rows.
+    pub columns: Vec<Column<M>>,
+}
+
+impl<M: PartialRow> PageRequest<M> {
+    /// Creates the request of a page, and validates the pagination arguments. `errors` are those
+    /// already found in other arguments.
+    ///
+    /// # Errors
+    /// INVALID naming every bad argument.
+    pub fn check(
+        order: Order,
+        args: &Args,
+        columns: Vec<Column<M>>,
+        mut errors: ValidationErrors,
+    ) -> Result<Self> {
+        let page = Page::check(args, &order, &mut errors);
+        errors.finish()?;
+        Ok(Self { order, page, columns })
+    }
 }
 
 /// Sort key of a row, before its id. One of three types, so that a cursor can encode it.
@@ -121,7 +152,7 @@ impl Cursor {
 
 impl Page {
     /// Validates the four arguments against an order; adds an error for every bad one.
-    pub fn check(args: &Args, order: &Order, errors: &mut ValidationErrors) -> Self {
+    fn check(args: &Args, order: &Order, errors: &mut ValidationErrors) -> Self {
         let mut size = |name: &str, value: Option<i64>| {
             value.map(|size| {
                 let fits = u64::try_from(size).ok().filter(|size| *size <= MAX_PAGE);
@@ -160,12 +191,6 @@ impl Page {
             limit: first.or(last).unwrap_or(DEFAULT),
             backward: last.is_some(),
         }
-    }
-
-    /// Returns the first rows, without pagination.
-    #[must_use]
-    pub fn first(limit: u64) -> Self {
-        Self { limit, backward: false, after: None, before: None }
     }
 }
 
@@ -243,9 +268,7 @@ fn select_with_position<M: PartialRow>(
     columns: &[Column<M>],
     order: &Order,
 ) {
-    for column in columns {
-        select.expr(Expr::col((M::Entity::default(), *column)));
-    }
+    query::add_columns(select, columns);
     select
         .expr_as(order.key.clone(), Alias::new("page_key"))
         .expr_as(order.id.clone(), Alias::new("page_id"));
@@ -261,14 +284,13 @@ fn read<M: PartialRow>(
     Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
 }
 
-/// Returns a page of the rows of `select` (its FROM and WHERE), with these columns.
+/// Returns the requested page of the rows of `select` (its FROM and WHERE).
 pub async fn fetch<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
-    columns: &[Column<M>],
-    order: &Order,
-    page: &Page,
+    request: &PageRequest<M>,
 ) -> Result<Slice<M>> {
+    let PageRequest { order, page, columns } = request;
     select_with_position::<M>(&mut select, columns, order);
     let direction = bound(&mut select, order, page);
     select
@@ -282,34 +304,15 @@ pub async fn fetch<M: PartialRow>(
     ))
 }
 
-/// Returns the requested page of the rows of `select`. `errors` holds the errors found so far in
-/// the other arguments; errors of the page are added.
-///
-/// # Errors
-/// INVALID naming every bad argument.
-pub async fn select_rows<M: PartialRow>(
-    db: &impl ConnectionTrait,
-    select: SelectStatement,
-    columns: &[Column<M>],
-    order: &Order,
-    args: &Args,
-    mut errors: ValidationErrors,
-) -> Result<Slice<M>> {
-    let page = Page::check(args, order, &mut errors);
-    errors.finish()?;
-    fetch(db, select, columns, order, &page).await
-}
-
 /// Returns the same page for each of many parents in one statement: `parent` is the id of a row's
 /// parent.
 pub async fn fetch_each<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
-    columns: &[Column<M>],
-    order: &Order,
-    page: &Page,
+    request: &PageRequest<M>,
     parent: impl Into<SimpleExpr>,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
+    let PageRequest { order, page, columns } = request;
     let parent = parent.into();
     select_with_position::<M>(&mut select, columns, order);
     let direction = bound(&mut select, order, page);

@@ -289,6 +289,19 @@ pub fn found(backend: DbBackend, noun: EntityType, id: SimpleExpr, text: &str) -
     }
 }
 
+/// Returns the condition of [`found`] for the search text of a filter; `None` if the text is
+/// missing or blank.
+#[must_use]
+pub(crate) fn filter(
+    backend: DbBackend,
+    noun: EntityType,
+    id: SimpleExpr,
+    text: Option<&str>,
+) -> Option<SimpleExpr> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+    Some(found(backend, noun, id, text))
+}
+
 /// Updates the words of all objects that are marked as stale. [`crate::audit`] calls it before a
 /// change is committed.
 pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {

@@ -18,11 +18,8 @@ use sea_orm::{
 use crate::{
     clock::{self, day_of},
     error::{ConflictReason, Error, Result},
+    query::column,
 };
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
 
 /// Returns the term of an agreement; its row must have every date and month column.
 #[must_use]
@@ -288,7 +285,8 @@ pub async fn refuse_agreements(
         return Ok(());
     }
     let numbers: Vec<String> = numbers.into_iter().flatten().collect();
-    Err(Error::conflict(ConflictReason::AgreementsInForce, words(&numbers.join(", "))))
+    let message = words(&numbers.join(", "));
+    Err(Error::conflict_of(ConflictReason::AgreementsInForce, message, numbers))
 }
 
 /// Returns the condition that the agreement is signed, on any day, and continues after `last` or

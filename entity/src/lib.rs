@@ -4,6 +4,8 @@
 //! Depends on SeaORM and no other crate of this workspace.
 
 pub mod banking_day;
+pub mod date_range;
+pub mod dated_amount;
 pub mod id;
 pub mod id_sequence;
 pub mod kind;

@@ -203,14 +203,22 @@ impl fmt::Display for PerMille {
 /// Reason why a text is not a rate: not a number from 0 to 1000 with at most three decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5")]
-pub struct ParsePerMilleError;
+pub enum ParsePerMilleError {
+    /// It is not a number, or has too many decimals.
+    Malformed,
+    /// It is a number, but not from 0 to 1000.
+    OutOfRange,
+}
 
 impl FromStr for PerMille {
     type Err = ParsePerMilleError;
 
     fn from_str(text: &str) -> Result<Self, ParsePerMilleError> {
-        let rate = decimal(text, 3).ok().filter(|rate| (0..=1_000_000).contains(rate));
-        rate.map(Self).ok_or(ParsePerMilleError)
+        match decimal(text, 3) {
+            Ok(rate @ 0..=1_000_000) => Ok(Self(rate)),
+            Ok(_) | Err(ParseMoneyError::TooLarge) => Err(ParsePerMilleError::OutOfRange),
+            Err(_) => Err(ParsePerMilleError::Malformed),
+        }
     }
 }
 
@@ -253,14 +261,22 @@ impl fmt::Display for Quantity {
 /// Reason why a text is not a quantity: not a positive number with at most three decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a quantity; write a number above 0 with at most three decimals, as 1.5")]
-pub struct ParseQuantityError;
+pub enum ParseQuantityError {
+    /// It is not a number, or has too many decimals.
+    Malformed,
+    /// It is a number, but not above 0, or more than a million.
+    OutOfRange,
+}
 
 impl FromStr for Quantity {
     type Err = ParseQuantityError;
 
     fn from_str(text: &str) -> Result<Self, ParseQuantityError> {
-        let quantity = decimal(text, 3).ok().filter(|it| (1..=1_000_000_000).contains(it));
-        quantity.map(Self).ok_or(ParseQuantityError)
+        match decimal(text, 3) {
+            Ok(quantity @ 1..=1_000_000_000) => Ok(Self(quantity)),
+            Ok(_) | Err(ParseMoneyError::TooLarge) => Err(ParseQuantityError::OutOfRange),
+            Err(_) => Err(ParseQuantityError::Malformed),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use entity::{
+    date_range::DateRange,
     kind::{InvoiceKind, Unit, VatRate},
     money::{Money, Quantity},
     number::OrgNumber,
@@ -146,8 +147,8 @@ pub struct Line {
     pub activity: Option<String>,
     /// Number of the agreement.
     pub agreement: Option<String>,
-    /// First and last day of the period that it covers.
-    pub period: Option<(NaiveDate, NaiveDate)>,
+    /// Period that it covers.
+    pub period: Option<DateRange>,
     /// Quantity.
     pub quantity: Quantity,
     /// Unit of the quantity.
@@ -198,12 +199,10 @@ impl Invoice {
         }
     }
 
-    /// Returns the first and last day that its lines cover together; `None` if no line has a
-    /// period.
+    /// Returns the period that its lines cover together; `None` if no line has one.
     #[must_use]
-    pub fn period(&self) -> Option<(NaiveDate, NaiveDate)> {
-        let periods = self.lines.iter().filter_map(|line| line.period);
-        periods.reduce(|(from, to), period| (from.min(period.0), to.max(period.1)))
+    pub fn period(&self) -> Option<DateRange> {
+        self.lines.iter().filter_map(|line| line.period).reduce(DateRange::joined)
     }
 
     /// Returns the agreement that all of its lines are about; `None` if they are about several, or

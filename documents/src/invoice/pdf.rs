@@ -3,8 +3,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use chrono::NaiveDate;
 use entity::{
+    date_range::DateRange,
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
 };
@@ -263,7 +263,7 @@ fn payment(invoice: &Invoice) -> Vec<(&'static str, String)> {
 }
 
 /// Formats a period, as `2026-01-01 – 2026-12-31`.
-fn days((from, to): (NaiveDate, NaiveDate)) -> String {
+fn days(DateRange { from, to }: DateRange) -> String {
     if from == to { from.to_string() } else { format!("{from} – {to}") }
 }
 

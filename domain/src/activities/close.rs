@@ -5,13 +5,14 @@ use chrono::NaiveDate;
 
 use super::{
     agreements_in_force::expect_no_agreements_after,
-    start::{snapshot, snapshot_or_errors},
+    lifecycle::{check_days, require_not_ended},
+    loading::{snapshot, snapshot_or_errors},
 };
 use crate::{
     audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     context::Context,
-    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
+    error::{Result, ValidationErrors},
 };
 
 /// Closes an activity: `ends_on` is its last day. `errors` are those already found in the input.
@@ -29,11 +30,7 @@ pub async fn close(
     ctx.require(Permission::ManageRegister)?;
     let mut change = audit::begin(ctx, Action::ActivityClose).await?;
     let before = snapshot_or_errors(&change, id, &mut errors).await?;
-    errors.expect(
-        ends_on >= before.row.starts_on,
-        "ends_on",
-        FieldErrorCode::TooEarly.problem("must not be before the first day"),
-    );
+    check_days(before.row.starts_on, Some(ends_on), &mut errors);
     errors.finish()?;
     if before.row.ends_on == Some(ends_on) {
         return change.commit_with(id).await;
@@ -52,13 +49,4 @@ pub async fn close(
 #[must_use]
 pub fn can_close(viewer: &Viewer, row: &activity::Model, today: NaiveDate) -> bool {
     viewer.has(Permission::ManageRegister) && require_not_ended(row, today).is_ok()
-}
-
-/// Fails with `ALREADY_CLOSED` if an activity ended before today.
-fn require_not_ended(row: &activity::Model, today: NaiveDate) -> Result<()> {
-    let Some(ended_on) = row.ends_on.filter(|last| *last < today) else { return Ok(()) };
-    Err(Error::conflict(
-        ConflictReason::AlreadyClosed,
-        format!("{} ended on {ended_on} already", row.name),
-    ))
 }

@@ -1,16 +1,14 @@
 //! Activities (verksamheter) of the network: types, filters and queries.
 
-pub mod accounts;
 mod agreements_in_force;
-mod booked_for;
 pub mod close;
 pub mod coverage;
-pub mod decisions;
+pub mod fields;
+mod lifecycle;
+pub mod loading;
+mod parts;
 pub mod start;
-pub mod ledger_integrity;
-pub mod reversals;
-pub mod status_reports;
-pub mod tax_decisions;
+pub mod update;
 
 use std::collections::HashMap;
 
@@ -30,10 +28,11 @@ use sea_orm::{
 use crate::{
     auth::viewer::{Resource, Viewer, Visibility},
     context::Context,
-    database::{among, among_words, rows},
-    error::{Result, ValidationErrors},
+    database::{among, among_words},
+    error::Result,
     members::of_visible_member,
-    page::{self, KeyType, Order, Slice},
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query::{self, column, day_or_never},
     search::{self, EntityType},
 };
 
@@ -54,10 +53,6 @@ pub struct Filter {
     pub search: Option<String>,
 }
 
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
 /// A field that activities can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -75,12 +70,7 @@ pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
     let (name, key, key_type) = match field {
         Field::Name => ("NAME", column(Column::NameKey), KeyType::Text),
         Field::StartsOn => ("STARTS_ON", column(Column::StartsOn), KeyType::Day),
-        Field::EndsOn => {
-            let is_postgres = backend == DbBackend::Postgres;
-            let never = if is_postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
-            let key = Expr::cust(format!("COALESCE(\"activity\".\"ends_on\", {never})"));
-            ("ENDS_ON", key, KeyType::Day)
-        }
+        Field::EndsOn => ("ENDS_ON", day_or_never(backend, Column::EndsOn), KeyType::Day),
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
@@ -109,7 +99,7 @@ pub(crate) fn of_visible_activity(
     if visibility.all {
         Condition::all()
     } else if visibility.activities.is_empty() {
-        Condition::all().add(Expr::cust("1 = 0"))
+        Condition::all().add(query::nothing())
     } else {
         Condition::all().add(activity.in_subquery(with_slugs(backend, &visibility.activities)))
     }
@@ -154,14 +144,13 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
             .take();
         select.and_where(column(Column::DecisionId).in_subquery(decisions));
     }
-    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(
-            ctx.db.backend(),
-            EntityType::Activity,
-            column(Column::Id),
-            text,
-        ));
-    }
+    let text = filter.search.as_deref();
+    select.and_where_option(search::filter(
+        ctx.db.backend(),
+        EntityType::Activity,
+        column(Column::Id),
+        text,
+    ));
     select
 }
 
@@ -180,20 +169,12 @@ fn has_contact(viewer: &Viewer, role: Column, id: ContactId) -> SimpleExpr {
 }
 
 /// Returns a page of the activities that the viewer can read and that match the filter.
-///
-/// # Errors
-/// INVALID for a bad page.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    let mut errors = ValidationErrors::default();
-    let page = page::Page::check(args, order, &mut errors);
-    errors.finish()?;
-    page::fetch(ctx.db.read(), matching(ctx, filter), columns, order, &page).await
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the activities that [`list`] pages through.
@@ -203,11 +184,7 @@ pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
 
 /// Returns all activities that match the filter, ordered by name; for reports.
 pub async fn all(ctx: Context<'_>, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
-    let mut select = matching(ctx, filter);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_in_order(ctx.db.read(), matching(ctx, filter), &[Column::NameKey], columns).await
 }
 
 /// Returns those of these activities that the viewer can read, in no particular order.
@@ -216,13 +193,7 @@ pub async fn by_ids(
     ids: &[ActivityId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        ctx.db.backend(),
-        column(Column::Id),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the activities with these slugs that the viewer can read, ordered by name.
@@ -233,10 +204,9 @@ pub async fn by_slugs(
 ) -> Result<Vec<Model>> {
     let mut select = select(ctx.viewer);
     select
-        .columns(columns.iter().map(|column| (Entity, *column)))
         .and_where(among_words(ctx.db.backend(), column(Column::Slug), slugs))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
+    query::rows(ctx.db.read(), select, columns).await
 }
 
 /// Returns the funding of these activities, in the order of the kinds. The caller has checked that

@@ -5,6 +5,7 @@ use ::entity::agreement::{Column, Model};
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 
+use super::numbers;
 use crate::{
     audit::date_order::Inversion,
     date_order::{Document, Read, Table},
@@ -28,7 +29,7 @@ pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
 
 fn read(row: Model) -> Read<DateTime<Utc>> {
     let document = row.number.zip(row.offered_at).and_then(|(number, dated)| {
-        let series = year(&number)?.to_owned();
+        let series = numbers::year(&number)?.to_owned();
         Some(Document { id: row.id.into(), series, name: number, dated })
     });
     ((row.number_key, row.id.into()), document)
@@ -36,11 +37,4 @@ fn read(row: Model) -> Read<DateTime<Utc>> {
 
 fn words(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// Returns the year of a number in this register's format: `2026-0007`.
-fn year(number: &str) -> Option<&str> {
-    let (year, serial) = number.split_once('-')?;
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (year.len() == 4 && is_digits(year) && is_digits(serial)).then_some(year)
 }

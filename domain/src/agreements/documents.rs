@@ -4,21 +4,24 @@
 //! A viewer who can read an agreement can read all of this. The caller has checked that the viewer
 //! can read the agreements.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use ::entity::{agreement_document, id::AgreementId, signature};
+use ::entity::{agreement, agreement_document, id::AgreementId, signature};
+use documents::agreement as document;
 use sea_orm::{
     EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 
-use super::document_source;
+use super::document_loading;
 use crate::{
     config::Network,
     context::Context,
-    database::{Database, among, rows},
+    database::{Database, among},
     error::Result,
-    templates::layout,
+    query,
+    templates::typeset,
+    worker_pool,
 };
 
 /// Returns the text of each of these agreements as it was offered. An agreement without a text has
@@ -28,14 +31,10 @@ pub async fn documents_of(
     agreements: &[AgreementId],
     columns: &[agreement_document::Column],
 ) -> Result<HashMap<AgreementId, agreement_document::Model>> {
-    let agreement =
-        Expr::col((agreement_document::Entity, agreement_document::Column::AgreementId));
-    let select = Query::select()
-        .from(agreement_document::Entity)
-        .columns(columns.iter().map(|column| (agreement_document::Entity, *column)))
-        .and_where(among(db.backend(), agreement, agreements.iter().copied()))
-        .take();
-    let found: Vec<agreement_document::Model> = rows(db.read(), &select, columns).await?;
+    let select = Query::select().from(agreement_document::Entity).take();
+    let key = agreement_document::Column::AgreementId;
+    let found: Vec<agreement_document::Model> =
+        query::rows_among(db, select, key, agreements, &[], columns).await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row)).collect())
 }
 
@@ -51,6 +50,38 @@ pub async fn signatures_of(
         .order_by_asc(signature::Column::Id)
         .all(db.read())
         .await?)
+}
+
+/// Returns the documents that these drafts would be offered with today, without a number.
+/// Agreements that are not drafts or have no template are omitted.
+///
+/// # Errors
+/// Each document has its own result, INVALID when its parameters do not fit.
+pub async fn previews(
+    ctx: Context<'_>,
+    network: &Network,
+    ids: &[AgreementId],
+) -> Result<HashMap<AgreementId, Result<document::Agreement>>> {
+    use ::entity::partial::PartialRow;
+    let rows = super::by_ids(ctx, ids, &agreement::Model::every_column()).await?;
+    let drafts = rows
+        .into_iter()
+        .filter(|row| row.offered_at.is_none() && row.withdrawn_on.is_none())
+        .collect();
+    let today = ctx.clock.today();
+    let sources = document_loading::sources(ctx.db.read(), drafts).await?;
+    let network = Arc::new(network.clone());
+    let mut documents = HashMap::new();
+    // Sequentially, so that a page of drafts takes only one slot of the queue at a time.
+    for source in sources {
+        let (id, network) = (source.row.id, Arc::clone(&network));
+        let document = worker_pool::run(&ctx.viewer.subject, move || {
+            Ok(source.document(&network, None, today, "parameters"))
+        })
+        .await?;
+        documents.insert(id, document);
+    }
+    Ok(documents)
 }
 
 /// The PDF of an agreement.
@@ -83,9 +114,9 @@ pub async fn pdf_of(ctx: Context<'_>, network: &Network, id: AgreementId) -> Res
     let found = super::by_ids(ctx, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(row) = found else { return Ok(None) };
     if row.number.is_none() {
-        let draft = document_source::previews(ctx, network, &[id]).await?.remove(&id);
+        let draft = previews(ctx, network, &[id]).await?.remove(&id);
         let Some(document) = draft.transpose()? else { return Ok(None) };
-        let rendered = layout::render(ctx.viewer, document).await?;
+        let rendered = typeset::render(ctx.viewer, document).await?;
         return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
     }
     let stored = agreement_document::Entity::find_by_id(id).one(ctx.db.read()).await?;

@@ -1,11 +1,11 @@
-//! Rows of drafts of agreements: their template, fee and term.
+//! Loads what a draft of an agreement depends on, builds its row, and stores it.
 
 use ::entity::{
     activity,
     agreement::Model,
     agreement_parameters, decision, fee_schedule,
     id::{AgreementId, OrganisationId, TemplateId},
-    kind::{AgreementKind, Direction, FundingKind, TemplateState, VatRate},
+    kind::{AgreementKind, TemplateState},
     member, organisation, template, template_version,
 };
 use chrono::NaiveDate;
@@ -13,28 +13,27 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use serde_json::Value;
 
 use super::{
-    Counterparty, document_source,
-    draft_input::{Fee, FeeSource, NewAgreement},
+    Counterparty, document_loading, document_source,
+    draft_input::NewAgreement,
+    draft_template::{choose_version, no_template},
+    draft_terms::{check_term, choose_activity, expect_price, with_terms},
     draft_text::CheckedText,
     eligibility::{self, EligibilityFacts},
-    lifecycle::snapshot,
+    fee::{self, Fee, FeeSource},
+    loading::snapshot,
+    notice::with_deadline,
 };
 use crate::{
-    activities::{
-        self, decisions,
-        tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions, undecided},
-    },
+    activities,
     audit::{self, Change},
     auth::viewer::{Resource, Viewer},
     clock::day_of,
     config::Network,
     context::Context,
+    decisions,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
-    term_sql,
+    tax_decisions::in_force::TaxDecisions,
 };
-
-/// Default months of notice for an agreement that ends only by notice.
-const DEFAULT_NOTICE_MONTHS: i32 = 3;
 
 /// Maximum length of the parameters as JSON, in bytes.
 const MAX_PARAMETER_BYTES: usize = 200_000;
@@ -76,7 +75,7 @@ async fn source(
     row: &Model,
     new: &NewAgreement,
 ) -> Result<Option<document_source::Source>> {
-    Ok(document_source::gather(db, vec![(row.clone(), new.parameters.clone())]).await?.pop())
+    Ok(document_loading::gather(db, vec![(row.clone(), new.parameters.clone())]).await?.pop())
 }
 
 /// Stores a draft, new or instead of `before`, with its parameters, its decision and its audit
@@ -122,9 +121,10 @@ pub(super) async fn write(
             None => None,
         };
         row.decision_id =
-            decisions::write(change, old.as_ref(), Some::<decision::Model>(decision)).await?;
+            decisions::record::record(change, old.as_ref(), Some::<decision::Model>(decision))
+                .await?;
     }
-    (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
+    let row = with_deadline(row);
     let (id, parameters) =
         (row.id, agreement_parameters::Model { agreement_id: row.id, parameters });
     if before.is_some() {
@@ -158,16 +158,8 @@ async fn build(
         fee.check(errors);
     }
     let (template, version) = template_and_version(db, viewer, new, errors).await?;
-    if let Some(of_template) = template.activity_id {
-        let message = "must be left out: the template is for another activity";
-        errors.expect(
-            new.activity.is_none_or(|values| values == of_template),
-            "activity_id",
-            FieldErrorCode::NotAllowed.problem(message),
-        );
-    }
-    let activity = match template.activity_id.or(new.activity) {
-        Some(id) => Some(activities::start::find(db, id).await?),
+    let activity = match choose_activity(&template, new, errors) {
+        Some(id) => Some(activities::loading::find(db, id).await?),
         None => None,
     };
     let (member, organisation_id) = find_counterparty(db, new.counterparty).await?;
@@ -187,32 +179,8 @@ async fn build(
             .unwrap_or_default(),
         None => Vec::new(),
     };
-    let must_give_notice = new.ends_on.is_none() || new.renewal_months.is_some();
-    let row = Model {
-        kind: template.kind,
-        direction: new.direction.unwrap_or_else(|| direction(template.kind, fee)),
-        activity_id: activity.as_ref().map(|activity| activity.id),
-        member_id: member.as_ref().map(|member| member.id),
-        organisation_id,
-        template_version_id: Some(version.id),
-        starts_on: new.starts_on,
-        ends_on: new.ends_on,
-        notice_months: new.notice_months.unwrap_or(if must_give_notice {
-            DEFAULT_NOTICE_MONTHS
-        } else {
-            0
-        }),
-        renewal_months: new.renewal_months,
-        fee_basis: fee.map(|fee| fee.basis),
-        fee_amount: fee.and_then(|fee| fee.amount),
-        fee_per_mille: fee.and_then(|fee| fee.per_mille),
-        fee_cap: fee.and_then(|fee| fee.cap),
-        fee_minimum: fee.and_then(|fee| fee.minimum),
-        fee_allocation_basis: fee.and_then(|fee| fee.allocation_basis),
-        vat_rate: fee.map(|fee| fee.vat_rate),
-        ..row
-    };
     let facts = EligibilityFacts { member, activity, funding };
+    let row = with_terms(row, new, (&template, &version), &facts, organisation_id, fee);
     eligibility::check(&row, &facts, errors);
     expect_price(new, &row, &facts, errors);
     Ok(row)
@@ -235,28 +203,6 @@ async fn find_counterparty(
                 found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
             Ok((None, Some(found.id)))
         }
-    }
-}
-
-/// Adds an error if the input omits the fee of an activity that is funded only by special fees and
-/// has no price. A participation without a fee must be stated explicitly, with a null fee.
-fn expect_price(
-    new: &NewAgreement,
-    row: &Model,
-    EligibilityFacts { activity, funding, .. }: &EligibilityFacts,
-    errors: &mut ValidationErrors,
-) {
-    let is_fee_omitted = row.kind == AgreementKind::Participation
-        && row.fee_basis.is_none()
-        && matches!(new.fee, FeeSource::Schedule(_));
-    if let Some(activity) =
-        activity.as_ref().filter(|_| is_fee_omitted && *funding == [FundingKind::SpecialFee])
-    {
-        let message = format!(
-            "is needed: {} is funded by special fees and has no price on {}; set null for no fee",
-            activity.name, new.starts_on
-        );
-        errors.add("fee", FieldErrorCode::Required.problem(message));
     }
 }
 
@@ -287,62 +233,21 @@ async fn template_and_version(
     errors: &mut ValidationErrors,
 ) -> Result<(template::Model, template_version::Model)> {
     use template_version::Column;
-    // A draft version exists only for viewers who can read templates.
-    let is_seen = |version: &template_version::Model| {
-        version.state != TemplateState::Draft || viewer.visibility(Resource::Templates).all
-    };
-    let none = || Error::NotFound("there is no such template".into());
-    let template = template::Entity::find_by_id(new.template).one(db).await?.ok_or_else(none)?;
+    let found = template::Entity::find_by_id(new.template).one(db).await?;
+    let template = found.ok_or_else(no_template)?;
     let versions = template_version::Entity::find()
         .filter(Column::TemplateId.eq(template.id))
         .order_by_desc(Column::Version)
         .all(db)
         .await?;
-    let mut seen = versions.into_iter().filter(is_seen).peekable();
-    seen.peek().ok_or_else(none)?;
-    let Some(wanted) = new.template_version else {
-        let current = seen.find(|version| version.state == TemplateState::Published);
-        let message = format!("{} has no published version; publish one first", template.slug);
-        return Ok((
-            template,
-            current.ok_or_else(|| Error::conflict(ConflictReason::NoPublishedVersion, message))?,
-        ));
-    };
-    let Some(version) = seen.find(|version| version.id == wanted) else {
-        errors.add(
-            "template_version_id",
-            FieldErrorCode::Unknown.problem("is not a version of the template"),
-        );
-        return Err(none());
-    };
-    document_source::require_published(&template, &version)?;
+    let reads_drafts = viewer.visibility(Resource::Templates).all;
+    let version = choose_version(&template, versions, new.template_version, reads_drafts, errors)?;
     Ok((template, version))
 }
 
-fn check_term(new: &NewAgreement, errors: &mut ValidationErrors) {
-    errors.expect(
-        new.ends_on.is_none_or(|last| last >= new.starts_on),
-        "ends_on",
-        FieldErrorCode::TooEarly.problem("must not be before the first day"),
-    );
-    errors.expect(
-        new.notice_months.is_none_or(|months| (0..=120).contains(&months)),
-        "notice_months",
-        FieldErrorCode::OutOfRange.problem("must be 0 to 120").with("min", 0).with("max", 120),
-    );
-    errors.expect(
-        new.renewal_months.is_none_or(|months| (1..=600).contains(&months)),
-        "renewal_months",
-        FieldErrorCode::OutOfRange.problem("must be 1 to 600").with("min", 1).with("max", 600),
-    );
-    let has_term = new.renewal_months.is_none() || new.ends_on.is_some();
-    let problem = FieldErrorCode::Mismatch.problem("needs the last day of the first term");
-    errors.expect(has_term, "renewal_months", problem);
-}
-
-/// Returns the activity's price on a day; `None` if it has none. Its VAT treatment is that of the
-/// tax decision in force on that day, or on `today` if that is later: a decision applies to
-/// invoices issued from its first day on, and none is issued before today.
+/// Returns the fee by the activity's price on a day; `None` if it has no price. Its VAT treatment
+/// is that of the tax decision in force on that day, or on `today` if that is later: a decision
+/// applies to invoices issued from its first day on, and none is issued before today.
 ///
 /// # Errors
 /// CONFLICT `VAT_UNDECIDED` when neither the price nor a tax decision states the VAT treatment.
@@ -354,41 +259,14 @@ async fn scheduled(
     errors: &mut ValidationErrors,
 ) -> Result<Option<Fee>> {
     use fee_schedule::Column;
-    let found = fee_schedule::Entity::find()
+    let prices = fee_schedule::Entity::find()
         .filter(Column::ActivityId.eq(activity.id))
         .filter(Column::ValidFrom.lte(on))
         .filter(Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(on)))
         .order_by_asc(Column::Basis)
         .all(db)
         .await?;
-    if found.len() > 1 {
-        let bases: Vec<_> = found.iter().map(|price| price.basis.word().to_owned()).collect();
-        let message = format!(
-            "is needed, since the activity has several prices on {on}: {}",
-            bases.join(", ")
-        );
-        errors.add("fee", FieldErrorCode::Required.problem(message).with("bases", bases));
-    }
-    let Some(price) = found.first() else { return Ok(None) };
-    match TaxDecisions::on(db, on.max(today)).await?.rate_of(price) {
-        Some(VatRate::Zero) => {
-            errors.add("fee", FieldErrorCode::Required.problem(format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}")));
-            Ok(None)
-        }
-        Some(rate) => Ok(Some(Fee::priced(price, rate))),
-        // Errors of the input take precedence.
-        None if !errors.is_empty() => Ok(None),
-        None => {
-            Err(undecided(&format!("the price of {} from {}", activity.name, price.valid_from)))
-        }
-    }
-}
-
-/// Returns the default direction of payment: an assignment is a cost, and any other fee is income.
-fn direction(kind: AgreementKind, fee: Option<Fee>) -> Direction {
-    match (kind, fee) {
-        (AgreementKind::Assignment, _) => Direction::Cost,
-        (_, Some(_)) => Direction::Income,
-        (_, None) => Direction::None,
-    }
+    let Some(price) = fee::choose_price(&prices, on, errors) else { return Ok(None) };
+    let rate = TaxDecisions::on(db, on.max(today)).await?.rate_of(price);
+    fee::priced(activity, price, rate, on, errors)
 }

@@ -11,6 +11,12 @@ use crate::{
     worker_pool,
 };
 
+/// Maximum number of parameters whose unsupported characters are reported.
+pub(super) const MAX_PARAMETERS: usize = 100;
+
+/// Maximum number of times that a text is rendered because its source changed meanwhile.
+pub(super) const ATTEMPTS: usize = 5;
+
 /// The errors of a draft's text, with the source that the text was made from.
 #[derive(Debug, Default)]
 pub(super) struct CheckedText {

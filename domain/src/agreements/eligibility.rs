@@ -8,11 +8,10 @@ use ::entity::{
     kind::{AgreementKind, Direction, FundingKind},
     member,
 };
-use sea_orm::{ConnectionTrait, EntityTrait};
+use chrono::NaiveDate;
 
 use super::lifecycle::name;
 use crate::{
-    activities,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -29,6 +28,8 @@ pub(super) struct Ineligibility {
     pub field: &'static str,
     /// The requirement on the field, as a text that follows its name.
     pub message: String,
+    /// The first or last possible day of the field; `None`: the requirement is not about its day.
+    pub bound: Option<NaiveDate>,
 }
 
 /// Facts that an agreement is checked against.
@@ -40,25 +41,6 @@ pub(super) struct EligibilityFacts {
     pub activity: Option<activity::Model>,
     /// Funding of the activity.
     pub funding: Vec<FundingKind>,
-}
-
-impl EligibilityFacts {
-    /// Loads the facts for a stored agreement.
-    async fn of(db: &impl ConnectionTrait, row: &Model) -> Result<Self> {
-        let member = match row.member_id {
-            Some(id) => member::Entity::find_by_id(id).one(db).await?,
-            None => None,
-        };
-        let activity = match row.activity_id {
-            Some(id) => activity::Entity::find_by_id(id).one(db).await?,
-            None => None,
-        };
-        let funding = match row.activity_id {
-            Some(id) => activities::funding_of(db, &[id]).await?.remove(&id).unwrap_or_default(),
-            None => Vec::new(),
-        };
-        Ok(Self { member, activity, funding })
-    }
 }
 
 /// Returns all reasons why an agreement is not eligible.
@@ -76,8 +58,14 @@ pub(super) fn ineligibilities(row: &Model, facts: &EligibilityFacts) -> Vec<Inel
 /// Adds an error to the input's field for each reason why a draft is not eligible.
 pub(super) fn check(row: &Model, facts: &EligibilityFacts, errors: &mut ValidationErrors) {
     for ineligibility in ineligibilities(row, facts) {
-        let code = field_code(ineligibility.reason, ineligibility.field);
-        errors.add(ineligibility.field, code.problem(ineligibility.message));
+        let Ineligibility { reason, field, message, bound } = ineligibility;
+        let code = field_code(reason, field);
+        let problem = match (code, bound) {
+            (FieldErrorCode::TooEarly, Some(min)) => FieldErrorCode::too_early(min, message),
+            (FieldErrorCode::TooLate, Some(max)) => FieldErrorCode::too_late(max, message),
+            _ => code.problem(message),
+        };
+        errors.add(field, problem);
     }
 }
 
@@ -97,12 +85,8 @@ fn field_code(reason: ConflictReason, field: &str) -> FieldErrorCode {
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER`, `ACTIVITY_ENDED`, `ACTIVITY_NOT_STARTED` or `DOES_NOT_FIT`.
-pub(super) async fn require(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    refuse(
-        row,
-        ineligibilities(row, &EligibilityFacts::of(db, row).await?),
-        "change the draft first",
-    )
+pub(super) fn require(row: &Model, facts: &EligibilityFacts) -> Result<()> {
+    refuse(row, ineligibilities(row, facts), "change the draft first")
 }
 
 /// Fails unless the member and the activity of an offer exist on all days of its term. The other
@@ -110,8 +94,8 @@ pub(super) async fn require(db: &impl ConnectionTrait, row: &Model) -> Result<()
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
-pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    let mut ineligibilities = ineligibilities(row, &EligibilityFacts::of(db, row).await?);
+pub(super) fn require_days(row: &Model, facts: &EligibilityFacts) -> Result<()> {
+    let mut ineligibilities = ineligibilities(row, facts);
     ineligibilities.retain(|ineligibility| OF_DAYS.contains(&ineligibility.reason));
     refuse(row, ineligibilities, "withdraw it")
 }
@@ -121,17 +105,15 @@ pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Resu
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
-pub(super) async fn require_days_for_extension(
-    db: &impl ConnectionTrait,
-    row: &Model,
-) -> Result<()> {
-    let mut ineligibilities = ineligibilities(row, &EligibilityFacts::of(db, row).await?);
+pub(super) fn require_days_for_extension(row: &Model, facts: &EligibilityFacts) -> Result<()> {
+    let mut ineligibilities = ineligibilities(row, facts);
     ineligibilities.retain(|ineligibility| OF_DAYS.contains(&ineligibility.reason));
     refuse(row, ineligibilities, "its end can't be postponed")
 }
 
 fn refuse(row: &Model, ineligibilities: Vec<Ineligibility>, advice: &str) -> Result<()> {
-    let Some(Ineligibility { reason, field, message }) = ineligibilities.into_iter().next() else {
+    let Some(Ineligibility { reason, field, message, .. }) = ineligibilities.into_iter().next()
+    else {
         return Ok(());
     };
     Err(Error::conflict(
@@ -158,8 +140,20 @@ struct Collector {
 
 impl Collector {
     fn expect(&mut self, holds: bool, field: &'static str, message: impl FnOnce() -> String) {
+        self.expect_day(holds, field, None, message);
+    }
+
+    /// Like [`Collector::expect`], for a field whose first or last possible day is `bound`.
+    fn expect_day(
+        &mut self,
+        holds: bool,
+        field: &'static str,
+        bound: impl Into<Option<NaiveDate>>,
+        message: impl FnOnce() -> String,
+    ) {
         if !holds {
-            self.reasons.push(Ineligibility { reason: self.reason, field, message: message() });
+            let (reason, bound) = (self.reason, bound.into());
+            self.reasons.push(Ineligibility { reason, field, message: message(), bound });
         }
     }
 }
@@ -178,7 +172,7 @@ fn check_days(
     let too_long = if own.renews() && own.ends_on.is_some() { "renewal_months" } else { "ends_on" };
     if let Some(member) = member {
         found.reason = ConflictReason::NotAMember;
-        found.expect(row.starts_on >= member.joined_on, "starts_on", || {
+        found.expect_day(row.starts_on >= member.joined_on, "starts_on", member.joined_on, || {
             format!(
                 "must not be before {}, when {} becomes a member",
                 member.joined_on, member.name
@@ -190,7 +184,7 @@ fn check_days(
                     format!("was a member until {left_on}, before the agreement starts")
                 });
             } else {
-                found.expect(lasts_until(left_on), too_long, || {
+                found.expect_day(lasts_until(left_on), too_long, left_on, || {
                     until(
                         too_long,
                         format!("{left_on}, when the membership of {} ends", member.name),
@@ -205,13 +199,15 @@ fn check_days(
         found.reason = ConflictReason::ActivityEnded;
         let last_day = format!("{last}, the last day of {}", activity.name);
         if row.starts_on > last {
-            found.expect(false, "starts_on", || format!("must not be after {last_day}"));
+            found.expect_day(false, "starts_on", last, || format!("must not be after {last_day}"));
         } else {
-            found.expect(!takes_part || lasts_until(last), too_long, || until(too_long, last_day));
+            let fits = !takes_part || lasts_until(last);
+            found.expect_day(fits, too_long, last, || until(too_long, last_day));
         }
     }
     found.reason = ConflictReason::ActivityNotStarted;
-    found.expect(!takes_part || row.starts_on >= activity.starts_on, "starts_on", || {
+    let has_started = !takes_part || row.starts_on >= activity.starts_on;
+    found.expect_day(has_started, "starts_on", activity.starts_on, || {
         format!("must not be before {}, the first day of {}", activity.starts_on, activity.name)
     });
 }
@@ -403,6 +399,41 @@ mod tests {
                 expected,
                 "{funding:?} {has_fee}"
             );
+        }
+    }
+
+    #[test]
+    fn an_offer_is_checked_against_the_days_only() {
+        let mut facts = facts();
+        facts.funding = vec![FundingKind::Grant];
+        let row = participation();
+        assert!(require(&row, &facts).is_err());
+        assert!(require_days(&row, &facts).is_ok());
+        facts.activity.as_mut().unwrap().starts_on = day("2026-02-01");
+        assert!(require_days_for_extension(&row, &facts).is_ok());
+        facts.member.as_mut().unwrap().left_on = Some(day("2026-06-30"));
+        let message = |result: Result<()>| result.unwrap_err().to_string();
+        let error = message(require_days(&row, &facts));
+        assert!(error.ends_with("when the membership of Åre ends; withdraw it"), "{error}");
+        let error = message(require_days_for_extension(&row, &facts));
+        assert!(error.ends_with("; its end can't be postponed"), "{error}");
+    }
+
+    #[test]
+    fn the_direction_follows_from_the_kind() {
+        use Direction::{Cost, Income, None as Free};
+        for (kind, direction, field) in [
+            (AgreementKind::Assignment, Cost, None),
+            (AgreementKind::Assignment, Income, Some("direction")),
+            (AgreementKind::Cooperation, Income, None),
+            (AgreementKind::Cooperation, Cost, Some("direction")),
+            (AgreementKind::Participation, Cost, Some("direction")),
+            (AgreementKind::Cooperation, Free, Some("fee")),
+        ] {
+            let expected: Vec<_> =
+                field.map(|field| (ConflictReason::DoesNotFit, field)).into_iter().collect();
+            let row = Model { kind, direction, ..participation() };
+            assert_eq!(found(&row, &facts()), expected, "{kind:?} {direction:?}");
         }
     }
 }

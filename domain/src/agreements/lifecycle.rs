@@ -1,24 +1,11 @@
-//! The lifecycle of an agreement: the transitions that each stage allows, and helpers that load an
-//! agreement for a mutation.
+//! The lifecycle of an agreement: its stage on a day, the transitions that each stage allows, and
+//! the columns that never change after the offer.
 
-use std::collections::BTreeSet;
-
-use ::entity::{
-    agreement::{Entity, Model},
-    agreement_document,
-    id::AgreementId,
-    signature,
-    term::Status,
-};
+use ::entity::{agreement::Model, term::Status};
 use chrono::NaiveDate;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
-};
 
 use crate::{
     auth::viewer::{Permission, Viewer},
-    database::among,
     error::{ConflictReason, Error, Result},
     term_sql,
 };
@@ -114,53 +101,6 @@ pub fn can(viewer: &Viewer, transition: Transition, row: &Model, today: NaiveDat
     viewer.has(Permission::ManageAgreements) && allow(transition, row, today).is_ok()
 }
 
-/// Loads the agreement of a mutation.
-///
-/// # Errors
-/// NOT_FOUND when it does not exist.
-pub(super) async fn find(db: &impl ConnectionTrait, id: AgreementId) -> Result<Model> {
-    let found = Entity::find_by_id(id).one(db).await?;
-    found.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
-}
-
-/// Returns the current form of an agreement for the audit trail.
-pub(super) use crate::audit::forms::agreement as snapshot;
-
-/// Returns the digest of the offered document; `None` if the register has no document.
-pub(super) async fn document_sha256(
-    db: &impl ConnectionTrait,
-    id: AgreementId,
-) -> Result<Option<String>> {
-    use agreement_document::Column;
-    let select = agreement_document::Entity::find_by_id(id).select_only().column(Column::Sha256);
-    Ok(select.into_tuple().one(db).await?)
-}
-
-/// Returns the signatures of an agreement, in the order of signing.
-pub(super) async fn signatures(
-    db: &impl ConnectionTrait,
-    id: AgreementId,
-) -> Result<Vec<signature::Model>> {
-    use signature::Column;
-    let select = signature::Entity::find()
-        .filter(Column::AgreementId.eq(id))
-        .order_by_asc(Column::SignedOn)
-        .order_by_asc(Column::Id);
-    Ok(select.all(db).await?)
-}
-
-/// Returns those of these agreements that have a document in the register.
-pub async fn with_document(
-    db: &impl ConnectionTrait,
-    agreements: Vec<AgreementId>,
-) -> Result<BTreeSet<AgreementId>> {
-    use agreement_document::Column;
-    let theirs = among(db.get_database_backend(), Expr::col(Column::AgreementId), agreements);
-    let select =
-        agreement_document::Entity::find().select_only().column(Column::AgreementId).filter(theirs);
-    Ok(select.into_tuple::<AgreementId>().all(db).await?.into_iter().collect())
-}
-
 /// Returns the columns, by their names in files, that differ between two versions of an agreement
 /// although they must not after its text is stored. Offered terms never change; signing,
 /// withdrawing and giving notice happen at most one time; only a notice changes the end. The
@@ -201,4 +141,109 @@ pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
         ),
     ];
     same.into_iter().filter(|(_, is_same)| !is_same).map(|(column, _)| column).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use Transition::{EndEarly, GiveNotice, Offer, Replace, Sign, Update, Withdraw};
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    const TRANSITIONS: [Transition; 7] =
+        [Update, Offer, Withdraw, Sign, GiveNotice, EndEarly, Replace];
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn draft() -> Model {
+        Model { starts_on: day("2026-01-01"), ends_on: Some(day("2026-12-31")), ..Model::default() }
+    }
+
+    fn offered() -> Model {
+        let offered_at: DateTime<Utc> = "2025-11-01T12:00:00Z".parse().unwrap();
+        Model { number: Some("2025-0007".into()), offered_at: Some(offered_at), ..draft() }
+    }
+
+    fn signed() -> Model {
+        Model { signed_on: Some(day("2025-12-01")), ..offered() }
+    }
+
+    fn reason(transition: Transition, row: &Model, on: &str) -> Option<ConflictReason> {
+        match allow(transition, row, day(on)) {
+            Ok(()) => None,
+            Err(Error::Conflict { reason, .. }) => Some(reason),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn each_stage_allows_its_transitions() {
+        let noticed = Model { notice_given_on: Some(day("2026-03-01")), ..signed() };
+        let withdrawn = Model { withdrawn_on: Some(day("2025-11-15")), ..offered() };
+        for (row, on, allowed) in [
+            (draft(), "2025-12-15", &[Update, Offer, Withdraw][..]),
+            (offered(), "2025-12-15", &[Withdraw, Sign]),
+            (signed(), "2025-12-15", &[EndEarly, Replace]),
+            (signed(), "2026-01-01", &[GiveNotice, EndEarly, Replace]),
+            (signed(), "2026-12-31", &[GiveNotice, EndEarly, Replace]),
+            (signed(), "2027-01-01", &[]),
+            (noticed.clone(), "2026-06-01", &[Replace]),
+            (noticed, "2027-01-01", &[]),
+            (withdrawn, "2026-06-01", &[]),
+        ] {
+            let found: Vec<_> = TRANSITIONS
+                .into_iter()
+                .filter(|transition| allow(*transition, &row, day(on)).is_ok())
+                .collect();
+            assert_eq!(found, allowed, "{on} {row:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_the_reason_of_the_stage() {
+        for (transition, row, on, expected) in [
+            (Sign, draft(), "2025-12-15", ConflictReason::NotOffered),
+            (Update, offered(), "2025-12-15", ConflictReason::AlreadyOffered),
+            (Withdraw, signed(), "2025-12-15", ConflictReason::AlreadySigned),
+            (GiveNotice, offered(), "2025-12-15", ConflictReason::NotSigned),
+            (GiveNotice, signed(), "2025-12-31", ConflictReason::NotStarted),
+            (Replace, signed(), "2027-01-01", ConflictReason::Ended),
+        ] {
+            assert_eq!(reason(transition, &row, on), Some(expected), "{transition:?} {on}");
+        }
+        let withdrawn = Model { withdrawn_on: Some(day("2025-11-15")), ..offered() };
+        for transition in TRANSITIONS {
+            let found = reason(transition, &withdrawn, "2026-06-01");
+            assert_eq!(found, Some(ConflictReason::Withdrawn), "{transition:?}");
+        }
+    }
+
+    #[test]
+    fn a_future_signature_and_a_future_notice_count() {
+        let later = Model { signed_on: Some(day("2026-02-01")), ..offered() };
+        assert_eq!(stage(&later, day("2026-01-15")), Status::Active);
+        let noticed = Model { notice_given_on: Some(day("2026-03-01")), ..signed() };
+        assert_eq!(stage(&noticed, day("2025-12-15")), Status::NoticeGiven);
+        let replaced = Model { replaced_from: Some(day("2026-07-01")), ..signed() };
+        assert_eq!(stage(&replaced, day("2026-06-30")), Status::Active);
+        assert_eq!(stage(&replaced, day("2026-07-01")), Status::Ended);
+    }
+
+    #[test]
+    fn offered_terms_never_change() {
+        let none: [&str; 0] = [];
+        assert_eq!(frozen_changes(&offered(), &signed()), none);
+        let moved = Model { ends_on: Some(day("2026-06-30")), ..signed() };
+        assert_eq!(frozen_changes(&signed(), &moved), ["ends_on"]);
+        let noticed = Model { notice_given_on: Some(day("2026-03-01")), ..moved };
+        assert_eq!(frozen_changes(&signed(), &noticed), none);
+        let resigned = Model { signed_on: Some(day("2025-12-02")), ..signed() };
+        assert_eq!(frozen_changes(&signed(), &resigned), ["signed_on"]);
+        let successor = Model { replaces_id: Some(Default::default()), ..offered() };
+        assert_eq!(frozen_changes(&successor, &offered()), ["replaces"]);
+        let withdrawn = Model { withdrawn_on: Some(day("2025-11-15")), ..offered() };
+        assert_eq!(frozen_changes(&successor, &withdrawn), none);
+    }
 }

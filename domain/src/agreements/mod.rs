@@ -1,31 +1,46 @@
 //! Agreements (avtal): types, filters and queries.
 
 mod acknowledged;
-pub mod draft_input;
-mod draft_row;
-pub mod integrity;
-pub mod parameters;
-pub mod template_drift;
-pub mod documents;
 pub mod date_order;
 pub mod deadlines;
-mod draft_text;
+pub mod decide_notice_end;
+mod document_loading;
+mod document_source;
+pub mod documents;
 pub mod draft;
+pub mod draft_input;
+mod draft_plan;
+mod draft_row;
+mod draft_template;
+mod draft_terms;
+mod draft_text;
 mod eligibility;
-pub mod lifecycle;
-pub mod matrix;
+pub mod fee;
+pub mod former_notice_ends;
 pub mod give_notice;
+pub mod integrity;
+mod integrity_rules;
+pub mod lifecycle;
+pub mod loading;
+pub mod matrix;
+pub mod matrix_columns;
+pub mod notice;
 pub mod notice_ends;
 mod numbers;
 pub mod offer;
-pub mod overlaps;
+pub mod overlap_constraint;
+mod overlaps;
+pub mod parameters;
 pub mod payment_terms;
 pub mod replace;
 pub mod sign;
-pub mod document_source;
+mod signature_rules;
+pub mod template_deviation;
+pub mod template_drift;
+pub mod update_draft;
 mod visibility;
-pub mod withdraw_notice;
 pub mod withdraw;
+pub mod withdraw_notice;
 
 use std::collections::HashMap;
 
@@ -44,16 +59,19 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use self::visibility::about;
 pub use self::visibility::visible;
-use self::visibility::{about, column};
 use crate::{
+    activity_slugs,
     auth::viewer::Resource,
+    collation,
     context::Context,
-    database::{Database, among, among_words, rows},
-    error::{Result, ValidationErrors},
-    page::{self, KeyType, Order, Slice},
+    database::{Database, among, among_words},
+    error::{Origin, Result},
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query::{self, column, day_or_never},
     search::{self, EntityType},
-    swedish, term_sql,
+    term_sql,
 };
 
 /// The other party to an agreement.
@@ -113,14 +131,7 @@ pub enum Field {
 
 /// Returns the last day of the agreed term, or a day after all others.
 fn ends_on(backend: DbBackend) -> SimpleExpr {
-    or_never(backend, "ends_on")
-}
-
-/// Returns the day in a column, or a day after all others. The expressions are the same as in the
-/// indexes.
-fn or_never(backend: DbBackend, column: &str) -> SimpleExpr {
-    let never = if backend == DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
-    Expr::cust(format!("COALESCE(\"agreement\".\"{column}\", {never})"))
+    day_or_never(backend, Column::EndsOn)
 }
 
 /// Returns an order of agreements.
@@ -130,7 +141,9 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
         Field::Number => ("NUMBER", column(Column::NumberKey), KeyType::Text),
         Field::StartsOn => ("STARTS_ON", column(Column::StartsOn), KeyType::Day),
         Field::EndsOn => ("ENDS_ON", ends_on(db.backend()), KeyType::Day),
-        Field::SignedOn => ("SIGNED_ON", or_never(db.backend(), "signed_on"), KeyType::Day),
+        Field::SignedOn => {
+            ("SIGNED_ON", day_or_never(db.backend(), Column::SignedOn), KeyType::Day)
+        }
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
@@ -186,9 +199,13 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
     if let Some(version) = filter.template_version {
         select.and_where(column(Column::TemplateVersionId).eq(version));
     }
-    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(backend, EntityType::Agreement, column(Column::Id), text));
-    }
+    let text = filter.search.as_deref();
+    select.and_where_option(search::filter(
+        backend,
+        EntityType::Agreement,
+        column(Column::Id),
+        text,
+    ));
     if filter.include_snoozed == Some(false) {
         select.cond_where(acknowledged::acknowledged(ctx, on).not());
     }
@@ -201,7 +218,7 @@ fn members_there(filter: &Filter) -> SelectStatement {
         Query::select()
             .column(contact_area::Column::Id)
             .from(contact_area::Entity)
-            .and_where(contact_area::Column::NameKey.eq(swedish::key(area)))
+            .and_where(contact_area::Column::NameKey.eq(collation::key(area)))
             .take()
     });
     Query::select()
@@ -216,20 +233,15 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     narrow(ctx, select(ctx), filter)
 }
 
-/// Returns a page of the agreements that the viewer can read and that match the filter. `errors`
-/// are those already found in the arguments; errors of the page are added.
-///
-/// # Errors
-/// INVALID naming every bad argument.
+/// Returns a page of the agreements that the viewer can read and that match the filter.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
-    errors: ValidationErrors,
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the agreements that [`list`] pages through.
@@ -243,13 +255,7 @@ pub async fn by_ids(
     ids: &[AgreementId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        ctx.db.backend(),
-        column(Column::Id),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(ctx.db, select(ctx), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the agreement with this number, if the viewer can read it.
@@ -258,11 +264,7 @@ pub async fn by_number(
     number: &str,
     columns: &[Column],
 ) -> Result<Option<Model>> {
-    let mut select = select(ctx);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(column(Column::Number).eq(number));
-    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
+    query::row(ctx.db, select(ctx), column(Column::Number).eq(number), columns).await
 }
 
 /// Returns the successors of these agreements, as far as the viewer can read them. `columns` must
@@ -273,19 +275,16 @@ pub async fn successors_of(
     columns: &[Column],
 ) -> Result<Vec<Model>> {
     let mut select = select(ctx);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        ctx.db.backend(),
-        column(Column::ReplacesId),
-        agreements.iter().copied(),
-    ));
+    let replaced = agreements.iter().copied();
+    select.and_where(among(ctx.db.backend(), column(Column::ReplacesId), replaced));
     // A withdrawn agreement replaces nothing.
     select.and_where(column(Column::WithdrawnOn).is_null());
-    rows(ctx.db.read(), &select, columns).await
+    query::rows(ctx.db.read(), select, columns).await
 }
 
 /// The parent of nested agreements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum Parent {
     /// The counterparty, a member.
     Member,
     /// The counterparty, an organisation.
@@ -294,7 +293,7 @@ pub enum Of {
     Activity,
 }
 
-impl Of {
+impl Parent {
     fn column(self) -> Column {
         match self {
             Self::Member => Column::MemberId,
@@ -310,42 +309,29 @@ impl Of {
     }
 }
 
-/// Returns the same page of the agreements of each of these parents. `errors` as for [`list`].
-///
-/// # Errors
-/// INVALID naming every bad argument.
-#[expect(clippy::too_many_arguments, reason = "page arguments and the parents")]
+/// Returns the same page of the agreements of each of these parents.
 pub async fn of_each(
     ctx: Context<'_>,
-    of: Of,
+    parent: Parent,
     parents: &[Uuid],
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
-    mut errors: ValidationErrors,
+    page: &PageRequest<Model>,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let page = page::Page::check(args, order, &mut errors);
-    errors.finish()?;
-    page::fetch_each(
-        ctx.db.read(),
-        of.select(ctx, parents, filter),
-        columns,
-        order,
-        &page,
-        column(of.column()),
-    )
-    .await
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
+    let select = parent.select(ctx, parents, filter);
+    page::fetch_each(ctx.db.read(), select, page, column(parent.column())).await
 }
 
 /// Counts the agreements of each of these parents. A parent without agreements has no entry.
 pub async fn count_each(
     ctx: Context<'_>,
-    of: Of,
+    parent: Parent,
     parents: &[Uuid],
     filter: &Filter,
 ) -> Result<HashMap<Uuid, i64>> {
-    page::count_each(ctx.db.read(), of.select(ctx, parents, filter), column(of.column())).await
+    page::count_each(ctx.db.read(), parent.select(ctx, parents, filter), column(parent.column()))
+        .await
 }
 
 /// The number of agreements made from a version of a template, among those that the viewer can

@@ -1,39 +1,68 @@
 //! Numbers of agreements: `YYYY-NNNN`, without gaps in a year, continuing after imported history.
 
-use ::entity::agreement::{Column, Entity};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
-};
-
-use crate::{error::Result, swedish};
+use crate::collation;
 
 /// Number of digits to which a run of digits is padded in a number's key.
 const DIGITS: usize = 12;
 
-/// Returns the number after the last one of the year. Only the transaction that requests it and
-/// writes it can use it, since writers are serialized.
-pub(super) async fn next(db: &impl ConnectionTrait, year: i32) -> Result<String> {
-    let key = |serial: &str| swedish::number_key(&format!("{year}-{serial}"));
-    let (first, last) = (key("0"), key(&"9".repeat(DIGITS)));
-    let length = i32::try_from(first.len()).unwrap_or(i32::MAX);
-    let select = Entity::find()
-        .select_only()
-        .column(Column::NumberKey)
-        .filter(Column::NumberKey.between(first, last))
-        // `2026-0042b` may be imported too, but is not a serial number.
-        .filter(Expr::cust_with_values(
-            if db.get_database_backend() == sea_orm::DbBackend::Postgres {
-                "LENGTH(number_key) = $1"
-            } else {
-                "LENGTH(number_key) = ?"
-            },
-            [length],
-        ))
-        .order_by_desc(Column::NumberKey)
-        .limit(1);
-    let last: Option<String> = select.into_tuple().one(db).await?;
-    let serial =
-        last.and_then(|key| key[key.len() - DIGITS..].parse::<u64>().ok()).unwrap_or_default() + 1;
-    Ok(format!("{year}-{serial:04}"))
+/// Returns the keys of the first and of the last serial number of a year.
+pub(super) fn keys_of(year: i32) -> (String, String) {
+    let key = |serial: &str| collation::number_key(&format!("{year}-{serial}"));
+    (key("0"), key(&"9".repeat(DIGITS)))
+}
+
+/// Returns the number of a year after the one with this key; `None`: the year has none.
+pub(super) fn after(year: i32, last_key: Option<&str>) -> String {
+    let serial = |key: &str| key.get(key.len().checked_sub(DIGITS)?..)?.parse::<u64>().ok();
+    let serial = last_key.and_then(serial).unwrap_or_default() + 1;
+    format!("{year}-{serial:04}")
+}
+
+/// Returns the year of a number in this register's format: `2026-0007`.
+pub(super) fn year(number: &str) -> Option<&str> {
+    let (year, serial) = number.split_once('-')?;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (year.len() == 4 && is_digits(year) && is_digits(serial)).then_some(year)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_continue_after_the_last_one_of_the_year() {
+        assert_eq!(after(2026, None), "2026-0001");
+        for (last, next) in [
+            ("2026-0001", "2026-0002"),
+            ("2026-41", "2026-0042"),
+            ("2026-9999", "2026-10000"),
+            ("2026-123456", "2026-123457"),
+        ] {
+            assert_eq!(after(2026, Some(&collation::number_key(last))), next, "{last}");
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_year_include_its_serial_numbers_only() {
+        let (first, last) = keys_of(2026);
+        assert_eq!(first.len(), last.len());
+        let is_within = |number: &str| {
+            let key = collation::number_key(number);
+            first <= key && key <= last
+        };
+        for number in ["2026-0001", "2026-0042", "2026-123456"] {
+            assert!(is_within(number), "{number}");
+        }
+        for number in ["2025-0001", "2027-0001", "A-7"] {
+            assert!(!is_within(number), "{number}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_of_this_format_have_a_year() {
+        assert_eq!(year("2026-0007"), Some("2026"));
+        for number in ["2026-0007b", "26-0007", "A-7", "2026-", "2026"] {
+            assert_eq!(year(number), None, "{number}");
+        }
+    }
 }

@@ -10,19 +10,20 @@ use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
 
 use super::{
-    document_source, eligibility,
-    lifecycle::{self, Transition, snapshot},
-    numbers, overlaps,
+    document_loading, document_source, eligibility,
+    lifecycle::{self, Transition},
+    loading::{self, snapshot},
 };
 use crate::{
     audit::{self, Action, Change, forms::AgreementHtml},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
+    collation,
     config::Network,
     context::Context,
     database::busy,
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
-    swedish, worker_pool,
+    worker_pool,
 };
 
 /// Serializes the offers of this process, so that each gets the number that it expected.
@@ -69,7 +70,7 @@ async fn freeze(mut change: Change, facts: Facts, rendered: Rendered) -> Result<
     let (row, id) = (source.row.clone(), source.row.id);
     let before = snapshot(change.tx(), row.clone()).await?;
     let row = Model {
-        number_key: swedish::number_key(&number),
+        number_key: collation::number_key(&number),
         number: Some(number),
         offered_at: Some(change.at()),
         ..row
@@ -100,16 +101,16 @@ struct Facts {
 impl Facts {
     /// Loads the data of a draft that can be offered at this time.
     async fn of(db: &impl ConnectionTrait, id: AgreementId, at: DateTime<Utc>) -> Result<Self> {
-        let (row, dated) = (lifecycle::find(db, id).await?, day_of(at));
+        let (row, dated) = (loading::find(db, id).await?, day_of(at));
         lifecycle::allow(Transition::Offer, &row, dated)?;
-        eligibility::require(db, &row).await?;
-        overlaps::refuse(db, &row).await?;
-        let source = document_source::sources(db, vec![row]).await?.pop();
+        eligibility::require(&row, &loading::eligibility_facts(db, &row).await?)?;
+        loading::refuse_overlap(db, &row).await?;
+        let source = document_loading::sources(db, vec![row]).await?.pop();
         let source = source.ok_or_else(|| {
             Error::conflict(ConflictReason::NoTemplate, "the draft has no template; set one first")
         })?;
         source.require_published()?;
-        Ok(Self { number: numbers::next(db, dated.year()).await?, source, dated })
+        Ok(Self { number: loading::next_number(db, dated.year()).await?, source, dated })
     }
 
     /// Renders the document when a worker is available to the viewer.

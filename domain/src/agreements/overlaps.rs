@@ -1,12 +1,8 @@
 //! Overlaps: a member has at most one participation agreement in force per activity and day. The
 //! database enforces this; the check here names the other agreement.
 
-use ::entity::{
-    agreement::{Column, Entity, Model},
-    kind::AgreementKind,
-};
+use ::entity::agreement::Model;
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder};
 
 use super::lifecycle::name;
 use crate::{
@@ -14,38 +10,21 @@ use crate::{
     term_sql,
 };
 
-/// Name of the database constraint.
-const CONSTRAINT: &str = "agreement__in_force";
-
-/// Fails if the agreement would be in force at the same time as another one, except for the one
-/// that it replaces.
+/// Fails if an agreement would be in force at the same time as one of these others, except for the
+/// one that it replaces, which ends the day before.
 ///
 /// # Errors
 /// CONFLICT `OVERLAPS` naming the first other agreement.
-pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    let (Some(member), Some(activity)) = (row.member_id, row.activity_id) else { return Ok(()) };
-    if row.kind != AgreementKind::Participation {
-        return Ok(());
-    }
-    let others = Entity::find()
-        .filter(Column::Kind.eq(AgreementKind::Participation))
-        .filter(Column::ActivityId.eq(activity))
-        .filter(Column::MemberId.eq(member))
-        .filter(Column::SignedOn.is_not_null())
-        .filter(Column::WithdrawnOn.is_null())
-        .filter(Column::Id.ne(row.id))
-        .order_by_asc(Column::StartsOn)
-        .all(db)
-        .await?;
+pub(super) fn refuse(row: &Model, others: &[Model]) -> Result<()> {
     let own = term_sql::of(row);
-    let is_next_to = |other: &&Model| {
+    let overlaps = |other: &&Model| {
         let mut term = term_sql::of(other);
         if row.replaces_id == Some(other.id) {
             term.replaced_from = Some(row.starts_on);
         }
         own.overlaps(&term)
     };
-    let Some(other) = others.iter().find(is_next_to) else { return Ok(()) };
+    let Some(other) = others.iter().find(overlaps) else { return Ok(()) };
     let last = |day: Option<NaiveDate>| {
         day.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"))
     };
@@ -55,36 +34,58 @@ pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()>
         other.starts_on,
         last(term_sql::of(other).final_day())
     );
-    Err(Error::conflict(ConflictReason::Overlaps, message))
+    let agreements = other.number.iter().cloned().collect();
+    Err(Error::conflict_of(ConflictReason::Overlaps, message, agreements))
 }
 
-/// Converts a violation of the database constraint to a CONFLICT.
-#[must_use]
-pub(super) fn describe(error: Error) -> Error {
-    let message = "the member takes part in the activity by another agreement on some of its days; replace that one, give notice, or choose other days";
-    error.on_constraint(CONSTRAINT, Error::conflict(ConflictReason::Overlaps, message))
-}
+#[cfg(test)]
+mod tests {
+    use ::entity::id::AgreementId;
 
-/// Defers the check, so that a transaction can store overlapping agreements temporarily. It must
-/// call [`check_now`] before it commits.
-pub async fn check_later(tx: &impl ConnectionTrait) -> Result<()> {
-    let statement = match tx.get_database_backend() {
-        DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force DEFERRED",
-        _ => "INSERT INTO agreement_in_force_later (id, none) VALUES (1, x'00')",
-    };
-    tx.execute_unprepared(statement).await?;
-    Ok(())
-}
+    use super::*;
 
-/// Ends the deferral of [`check_later`].
-///
-/// # Errors
-/// CONFLICT `OVERLAPS` when agreements still overlap.
-pub async fn check_now(tx: &impl ConnectionTrait) -> Result<()> {
-    let statement = match tx.get_database_backend() {
-        DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force IMMEDIATE",
-        _ => "DELETE FROM agreement_in_force_later",
-    };
-    tx.execute_unprepared(statement).await.map_err(|error| describe(error.into()))?;
-    Ok(())
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn signed(number: &str, starts_on: &str, ends_on: Option<&str>) -> Model {
+        Model {
+            id: AgreementId::new(),
+            number: Some(number.into()),
+            starts_on: day(starts_on),
+            ends_on: ends_on.map(day),
+            signed_on: Some(day("2020-01-01")),
+            ..Model::default()
+        }
+    }
+
+    #[test]
+    fn an_agreement_shares_no_day_with_another() {
+        let own = signed("2026-0002", "2026-07-01", Some("2026-12-31"));
+        for (ends_on, is_refused) in [
+            (Some("2026-06-30"), false),
+            (Some("2026-07-01"), true),
+            (Some("2027-12-31"), true),
+            (None, true),
+        ] {
+            let other = signed("2026-0001", "2026-01-01", ends_on);
+            assert_eq!(refuse(&own, &[other]).is_err(), is_refused, "{ends_on:?}");
+        }
+        assert!(refuse(&own, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_successor_ends_its_predecessor() {
+        let old = signed("2026-0001", "2026-01-01", None);
+        let own = signed("2026-0002", "2026-07-01", None);
+        let successor = Model { replaces_id: Some(old.id), ..own.clone() };
+        assert!(refuse(&successor, std::slice::from_ref(&old)).is_ok());
+        let early = Model { starts_on: old.starts_on, ..successor };
+        assert!(refuse(&early, std::slice::from_ref(&old)).is_ok());
+        let error = refuse(&own, &[old]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("agreement 2026-0001 is in force from 2026-01-01 until further"),
+            "{error}"
+        );
+    }
 }

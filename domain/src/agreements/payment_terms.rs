@@ -5,25 +5,10 @@
 //! `interest_from_due_date` (BOOLEAN) and `reminder_fee` (INTEGER or MONEY, kronor). A parameter
 //! without a value has the template's default, as in the signed text.
 
-use std::collections::{BTreeSet, HashMap};
-
-use ::entity::{
-    agreement, agreement_parameters,
-    id::{AgreementId, TemplateVersionId},
-    money::Money,
-    template_text,
-};
-use sea_orm::{
-    ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, Query},
-};
+use ::entity::money::Money;
 use serde_json::{Map, Value};
 
-use crate::{
-    database::{among, rows},
-    error::Result,
-    templates::{self, Parameter, datum::Datum, parameters::take},
-};
+use crate::templates::{Parameter, datum::Datum, parameters::take};
 
 /// Maximum time to pay in days; a public body may not have a longer one (räntelagen 2 a §).
 pub const MAX_DAYS: u16 = 30;
@@ -69,61 +54,6 @@ impl PaymentTerms {
             }),
         }
     }
-}
-
-/// Returns the payment terms of these agreements, in three statements. An agreement without a text
-/// has no entry.
-///
-/// # Errors
-/// INTERNAL when a template's stored parameters can't be parsed.
-pub async fn of(
-    db: &impl ConnectionTrait,
-    agreements: BTreeSet<AgreementId>,
-) -> Result<HashMap<AgreementId, PaymentTerms>> {
-    use agreement::Column as C;
-    if agreements.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let backend = db.get_database_backend();
-    let columns = [C::Id, C::TemplateVersionId];
-    let theirs = among(backend, Expr::col(C::Id), agreements);
-    let select = Query::select().columns(columns).from(agreement::Entity).and_where(theirs).take();
-    let found: Vec<agreement::Model> = rows(db, &select, &columns).await?;
-    let made_from: HashMap<AgreementId, TemplateVersionId> =
-        found.into_iter().filter_map(|row| Some((row.id, row.template_version_id?))).collect();
-    if made_from.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let versions: BTreeSet<TemplateVersionId> = made_from.values().copied().collect();
-    let texts = template_text::Entity::find()
-        .filter(among(backend, Expr::col(template_text::Column::VersionId), versions))
-        .all(db)
-        .await?;
-    let mut declared = HashMap::new();
-    for text in texts {
-        declared.insert(text.version_id, templates::parameters(&text.parameters)?);
-    }
-    let theirs = among(
-        backend,
-        Expr::col(agreement_parameters::Column::AgreementId),
-        made_from.keys().copied(),
-    );
-    let values = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
-    let values: HashMap<AgreementId, Map<String, Value>> = values
-        .into_iter()
-        .map(|row| (row.agreement_id, serde_json::from_str(&row.parameters).unwrap_or_default()))
-        .collect();
-    let (none, empty) = (Vec::new(), Map::new());
-    let terms = |(id, version): (AgreementId, TemplateVersionId)| {
-        (
-            id,
-            PaymentTerms::read(
-                declared.get(&version).unwrap_or(&none),
-                values.get(&id).unwrap_or(&empty),
-            ),
-        )
-    };
-    Ok(made_from.into_iter().map(terms).collect())
 }
 
 #[cfg(test)]

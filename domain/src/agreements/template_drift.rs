@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use ::entity::{
-    agreement::{Column, Model},
+    agreement::Model,
     id::{AgreementId, TemplateVersionId},
     kind::TemplateState,
     template_text, template_version,
@@ -17,46 +17,17 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-use super::{Filter, matching, order, parameters};
-use crate::{
-    context::Context,
-    error::{Error, Result, ValidationErrors},
-    page::{self, Slice},
-    templates::{self, Parameter},
-    term_sql, worker_pool,
+use super::{
+    Filter, matching, parameters,
+    template_deviation::{Deviation, differences, reasons},
 };
-
-/// The reason why an agreement differs from one made today.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// It has no template.
-    NoTemplate,
-    /// Its template has a newer published version.
-    OldVersion,
-    /// Its template no longer has a published version.
-    NoCurrentVersion,
-    /// Its parameters do not fit the current version.
-    Parameters,
-}
-
-/// The differences between an agreement and one made today.
-#[derive(Clone, Debug, Default)]
-pub struct Deviation {
-    /// The reasons, in the order of their declaration.
-    pub reasons: Vec<Reason>,
-    /// The version of its template; null: none.
-    pub version: Option<template_version::Model>,
-    /// The version that would be used today; null: none.
-    pub current: Option<template_version::Model>,
-    /// Names of parameters that the current version needs and the agreement lacks, in the order of
-    /// the declaration.
-    pub missing: Vec<String>,
-    /// Names of parameters of the agreement that the current version does not declare, in order.
-    pub unknown: Vec<String>,
-    /// Names of parameters with a different value under the current version, in the order of the
-    /// declaration: of another type, out of bounds, or omitted where the default has changed.
-    pub differing: Vec<String>,
-}
+use crate::{
+    activity_slugs,
+    context::Context,
+    error::{Error, Origin, Result},
+    page::{self, PageRequest, Slice},
+    templates, term_sql, worker_pool,
+};
 
 /// SQL predicate: the agreement was made from the current version of its template, with parameters
 /// that fit it. It must agree with [`reasons`].
@@ -148,20 +119,16 @@ fn deviating(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
 }
 
 /// Returns a page of the agreements that the viewer can read, that are in force on the filter's day
-/// and that differ from one made today, ordered by number. `errors` are those already found in the
-/// arguments. `columns` must include the id and the template version.
-///
-/// # Errors
-/// INVALID naming every bad argument.
+/// and that differ from one made today, ordered by number. `columns` must include the id and the
+/// template version.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    args: &page::Args,
-    columns: &[Column],
-    errors: ValidationErrors,
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    let order = order(ctx.db, super::Field::Number, false);
-    page::select_rows(ctx.db.read(), deviating(ctx, filter), columns, &order, args, errors).await
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
+    page::fetch(ctx.db.read(), deviating(ctx, filter), page).await
 }
 
 /// Counts the agreements that [`list`] pages through.
@@ -222,51 +189,6 @@ pub async fn deviations_of(
         Ok((*id, found))
     };
     agreements.iter().map(deviation).collect()
-}
-
-/// Compares the parameters of an agreement, with the declarations of its version, to the current
-/// declarations.
-fn differences(then: &[Parameter], now: &[Parameter], values: &Map<String, Value>) -> Deviation {
-    let of = |name: &str| values.get(name).filter(|value| !value.is_null());
-    let default =
-        |parameter: &Parameter| parameter.default.clone().filter(|value| !value.is_null());
-    let is_missing = |parameter: &&Parameter| {
-        parameter.required && default(parameter).is_none() && of(&parameter.name).is_none()
-    };
-    let differs = |parameter: &&Parameter| match of(&parameter.name) {
-        Some(value) => !templates::parameters::fits(parameter, value),
-        None => then
-            .iter()
-            .find(|before| before.name == parameter.name)
-            .is_some_and(|before| default(before) != default(parameter)),
-    };
-    let names = |found: Vec<&Parameter>| {
-        found.into_iter().map(|parameter| parameter.name.clone()).collect()
-    };
-    Deviation {
-        missing: names(now.iter().filter(is_missing).collect()),
-        unknown: values
-            .keys()
-            .filter(|name| now.iter().all(|parameter| parameter.name != **name))
-            .cloned()
-            .collect(),
-        differing: names(
-            now.iter().filter(|parameter| !is_missing(parameter)).filter(differs).collect(),
-        ),
-        ..Deviation::default()
-    }
-}
-
-fn reasons(found: &Deviation) -> Vec<Reason> {
-    let parameters = [&found.missing, &found.unknown, &found.differing]
-        .into_iter()
-        .any(|names| !names.is_empty());
-    let of_version = match (&found.version, &found.current) {
-        (None, _) => Some(Reason::NoTemplate),
-        (Some(_), None) => Some(Reason::NoCurrentVersion),
-        (Some(version), Some(current)) => (version.id != current.id).then_some(Reason::OldVersion),
-    };
-    of_version.into_iter().chain(parameters.then_some(Reason::Parameters)).collect()
 }
 
 /// Time limit for comparing two texts line by line; after it, the comparison is coarser.

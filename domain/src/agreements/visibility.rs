@@ -1,21 +1,15 @@
 //! The agreements that a viewer may see, as SQL conditions.
 
-use ::entity::agreement::{Column, Entity};
-use sea_orm::{
-    Condition, DbBackend, ExprTrait,
-    sea_query::{Expr, SimpleExpr},
-};
+use ::entity::agreement::Column;
+use sea_orm::{Condition, DbBackend, ExprTrait, sea_query::SimpleExpr};
 
 use crate::{
     activities,
     auth::viewer::{Resource, Viewer},
     members::succession,
+    query::{self, column},
     term_sql,
 };
-
-pub(super) fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
 
 /// Selects the agreements that the viewer can read: all, or those of its own member from the day of
 /// the offer on, and those about its own activities.
@@ -36,7 +30,7 @@ pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     if !visibility.activities.is_empty() {
         seen = seen.add(about(backend, &visibility.activities));
     }
-    if seen.is_empty() { seen.add(Expr::cust("1 = 0")) } else { seen }
+    if seen.is_empty() { seen.add(query::nothing()) } else { seen }
 }
 
 /// SQL predicate: the agreement is about one of the activities with these slugs.

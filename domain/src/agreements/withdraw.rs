@@ -2,7 +2,10 @@
 
 use ::entity::{agreement::Model, id::AgreementId};
 
-use super::lifecycle::{self, Transition, snapshot};
+use super::{
+    lifecycle::{self, Transition},
+    loading::{self, snapshot},
+};
 use crate::{
     audit::{self, Action},
     auth::viewer::Permission,
@@ -27,7 +30,7 @@ pub async fn withdraw(
     let reason = errors.optional_text("reason", reason, LINE);
     errors.finish()?;
     let mut change = audit::begin(ctx, Action::AgreementWithdraw).await?;
-    let row = lifecycle::find(change.tx(), id).await?;
+    let row = loading::find(change.tx(), id).await?;
     let today = day_of(change.at());
     lifecycle::allow(Transition::Withdraw, &row, today)?;
     let before = snapshot(change.tx(), row.clone()).await?;

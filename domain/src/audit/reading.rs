@@ -19,9 +19,10 @@ use super::{action::Action, history::History, reads, sealing};
 use crate::{
     auth::viewer::{TrailVisibility, Viewer},
     context::Context,
-    database::{Database, rows},
-    error::{Result, ValidationErrors},
-    page::{self, KeyType, Order, Slice},
+    database::Database,
+    error::Result,
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query,
 };
 
 /// A filter of entries; all parts must match.
@@ -84,7 +85,7 @@ pub(crate) fn visible(viewer: &Viewer) -> Condition {
             let own = Expr::cust(format!("\"audit_entry\".\"form\" IN ('{words}')"));
             Condition::all().add(own)
         }
-        TrailVisibility::Nothing => Condition::all().add(Expr::cust("1 = 0")),
+        TrailVisibility::Nothing => Condition::all().add(query::nothing()),
     }
 }
 
@@ -131,21 +132,12 @@ async fn open_in_place<'e>(
 }
 
 /// Returns a page of the trail; empty for a viewer who may not read it.
-///
-/// # Errors
-/// INVALID for a bad page.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<audit_entry::Model>,
 ) -> Result<Slice<audit_entry::Model>> {
-    let mut errors = ValidationErrors::default();
-    let order = order();
-    let page = page::Page::check(args, &order, &mut errors);
-    errors.finish()?;
-    let mut slice =
-        page::fetch(ctx.db.read(), matching(ctx.viewer, filter), columns, &order, &page).await?;
+    let mut slice = page::fetch(ctx.db.read(), matching(ctx.viewer, filter), page).await?;
     open_in_place(ctx.db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
     note(ctx, slice.rows.iter().map(|(_, entry)| entry))?;
     Ok(slice)
@@ -185,33 +177,23 @@ pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
 pub async fn by_revisions(ctx: Context<'_>, revisions: &[i64]) -> Result<Vec<audit_entry::Model>> {
     let columns = audit_entry::Model::every_column();
     let mut select = matching(ctx.viewer, &Filter::default());
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(Column::Revision.is_in(revisions.iter().copied()));
-    let mut found: Vec<audit_entry::Model> = rows(ctx.db.read(), &select, &columns).await?;
+    select.and_where(Column::Revision.is_in(revisions.iter().copied()));
+    let mut found: Vec<audit_entry::Model> = query::rows(ctx.db.read(), select, &columns).await?;
     sealing::open_all(ctx.db.read(), &mut found).await?;
     note(ctx, &found)?;
     Ok(found)
 }
 
-/// Returns the same page of the entries about each of these objects, the latest first; empty for a
-/// viewer who may not read them.
-///
-/// # Errors
-/// INVALID for a bad page.
+/// Returns the same page of the entries about each of these objects; empty for a viewer who may not
+/// read them.
 pub async fn of_each(
     ctx: Context<'_>,
     history: History,
     ids: &[Uuid],
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<audit_entry::Model>,
 ) -> Result<HashMap<Uuid, Slice<audit_entry::Model>>> {
-    let (order, mut errors) = (order(), ValidationErrors::default());
-    let page = page::Page::check(args, &order, &mut errors);
-    errors.finish()?;
     let select = about(ctx, history, ids);
-    let mut found =
-        page::fetch_each(ctx.db.read(), select, columns, &order, &page, history.id()).await?;
+    let mut found = page::fetch_each(ctx.db.read(), select, page, history.id()).await?;
     let opened = found.values_mut().flat_map(|slice| slice.rows.iter_mut());
     open_in_place(ctx.db, opened.map(|(_, entry)| entry)).await?;
     let shown = found.values().flat_map(|slice| slice.rows.iter());

@@ -29,8 +29,9 @@ use crate::{
     clock::day_of,
     context::Context,
     database::{Database, busy},
-    error::{Result, ValidationErrors},
-    page::{self, KeyType, Order, Slice},
+    error::Result,
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query,
 };
 
 /// Maximum number of unwritten reads; further readers get BUSY.
@@ -177,7 +178,7 @@ pub fn order() -> Order {
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
     if !viewer.visibility(Resource::Audit).all {
-        select.and_where(Expr::cust("1 = 0"));
+        select.and_where(query::nothing());
     }
     if let Some(contact) = filter.contact {
         select.and_where(Column::ContactId.eq(contact));
@@ -196,24 +197,12 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
 
 /// Returns a page of the log; empty for a viewer who may not read the trail. Reads of the last
 /// seconds may be missing.
-///
-/// # Errors
-/// INVALID for a bad page.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    page::select_rows(
-        ctx.db.read(),
-        matching(ctx.viewer, filter),
-        columns,
-        &order(),
-        args,
-        ValidationErrors::default(),
-    )
-    .await
+    page::fetch(ctx.db.read(), matching(ctx.viewer, filter), page).await
 }
 
 /// Returns the number of rows.

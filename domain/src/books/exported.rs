@@ -146,6 +146,13 @@ impl Exported {
         self.projects.extend(file.projects.clone());
     }
 
+    /// Adds an exported voucher, for tests of calculations with it.
+    #[cfg(test)]
+    pub(crate) fn with(mut self, key: Key, voucher: ExportedVoucher) -> Self {
+        self.vouchers.entry(key).or_default().push(voucher);
+        self
+    }
+
     /// Returns the vouchers of a source in order, the original first.
     #[must_use]
     pub fn of(&self, key: Key) -> &[ExportedVoucher] {

@@ -1,6 +1,8 @@
 //! Closed periods: nothing is booked on a closed day. A late event is booked on the first open day.
 
+pub(crate) mod close;
 pub mod exported;
+pub mod reopen;
 
 use ::entity::{
     books_closing::{Entity, Model},
@@ -11,10 +13,8 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
 use crate::{
-    audit::{self, Action, Change},
-    auth::viewer::Permission,
-    context::Context,
-    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
+    audit::{self, Change},
+    error::{ConflictReason, Error, Result},
 };
 
 /// Returns the id of the only row.
@@ -78,82 +78,7 @@ impl Closing {
     }
 }
 
-/// A close that has begun but is not committed: see [`crate::vouchers::close_period`].
-pub(crate) struct PendingClose {
-    /// Transaction of the close.
-    pub change: Change,
-    before: Option<Model>,
-}
-
-impl PendingClose {
-    /// Returns the days that are closed so far.
-    pub fn closing(&self) -> Closing {
-        Closing { through: self.before.as_ref().and_then(|row| row.closed_through) }
-    }
-
-    /// Closes the books through a day and commits.
-    pub async fn finish(self, through: NaiveDate) -> Result<BooksClosingId> {
-        write(
-            self.change,
-            self.before,
-            Model { id: id(), closed_through: Some(through), reason: None },
-        )
-        .await
-    }
-}
-
-/// Begins to close the books through a day. `errors` holds the errors found so far in the input.
-///
-/// # Errors
-/// FORBIDDEN without permission to manage accounts, INVALID for a day that is not over, CONFLICT
-/// `ALREADY_CLOSED`.
-pub(crate) async fn begin(
-    ctx: Context<'_>,
-    through: NaiveDate,
-    mut errors: ValidationErrors,
-) -> Result<PendingClose> {
-    ctx.require(Permission::ManageAccounts)?;
-    errors.expect(
-        through < ctx.clock.today(),
-        "closed_through",
-        FieldErrorCode::TooLate.problem("must be before today: a day is closed when it is over"),
-    );
-    errors.finish()?;
-    let change = audit::begin(ctx, Action::PeriodClose).await?;
-    let before = Entity::find_by_id(id()).one(change.tx()).await?;
-    if let Some(closed) =
-        before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed)
-    {
-        let message = format!("the books are already closed through {closed}");
-        return Err(Error::conflict(ConflictReason::AlreadyClosed, message));
-    }
-    Ok(PendingClose { change, before })
-}
-
-/// Opens the books again from a day. `errors` holds the errors found so far in the input.
-///
-/// # Errors
-/// FORBIDDEN without permission to manage accounts, INVALID naming every bad field, CONFLICT
-/// `NOT_CLOSED`.
-pub async fn reopen(
-    ctx: Context<'_>,
-    from: NaiveDate,
-    reason: &str,
-    mut errors: ValidationErrors,
-) -> Result<BooksClosingId> {
-    ctx.require(Permission::ManageAccounts)?;
-    let reason = errors.text("reason", reason, LINE);
-    errors.finish()?;
-    let change = audit::begin(ctx, Action::PeriodReopen).await?;
-    let before = Entity::find_by_id(id()).one(change.tx()).await?;
-    let closing = Closing { through: before.as_ref().and_then(|row| row.closed_through) };
-    if !closing.is_closed(from) {
-        return Err(Error::conflict(ConflictReason::NotClosed, format!("{from} is already open")));
-    }
-    let closed_through = from.checked_sub_days(Days::new(1));
-    write(change, before, Model { id: id(), closed_through, reason: Some(reason) }).await
-}
-
+/// Writes the closed days and commits.
 async fn write(mut change: Change, before: Option<Model>, after: Model) -> Result<BooksClosingId> {
     if before.is_some() {
         audit::replace(&change, after.clone()).await?;

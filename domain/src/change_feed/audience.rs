@@ -23,7 +23,7 @@ use crate::{
     context::Context,
     invoices,
     members::{self, of_visible_member},
-    organisations, templates,
+    organisations, query, templates,
 };
 
 /// The kind of an event, by which a subscription filters.
@@ -179,7 +179,7 @@ pub(super) fn kind_of(subject: SubjectKind, is_payment: bool) -> Option<Kind> {
 
 /// A condition that no entry meets.
 fn none() -> Condition {
-    Condition::all().add(Expr::cust("1 = 0"))
+    Condition::all().add(query::nothing())
 }
 
 fn subject() -> SimpleExpr {

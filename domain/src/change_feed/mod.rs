@@ -278,7 +278,8 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
         Some(after) if after > last => Err(Error::invalid(
             "after",
             FieldErrorCode::OutOfRange
-                .problem(format!("must not be after the last revision, {last}")),
+                .problem(format!("must not be after the last revision, {last}"))
+                .with("max", last),
         )),
         _ => Ok(last),
     }

@@ -198,6 +198,8 @@ pub(super) mod tests {
                     "*",
                     "https://A.se",
                     "https://a.se/",
+                    "https://a.se:443",
+                    "http://a.se:80",
                     "a.se",
                     "https://",
                     "https://a.se; https://b.se",

@@ -249,10 +249,12 @@ fn origin(text: &str) -> Result<String, String> {
     let holds = host.bytes().all(|byte| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
     });
+    // Browsers leave out the default port, so that no origin would be equal to one with it.
+    let default_port = if text.starts_with("https:") { ":443" } else { ":80" };
     checked(
         text,
-        holds && !host.is_empty(),
-        "must be origins as https://example.se, in small letters, without a path, with commas between",
+        holds && !host.is_empty() && !host.ends_with(default_port),
+        "must be origins as https://example.se, in small letters, without a path or the default port, with commas between",
     )
 }
 

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use ::entity::{
     agreement,
+    date_range::DateRange,
     kind::FeeBasis,
     money::{Money, PerMille},
     term::Term,
@@ -93,61 +94,57 @@ impl Fee {
 /// [`Money::MAX`].
 #[must_use]
 pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) -> Option<Money> {
-    let (first, last) =
-        (NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year, 12, 31)?);
+    let days = DateRange::year(year)?;
     if term.withdrawn_on.is_some() {
         return Some(Money::ZERO);
     }
-    let months: i64 = first_days(term, first).map(|_| 1).sum();
+    let months: i64 = first_days(term, days.from).map(|_| 1).sum();
     match fee.basis {
         FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => {
             fee.of_months(allocation, months)
         }
-        FeeBasis::OneOff if (first..=last).contains(&term.starts_on) => fee.amount,
+        FeeBasis::OneOff if days.contains(term.starts_on) => fee.amount,
         FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
     }
 }
 
-/// Returns the first and the last day of a calendar year; `None` outside [`YEARS`].
+/// Returns the days of a calendar year; `None` outside [`YEARS`].
 #[must_use]
-pub fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
-    let is_known = YEARS.contains(&year);
-    NaiveDate::from_ymd_opt(year, 1, 1)
-        .zip(NaiveDate::from_ymd_opt(year, 12, 31))
-        .filter(|_| is_known)
+pub fn year(year: i32) -> Option<DateRange> {
+    DateRange::year(year).filter(|_| YEARS.contains(&year))
 }
 
 /// Returns the number of months of a year that the agreement pays, 0 to 12: those on whose first
 /// day it is in force.
 #[must_use]
 pub fn months(term: &Term, year: i32) -> i64 {
-    self::year(year).map_or(0, |(first, _)| first_days(term, first).map(|_| 1_i64).sum())
+    self::year(year).map_or(0, |days| first_days(term, days.from).map(|_| 1_i64).sum())
 }
 
 /// Returns the first days of the months of a year that the agreement pays, as [`months`] counts
 /// them.
 #[must_use]
 pub fn months_paid(term: &Term, year: i32) -> Vec<NaiveDate> {
-    self::year(year).map_or_else(Vec::new, |(first, _)| first_days(term, first).collect())
+    self::year(year).map_or_else(Vec::new, |days| first_days(term, days.from).collect())
 }
 
 /// Returns the days of a year within the term; `None` if there are none.
 #[must_use]
-pub fn days(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
-    let (first, last) = self::year(year)?;
-    let (from, to) =
-        (term.starts_on.max(first), term.final_day().map_or(last, |end| end.min(last)));
-    (from <= to).then_some((from, to))
+pub fn days(term: &Term, year: i32) -> Option<DateRange> {
+    let DateRange { from: first, to: last } = self::year(year)?;
+    let from = term.starts_on.max(first);
+    let to = term.final_day().map_or(last, |end| end.min(last));
+    (from <= to).then_some(DateRange { from, to })
 }
 
 /// Returns the first day of the first month of a year that the agreement pays and the last day of
 /// the last one, as [`months`] counts them; `None` if it pays none.
 #[must_use]
-pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
-    let mut paid = first_days(term, self::year(year)?.0);
+pub fn covered(term: &Term, year: i32) -> Option<DateRange> {
+    let mut paid = first_days(term, self::year(year)?.from);
     let from = paid.next()?;
     let last = paid.last().unwrap_or(from);
-    Some((from, last.checked_add_months(Months::new(1))?.pred_opt()?))
+    Some(DateRange { from, to: last.checked_add_months(Months::new(1))?.pred_opt()? })
 }
 
 /// Returns the first days of the months on which the agreement is in force, within the year
@@ -206,7 +203,7 @@ mod tests {
         }
         assert_eq!(
             covered(&term("2026-01-15", Some("2026-07-14")), 2026),
-            Some((day("2026-02-01"), day("2026-07-31")))
+            Some(DateRange::new(day("2026-02-01"), day("2026-07-31")))
         );
         assert_eq!(covered(&term("2026-02-02", Some("2026-02-28")), 2026), None);
     }

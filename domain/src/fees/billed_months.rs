@@ -1,13 +1,13 @@
 //! Months of an agreement's yearly fee that a line of an issued invoice has billed.
 
-use ::entity::{money::Money, term::Term};
+use ::entity::{date_range::DateRange, money::Money, term::Term};
 use chrono::{Datelike, Months, NaiveDate};
 
 /// A line of an issued invoice for an agreement's yearly fee.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BilledLine {
-    /// First and last day of the billed period.
-    pub period: (NaiveDate, NaiveDate),
+    /// The billed period.
+    pub period: DateRange,
     /// Öre, without VAT.
     pub net: Money,
     /// Remainder after credit notes, öre without VAT.
@@ -27,7 +27,7 @@ impl BilledLine {
     /// Returns the first days of the months that the line bills: those that begin within its
     /// period.
     pub fn months(&self) -> Vec<NaiveDate> {
-        let (from, to) = self.period;
+        let DateRange { from, to } = self.period;
         let first = from.with_day(1).unwrap_or(from);
         let months = (0..).map_while(|month| first.checked_add_months(Months::new(month)));
         months.skip_while(|day| *day < from).take_while(|day| *day <= to).collect()
@@ -105,7 +105,11 @@ mod tests {
     }
 
     fn line(from: &str, to: &str, net: i64, left: i64) -> BilledLine {
-        BilledLine { period: (day(from), day(to)), net: Money(net), left: Money(left) }
+        BilledLine {
+            period: DateRange::new(day(from), day(to)),
+            net: Money(net),
+            left: Money(left),
+        }
     }
 
     fn numbers(months: &[NaiveDate]) -> Vec<u32> {

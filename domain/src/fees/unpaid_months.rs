@@ -26,8 +26,8 @@ impl Paying {
 /// counterparty pays, although one with a yearly fee is in force on some day of the month. Each
 /// comes with the index of that agreement, the first if there are several.
 pub(crate) fn unpaid_months(agreements: &[Paying], year: i32) -> Vec<(NaiveDate, usize)> {
-    let Some((january, _)) = amounts::year(year) else { return Vec::new() };
-    let months = (0..12).filter_map(|month| january.checked_add_months(Months::new(month)));
+    let Some(days) = amounts::year(year) else { return Vec::new() };
+    let months = (0..12).filter_map(|month| days.from.checked_add_months(Months::new(month)));
     let unpaid = |first: NaiveDate| {
         let last = first.checked_add_months(Months::new(1))?.pred_opt()?;
         if agreements.iter().any(|agreement| agreement.is_in_force_between(first, first)) {

@@ -126,8 +126,7 @@ async fn credited_and_days(
             days.insert(row.try_get_by_index(0)?);
             days.extend(row.try_get_by_index::<Option<NaiveDate>>(1)?);
         }
-        let refunded =
-            invoices::adjustments::of_invoices(db, ids.iter().copied().collect()).await?;
+        let refunded = invoices::loading::adjustments_of(db, ids.iter().copied().collect()).await?;
         days.extend(refunded.values().flatten().map(::entity::adjustment::Model::day_in_books));
     }
     Ok((credited, days))

@@ -26,14 +26,14 @@ pub use self::{
 };
 use self::{concerned::Concerned, records::Scope};
 use crate::{
-    activities, agreements,
+    agreements,
     audit::{self, Checkpoint, Link, RecordHead, TextDigest, TrailCheck, TrustedKeys},
     clock::Clock,
     database::Database,
     error::{Error, Result},
     findings::Findings,
     invoices::{self, aggregate::InvoiceAggregate},
-    revenue, search,
+    ledger, revenue, search, tax_decisions,
 };
 
 /// The scope of a check, and the data to check the trail against.
@@ -158,7 +158,7 @@ async fn of_later_rows(db: Database, tx: DatabaseTransaction, revision: i64) -> 
     checked.add("the schema", catalog::violations(&db, &tx).await);
     checked
         .add("rows against the audit trail", records::differing(&tx, Scope::Since(revision)).await);
-    checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);
+    checked.add("costs and grants", ledger::integrity::violations(&tx).await);
     match Concerned::since(&tx, revision).await {
         Ok(concerned) => {
             checked.add("agreements", concerned.agreements(&tx).await);
@@ -245,7 +245,7 @@ async fn of_rest(db: Database, tx: DatabaseTransaction, today: NaiveDate) -> Che
     checked.add("interest invoices", of_interest(&tx, today).await);
     checked.add("bank payments", crate::payments::bank::integrity::violations(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
-    checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);
+    checked.add("costs and grants", ledger::integrity::violations(&tx).await);
     tx.rollback().await.ok();
     checked
 }
@@ -255,14 +255,14 @@ async fn of_rest(db: Database, tx: DatabaseTransaction, today: NaiveDate) -> Che
 async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
     let mut findings = agreements::integrity::findings(tx).await?;
     findings.notes.extend(agreements::notice_ends::notes(tx, today).await?);
-    findings.notes.extend(activities::tax_decisions::notes(tx, today).await?);
+    findings.notes.extend(tax_decisions::integrity::notes(tx, today).await?);
     Ok(findings)
 }
 
 async fn of_interest(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
     Ok(Findings {
         violations: Vec::new(),
-        notes: crate::receivables::interest_claims::notes(tx, today).await?,
+        notes: crate::receivables::interest_invoices::overclaims::notes(tx, today).await?,
     })
 }
 
@@ -322,7 +322,7 @@ impl Half {
 async fn of_documents(tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
     checked.add("documents", invoices::integrity::documents::violations(&tx).await);
-    checked.add("uploaded files", crate::stored_files::violations(&tx).await);
+    checked.add("uploaded files", crate::stored_files::integrity::violations(&tx).await);
     tx.rollback().await.ok();
     checked
 }

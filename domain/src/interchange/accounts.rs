@@ -29,7 +29,7 @@ use crate::{
     audit::Recorded,
     database::{among, among_words},
     error::{LINE, Result},
-    revenue::bookings::Booked,
+    ledger::Booked,
 };
 
 /// A row of either file.

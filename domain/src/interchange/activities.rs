@@ -22,11 +22,12 @@ use super::{
     row::{Cells, Line},
 };
 use crate::{
-    activities::{status_reports, texts_of},
-    audit::forms::{self, Activity as Aggregate},
+    activities::texts_of,
+    audit::forms::{self, Activity as Aggregate, StatusReport},
+    collation,
     database::among,
     error::{LINE, Result, TEXT},
-    swedish,
+    status_reports,
 };
 
 /// A row of activities.csv. An optional column is an `Option` of its value: `None` if the file
@@ -137,7 +138,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             id,
             import_key: old.map_or(Some(draft.key), |old| old.import_key.clone()),
             slug: draft.slug,
-            name_key: swedish::key(&draft.name),
+            name_key: collation::key(&draft.name),
             name: draft.name,
             starts_on: draft.starts_on,
             ends_on: draft.ends_on,
@@ -296,10 +297,9 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
             status_report_id: row.id,
             ..texts.remove(&row.id).unwrap_or_default()
         };
-        (name, status_reports::StatusReportSnapshot { row, texts })
+        (name, StatusReport { row, texts })
     };
-    let existing: HashMap<String, status_reports::StatusReportSnapshot> =
-        existing.into_iter().map(aggregate).collect();
+    let existing: HashMap<String, StatusReport> = existing.into_iter().map(aggregate).collect();
     let mut batch = Batch::default();
     for line in lines {
         let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else {
@@ -322,22 +322,14 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
             deviations: draft.deviations,
             next_steps: draft.next_steps,
         };
-        import.put(
-            File::StatusReports,
-            before,
-            status_reports::StatusReportSnapshot { row, texts },
-            &mut batch,
-        )?;
+        import.put(File::StatusReports, before, StatusReport { row, texts }, &mut batch)?;
     }
     write_reports(import.tx(), batch).await?;
     import.settle().await
 }
 
-async fn write_reports(
-    tx: &impl ConnectionTrait,
-    batch: Batch<status_reports::StatusReportSnapshot>,
-) -> Result<()> {
-    let apart = |aggregates: Vec<status_reports::StatusReportSnapshot>| {
+async fn write_reports(tx: &impl ConnectionTrait, batch: Batch<StatusReport>) -> Result<()> {
+    let apart = |aggregates: Vec<StatusReport>| {
         aggregates.into_iter().map(|aggregate| (aggregate.row, aggregate.texts)).unzip()
     };
     let (added, added_texts) = apart(batch.added);

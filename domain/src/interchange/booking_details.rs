@@ -17,8 +17,11 @@ use super::{
     row::{self, Cells, Line},
 };
 use crate::{
-    activities::accounts::{unfit_for_cost, unfit_for_grant, unfit_vat},
     error::{LINE, Result},
+    ledger::{
+        booked_for::{unfit_for_cost, unfit_for_grant},
+        booking::unfit_vat,
+    },
 };
 
 /// The supplier, agreement and VAT of a booking, and the booking that it reverses.

@@ -7,9 +7,9 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{bulk_insert::insert, import::session::Import};
 use crate::{
+    collation,
     database::{among, among_words},
     error::Result,
-    swedish,
 };
 
 /// Returns the contact areas with these names, by folded name. Creates those that don't exist.
@@ -18,7 +18,7 @@ pub(super) async fn contact_areas(
     names: BTreeSet<String>,
 ) -> Result<HashMap<String, ContactAreaId>> {
     let names: BTreeMap<String, String> =
-        names.into_iter().map(|name| (swedish::key(&name), name)).collect();
+        names.into_iter().map(|name| (collation::key(&name), name)).collect();
     if names.is_empty() {
         return Ok(HashMap::new());
     }

@@ -65,8 +65,13 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     };
     cells.check(|errors| {
         errors.expect(sha256(&draft.bytes) == draft.sha256, "sha256", "is not that of the file");
-        if let Err(problem) = stored_files::media_type(&draft.bytes, Some(&draft.media_type)) {
-            errors.add("media_type", problem);
+        match stored_files::media_type(&draft.bytes, Some(&draft.media_type)) {
+            Ok(media_type) => {
+                if let Some(problem) = stored_files::file_name::problem(&draft.name, media_type) {
+                    errors.add("name", problem);
+                }
+            }
+            Err(problem) => errors.add("media_type", problem),
         }
     });
     Some(draft)
@@ -121,7 +126,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         }
         let Draft { name, media_type, bytes, .. } = draft;
         let new = NewFile { name, media_type: Some(media_type), bytes };
-        stored_files::store_for_cost(&mut import.change, &cost, new).await?;
+        stored_files::attach::store_for_cost(&mut import.change, &cost, new).await?;
         import.count(File::CostFiles, RowEffect::Added);
     }
     import.settle().await

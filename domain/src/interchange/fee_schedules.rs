@@ -22,9 +22,9 @@ use super::{
     staging,
 };
 use crate::{
-    activities::decisions,
     audit::forms,
     database::among,
+    decisions,
     error::{Result, ValidationErrors},
 };
 

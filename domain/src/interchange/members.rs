@@ -25,13 +25,15 @@ use super::{
 use crate::{
     audit::forms,
     clock::day_of,
+    collation,
     database::among,
     error::{LINE, Result, ValidationErrors},
     members::{
-        admit::{self, NewBilling},
-        former_names_of, in_order, municipalities_of,
+        billing::NewBilling,
+        former_names_of,
+        municipalities::{expect_no_bar, in_order},
+        municipalities_of,
     },
-    swedish,
 };
 
 /// A row of members.csv. An optional column is an `Option` of its value: `None` if the file doesn't
@@ -88,7 +90,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     cells.check(|errors| {
         let in_order = draft.left_on.is_none_or(|left_on| left_on >= draft.joined_on);
         errors.expect(in_order, "left_on", "must not be before joined_on");
-        admit::expect_no_bar("name", &draft.name, errors);
+        expect_no_bar("name", &draft.name, errors);
         check_billing(&draft.billing, errors);
     });
     Some(draft)
@@ -225,7 +227,7 @@ async fn merge(
         let area = draft
             .contact_area
             .as_deref()
-            .and_then(|name| lookups.areas.get(&swedish::key(name)))
+            .and_then(|name| lookups.areas.get(&collation::key(name)))
             .copied();
         let mut after = build(draft, id, before, area, successor);
         if let Some(before) = before.filter(|before| before.row.name != after.row.name) {
@@ -294,7 +296,7 @@ fn build(
         row: member::Model {
             id,
             import_key: old.map_or(Some(draft.key), |old| old.import_key.clone()),
-            name_key: swedish::key(&draft.name),
+            name_key: collation::key(&draft.name),
             name: draft.name,
             org_number: draft.org_number,
             county: draft.county,

@@ -27,13 +27,12 @@ use super::{
 use crate::{
     audit::reads,
     clock::day_of,
+    collation,
+    contacts::token_revocation::{ended_before, revoke_tokens},
     context::Context,
     error::{LINE, Result},
-    members::{
-        admit::{NewBilling, is_email},
-        contacts,
-    },
-    organisations, swedish,
+    members::billing::{NewBilling, is_email},
+    organisations::billing::set_billing,
 };
 
 /// A row of organisations.csv.
@@ -122,13 +121,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let mut after = organisation::Model {
             id,
             import_key: before.map_or(Some(draft.key), |before| before.import_key.clone()),
-            name_key: swedish::key(&draft.name),
+            name_key: collation::key(&draft.name),
             name: draft.name,
             org_number: draft.org_number,
             ..before.cloned().unwrap_or_default()
         };
         if let Some(billing) = &billing {
-            organisations::set_billing(&mut after, billing);
+            set_billing(&mut after, billing);
         }
         import.put(File::Organisations, before, after, &mut batch)?;
     }
@@ -196,7 +195,7 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
     }
     // After all rows, since another contact with the address may still be valid.
     for (email, member) in ended {
-        contacts::revoke_tokens(&mut import.change, today, &email, member).await?;
+        revoke_tokens(&mut import.change, today, &email, member).await?;
     }
     import.settle().await
 }
@@ -248,7 +247,9 @@ async fn merge_contacts(
             None => before.and_then(|before| before.organisation_id),
         };
         let contact_area_id: Option<ContactAreaId> = match &line.draft.contact_area {
-            Some(name) => name.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied(),
+            Some(name) => {
+                name.as_deref().and_then(|name| areas.get(&collation::key(name))).copied()
+            }
             None => before.and_then(|before| before.contact_area_id),
         };
         let owners = [member_id.is_some(), organisation_id.is_some(), contact_area_id.is_some()];
@@ -261,7 +262,7 @@ async fn merge_contacts(
             check_erasure(&mut line, before, &after);
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
-            ended.extend(before.and_then(|before| contacts::ended_before(today, before, &after)));
+            ended.extend(before.and_then(|before| ended_before(today, before, &after)));
             import.put(File::Contacts, before, after, &mut batch)?;
         }
     }
@@ -290,7 +291,7 @@ fn build_contact(
         contact_area_id,
         role: draft.role,
         name: draft.name.clone(),
-        name_key: swedish::key(&draft.name),
+        name_key: collation::key(&draft.name),
         email: draft.email.clone(),
         phone: draft.phone.clone(),
         valid_from: draft.valid_from,

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{LINE, Result},
-    interest::reference_rates::{half_year, rate},
+    interest::{rates::half_year, reference_rates::rate},
 };
 
 /// A row of reference_rates.csv.

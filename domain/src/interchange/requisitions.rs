@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     agreement,
+    date_range::DateRange,
     id::{AgreementId, RequisitionId},
     money::Money,
     requisition::{Column, Entity, Model},
@@ -36,7 +37,7 @@ struct Draft {
     issued_on: NaiveDate,
     due_on: NaiveDate,
     amount: Money,
-    period: (NaiveDate, NaiveDate),
+    period: DateRange,
     description: String,
     reference: Option<String>,
     content: String,
@@ -51,7 +52,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         issued_on: cells.day("issued_on"),
         due_on: cells.day("due_on"),
         amount: cells.decimal("amount"),
-        period: (cells.day("period_from"), cells.day("period_to")),
+        period: DateRange::new(cells.day("period_from"), cells.day("period_to")),
         description: cells.text("description", TEXT),
         reference: cells.optional_text("reference", LINE),
         content: cells.text("content", CONTENT),
@@ -70,7 +71,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         let is_in_order = draft.withdrawn_on.is_none_or(|day| day >= draft.issued_on);
         errors.expect(is_in_order, "withdrawn_on", "must not be before issued_on");
         errors.expect(
-            draft.period.0 <= draft.period.1,
+            draft.period.from <= draft.period.to,
             "period_to",
             "must not be before period_from",
         );
@@ -131,8 +132,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             issued_on: draft.issued_on,
             due_on: draft.due_on,
             amount: draft.amount,
-            period_from: draft.period.0,
-            period_to: draft.period.1,
+            period_from: draft.period.from,
+            period_to: draft.period.to,
             description: draft.description,
             reference: draft.reference,
             content: draft.content,
@@ -147,7 +148,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             let is_same = before.agreement_id == agreement
                 && before.content == draft.content
                 && (before.due_on, before.period_from, before.period_to)
-                    == (draft.due_on, draft.period.0, draft.period.1)
+                    == (draft.due_on, draft.period.from, draft.period.to)
                 && (&before.description, &before.reference)
                     == (&draft.description, &draft.reference);
             let is_other = draft

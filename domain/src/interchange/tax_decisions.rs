@@ -20,8 +20,8 @@ use super::{
     row::{Cells, Line},
 };
 use crate::{
-    activities::tax_decisions::{NO_RATE_OF_ZERO, is_exemption_code},
     error::{LINE, Result, undisplayable},
+    tax_decisions::exemption::{NO_RATE_OF_ZERO, is_exemption_code},
 };
 
 /// A row of tax_decisions.csv.

@@ -23,12 +23,13 @@ use super::{
     staging,
 };
 use crate::{
+    collation,
     database::{among, among_words},
     error::{LINE, Result, ValidationErrors},
-    swedish,
     templates::{
         Parameter, rendering,
-        versions::{LANGUAGE, NOT_SWEDISH, Snapshot},
+        version_text::{LANGUAGE, NOT_SWEDISH},
+        versions::Snapshot,
     },
 };
 
@@ -218,7 +219,7 @@ fn template_of(
     template::Model {
         id: old.map_or_else(TemplateId::new, |old| old.id),
         slug: draft.slug.clone(),
-        title_key: swedish::key(&draft.title),
+        title_key: collation::key(&draft.title),
         title: draft.title.clone(),
         kind: draft.kind,
         activity_id,

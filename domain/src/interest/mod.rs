@@ -5,14 +5,15 @@
 //! day of payment, with a 365th of the yearly rate per day. The days are split where half-years
 //! end, and the total is rounded only at the end.
 
+pub mod rates;
 pub mod reference_rates;
 
 use std::cmp::{max, min};
 
-use ::entity::money::Money;
+use ::entity::{dated_amount::DatedAmount, money::Money};
 use chrono::NaiveDate;
 
-use super::interest::reference_rates::{Rates, half_year, last_day};
+use self::rates::{Rates, half_year, last_day};
 
 /// Days with the same unpaid amount, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +56,12 @@ pub fn unpaid(
     total: Money,
     due_on: NaiveDate,
     until: NaiveDate,
-    payments: &[(NaiveDate, Money)],
-    credits: &[(NaiveDate, Money)],
+    payments: &[DatedAmount],
+    credits: &[DatedAmount],
 ) -> Vec<Span> {
-    let credited: Money =
-        credits.iter().filter(|(day, _)| *day <= until).map(|(_, sum)| *sum).sum();
-    let mut payments: Vec<_> = payments.iter().filter(|(day, _)| *day < until).collect();
-    payments.sort_by_key(|(day, _)| *day);
+    let credited: Money = credits.iter().filter(|own| own.on <= until).map(|own| own.amount).sum();
+    let mut payments: Vec<_> = payments.iter().filter(|own| own.on < until).collect();
+    payments.sort_by_key(|own| own.on);
     let Some(mut from) = due_on.succ_opt() else { return Vec::new() };
     let (mut left, mut spans) = (total - credited, Vec::new());
     let mut add = |from: NaiveDate, to: NaiveDate, unpaid: Money| {
@@ -69,10 +69,10 @@ pub fn unpaid(
             spans.push(Span { from, to, unpaid });
         }
     };
-    for (day, sum) in payments {
-        add(from, *day, left);
-        from = max(from, day.succ_opt().unwrap_or(*day));
-        left = left - *sum;
+    for DatedAmount { on, amount } in payments {
+        add(from, *on, left);
+        from = max(from, on.succ_opt().unwrap_or(*on));
+        left = left - *amount;
     }
     add(from, until, left);
     spans
@@ -135,14 +135,14 @@ pub fn interest(spans: &[Span], rates: &Rates, points: u16) -> Interest {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::interest::reference_rates::published, *};
+    use super::{reference_rates::published, *};
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
     }
 
-    fn sums(sums: &[(&str, i64)]) -> Vec<(NaiveDate, Money)> {
-        sums.iter().map(|(on, ore)| (day(on), Money(*ore))).collect()
+    fn sums(sums: &[(&str, i64)]) -> Vec<DatedAmount> {
+        sums.iter().map(|(on, ore)| DatedAmount::new(day(on), Money(*ore))).collect()
     }
 
     fn owed(

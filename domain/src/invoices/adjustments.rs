@@ -3,27 +3,16 @@
 //!
 //! A refund reduces the paid sum, a write-off the claimed sum. Each counts from a day of its own.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use ::entity::{
-    adjustment::{Column, Model},
-    id::{AdjustmentId, InvoiceId},
-    kind::AdjustmentKind,
+    adjustment::Model, dated_amount::DatedAmount, id::AdjustmentId, kind::AdjustmentKind,
     money::Money,
-    partial::PartialRow,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ConnectionTrait, Order,
-    sea_query::{Expr, Query},
-};
 
 use super::aggregate::InvoiceAggregate;
 use super::counted_payments::counted;
-use crate::{
-    database::{among, rows},
-    error::Result,
-};
 
 /// Returns the sum of the adjustments of a kind, reversals included.
 #[must_use]
@@ -68,40 +57,17 @@ pub fn uncovered(aggregate: &InvoiceAggregate, credited: Money) -> Money {
 #[must_use]
 pub fn uncovered_on(
     aggregate: &InvoiceAggregate,
-    credits: &[(NaiveDate, Money)],
+    credits: &[DatedAmount],
     day: NaiveDate,
 ) -> Money {
     let paid: Money = counted(&aggregate.payments)
         .filter(|payment| payment.received_on <= day)
         .map(|payment| payment.amount)
         .sum();
-    let credited: Money =
-        credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
+    let credited: Money = credits.iter().filter(|own| own.on <= day).map(|own| own.amount).sum();
     let others: Money =
         in_force(&aggregate.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
     aggregate.row.total - paid - credited - others
-}
-
-/// Returns the adjustments of each of these invoices, in order of their ids.
-pub async fn of_invoices(
-    db: &impl ConnectionTrait,
-    invoices: BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Vec<Model>>> {
-    let mut found: HashMap<InvoiceId, Vec<Model>> = HashMap::new();
-    if invoices.is_empty() {
-        return Ok(found);
-    }
-    let columns = Model::every_column();
-    let select = Query::select()
-        .columns(columns.iter().copied())
-        .from(::entity::adjustment::Entity)
-        .and_where(among(db.get_database_backend(), Expr::col(Column::InvoiceId), invoices))
-        .order_by(Column::Id, Order::Asc)
-        .take();
-    for row in rows::<Model>(db, &select, &columns).await? {
-        found.entry(row.invoice_id).or_default().push(row);
-    }
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -155,7 +121,7 @@ mod tests {
         );
         // A paid invoice that is credited.
         let mut credited = paid(12_500, &[("2026-10-20", 12_500)]);
-        let credits = [(day("2026-11-01"), Money(12_500))];
+        let credits = [DatedAmount::new(day("2026-11-01"), Money(12_500))];
         credited.adjustments.push(adjustment(AdjustmentKind::Refund, "2026-11-30", 12_500));
         credited.settle(&credits);
         let row = &credited.row;
@@ -199,7 +165,7 @@ mod tests {
     fn the_uncovered_sum_counts_by_days() {
         let mut aggregate = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
         aggregate.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
-        let credits = [(day("2026-10-07"), Money(500))];
+        let credits = [DatedAmount::new(day("2026-10-07"), Money(500))];
         for (on, left) in [
             ("2026-10-04", 12_500),
             ("2026-10-05", 2_500),

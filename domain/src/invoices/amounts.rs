@@ -4,7 +4,9 @@
 //! always add up to it.
 
 use ::entity::{
-    banking_day, invoice, invoice_line,
+    banking_day,
+    dated_amount::DatedAmount,
+    invoice, invoice_line,
     kind::VatRate,
     money::{Money, Quantity},
 };
@@ -176,13 +178,13 @@ pub struct Settlement {
 pub fn settlement(
     total: Money,
     issued_on: NaiveDate,
-    payments: &[(NaiveDate, Money)],
-    credits: &[(NaiveDate, Money)],
+    payments: &[DatedAmount],
+    credits: &[DatedAmount],
 ) -> Settlement {
     let both: Vec<_> = payments.iter().chain(credits).copied().collect();
     Settlement {
-        paid: payments.iter().map(|(_, amount)| *amount).sum(),
-        credited: credits.iter().map(|(_, amount)| *amount).sum(),
+        paid: payments.iter().map(|own| own.amount).sum(),
+        credited: credits.iter().map(|own| own.amount).sum(),
         written_off: Money::ZERO,
         first_paid_on: covered_on(Money(1), payments.to_vec()),
         settled_on: if total <= Money::ZERO { Some(issued_on) } else { covered_on(total, both) },
@@ -191,12 +193,12 @@ pub fn settlement(
 }
 
 /// Returns the day from which the running sum reaches `total`; `None` if it does not in the end.
-pub(super) fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
-    sums.sort_by_key(|(day, _)| *day);
+pub(super) fn covered_on(total: Money, mut sums: Vec<DatedAmount>) -> Option<NaiveDate> {
+    sums.sort_by_key(|own| own.on);
     let (mut so_far, mut since) = (Money::ZERO, None);
-    for (day, amount) in sums {
+    for DatedAmount { on, amount } in sums {
         so_far += amount;
-        since = if so_far >= total { since.or(Some(day)) } else { None };
+        since = if so_far >= total { since.or(Some(on)) } else { None };
     }
     since
 }
@@ -230,6 +232,27 @@ pub enum State {
     Overdue,
     /// Credit notes alone cover it.
     Credited,
+}
+
+impl State {
+    /// Returns the identifier of the state, as in the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the Swedish label, for workbooks.
+    #[must_use]
+    pub fn in_swedish(self) -> &'static str {
+        match self {
+            Self::Draft => "Utkast",
+            Self::Issued => "Utställd",
+            Self::PartlyPaid => "Delbetald",
+            Self::Paid => "Betald",
+            Self::Overdue => "Förfallen",
+            Self::Credited => "Krediterad",
+        }
+    }
 }
 
 /// Returns the state on `on`. The row must have its days.
@@ -348,20 +371,31 @@ mod tests {
     #[test]
     fn a_settlement_follows_the_days() {
         let issued_on = day("2026-01-01");
-        let payments = [(day("2026-03-01"), Money(400)), (day("2026-02-01"), Money(300))];
+        let payments = [
+            DatedAmount::new(day("2026-03-01"), Money(400)),
+            DatedAmount::new(day("2026-02-01"), Money(300)),
+        ];
         let part = settlement(Money(1000), issued_on, &payments, &[]);
         assert_eq!(
             (part.paid, part.first_paid_on, part.settled_on),
             (Money(700), Some(day("2026-02-01")), None)
         );
-        let rest =
-            settlement(Money(1000), issued_on, &payments, &[(day("2026-02-15"), Money(300))]);
+        let rest = settlement(
+            Money(1000),
+            issued_on,
+            &payments,
+            &[DatedAmount::new(day("2026-02-15"), Money(300))],
+        );
         assert_eq!(
             (rest.credited, rest.settled_on, rest.credited_on),
             (Money(300), Some(day("2026-03-01")), None)
         );
-        let all =
-            settlement(Money(1000), issued_on, &payments, &[(day("2026-04-01"), Money(1000))]);
+        let all = settlement(
+            Money(1000),
+            issued_on,
+            &payments,
+            &[DatedAmount::new(day("2026-04-01"), Money(1000))],
+        );
         assert_eq!(
             (all.settled_on, all.credited_on),
             (Some(day("2026-04-01")), Some(day("2026-04-01")))
@@ -373,7 +407,9 @@ mod tests {
     fn a_reversed_payment_never_settled_anything() {
         let settled = |payments: &[(&str, i64)], credits: &[(&str, i64)]| {
             let sums = |sums: &[(&str, i64)]| {
-                sums.iter().map(|(on, sum)| (day(on), Money(*sum))).collect::<Vec<_>>()
+                sums.iter()
+                    .map(|(on, sum)| DatedAmount::new(day(on), Money(*sum)))
+                    .collect::<Vec<_>>()
             };
             settlement(Money(1000), day("2026-01-01"), &sums(payments), &sums(credits))
         };

@@ -10,7 +10,7 @@
 
 use std::{
     cmp::{max, min},
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
 };
 
 use ::entity::{
@@ -22,13 +22,8 @@ use ::entity::{
     money::Money,
 };
 use chrono::{Days, NaiveDate};
-use sea_orm::ConnectionTrait;
 
-use crate::{
-    agreements::payment_terms::{self, PaymentTerms},
-    config::Invoicing,
-    error::Result,
-};
+use crate::{agreements::payment_terms::PaymentTerms, config::Invoicing};
 
 /// Compensation for the delay (lag 1981:739 4 a §), öre.
 pub const LATE_COMPENSATION: Money = Money(45_000);
@@ -95,19 +90,9 @@ pub fn claim_terms(
 
 /// Terms of payment of the agreements of some lines.
 #[derive(Debug, Default)]
-pub(super) struct Agreed(HashMap<AgreementId, PaymentTerms>);
+pub(super) struct Agreed(pub(super) HashMap<AgreementId, PaymentTerms>);
 
 impl Agreed {
-    /// Loads the agreements that these lines name, with at most three statements.
-    pub(super) async fn load<'l>(
-        db: &impl ConnectionTrait,
-        lines: impl IntoIterator<Item = &'l invoice_line::Model>,
-    ) -> Result<Self> {
-        let agreements: BTreeSet<AgreementId> =
-            lines.into_iter().filter_map(|line| line.agreement_id).collect();
-        Ok(Self(payment_terms::of(db, agreements).await?))
-    }
-
     /// Returns the terms of an invoice with these lines.
     pub(super) fn terms(
         &self,
@@ -122,6 +107,11 @@ impl Agreed {
             .collect();
         claim_terms(invoicing, is_member, is_taxed, &lines)
     }
+}
+
+/// Returns the last day to pay: this many days after the day of issue.
+pub(crate) fn due_on(issued_on: NaiveDate, days: u16) -> NaiveDate {
+    issued_on.checked_add_days(Days::new(days.into())).unwrap_or(issued_on)
 }
 
 /// Returns the day by which an invoice must be paid: its last day to pay or, when banks are closed

@@ -3,21 +3,22 @@
 use std::collections::BTreeSet;
 
 use ::entity::{
+    dated_amount::DatedAmount,
     id::{InvoiceId, InvoiceLineId},
-    invoice, invoice_line,
+    invoice,
     kind::InvoiceKind,
-    money::{Money, Quantity},
+    money::Money,
 };
 use chrono::NaiveDate;
 
 use super::{
     aggregate::InvoiceAggregate,
     bulk_insert::insert,
-    creditable::{Left, has_whole_kronor, require_left},
-    draft,
-    issue::{self, IssueRenderer},
-    loading::notes_of,
-    payment_allocation, write_off,
+    creditable::{Left, has_whole_kronor, require_creditable, require_left},
+    issue_day,
+    issue_renderer::{self, IssueRenderer},
+    loading::{find, notes_of},
+    small_differences, stored_allocation,
 };
 use crate::{
     audit::{self, Action, Change},
@@ -25,7 +26,7 @@ use crate::{
     clock::day_of,
     config::Network,
     context::Context,
-    error::{ConflictReason, Error, FieldErrorCode, Result, TEXT, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -58,7 +59,7 @@ pub async fn credit(
 ) -> Result<InvoiceId> {
     ctx.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(ctx, Action::InvoiceCredit).await?;
-    let issued_on = issue::day_of_issue(
+    let issued_on = issue_day::day_of_issue(
         change.tx(),
         InvoiceKind::CreditNote,
         new.issued_on,
@@ -68,7 +69,7 @@ pub async fn credit(
     .await?;
     let reason = errors.text("reason", &new.reason, TEXT);
     errors.settable("reason", &reason);
-    let original = match draft::find(change.tx(), new.invoice).await {
+    let original = match find(change.tx(), new.invoice).await {
         // The id itself was bad: return it with all other errors of the input.
         Err(Error::NotFound(_)) if !errors.is_empty() => {
             return errors.finish().map(|()| InvoiceId::default());
@@ -78,7 +79,7 @@ pub async fn credit(
     let first_day = require_creditable(&original.row)?;
     if issued_on < first_day {
         let message = format!("must not be before {first_day}, when the invoice was issued");
-        let problem = FieldErrorCode::TooEarly.problem(message).with("min", first_day);
+        let problem = FieldErrorCode::too_early(first_day, message);
         errors.add("issued_on", problem);
     }
     let earlier = notes_of(change.tx(), BTreeSet::from([original.row.id]))
@@ -89,25 +90,8 @@ pub async fn credit(
     let wanted = left.take(&original, new.lines.as_deref(), &mut errors)?;
     errors.finish()?;
 
-    let mut note = note_without_lines(&original, reason);
-    note.lines = lines(&original, &note, &left, &wanted);
-    left.calculate(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
-    if note.row.total <= Money::ZERO {
-        return Err(Error::invalid(
-            "lines",
-            FieldErrorCode::OutOfRange.problem("must add up to more than zero").with("min", 0),
-        ));
-    }
-    let too_much = left.exceeding(&note);
-    if !too_much.is_empty() {
-        return Err(Error::conflict(
-            ConflictReason::BeyondInvoice,
-            format!("{}: {}", original.name(), too_much.join("; ")),
-        ));
-    }
-    if note.row.total > left.total {
-        return Err(exceeding(&original, left.total));
-    }
+    let in_whole_kronor = has_whole_kronor(&original, network.invoicing.whole_kronor);
+    let note = left.note(&original, &wanted, reason, in_whole_kronor)?;
     let mut renderer = IssueRenderer::load(
         &change,
         network,
@@ -118,11 +102,13 @@ pub async fn credit(
     .await?;
     let issued = renderer.issue(note)?;
     let (id, total) = (issued.aggregate.row.id, issued.aggregate.row.total);
-    issue::write_new(&mut change, vec![issued], Vec::new()).await?;
+    issue_renderer::write_new(&mut change, vec![issued], Vec::new()).await?;
 
-    let mut credits: Vec<_> =
-        earlier.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
-    credits.push((issued_on, total));
+    let mut credits: Vec<_> = earlier
+        .iter()
+        .filter_map(|note| Some(DatedAmount::new(note.row.issued_on?, note.row.total)))
+        .collect();
+    credits.push(DatedAmount::new(issued_on, total));
     settle(&mut change, &original, &credits, network.payments.write_off_limit).await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;
     Ok(id)
@@ -137,36 +123,17 @@ pub fn can_credit(viewer: &Viewer, row: &invoice::Model) -> bool {
         && require_left(row, row.total - row.credited).is_ok()
 }
 
-/// Returns the row of a new credit note of an invoice, without lines and sums.
-fn note_without_lines(original: &InvoiceAggregate, reason: String) -> InvoiceAggregate {
-    InvoiceAggregate {
-        row: invoice::Model {
-            id: InvoiceId::new(),
-            kind: InvoiceKind::CreditNote,
-            member_id: original.row.member_id,
-            organisation_id: original.row.organisation_id,
-            credits_id: Some(original.row.id),
-            reason: Some(reason),
-            order_reference: original.row.order_reference.clone(),
-            our_reference: original.row.our_reference.clone(),
-            buyer_reference: original.row.buyer_reference.clone(),
-            ..invoice::Model::default()
-        },
-        ..InvoiceAggregate::default()
-    }
-}
-
 /// Writes the settlement of a credited invoice, by the days and sums of all its credit notes, and
 /// the allocation of its payments. A difference up to `limit` is written off.
 async fn settle(
     change: &mut Change,
     original: &InvoiceAggregate,
-    credits: &[(NaiveDate, Money)],
+    credits: &[DatedAmount],
     limit: Money,
 ) -> Result<()> {
     let mut settled = original.clone();
     // The written-off sum is no longer the remaining difference.
-    let adjusted = write_off::due(&settled, credits, limit);
+    let adjusted = small_differences::due(&settled, credits, limit);
     settled.adjustments.extend(adjusted.iter().cloned());
     settled.settle(credits);
     audit::replace(change, settled.row.clone()).await?;
@@ -176,57 +143,5 @@ async fn settle(
     }
     insert(change, adjusted).await?;
     // The paid sum of the credited lines moves to lines with a remaining sum.
-    payment_allocation::renew(change, &BTreeSet::from([original.row.id])).await?.write(change).await
-}
-
-/// Fails with `NOT_ISSUED` or `CREDIT_NOTE` unless a document can be credited; otherwise returns its
-/// day of issue.
-fn require_creditable(row: &invoice::Model) -> Result<NaiveDate> {
-    let Some(issued_on) = row.issued_on else {
-        return Err(Error::conflict(
-            ConflictReason::NotIssued,
-            "the invoice is a draft; change or discard it instead",
-        ));
-    };
-    if row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict(
-            ConflictReason::CreditNote,
-            "a credit note can't be credited; issue an invoice instead",
-        ));
-    }
-    Ok(issued_on)
-}
-
-fn exceeding(original: &InvoiceAggregate, left: Money) -> Error {
-    Error::conflict(
-        ConflictReason::BeyondInvoice,
-        format!("{} has {left} left to credit, VAT included", original.name()),
-    )
-}
-
-/// Returns the lines of a credit note. A fully credited line retains its quantity and price.
-pub(super) fn lines(
-    original: &InvoiceAggregate,
-    note: &InvoiceAggregate,
-    left: &Left,
-    wanted: &[Money],
-) -> Vec<invoice_line::Model> {
-    let taken = original.lines.iter().zip(wanted).filter(|(_, amount)| **amount != Money::ZERO);
-    let line = |(position, (own, amount)): (i32, (&invoice_line::Model, &Money))| {
-        let is_complete = *amount == own.net
-            && left.lines.get(usize::try_from(own.position - 1).unwrap_or_default())
-                == Some(&own.net);
-        let (quantity, unit_price) =
-            if is_complete { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
-        invoice_line::Model {
-            id: InvoiceLineId::new(),
-            invoice_id: note.row.id,
-            position,
-            credits_line_id: Some(own.id),
-            quantity,
-            unit_price,
-            ..own.clone()
-        }
-    };
-    (1..).zip(taken).map(line).collect()
+    stored_allocation::renew(change, &BTreeSet::from([original.row.id])).await?.write(change).await
 }

@@ -1,19 +1,18 @@
 //! The sums of an invoice that credit notes have left: what may still be credited.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::VatRate,
-    money::Money,
+    kind::{InvoiceKind, VatRate},
+    money::{Money, Quantity},
 };
-use sea_orm::ConnectionTrait;
+use chrono::NaiveDate;
 
 use super::{
     aggregate::InvoiceAggregate,
     amounts::{RateSum, Share, by_rate, rounding_to_krona},
-    loading::{self, notes_of},
     naming, payment_allocation,
 };
 use crate::error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors};
@@ -32,6 +31,24 @@ pub(super) struct Left {
     pub(super) total: Money,
     /// The rounding of the invoice itself, and its sum before rounding.
     original: (Money, Money),
+}
+
+/// Fails with `NOT_ISSUED` or `CREDIT_NOTE` unless a document can be credited; otherwise returns its
+/// day of issue.
+pub(super) fn require_creditable(row: &invoice::Model) -> Result<NaiveDate> {
+    let Some(issued_on) = row.issued_on else {
+        return Err(Error::conflict(
+            ConflictReason::NotIssued,
+            "the invoice is a draft; change or discard it instead",
+        ));
+    };
+    if row.kind == InvoiceKind::CreditNote {
+        return Err(Error::conflict(
+            ConflictReason::CreditNote,
+            "a credit note can't be credited; issue an invoice instead",
+        ));
+    }
+    Ok(issued_on)
 }
 
 /// Fails with `NOTHING_LEFT` unless a part of an invoice is left to credit.
@@ -120,6 +137,44 @@ impl Left {
         Ok(wanted)
     }
 
+    /// Returns the credit note of these amounts by line, with its sums and without a number.
+    ///
+    /// # Errors
+    /// INVALID if it does not add up to more than zero, CONFLICT `BEYOND_INVOICE`.
+    pub(super) fn note(
+        &self,
+        original: &InvoiceAggregate,
+        wanted: &[Money],
+        reason: String,
+        in_whole_kronor: bool,
+    ) -> Result<InvoiceAggregate> {
+        let mut note = note_without_lines(original, reason);
+        note.lines = lines(original, &note, self, wanted);
+        self.calculate(&mut note, in_whole_kronor);
+        if note.row.total <= Money::ZERO {
+            return Err(Error::invalid(
+                "lines",
+                FieldErrorCode::OutOfRange
+                    .problem("must add up to more than zero")
+                    .with("exclusiveMin", Money::ZERO),
+            ));
+        }
+        let too_much = self.exceeding(&note);
+        if !too_much.is_empty() {
+            return Err(Error::conflict(
+                ConflictReason::BeyondInvoice,
+                format!("{}: {}", original.name(), too_much.join("; ")),
+            ));
+        }
+        if note.row.total > self.total {
+            return Err(Error::conflict(
+                ConflictReason::BeyondInvoice,
+                format!("{} has {} left to credit, VAT included", original.name(), self.total),
+            ));
+        }
+        Ok(note)
+    }
+
     /// Returns the rates at which a credit note exceeds the remaining sum, or has the opposite
     /// sign. A line and a deduction at the same rate share their VAT, so neither can be credited
     /// beyond their common sum.
@@ -187,7 +242,7 @@ impl Left {
 
     /// Calculates the sums of a credit note as earlier versions did: each line has VAT by its net
     /// sum.
-    fn compute_by_rates(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
+    pub(super) fn compute_by_rates(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
         let _is_small = note.calculate(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
             let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
@@ -227,111 +282,64 @@ impl Left {
     }
 }
 
-/// Returns the violations of the issued credit notes of an invoice that reference its lines, in
-/// order of number: the note and a description.
-pub(super) fn violations(
-    original: &InvoiceAggregate,
-    notes: &[InvoiceAggregate],
-) -> Vec<(InvoiceId, String)> {
-    let mut found = Vec::new();
-    for (position, note) in notes.iter().enumerate() {
-        if note.lines.iter().all(|line| line.credits_line_id.is_none()) {
-            continue;
-        }
-        let left = Left::of(original, &notes[..position]);
-        // The rounding of the invoice does not show whether its credit notes are rounded: those of
-        // earlier versions are not. Nor is it recorded which version divided their VAT.
-        let computed = |compute: fn(&Left, &mut InvoiceAggregate, bool), in_whole_kronor: bool| {
-            let mut computed = note.clone();
-            compute(&left, &mut computed, in_whole_kronor);
-            computed
-        };
-        let expected = computed(Left::calculate, false);
-        let rules: [fn(&Left, &mut InvoiceAggregate, bool); 2] =
-            [Left::calculate, Left::compute_by_rates];
-        let is_right = rules.into_iter().any(|rule| {
-            [false, true].into_iter().any(|aggregate| computed(rule, aggregate) == *note)
-        });
-        if !is_right {
-            let words = |note: &InvoiceAggregate| {
-                format!(
-                    "net {}, VAT {}, rounding {}",
-                    note.row.net, note.row.vat, note.row.rounding
-                )
-            };
-            found.push((
-                note.row.id,
-                format!(
-                    "has {} of {}, which must be {}",
-                    note.name(),
-                    words(note),
-                    words(&expected)
-                ),
-            ));
-        }
-        for words in left.exceeding(note) {
-            found.push((
-                note.row.id,
-                format!("has {} that exceeds the remaining sum: {words}", note.name()),
-            ));
-        }
-        let after = Left::of(original, &notes[..=position]);
-        let exceeds = |(left, line): (&Money, &invoice_line::Model)| {
-            left.0 != 0 && left.0.signum() != line.net.0.signum()
-        };
-        if after.lines.iter().zip(&original.lines).any(exceeds) {
-            found.push((
-                note.row.id,
-                format!("has {} that credits a line by more than its sum", note.name()),
-            ));
-        }
-    }
-    found
-}
-
-/// A violation of a credit note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The invoice.
-    pub credited: InvoiceId,
-    /// The credit note.
-    pub note: InvoiceId,
-    /// Description: a sentence about the invoice.
-    pub words: String,
-}
-
-/// Returns the violations of the issued credit notes of these invoices that reference their lines.
-/// For imports, which write credit notes made elsewhere.
-pub async fn violations_of(
-    db: &impl ConnectionTrait,
-    invoices: BTreeSet<InvoiceId>,
-) -> Result<Vec<Violation>> {
-    let originals = loading::by_ids(db, &invoices).await?;
-    let notes = notes_of(db, invoices).await?;
-    let mut found = Vec::new();
-    for (credited, notes) in notes {
-        let Some(original) = originals.get(&credited) else { continue };
-        let violation = |(note, words)| Violation {
-            credited,
-            note,
-            words: format!("{} {words}", original.name()),
-        };
-        found.extend(violations(original, &notes).into_iter().map(violation));
-    }
-    Ok(found)
-}
-
 /// `true` if an invoice was rounded to whole kronor, so that its credit notes are rounded too: it
 /// has a rounding, or its total is whole kronor and the settings round.
 pub(super) fn has_whole_kronor(original: &InvoiceAggregate, rounds: bool) -> bool {
     original.row.rounding != Money::ZERO || rounds && original.row.total.0 % 100 == 0
 }
 
+/// Returns the row of a new credit note of an invoice, without lines and sums.
+fn note_without_lines(original: &InvoiceAggregate, reason: String) -> InvoiceAggregate {
+    InvoiceAggregate {
+        row: invoice::Model {
+            id: InvoiceId::new(),
+            kind: InvoiceKind::CreditNote,
+            member_id: original.row.member_id,
+            organisation_id: original.row.organisation_id,
+            credits_id: Some(original.row.id),
+            reason: Some(reason),
+            order_reference: original.row.order_reference.clone(),
+            our_reference: original.row.our_reference.clone(),
+            buyer_reference: original.row.buyer_reference.clone(),
+            ..invoice::Model::default()
+        },
+        ..InvoiceAggregate::default()
+    }
+}
+
+/// Returns the lines of a credit note. A fully credited line retains its quantity and price.
+fn lines(
+    original: &InvoiceAggregate,
+    note: &InvoiceAggregate,
+    left: &Left,
+    wanted: &[Money],
+) -> Vec<invoice_line::Model> {
+    let taken = original.lines.iter().zip(wanted).filter(|(_, amount)| **amount != Money::ZERO);
+    let line = |(position, (own, amount)): (i32, (&invoice_line::Model, &Money))| {
+        let is_complete = *amount == own.net
+            && left.lines.get(usize::try_from(own.position - 1).unwrap_or_default())
+                == Some(&own.net);
+        let (quantity, unit_price) =
+            if is_complete { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
+        invoice_line::Model {
+            id: InvoiceLineId::new(),
+            invoice_id: note.row.id,
+            position,
+            credits_line_id: Some(own.id),
+            quantity,
+            unit_price,
+            ..own.clone()
+        }
+    };
+    (1..).zip(taken).map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use ::entity::money::Quantity;
 
-    use super::{super::credit::lines, *};
+    use super::*;
+    use crate::invoices::integrity::credit_notes::violations;
 
     fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> InvoiceAggregate {
         let line = |(position, (net, vat_rate)): (i32, &(i64, VatRate))| invoice_line::Model {
@@ -541,5 +549,62 @@ mod tests {
         let mut imported = invoice(&[(150, VatRate::Standard25)], 0);
         imported.lines[0].credits_line_id = None;
         assert_eq!(Left::of(&original, &[imported]).lines, [Money(0), Money(250), Money(50)]);
+    }
+
+    #[test]
+    fn only_an_issued_invoice_can_be_credited() {
+        let mut row = invoice::Model::default();
+        let reason = |row: &invoice::Model| require_creditable(row).err().map(|e| e.to_string());
+        assert!(reason(&row).is_some_and(|words| words.contains("is a draft")));
+        row.issued_on = "2026-10-01".parse().ok();
+        assert_eq!(require_creditable(&row).ok(), row.issued_on);
+        row.kind = InvoiceKind::CreditNote;
+        assert!(reason(&row).is_some_and(|words| words.contains("can't be credited")));
+    }
+
+    #[test]
+    fn amounts_to_credit_are_those_of_lines_with_a_rest() {
+        use VatRate::Standard25;
+        let original = invoice(&[(10_000, Standard25), (-2_000, Standard25)], 0);
+        let [first, second] = [original.lines[0].id, original.lines[1].id];
+        let left = Left::of(&original, &[]);
+        let taken = |requested: &[(InvoiceLineId, Money)]| {
+            let mut errors = ValidationErrors::default();
+            let taken = left.take(&original, Some(requested), &mut errors);
+            let paths: Vec<_> = errors.into_inner().into_iter().map(|error| error.path).collect();
+            (taken.ok(), paths)
+        };
+        let both = vec![Money(4_000), Money(-1_000)];
+        assert_eq!(taken(&[(second, Money(-1_000)), (first, Money(4_000))]), (Some(both), vec![]));
+        assert_eq!(taken(&[]).1, ["lines"]);
+        assert_eq!(taken(&[(InvoiceLineId::new(), Money(1))]).1, ["lines[0].line_id"]);
+        assert_eq!(taken(&[(first, Money(1)), (first, Money(1))]).1, ["lines[1].line_id"]);
+        assert_eq!(taken(&[(first, Money(-1))]).1, ["lines[0].amount"]);
+        assert_eq!(taken(&[(second, Money(0))]).1, ["lines[0].amount"]);
+        assert_eq!(taken(&[(first, Money(10_001))]), (None, vec![]), "beyond the line");
+        let mut errors = ValidationErrors::default();
+        assert_eq!(left.take(&original, None, &mut errors).unwrap(), left.lines);
+    }
+
+    #[test]
+    fn a_credit_note_takes_the_facts_of_its_invoice_and_never_more_than_is_left() {
+        use VatRate::Standard25;
+        let mut original = invoice(&[(10_000, Standard25), (-2_000, Standard25)], 0);
+        original.row.our_reference = Some("Anna".into());
+        let left = Left::of(&original, &[]);
+        let of = |wanted: [i64; 2]| left.note(&original, &wanted.map(Money), "Fel".into(), false);
+        let note = of([10_000, -2_000]).unwrap();
+        assert_eq!(
+            (note.row.kind, note.row.credits_id, note.row.total),
+            (InvoiceKind::CreditNote, Some(original.row.id), original.row.total)
+        );
+        assert_eq!(
+            (note.row.our_reference.as_deref(), note.row.reason.as_deref()),
+            (Some("Anna"), Some("Fel"))
+        );
+        // A line that is credited as a whole has its own quantity and price.
+        assert_eq!(of([4_000, -2_000]).unwrap().lines[1].unit_price, Money(-2_000));
+        assert!(matches!(of([0, -2_000]), Err(Error::Invalid(_))), "negative");
+        assert!(matches!(of([10_000, 0]), Err(Error::Conflict { .. })), "beyond the rate");
     }
 }

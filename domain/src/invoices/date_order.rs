@@ -7,7 +7,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 
-use super::{naming, numbers};
+use super::{naming, number_series};
 use crate::{
     audit::date_order::Inversion,
     date_order::{Document, Read, Table},
@@ -53,7 +53,7 @@ fn credit_note(row: Model) -> Read<NaiveDate> {
 fn of_kind(row: Model, kind: InvoiceKind) -> Read<NaiveDate> {
     let row = Model { kind, ..row };
     let document = || {
-        let series = numbers::series_of(row.number.as_deref()?)?.to_owned();
+        let series = number_series::series_of(row.number.as_deref()?)?.to_owned();
         Some(Document {
             id: row.id.into(),
             series,

@@ -7,7 +7,6 @@ use ::entity::{
     money::Money,
     payment,
 };
-use sea_orm::{Condition, sea_query::Expr};
 
 use super::counted_payments::counted;
 use super::{
@@ -16,7 +15,7 @@ use super::{
 };
 
 /// Lower limit, in öre: a smaller difference counts as a matter of öre only.
-const KRONA: Money = Money(100);
+pub(super) const KRONA: Money = Money(100);
 
 /// `true` if payments have left less than a krona unpaid. Such a rest is written off and never
 /// claimed.
@@ -34,7 +33,7 @@ pub enum Difference {
     /// The overpaid sum is exactly one of two payments of the same amount.
     PaidTwice,
     /// At least twice the total was paid.
-    FarTooMuch,
+    PaidDoubleOrMore,
     /// Overpaid in any other manner.
     Overpaid,
 }
@@ -52,7 +51,7 @@ impl Difference {
         match self {
             Self::OreOnly => "öre only",
             Self::PaidTwice => "paid twice",
-            Self::FarTooMuch => "far too much",
+            Self::PaidDoubleOrMore => "paid double or more",
             Self::Overpaid => "overpaid",
         }
     }
@@ -63,7 +62,7 @@ impl Difference {
         match self {
             Self::OreOnly => "Endast ören",
             Self::PaidTwice => "Betald två gånger",
-            Self::FarTooMuch => "Alldeles för mycket betalt",
+            Self::PaidDoubleOrMore => "Betald dubbelt eller mer",
             Self::Overpaid => "Överbetald",
         }
     }
@@ -100,55 +99,10 @@ fn of(row: &Model, left: Money, paid: Money, payments: &[payment::Model]) -> Opt
     } else if counted(payments).filter(|payment| payment.amount == overpaid).count() > 1 {
         Difference::PaidTwice
     } else if paid.0 >= 2 * row.total.0 {
-        Difference::FarTooMuch
+        Difference::PaidDoubleOrMore
     } else {
         Difference::Overpaid
     })
-}
-
-/// SQL expression of the overpaid sum.
-const OVERPAID: &str = "(\"invoice\".\"paid\" + \"invoice\".\"credited\" + \"invoice\".\"written_off\" - \"invoice\".\"total\")";
-/// SQL of the payments that count: neither reversals nor reversed.
-const COUNTED: &str = "FROM payment p WHERE p.invoice_id = \"invoice\".\"id\" AND p.reverses_id IS NULL \
-     AND NOT EXISTS (SELECT 1 FROM payment r WHERE r.reverses_id = p.id)";
-
-/// SQL predicate for invoices with one of these differences; must agree with [`of_row`].
-#[must_use]
-pub fn has_difference(differences: &[Difference]) -> Condition {
-    differences.iter().fold(Condition::any(), |any, difference| any.add(is(*difference)))
-}
-
-/// SQL predicate for invoices that are overpaid, or for those that are not.
-#[must_use]
-pub fn is_overpaid(overpaid: bool) -> Condition {
-    let is = Condition::all()
-        .add(Expr::cust(
-            "\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL",
-        ))
-        .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
-        .add(Expr::cust(format!("{OVERPAID} > 0")));
-    if overpaid { is } else { is.not() }
-}
-
-fn is(difference: Difference) -> Condition {
-    let krona = KRONA.0;
-    let twice = format!("(SELECT COUNT(*) {COUNTED} AND p.amount = {OVERPAID}) > 1");
-    let double = "\"invoice\".\"paid\" >= 2 * \"invoice\".\"total\"";
-    let own = match difference {
-        Difference::OreOnly => {
-            format!("{OVERPAID} <> 0 AND {OVERPAID} > -{krona} AND {OVERPAID} < {krona}")
-        }
-        Difference::PaidTwice => format!("{OVERPAID} >= {krona} AND {twice}"),
-        Difference::FarTooMuch => format!("{OVERPAID} >= {krona} AND {double} AND NOT {twice}"),
-        Difference::Overpaid => format!("{OVERPAID} >= {krona} AND NOT {double} AND NOT {twice}"),
-    };
-    Condition::all()
-        .add(Expr::cust(
-            "\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL",
-        ))
-        // The same expression as in the partial index, so that the index is used.
-        .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
-        .add(Expr::cust(format!("EXISTS (SELECT 1 {COUNTED}) AND {own}")))
 }
 
 #[cfg(test)]
@@ -165,7 +119,7 @@ mod tests {
             (12_500, &[12_500, 12_500], Some(Difference::PaidTwice)),
             (12_500, &[6_000, 6_500, 6_000, 500], Some(Difference::Overpaid)),
             (12_500, &[6_250, 6_250, 6_250], Some(Difference::PaidTwice)),
-            (12_500, &[125_000], Some(Difference::FarTooMuch)),
+            (12_500, &[125_000], Some(Difference::PaidDoubleOrMore)),
             (12_500, &[12_400], None),
             (50, &[], None),
         ] {

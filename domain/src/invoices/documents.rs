@@ -10,16 +10,12 @@ use std::{
 };
 
 use ::entity::{
-    activity, agreement,
-    id::{ActivityId, AgreementId, InvoiceId},
-    invoice,
-    invoice::Column,
-    invoice_content, invoice_file,
+    activity, agreement, id::InvoiceId, invoice, invoice::Column, invoice_content, invoice_file,
     kind::FileFormat,
 };
 use documents::{
     TIME_LIMIT,
-    invoice::{self as document, Invoice, Line, RateSum, Reference},
+    invoice::{self as document, Invoice, Reference},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, JoinType,
@@ -32,11 +28,7 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{
-    aggregate::InvoiceAggregate,
-    amounts,
-    interest_rows::{REASON_WITHOUT_VAT, is_interest},
-};
+use super::{aggregate::InvoiceAggregate, document_content::Names};
 use crate::{
     audit::{self, Action, Change, forms},
     auth::viewer::Viewer,
@@ -46,14 +38,6 @@ use crate::{
     error::{ConflictReason, Error, Result},
     worker_pool,
 };
-
-/// Names of the objects that invoices refer to.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    activities: HashMap<ActivityId, String>,
-    agreements: HashMap<AgreementId, String>,
-    invoices: HashMap<InvoiceId, Reference>,
-}
 
 impl Names {
     /// Loads the names for these invoices, with at most three statements.
@@ -98,60 +82,6 @@ impl Names {
             names.invoices = found.into_iter().filter_map(reference).collect();
         }
         Ok(names)
-    }
-}
-
-/// Returns the content of an issued invoice as a document.
-pub(super) fn document(
-    aggregate: &InvoiceAggregate,
-    seller: document::Seller,
-    buyer: document::Buyer,
-    mut terms: document::Terms,
-    names: &Names,
-) -> Invoice {
-    let line = |line: &::entity::invoice_line::Model| Line {
-        description: line.description.clone(),
-        activity: line.activity_id.and_then(|id| names.activities.get(&id).cloned()),
-        agreement: line.agreement_id.and_then(|id| names.agreements.get(&id).cloned()),
-        period: line.period_from.zip(line.period_to),
-        quantity: line.quantity,
-        unit: line.unit,
-        unit_price: line.unit_price,
-        vat_rate: line.vat_rate,
-        exemption_reason: line.exemption_reason.clone(),
-        exemption_code: line.exemption_code.clone(),
-        net: line.net,
-    };
-    let row = &aggregate.row;
-    let is_interest = is_interest(&aggregate.lines);
-    if is_interest {
-        REASON_WITHOUT_VAT.clone_into(&mut terms.outside_scope_reason);
-    }
-    Invoice {
-        kind: row.kind,
-        number: row.number.clone().unwrap_or_default(),
-        ocr: row.ocr.clone(),
-        issued_on: row.issued_on.unwrap_or_default(),
-        due_on: row.due_on,
-        seller,
-        buyer,
-        lines: aggregate.lines.iter().map(line).collect(),
-        rates: amounts::by_rate(&aggregate.lines)
-            .into_iter()
-            .map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat })
-            .collect(),
-        net: row.net,
-        vat: row.vat,
-        rounding: row.rounding,
-        total: row.total,
-        refers_to: row
-            .credits_id
-            .or(row.corrects_id)
-            .and_then(|id| names.invoices.get(&id).cloned()),
-        reason: row.reason.clone(),
-        order_reference: row.order_reference.clone(),
-        is_interest,
-        terms,
     }
 }
 

@@ -1,13 +1,17 @@
 //! Checks of a complete draft.
 
-use ::entity::{invoice, kind::VatRate, money::Money};
+use ::entity::{
+    invoice,
+    kind::{InvoiceKind, VatRate},
+    money::Money,
+};
 use documents::invoice::{MAX_TIME_OF_LINES, time_of_lines};
 
-use super::{aggregate::InvoiceAggregate, amounts};
+use super::{aggregate::InvoiceAggregate, amounts, parties::buyer_of};
 use crate::{
-    activities::tax_decisions::NO_RATE_OF_ZERO,
     config::Network,
     error::{FieldErrorCode, ValidationErrors, field_path, undisplayable, unprintable},
+    tax_decisions::exemption::NO_RATE_OF_ZERO,
 };
 
 /// Returns the texts of an invoice outside its lines, with their field names.
@@ -114,8 +118,34 @@ pub(crate) fn check(
     );
     let problem = FieldErrorCode::OutOfRange
         .problem("must add up to more than zero; to pay money back, credit the invoice")
-        .with("min", 0);
+        .with("exclusiveMin", Money::ZERO);
     errors.expect(!is_small || after.row.total > Money::ZERO, &lines, problem);
+}
+
+/// Checks a draft that corrects the invoice `found` upwards; the caller refers to the draft as
+/// `name`.
+pub(super) fn check_correction(
+    name: &str,
+    after: &InvoiceAggregate,
+    found: &InvoiceAggregate,
+    errors: &mut ValidationErrors,
+) {
+    let is_fit = found.row.kind == InvoiceKind::Invoice && found.is_issued();
+    errors.expect(
+        is_fit,
+        &field_path(name, "corrects_id"),
+        FieldErrorCode::WrongStatus.problem("must be an issued invoice"),
+    );
+    errors.expect(
+        buyer_of(&found.row) == buyer_of(&after.row),
+        &field_path(name, "buyer_id"),
+        FieldErrorCode::Mismatch.problem("must be that of the invoice that it corrects"),
+    );
+    errors.expect(
+        after.row.reason.is_some(),
+        &field_path(name, "reason"),
+        FieldErrorCode::Required.problem("is required: state what is corrected, and why"),
+    );
 }
 
 /// Longest time to pay, in days: the maximum for a public body (räntelagen 2 a §).
@@ -126,4 +156,99 @@ pub const MAX_DUE_IN_DAYS: i32 = 30;
 pub(super) fn calculate(network: &Network, after: &mut InvoiceAggregate) -> bool {
     let whole_kronor = network.invoicing.whole_kronor;
     after.calculate(|sum| if whole_kronor { amounts::rounding_to_krona(sum) } else { Money::ZERO })
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::{
+        id::{InvoiceLineId, MemberId},
+        invoice_line,
+        money::Quantity,
+    };
+
+    use super::*;
+
+    fn line(unit_price: i64, vat_rate: VatRate, account: &str) -> invoice_line::Model {
+        invoice_line::Model {
+            id: InvoiceLineId::new(),
+            description: "Kurs".into(),
+            quantity: Quantity(1000),
+            unit_price: Money(unit_price),
+            vat_rate,
+            account: account.into(),
+            ..invoice_line::Model::default()
+        }
+    }
+
+    fn draft(lines: Vec<invoice_line::Model>) -> InvoiceAggregate {
+        InvoiceAggregate { lines, ..InvoiceAggregate::default() }
+    }
+
+    fn paths(errors: ValidationErrors) -> Vec<String> {
+        errors.into_inner().into_iter().map(|error| error.path).collect()
+    }
+
+    fn checked(mut draft: InvoiceAggregate) -> (Money, Vec<String>) {
+        let mut errors = ValidationErrors::default();
+        check(&Network::default(), "", &mut draft, &mut errors);
+        (draft.row.total, paths(errors))
+    }
+
+    #[test]
+    fn a_draft_adds_up_to_more_than_zero() {
+        use VatRate::{OutsideScope, Standard25, Zero};
+        let of = |lines: &[(i64, VatRate)]| {
+            let lines = lines.iter().map(|(price, rate)| line(*price, *rate, "3041")).collect();
+            checked(draft(lines)).1
+        };
+        assert_eq!(of(&[(10_000, Standard25)]), [""; 0]);
+        assert_eq!(of(&[(10_000, Standard25), (-10_000, Standard25)]), ["lines"]);
+        assert_eq!(of(&[(-1, Standard25)]), ["lines"]);
+        assert_eq!(of(&[(Money::MAX.0, Standard25)]), ["lines"], "too large with VAT");
+        assert_eq!(of(&[(10_000, Standard25), (1, OutsideScope)]), ["lines"]);
+        assert_eq!(of(&[(10_000, Zero)]), ["lines[0].vat_rate"]);
+        let total = checked(draft(vec![line(10_000, Standard25, "3041")])).0;
+        assert_eq!(total, Money(12_500));
+    }
+
+    #[test]
+    fn the_days_to_pay_are_those_of_the_law() {
+        for (days, is_good) in
+            [(None, true), (Some(0), true), (Some(30), true), (Some(31), false), (Some(-1), false)]
+        {
+            let mut own = draft(vec![line(100, VatRate::Standard25, "3041")]);
+            own.row.due_in_days = days;
+            assert_eq!(checked(own).1.is_empty(), is_good, "{days:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_of_the_settings_is_not_one_of_revenue() {
+        let receivables = Network::default().accounts.receivables.to_string();
+        let own = draft(vec![line(100, VatRate::Standard25, &receivables)]);
+        assert_eq!(checked(own).1, ["lines[0].account"]);
+    }
+
+    #[test]
+    fn a_correction_is_of_an_issued_invoice_to_the_same_buyer_with_a_reason() {
+        let member = Some(MemberId::new());
+        let mut original = InvoiceAggregate::default();
+        (original.row.member_id, original.row.issued_on) = (member, "2026-10-01".parse().ok());
+        let mut own = InvoiceAggregate::default();
+        (own.row.member_id, own.row.reason) = (member, Some("Fel antal".into()));
+        let problems = |own: &InvoiceAggregate, original: &InvoiceAggregate| {
+            let mut errors = ValidationErrors::default();
+            check_correction("invoice", own, original, &mut errors);
+            paths(errors)
+        };
+        assert_eq!(problems(&own, &original), [""; 0]);
+        own.row.reason = None;
+        assert_eq!(problems(&own, &original), ["invoice.reason"]);
+        own.row.member_id = Some(MemberId::new());
+        original.row.kind = InvoiceKind::CreditNote;
+        assert_eq!(
+            problems(&own, &original),
+            ["invoice.corrects_id", "invoice.buyer_id", "invoice.reason"]
+        );
+    }
 }

@@ -3,29 +3,22 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    activity, agreement,
+    agreement,
+    date_range::DateRange,
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
     invoice_line,
     kind::{Unit, VatRate},
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
-};
 
-use super::{
-    Buyer, aggregate::InvoiceAggregate, line_taxes, parties::buyer_of,
-    revenue_accounts::LineAccounts, supply_date::Supplied,
-};
+use super::{Buyer, line_taxes, revenue_accounts::LineAccounts, supply_date::Supplied};
 use crate::{
-    activities::tax_decisions::{TaxDecisions, checked_exemption, undecided},
-    audit::Change,
-    clock::day_of,
-    config::Network,
-    database::among,
     error::{FieldErrorCode, LINE, Result, ValidationErrors},
+    tax_decisions::{
+        exemption::checked_exemption,
+        in_force::{TaxDecisions, undecided},
+    },
 };
 
 /// Maximum number of lines of an invoice.
@@ -68,6 +61,7 @@ impl NewLine {
     }
 }
 
+/// Returns the input that makes an existing line.
 pub(super) fn as_new(line: &invoice_line::Model) -> NewLine {
     NewLine {
         description: line.description.clone(),
@@ -94,15 +88,38 @@ pub fn is_account(text: &str) -> bool {
 
 /// Agreements, activities, accounts and tax decisions that the lines of an invoice refer to or take
 /// their defaults from.
-struct LineReferences<'d> {
-    agreements: HashMap<AgreementId, agreement::Model>,
-    activities: BTreeSet<ActivityId>,
-    accounts: LineAccounts,
-    decisions: &'d TaxDecisions,
-    buyer: Option<Buyer>,
+pub(super) struct LineReferences<'d> {
+    pub(super) agreements: HashMap<AgreementId, agreement::Model>,
+    pub(super) activities: BTreeSet<ActivityId>,
+    pub(super) accounts: LineAccounts,
+    pub(super) decisions: &'d TaxDecisions,
+    pub(super) buyer: Option<Buyer>,
 }
 
 impl LineReferences<'_> {
+    /// Returns the rows of the lines of an invoice.
+    ///
+    /// # Errors
+    /// CONFLICT `VAT_UNDECIDED` if nothing states the VAT treatment of a line.
+    pub(super) fn rows(
+        &self,
+        invoice_id: InvoiceId,
+        new: &[NewLine],
+        errors: &mut ValidationErrors,
+    ) -> Result<Vec<invoice_line::Model>> {
+        let (mut rows, mut open) = (Vec::with_capacity(new.len()), Vec::new());
+        for (position, line) in new.iter().enumerate() {
+            match self.row(position, line, errors) {
+                Some(row) => rows.push(invoice_line::Model { invoice_id, ..row }),
+                None => open.push(format!("line {} ({})", position + 1, line.description.trim())),
+            }
+        }
+        if !open.is_empty() && errors.is_empty() {
+            return Err(undecided(&open.join(", ")));
+        }
+        Ok(rows)
+    }
+
     /// Returns the row of a line at this index; `None` if nothing states its VAT treatment.
     fn row(
         &self,
@@ -114,12 +131,12 @@ impl LineReferences<'_> {
         let agreement = line.agreement.and_then(|id| self.agreements.get(&id));
         self.check_references(position, line, errors);
         let activity_id = line.activity.or(agreement.and_then(|agreement| agreement.activity_id));
-        let (period_from, period_to) =
-            line.supplied().check(&format!("lines[{position}]"), errors).unzip();
+        let period = line.supplied().check(&format!("lines[{position}]"), errors);
+        let (period_from, period_to) = period.map(<(NaiveDate, NaiveDate)>::from).unzip();
         errors.expect(
             line.quantity.0 > 0,
             &path("quantity"),
-            FieldErrorCode::OutOfRange.problem("must be above zero").with("min", 0),
+            FieldErrorCode::OutOfRange.problem("must be above zero").with("exclusiveMin", 0),
         );
         let is_small = line.quantity.at(line.unit_price).is_some();
         errors.expect(
@@ -193,10 +210,7 @@ impl LineReferences<'_> {
                 FieldErrorCode::Unknown.problem("is not an existing agreement"),
             ),
             Some(Some(agreement)) => {
-                let theirs = agreement
-                    .member_id
-                    .map(Buyer::Member)
-                    .or(agreement.organisation_id.map(Buyer::Organisation));
+                let theirs = Buyer::of(agreement.member_id, agreement.organisation_id);
                 errors.expect(
                     self.buyer.is_none() || theirs == self.buyer,
                     &path("agreement_id"),
@@ -222,22 +236,10 @@ impl LineReferences<'_> {
     }
 }
 
-/// Returns the rows of these lines, checked against the activities and agreements that they name.
-/// Agreements are restricted to `agreement_visibility`. At most two statements.
-///
-/// # Errors
-/// CONFLICT `VAT_UNDECIDED` if nothing states the VAT treatment of a line.
-pub(super) async fn lines(
-    db: &impl ConnectionTrait,
-    network: &Network,
-    after: &InvoiceAggregate,
-    new: &[NewLine],
-    agreement_visibility: Condition,
-    decisions: &TaxDecisions,
-    errors: &mut ValidationErrors,
-) -> Result<Vec<invoice_line::Model>> {
-    errors.expect(!new.is_empty(), "lines", FieldErrorCode::Empty.problem("must not be empty"));
-    if new.len() > MAX_LINES {
+/// Adds an error unless an invoice has 1 to [`MAX_LINES`] lines; returns `false` if it has more.
+pub(super) fn check_count(count: usize, errors: &mut ValidationErrors) -> bool {
+    errors.expect(count > 0, "lines", FieldErrorCode::Empty.problem("must not be empty"));
+    if count > MAX_LINES {
         errors.add(
             "lines",
             FieldErrorCode::TooMany
@@ -246,49 +248,20 @@ pub(super) async fn lines(
                 ))
                 .with("max", MAX_LINES),
         );
-        return Ok(Vec::new());
     }
-    let backend = db.get_database_backend();
-    let agreements: BTreeSet<_> = new.iter().filter_map(|line| line.agreement).collect();
-    let found = agreement::Entity::find()
-        .filter(among(backend, Expr::col(agreement::Column::Id), agreements))
-        .filter(agreement_visibility)
-        .all(db)
-        .await?;
-    let agreements: HashMap<AgreementId, agreement::Model> =
-        found.into_iter().map(|row| (row.id, row)).collect();
-    let activities: BTreeSet<_> = new.iter().filter_map(|line| line.activity).collect();
-    let found = activity::Entity::find()
-        .filter(among(backend, Expr::col(activity::Column::Id), activities))
-        .all(db)
-        .await?;
-    let activities: BTreeSet<ActivityId> = found.into_iter().map(|row| row.id).collect();
-    let accounts = LineAccounts::load(db, network).await?;
-    let references =
-        LineReferences { agreements, activities, accounts, decisions, buyer: buyer_of(&after.row) };
-    let (mut rows, mut open) = (Vec::with_capacity(new.len()), Vec::new());
-    for (position, line) in new.iter().enumerate() {
-        match references.row(position, line, errors) {
-            Some(row) => rows.push(invoice_line::Model { invoice_id: after.row.id, ..row }),
-            None => open.push(format!("line {} ({})", position + 1, line.description.trim())),
-        }
-    }
-    if !open.is_empty() && errors.is_empty() {
-        return Err(undecided(&open.join(", ")));
-    }
-    Ok(rows)
+    count <= MAX_LINES
 }
 
 /// `true` if a line states no day of supply, or has these days already.
-pub(super) fn has_line_for(lines: &[NewLine], (from, to): (NaiveDate, NaiveDate)) -> bool {
+pub(super) fn has_line_for(lines: &[NewLine], DateRange { from, to }: DateRange) -> bool {
     lines.iter().any(|line| {
         line.period_from.is_none_or(|day| day == from) && line.period_to.is_none_or(|day| day == to)
     })
 }
 
 /// Sets the days of the invoice on lines that state no day of supply.
-pub(super) fn spread(lines: Vec<NewLine>, days: Option<(NaiveDate, NaiveDate)>) -> Vec<NewLine> {
-    let Some((from, to)) = days else { return lines };
+pub(super) fn spread(lines: Vec<NewLine>, days: Option<DateRange>) -> Vec<NewLine> {
+    let Some(DateRange { from, to }) = days else { return lines };
     let with_days = |line: NewLine| {
         let is_silent =
             line.supplied_on.is_none() && line.period_from.is_none() && line.period_to.is_none();
@@ -301,34 +274,152 @@ pub(super) fn spread(lines: Vec<NewLine>, days: Option<(NaiveDate, NaiveDate)>) 
     lines.into_iter().map(with_days).collect()
 }
 
-/// Loads the tax decisions that these lines need. None are read if each line states its VAT
-/// treatment and its reason of exemption.
-pub(super) async fn decisions_for(change: &Change, new: &[NewLine]) -> Result<TaxDecisions> {
-    let is_exempt =
-        |line: &NewLine| line.vat_rate == Some(VatRate::Exempt) && line.exemption_reason.is_none();
-    let today = day_of(change.at());
-    if new.iter().any(|line| line.vat_rate.is_none()) {
-        TaxDecisions::on(change.tx(), today).await?.with_prices(change.tx(), today).await
-    } else if new.iter().any(is_exempt) {
-        TaxDecisions::on(change.tx(), today).await
-    } else {
-        Ok(TaxDecisions::default())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use ::entity::id::{MemberId, OrganisationId};
 
-/// Inserts lines.
-pub(super) async fn insert_lines(change: &Change, lines: &[invoice_line::Model]) -> Result<()> {
-    for block in lines.chunks(250) {
-        let rows = block.iter().cloned().map(IntoActiveModel::into_active_model);
-        invoice_line::Entity::insert_many(rows).exec_without_returning(change.tx()).await?;
-    }
-    Ok(())
-}
+    use super::*;
+    use crate::config::Accounts;
 
-pub(super) async fn delete_lines(change: &Change, invoice: InvoiceId) -> Result<()> {
-    invoice_line::Entity::delete_many()
-        .filter(invoice_line::Column::InvoiceId.eq(invoice))
-        .exec(change.tx())
-        .await?;
-    Ok(())
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn line() -> NewLine {
+        NewLine {
+            description: "Kurs".into(),
+            activity: None,
+            agreement: None,
+            supplied_on: None,
+            period_from: None,
+            period_to: None,
+            quantity: Quantity(1000),
+            unit: Unit::Piece,
+            unit_price: Money(10_000),
+            vat_rate: Some(VatRate::Standard25),
+            exemption_reason: None,
+            exemption_code: None,
+            account: None,
+        }
+    }
+
+    fn references<'d>(
+        decisions: &'d TaxDecisions,
+        buyer: Buyer,
+        agreements: Vec<agreement::Model>,
+    ) -> LineReferences<'d> {
+        LineReferences {
+            agreements: agreements.into_iter().map(|row| (row.id, row)).collect(),
+            activities: BTreeSet::new(),
+            accounts: LineAccounts::of_settings(Accounts::default()),
+            decisions,
+            buyer: Some(buyer),
+        }
+    }
+
+    fn paths(errors: ValidationErrors) -> Vec<String> {
+        errors.into_inner().into_iter().map(|error| error.path).collect()
+    }
+
+    #[test]
+    fn a_line_takes_its_defaults_from_the_agreement() {
+        let member = MemberId::new();
+        let (decisions, activity) = (TaxDecisions::default(), ActivityId::new());
+        let agreement = agreement::Model {
+            id: AgreementId::new(),
+            number: Some("2026-001".into()),
+            member_id: Some(member),
+            activity_id: Some(activity),
+            vat_rate: Some(VatRate::Reduced6),
+            ..agreement::Model::default()
+        };
+        let new = NewLine { agreement: Some(agreement.id), vat_rate: None, ..line() };
+        let references = references(&decisions, Buyer::Member(member), vec![agreement]);
+        let mut errors = ValidationErrors::default();
+        let invoice = InvoiceId::new();
+        let rows = references.rows(invoice, &[line(), new], &mut errors).unwrap();
+        assert_eq!(paths(errors), [""; 0]);
+        assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 2]);
+        assert!(rows.iter().all(|row| row.invoice_id == invoice));
+        assert_eq!(
+            (rows[0].vat_rate, rows[0].activity_id, rows[1].vat_rate, rows[1].activity_id),
+            (VatRate::Standard25, None, VatRate::Reduced6, Some(activity))
+        );
+    }
+
+    #[test]
+    fn a_line_without_vat_treatment_is_undecided() {
+        let decisions = TaxDecisions::default();
+        let references = references(&decisions, Buyer::Member(MemberId::new()), Vec::new());
+        let new = [NewLine { vat_rate: None, ..line() }];
+        let rows = |errors: &mut ValidationErrors| {
+            references.rows(InvoiceId::new(), &new, errors).map(|rows| rows.len())
+        };
+        assert!(rows(&mut ValidationErrors::default()).is_err());
+        // With other errors, those are reported first.
+        let mut errors = ValidationErrors::default();
+        errors.add("reason", FieldErrorCode::Required.problem("is required"));
+        assert_eq!(rows(&mut errors).ok(), Some(0));
+    }
+
+    #[test]
+    fn bad_fields_of_a_line_are_named() {
+        let decisions = TaxDecisions::default();
+        let other = agreement::Model {
+            id: AgreementId::new(),
+            organisation_id: Some(OrganisationId::new()),
+            ..agreement::Model::default()
+        };
+        let theirs = other.id;
+        let references = references(&decisions, Buyer::Member(MemberId::new()), vec![other]);
+        for (new, expected) in [
+            (NewLine { quantity: Quantity(0), ..line() }, vec!["lines[0].quantity"]),
+            (NewLine { account: Some("30".into()), ..line() }, vec!["lines[0].account"]),
+            (NewLine { description: " ".into(), ..line() }, vec!["lines[0].description"]),
+            (NewLine { activity: Some(ActivityId::new()), ..line() }, vec!["lines[0].activity_id"]),
+            (
+                NewLine { agreement: Some(AgreementId::new()), ..line() },
+                vec!["lines[0].agreement_id"],
+            ),
+            // With another counterparty, and a draft: one error of the field.
+            (NewLine { agreement: Some(theirs), ..line() }, vec!["lines[0].agreement_id"]),
+            (
+                NewLine { period_from: Some(day("2026-01-01")), ..line() },
+                vec!["lines[0].period_to"],
+            ),
+        ] {
+            let mut errors = ValidationErrors::default();
+            references.rows(InvoiceId::new(), &[new], &mut errors).unwrap();
+            assert_eq!(paths(errors), expected);
+        }
+    }
+
+    #[test]
+    fn days_of_the_invoice_are_those_of_lines_without_days() {
+        let days = DateRange::new(day("2026-01-01"), day("2026-06-30"));
+        let own = NewLine { supplied_on: Some(day("2026-03-01")), ..line() };
+        let spread_lines = spread(vec![line(), own.clone()], Some(days));
+        assert_eq!(
+            spread_lines.iter().map(|line| (line.period_from, line.period_to)).collect::<Vec<_>>(),
+            [(Some(days.from), Some(days.to)), (None, None)]
+        );
+        assert!(has_line_for(&spread_lines, days));
+        let other = NewLine { period_from: Some(day("2026-02-01")), ..line() };
+        assert!(!has_line_for(&[other], days));
+        assert_eq!(spread(vec![line()], None)[0].period_from, None);
+    }
+
+    #[test]
+    fn an_invoice_has_one_to_a_thousand_lines() {
+        for (count, is_few, expected) in [
+            (0, true, vec!["lines"]),
+            (1, true, vec![]),
+            (MAX_LINES, true, vec![]),
+            (MAX_LINES + 1, false, vec!["lines"]),
+        ] {
+            let mut errors = ValidationErrors::default();
+            assert_eq!(check_count(count, &mut errors), is_few, "{count}");
+            assert_eq!(paths(errors), expected, "{count}");
+        }
+    }
 }

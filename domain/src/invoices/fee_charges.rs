@@ -9,22 +9,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     agreement,
+    date_range::DateRange,
     fee_charge::{Column, Entity, Model},
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId, MemberId},
     invoice, invoice_line,
     kind::{ChargeKind, InvoiceKind},
     member,
     money::Money,
-    total::Total,
 };
-use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel,
     sea_query::{Alias, Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
-use super::aggregate::InvoiceAggregate;
+use super::{
+    aggregate::InvoiceAggregate,
+    charge_status::Invoiced,
+    fee_lines::{charged_sums, word},
+};
 use crate::{
     audit::{Change, forms::FeeCharge},
     auth::viewer::Viewer,
@@ -34,10 +37,6 @@ use crate::{
     fees::{self, amounts},
     members,
 };
-
-/// Amount in öre that may be missing from a fee that counts as invoiced: imported fees are in whole
-/// kronor.
-const ROUNDING: Money = Money(100);
 
 /// Payers and kind of the fees that are looked up.
 #[derive(Clone, Debug)]
@@ -56,69 +55,6 @@ impl FeeSelection {
             Self::Activity(_) | Self::Agreements(_) => ChargeKind::SpecialFee,
             Self::Members(kind, _) => *kind,
         }
-    }
-}
-
-/// Sums of one payer's fee of a year on issued documents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Invoiced {
-    /// Lines of invoices with a period in the year, öre, without regard to credit notes.
-    lines: Total,
-    /// The same after credit notes.
-    left: Total,
-    /// Lines across New Year, after credit notes; the year's part of them is unknown.
-    across: Total,
-    /// Number of times that runs have invoiced it.
-    rounds: i32,
-    /// Lines of the runs, after credit notes.
-    of_runs: Total,
-}
-
-/// Charge status of a fee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChargeStatus {
-    /// Nothing is invoiced, or all of it is credited: a run invoices it, as this round.
-    Due(i32),
-    /// Invoiced. A part that was credited since is a discount, and is not invoiced again.
-    Invoiced,
-    /// Only this sum has been invoiced, or may have been.
-    Partly {
-        /// Invoiced sum, öre.
-        sum: Total,
-        /// `true` if the sum is on lines across New Year; the year's part of them is unknown.
-        is_across: bool,
-    },
-}
-
-impl Invoiced {
-    /// Returns the status of a fee of this amount.
-    pub(super) fn status(&self, fee: Money) -> ChargeStatus {
-        if self.left <= Total::ZERO && self.across <= Total::ZERO {
-            ChargeStatus::Due(self.rounds + 1)
-        } else if self.of_runs > Total::ZERO || self.lines + ROUNDING.into() > Total::from(fee) {
-            ChargeStatus::Invoiced
-        } else {
-            let is_across = self.across > Total::ZERO;
-            ChargeStatus::Partly {
-                sum: if is_across { self.across } else { self.lines },
-                is_across,
-            }
-        }
-    }
-
-    /// Returns the status of a fee of this amount, of which a run would invoice `rest`: the months
-    /// that no line has billed. `None` if no run has invoiced it, since its lines then don't state
-    /// their months.
-    pub(super) fn status_of_rest(&self, fee: Money, rest: Money) -> Option<ChargeStatus> {
-        if self.of_runs <= Total::ZERO {
-            return None;
-        }
-        let is_within = self.lines + rest.into() <= Total::from(fee) + ROUNDING.into();
-        Some(if is_within {
-            ChargeStatus::Due(self.rounds + 1)
-        } else {
-            ChargeStatus::Partly { sum: self.lines, is_across: false }
-        })
     }
 }
 
@@ -172,7 +108,7 @@ fn of(db: &impl ConnectionTrait, column: SimpleExpr, selection: &FeeSelection) -
 fn on_lines(
     db: &impl ConnectionTrait,
     selection: &FeeSelection,
-    (first, last): (NaiveDate, NaiveDate),
+    DateRange { from: first, to: last }: DateRange,
 ) -> SelectStatement {
     use invoice_line::Column as C;
     let is_invoice = || document(invoice::Column::Kind).eq(InvoiceKind::Invoice);
@@ -259,18 +195,8 @@ pub(super) async fn charged_twice(
     tx: &impl ConnectionTrait,
     aggregate: &InvoiceAggregate,
 ) -> Result<Vec<String>> {
-    let mut own_sums: BTreeMap<(ChargeKind, i32), BTreeMap<Uuid, Money>> = BTreeMap::new();
-    for line in &aggregate.lines {
-        let Some((kind, payer)) = fee_of(aggregate, line) else { continue };
-        let Some((from, _)) =
-            line.period_from.zip(line.period_to).filter(|(from, to)| from.year() == to.year())
-        else {
-            continue;
-        };
-        *own_sums.entry((kind, from.year())).or_default().entry(payer).or_default() += line.net;
-    }
     let mut found = Vec::new();
-    for ((kind, year), sums) in own_sums {
+    for ((kind, year), sums) in charged_sums(aggregate) {
         let selection = match kind {
             ChargeKind::SpecialFee => {
                 FeeSelection::Agreements(sums.keys().map(|id| AgreementId(*id)).collect())
@@ -281,11 +207,9 @@ pub(super) async fn charged_twice(
         };
         let invoiced = invoiced(tx, &selection, year).await?;
         for (id, (name, fee)) in fees_of(ctx, kind, year, &sums).await? {
-            let (new, left): (Money, Total) = (
-                sums.get(&id).copied().unwrap_or_default(),
-                invoiced.get(&id).copied().unwrap_or_default().left,
-            );
-            if left > Total::ZERO && fee > Money::ZERO && left + new.into() > Total::from(fee) {
+            let new = sums.get(&id).copied().unwrap_or_default();
+            let invoiced = invoiced.get(&id).copied().unwrap_or_default();
+            if let Some(left) = invoiced.exceeded_by(new, fee) {
                 found.push(format!(
                     "the fee of {name} for {year} is {fee}, of which {left} is invoiced already"
                 ));
@@ -293,39 +217,6 @@ pub(super) async fn charged_twice(
         }
     }
     Ok(found)
-}
-
-/// Returns the fee of an invoice line, by its columns and text, with the id of the agreement or
-/// member.
-fn fee_of(aggregate: &InvoiceAggregate, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid)> {
-    if line.net <= Money::ZERO {
-        return None;
-    }
-    if let Some(agreement) = line.agreement_id {
-        return Some((ChargeKind::SpecialFee, agreement.0));
-    }
-    let member = aggregate.row.member_id.filter(|_| line.activity_id.is_none())?;
-    Some((fee_by_words(&line.description)?, member.0))
-}
-
-/// Returns the member's fee that a line names. `None` if it names none, or both, as in
-/// «Medlemsavgift 2026 (utom serviceavgift)», which is ambiguous.
-pub(super) fn fee_by_words(description: &str) -> Option<ChargeKind> {
-    let text = description.to_lowercase();
-    let is_named = |kind: &ChargeKind| word(*kind).is_some_and(|word| text.contains(word));
-    let mut named =
-        [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().filter(is_named);
-    named.next().filter(|_| named.next().is_none())
-}
-
-/// Returns the word by which a line is recognized as a member's fee, as runs write it; `None` for
-/// special fees.
-fn word(kind: ChargeKind) -> Option<&'static str> {
-    match kind {
-        ChargeKind::SpecialFee => None,
-        ChargeKind::ServiceFee => Some("serviceavgift"),
-        ChargeKind::MembershipFee => Some("medlemsavgift"),
-    }
 }
 
 /// Returns the amounts of these fees in a year, with the names of their payers. Fees that can't be
@@ -393,87 +284,4 @@ pub(super) async fn write(
             .await?;
     }
     Ok(())
-}
-
-/// Returns the charge for a line of a run.
-#[must_use]
-pub(super) fn of_run(
-    kind: ChargeKind,
-    year: i32,
-    round: i32,
-    line: InvoiceLineId,
-    payer: Uuid,
-) -> Model {
-    let (agreement_id, member_id) = if kind == ChargeKind::SpecialFee {
-        (Some(AgreementId(payer)), None)
-    } else {
-        (None, Some(MemberId(payer)))
-    };
-    Model { line_id: line, kind, year, round, agreement_id, member_id }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fee_is_due_until_all_of_it_is_invoiced() {
-        let status = |lines: i128, left: i128, across: i128, rounds: i32, of_runs: i128| {
-            let invoiced = Invoiced {
-                lines: Total(lines),
-                left: Total(left),
-                across: Total(across),
-                rounds,
-                of_runs: Total(of_runs),
-            };
-            invoiced.status(Money(1000))
-        };
-        assert_eq!(Invoiced::default().status(Money(1000)), ChargeStatus::Due(1));
-        assert_eq!(
-            status(250, 250, 0, 0, 0),
-            ChargeStatus::Partly { sum: Total(250), is_across: false }
-        );
-        assert_eq!(status(1000, 1000, 0, 0, 0), ChargeStatus::Invoiced);
-        assert_eq!(status(901, 901, 0, 0, 0), ChargeStatus::Invoiced, "rounded to a krona");
-        assert_eq!(
-            status(900, 900, 0, 0, 0),
-            ChargeStatus::Partly { sum: Total(900), is_across: false }
-        );
-        assert_eq!(
-            status(1000, 900, 0, 0, 0),
-            ChargeStatus::Invoiced,
-            "a credited part is not invoiced again"
-        );
-        assert_eq!(
-            status(900, 100, 0, 1, 100),
-            ChargeStatus::Invoiced,
-            "nor if the fee has changed since a run"
-        );
-        assert_eq!(status(1000, 0, 0, 1, 0), ChargeStatus::Due(2));
-        assert_eq!(
-            status(0, 0, 500, 0, 0),
-            ChargeStatus::Partly { sum: Total(500), is_across: true }
-        );
-        assert_eq!(status(1000, 1000, 500, 0, 0), ChargeStatus::Invoiced);
-    }
-
-    #[test]
-    fn credited_months_are_due_once() {
-        let rest = |lines: i128, of_runs: i128, rest: i64| {
-            let invoiced = Invoiced {
-                lines: Total(lines),
-                left: Total(lines),
-                across: Total::ZERO,
-                rounds: 1,
-                of_runs: Total(of_runs),
-            };
-            invoiced.status_of_rest(Money(18_000), Money(rest))
-        };
-        assert_eq!(rest(9000, 9000, 9000), Some(ChargeStatus::Due(2)));
-        assert_eq!(rest(9000, 0, 9000), None);
-        assert_eq!(
-            rest(9000, 9000, 9101),
-            Some(ChargeStatus::Partly { sum: Total(9000), is_across: false })
-        );
-    }
 }

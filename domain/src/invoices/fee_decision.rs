@@ -1,11 +1,7 @@
 //! Fees that were decided late: a decision after the invoice or after its year needs a
 //! confirmation.
 
-use ::entity::{decision, fee_schedule};
 use chrono::{Datelike, NaiveDate};
-use sea_orm::{ConnectionTrait, EntityTrait};
-
-use crate::error::Result;
 
 /// Returns the reason why invoicing a year's fee needs a confirmation if its rule was decided on
 /// this day; `None` if it needs none.
@@ -18,20 +14,6 @@ pub fn late_decision(decided_on: NaiveDate, issued_on: NaiveDate, year: i32) -> 
     }
     (decided_on.year() > year)
         .then(|| format!("the fee of {year} was decided on {decided_on}, which is after that year"))
-}
-
-/// Reads the decision of a rule and returns its reason as [`late_decision`]. An unknown day needs
-/// no confirmation.
-pub(super) async fn of_rule(
-    db: &impl ConnectionTrait,
-    rule: &fee_schedule::Model,
-    issued_on: NaiveDate,
-    year: i32,
-) -> Result<Option<String>> {
-    let Some(id) = rule.decision_id else { return Ok(None) };
-    let decided_on =
-        decision::Entity::find_by_id(id).one(db).await?.and_then(|decision| decision.decided_on);
-    Ok(decided_on.and_then(|decided_on| late_decision(decided_on, issued_on, year)))
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use std::cmp::min;
 
-use ::entity::{invoice, invoice_line, money::Money};
+use ::entity::{date_range::DateRange, invoice, invoice_line, money::Money};
 use chrono::NaiveDate;
 use documents::swedish::kronor;
 
 use crate::interest::{
     Segment, Span,
-    reference_rates::{Rates, format_percent},
+    rates::{Rates, format_percent},
     rounded, segments,
 };
 
@@ -31,9 +31,6 @@ pub fn is_interest(lines: &[invoice_line::Model]) -> bool {
 pub(crate) fn line_prefix(original: &invoice::Model) -> String {
     format!("{LINE_PREFIX} {},", original.number.as_deref().unwrap_or_default())
 }
-
-/// First and last day.
-pub type Days = (NaiveDate, NaiveDate);
 
 /// Days with the same capital and rate, and their interest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +90,7 @@ pub fn rows(
     spans: &[Span],
     rates: &Rates,
     points: u16,
-    claimed: &[Days],
+    claimed: &[DateRange],
 ) -> Result<Rows, NaiveDate> {
     let (mut found, mut exact) = (Rows::default(), 0_i128);
     for aggregate in segments(spans, rates, points)? {
@@ -110,18 +107,14 @@ pub fn rows(
 }
 
 /// Splits a segment into parts whose days are claimed and parts whose days are not.
-fn cut(aggregate: Segment, claimed: &[Days]) -> Vec<(Segment, bool)> {
+fn cut(aggregate: Segment, claimed: &[DateRange]) -> Vec<(Segment, bool)> {
     let (mut parts, mut from) = (Vec::new(), aggregate.span.from);
     while from <= aggregate.span.to {
-        let within = claimed
-            .iter()
-            .filter(|(first, last)| (*first..=*last).contains(&from))
-            .map(|(_, last)| *last)
-            .max();
+        let within = claimed.iter().filter(|days| days.contains(from)).map(|days| days.to).max();
         let next_claim = || {
             claimed
                 .iter()
-                .map(|(first, _)| *first)
+                .map(|days| days.from)
                 .filter(|first| *first > from)
                 .min()
                 .and_then(|first| first.pred_opt())
@@ -167,7 +160,8 @@ mod tests {
             [("2026-11-21..2026-11-30".to_owned(), 3_650_000, 1000, 10_000)]
         );
         let rest =
-            rows(&spans, &published(), 8, &[(day("2026-11-21"), day("2026-11-24"))]).unwrap();
+            rows(&spans, &published(), 8, &[DateRange::new(day("2026-11-21"), day("2026-11-24"))])
+                .unwrap();
         assert_eq!(
             shown(&rest.claimed),
             [("2026-11-21..2026-11-24".to_owned(), 3_650_000, 1000, 4_000)]
@@ -178,8 +172,10 @@ mod tests {
         );
         assert_eq!((rest.claimed_sum(), rest.open_sum()), (Money(4_000), Money(6_000)));
         // Days in the middle, and overlapping claims.
-        let claimed =
-            [(day("2026-11-23"), day("2026-11-25")), (day("2026-11-24"), day("2026-11-26"))];
+        let claimed = [
+            DateRange::new(day("2026-11-23"), day("2026-11-25")),
+            DateRange::new(day("2026-11-24"), day("2026-11-26")),
+        ];
         let parts = rows(&spans, &published(), 8, &claimed).unwrap();
         let open: Vec<_> =
             shown(&parts.open).into_iter().map(|(days, _, _, sum)| (days, sum)).collect();
@@ -191,7 +187,9 @@ mod tests {
             ]
         );
         assert_eq!(
-            rows(&spans, &published(), 8, &[(day("2026-01-01"), day("2026-12-31"))]).unwrap().open,
+            rows(&spans, &published(), 8, &[DateRange::new(day("2026-01-01"), day("2026-12-31"))])
+                .unwrap()
+                .open,
             []
         );
     }
@@ -239,7 +237,7 @@ mod tests {
         );
         assert_eq!(Interest::Amount(found.open_sum()), interest(&spans, &published(), 8));
         // The total is the same for every division into claims.
-        let mut claimed: Vec<Days> = Vec::new();
+        let mut claimed: Vec<DateRange> = Vec::new();
         let mut sum = Money::ZERO;
         for last in ["2022-04-03", "2022-06-30", "2022-07-01", "2022-08-15", "2022-09-15"] {
             let until = day(last);
@@ -249,7 +247,7 @@ mod tests {
                 .map(|span| Span { to: min(span.to, until), ..*span })
                 .collect();
             sum += rows(&so_far, &published(), 8, &claimed).unwrap().open_sum();
-            claimed.push((day("2022-04-01"), until));
+            claimed.push(DateRange::new(day("2022-04-01"), until));
         }
         assert_eq!(Interest::Amount(sum), interest(&spans, &published(), 8));
         assert_eq!(

@@ -1,52 +1,48 @@
 //! The invoice run: invoices a year's special fees of an activity, or the fees of every member,
 //! each fee only once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    fee_charge,
+    date_range::DateRange,
+    decision, fee_charge, fee_schedule,
     id::{InvoiceId, InvoiceLineId, MemberId},
-    invoice,
-    kind::{ChargeKind, FeeBasis, InvoiceKind, VatRate},
+    kind::{ChargeKind, FeeBasis, InvoiceKind},
     member,
     money::Money,
 };
 use chrono::NaiveDate;
-use documents::swedish;
 use sea_orm::{
-    ExprTrait, Order,
+    ConnectionTrait, EntityTrait, ExprTrait, Order,
     sea_query::{Expr, Query, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Buyer,
     aggregate::InvoiceAggregate,
-    claim_terms::{Agreed, ClaimTerms},
-    draft_checks,
-    fee_charges::{self, ChargeStatus, FeeSelection},
-    fee_decision,
-    issue::{self, IssueRenderer},
-    line_taxes,
+    claim_terms::Agreed,
+    fee_charges::{self, FeeSelection},
+    fee_decision, issue_day,
+    issue_renderer::{self, IssueRenderer},
+    member_fees::MemberFees,
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
     run_months::{InvoicedMonth, ToCredit},
-    run_plan::{Fees, Item, Plan, Problem, RunInput, UnpaidMonth, in_part, line},
-    special_fees, vat_rates,
+    run_plan::{Fees, Item, Plan, Problem, References, RunInput, UnpaidMonth},
+    special_fee_loading,
 };
 use crate::{
-    activities::tax_decisions::{TaxDecisions, undecided},
     audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
     context::Context,
     database::{Database, among, analyze, rows},
-    error::{
-        ConflictReason, Error, FieldErrorCode, FieldProblem, Origin, Result, ValidationErrors,
-    },
+    error::{ConflictReason, Error, FieldErrorCode, FieldProblem, Result, ValidationErrors},
     fees::{self, amounts},
     idempotency::{FromOutcome, Outcome},
+    query,
+    tax_decisions::in_force::{TaxDecisions, undecided},
 };
 
 /// Invoices that are written together.
@@ -108,7 +104,7 @@ pub async fn preview(
 ) -> Result<Plan> {
     ctx.require(Permission::ManageInvoices)?;
     let today = ctx.clock.today();
-    let issued_on = issue::day_of_issue(
+    let issued_on = issue_day::day_of_issue(
         ctx.db.read(),
         InvoiceKind::Invoice,
         input.issued_on,
@@ -141,7 +137,7 @@ pub async fn run(
     // No one else writes while this transaction is open, so the plan from the read pool still
     // holds.
     let mut change = audit::begin(ctx, Action::InvoiceRun).await?;
-    let issued_on = issue::day_of_issue(
+    let issued_on = issue_day::day_of_issue(
         change.tx(),
         InvoiceKind::Invoice,
         input.issued_on,
@@ -216,7 +212,7 @@ async fn issue_all(
             done.push(aggregate.row.id);
             theirs.extend(aggregate.lines.iter().filter_map(|line| charges.remove(&line.id)));
         }
-        issue::write_new(change, issued, theirs).await.map_err(already_invoiced)?;
+        issue_renderer::write_new(change, issued, theirs).await.map_err(already_invoiced)?;
         if done.len() == CHUNK && count > CHUNK {
             // Each further line looks up its invoice, and this may be the first run of all.
             analyze(change.tx(), "invoice").await?;
@@ -258,7 +254,8 @@ async fn plan(
     let mut plan = Plan::default();
     let items = match input.fees {
         Fees::Special(activity) => {
-            special_fees::items(ctx, network, input, (activity, issued_on), &mut plan).await?
+            special_fee_loading::items(ctx, network, input, (activity, issued_on), &mut plan)
+                .await?
         }
         Fees::Service => {
             of_members(ctx, network, input, (ChargeKind::ServiceFee, issued_on), &mut plan).await?
@@ -269,11 +266,8 @@ async fn plan(
         }
     };
     let agreed = Agreed::load(ctx.db.read(), items.iter().map(|item| &item.line)).await?;
-    gather(network, issued_on, &agreed, items, &mut plan);
-    for aggregate in &mut plan.invoices {
-        (aggregate.row.our_reference, aggregate.row.buyer_reference) =
-            (references.our.clone(), references.buyers.clone());
-    }
+    plan.gather(network, issued_on, &agreed, items);
+    plan.refer(&references);
 
     // Requirements of every invoice. Requirements of taxed invoices only are reported as problems
     // of those.
@@ -287,58 +281,9 @@ async fn plan(
         plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row)),
     )
     .await?;
-    let mut checked = BTreeSet::new();
-    let Plan { invoices, problems, .. } = &mut plan;
-    invoices.retain(|aggregate| {
-        let Some(buyer) = buyer_of(&aggregate.row) else { return false };
-        let mut lacks = ValidationErrors::of(Origin::Record);
-        issue::parties_of(network, &buyers, aggregate, &mut lacks);
-        vat_rates::check(aggregate, issued_on, &mut lacks);
-        draft_checks::check(network, "invoice", &mut aggregate.clone(), &mut lacks);
-        let Err(error) = lacks.finish() else { return true };
-        if checked.insert(buyer) {
-            problems.push(Problem { buyer, agreement: None, reason: error.to_string() });
-        }
-        false
-    });
-    let sum = |of: fn(&invoice::Model) -> Money| {
-        let sum = plan
-            .invoices
-            .iter()
-            .try_fold(0_i64, |sum, aggregate| sum.checked_add(of(&aggregate.row).0))
-            .filter(|sum| *sum <= Money::MAX.0);
-        sum.map(Money).ok_or_else(|| {
-            Error::conflict(
-                ConflictReason::TooLarge,
-                "the invoices exceed 10000000000.00 kronor in total; run for some of the members at a time",
-            )
-        })
-    };
-    (plan.net, plan.total) = (sum(|row| row.net)?, sum(|row| row.total)?);
+    plan.check(network, issued_on, &buyers);
+    plan.add_up()?;
     Ok(plan)
-}
-
-/// References on each invoice of a run.
-struct References {
-    our: Option<String>,
-    buyers: Option<String>,
-}
-
-impl References {
-    fn check(input: &RunInput, errors: &mut ValidationErrors) -> Self {
-        let mut text = |path: &str, text: Option<&String>| {
-            errors.optional_document_line(path, text.map(String::as_str))
-        };
-        let (our, buyers) = (
-            text("our_reference", input.our_reference.as_ref()),
-            text("buyer_reference", input.buyer_reference.as_ref()),
-        );
-        let is_of_one = input.members.as_ref().is_some_and(|members| members.len() == 1);
-        let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
-        let problem = FieldErrorCode::NotAllowed.problem(message);
-        errors.expect(buyers.is_none() || is_of_one, "buyer_reference", problem);
-        Self { our, buyers }
-    }
 }
 
 /// Returns the problem of a year that is not supported.
@@ -370,77 +315,35 @@ async fn of_members(
     let vat_rate = decisions
         .rate_of(&rule)
         .ok_or_else(|| undecided(&format!("the {fee} of {}", input.year)))?;
-    plan.warnings.extend(fee_decision::of_rule(ctx.db.read(), &rule, issued_on, input.year).await?);
-    let (first, last) =
-        amounts::year(input.year).ok_or_else(|| Error::invalid("year", outside_years()))?;
-    let found = members_between(ctx.db, (first, last), input.members.as_ref()).await?;
+    plan.warnings.extend(late_decision(ctx.db.read(), &rule, issued_on, input.year).await?);
+    let days = amounts::year(input.year).ok_or_else(|| Error::invalid("year", outside_years()))?;
+    let found = members_between(ctx.db, days, input.members.as_ref()).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
     let viewer = Viewer::operator("invoices run");
     let allocations =
-        fees::allocations(ctx.with_viewer(&viewer), &ids, input.year, fees::basis_of(&rule))
+        fees::allocations(ctx.with_viewer(&viewer), &ids, input.year, fees::quote::basis_of(&rule))
             .await?;
     let selection = FeeSelection::Members(kind, input.members.clone());
     let invoiced = fee_charges::invoiced(ctx.db.read(), &selection, input.year).await?;
     let accounts = LineAccounts::load(ctx.db.read(), network).await?;
-    let mut items = Vec::new();
-    for row in found {
-        let buyer = Buyer::Member(row.id);
-        let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
-            let of = fees::describe(fees::basis_of(&rule));
-            let reason = format!(
-                "{} has no allocation (tilldelning) {of} of {}; set it first",
-                row.name, input.year
-            );
-            plan.problems.push(Problem { buyer, agreement: None, reason });
-            continue;
-        };
-        if quote.amount == Money::ZERO {
-            continue;
-        }
-        let round = match invoiced.get(&row.id.0).copied().unwrap_or_default().status(quote.amount)
-        {
-            ChargeStatus::Due(round) => round,
-            ChargeStatus::Invoiced => {
-                plan.already += 1;
-                continue;
-            }
-            ChargeStatus::Partly { sum, is_across } => {
-                let reason = in_part(&row.name, input.year, quote.amount, sum, is_across);
-                plan.problems.push(Problem { buyer, agreement: None, reason });
-                continue;
-            }
-        };
-        let mut line = line(
-            accounts.of_fee(kind, vat_rate),
-            description(kind, input.year, &quote),
-            None,
-            (first, last),
-            quote.amount,
-            vat_rate,
-        );
-        line_taxes::complete(&mut line, Some((kind, None)), &decisions);
-        let charge = fee_charges::of_run(kind, input.year, round, line.id, row.id.0);
-        items.push(Item { buyer, agreement: None, line, charge });
-    }
-    Ok(items)
-}
-
-/// Returns the text of a line about a fee of every member.
-fn description(kind: ChargeKind, year: i32, quote: &fees::Quote) -> String {
-    match (kind, quote.per_mille, quote.allocation) {
-        (ChargeKind::ServiceFee, Some(rate), Some(allocation)) => {
-            let rate = rate.to_string().replace('.', ",");
-            let allocation = swedish::kronor(allocation);
-            format!("Serviceavgift {year} ({rate} ‰ av tilldelningen {allocation} kr)")
-        }
-        _ => format!("Medlemsavgift {year}"),
-    }
+    let fees = MemberFees {
+        kind,
+        year: input.year,
+        days,
+        rule,
+        vat_rate,
+        allocations,
+        invoiced,
+        accounts,
+        decisions,
+    };
+    Ok(found.iter().filter_map(|row| fees.item(row, plan)).collect())
 }
 
 /// Returns the members on some day of a range, in order of name; only these, if there are any.
 async fn members_between(
     db: &Database,
-    (first, last): (NaiveDate, NaiveDate),
+    DateRange { from: first, to: last }: DateRange,
     only: Option<&BTreeSet<MemberId>>,
 ) -> Result<Vec<member::Model>> {
     use member::Column as C;
@@ -448,7 +351,6 @@ async fn members_between(
     let columns = [C::Id, C::Name];
     let mut select = Query::select();
     select
-        .columns(columns.iter().map(|column| (member::Entity, *column)))
         .from(member::Entity)
         .and_where(of(C::JoinedOn).lte(last))
         .and_where(of(C::LeftOn).is_null().or(of(C::LeftOn).gte(first)))
@@ -457,7 +359,7 @@ async fn members_between(
     if let Some(members) = only {
         select.and_where(among(db.backend(), of(C::Id), members.iter().copied()));
     }
-    rows(db.read(), &select, &columns).await
+    query::rows(db.read(), select, &columns).await
 }
 
 /// Checks the members to which a run is limited.
@@ -479,54 +381,16 @@ async fn check_members(
     Ok(())
 }
 
-/// Groups the lines into invoices, in order of the buyers: one for each buyer, or several if some
-/// lines are outside the scope of VAT or have other terms of payment.
-fn gather(
-    network: &Network,
+/// Reads the decision of a rule and returns the reason as [`fee_decision::late_decision`] does. An
+/// unknown day needs no confirmation.
+async fn late_decision(
+    db: &impl ConnectionTrait,
+    rule: &fee_schedule::Model,
     issued_on: NaiveDate,
-    agreed: &Agreed,
-    items: Vec<Item>,
-    plan: &mut Plan,
-) {
-    let mut positions: BTreeMap<(Buyer, bool, ClaimTerms), usize> = BTreeMap::new();
-    for Item { buyer, agreement, mut line, charge } in items {
-        let is_member = matches!(buyer, Buyer::Member(_));
-        let terms = agreed.terms(&network.invoicing, is_member, std::slice::from_ref(&line));
-        let position = *positions
-            .entry((buyer, line.vat_rate == VatRate::OutsideScope, terms))
-            .or_insert(plan.invoices.len());
-        if position == plan.invoices.len() {
-            let (member_id, organisation_id) = match buyer {
-                Buyer::Member(id) => (Some(id), None),
-                Buyer::Organisation(id) => (None, Some(id)),
-            };
-            let due_on = Some(issue::due_on(issued_on, terms.days));
-            let row = invoice::Model {
-                id: InvoiceId::new(),
-                member_id,
-                organisation_id,
-                due_on,
-                ..invoice::Model::default()
-            };
-            plan.invoices.push(InvoiceAggregate { row, ..InvoiceAggregate::default() });
-        }
-        let aggregate = &mut plan.invoices[position];
-        line.invoice_id = aggregate.row.id;
-        line.position = i32::try_from(aggregate.lines.len() + 1).unwrap_or(i32::MAX);
-        let id = line.id;
-        aggregate.lines.push(line);
-        if draft_checks::calculate(network, aggregate) {
-            plan.charges.insert(id, charge);
-        } else {
-            aggregate.lines.pop();
-            plan.problems.push(Problem {
-                buyer,
-                agreement,
-                reason: "the fee is too large for an invoice".to_owned(),
-            });
-        }
-    }
-    plan.invoices.retain_mut(|aggregate| {
-        !aggregate.lines.is_empty() && draft_checks::calculate(network, aggregate)
-    });
+    year: i32,
+) -> Result<Option<String>> {
+    let Some(id) = rule.decision_id else { return Ok(None) };
+    let decided_on =
+        decision::Entity::find_by_id(id).one(db).await?.and_then(|decision| decision.decided_on);
+    Ok(decided_on.and_then(|decided_on| fee_decision::late_decision(decided_on, issued_on, year)))
 }

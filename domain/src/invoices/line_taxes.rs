@@ -6,15 +6,12 @@ use ::entity::{
     invoice_line,
     kind::{ChargeKind, VatRate},
 };
-use chrono::NaiveDate;
-use sea_orm::ConnectionTrait;
 
-use super::{aggregate::InvoiceAggregate, fee_charges};
+use super::{aggregate::InvoiceAggregate, fee_lines};
 use crate::{
-    activities::tax_decisions::{TaxDecisions, Taxed},
     codes::WarningCode,
-    error::Result,
     idempotency::Warning,
+    tax_decisions::in_force::{TaxDecisions, Taxed},
 };
 
 /// Returns the fee of a line, by its activity or its text; `None` if it has none, or names both
@@ -27,7 +24,7 @@ pub(super) fn taxed(
     match activity {
         Some(_) => Some((ChargeKind::SpecialFee, activity)),
         None => {
-            fee_charges::fee_by_words(description).filter(|_| is_of_member).map(|fee| (fee, None))
+            fee_lines::fee_by_words(description).filter(|_| is_of_member).map(|fee| (fee, None))
         }
     }
 }
@@ -51,30 +48,28 @@ pub(super) fn complete(
     }
 }
 
-/// Sets the reason on each exempt line of an invoice on the day of issue, and returns a warning for
-/// each line whose VAT treatment differs from the tax decision in force on that day. Reads the
-/// decisions only if a line is of a fee.
-pub(super) async fn complete_all(
-    db: &impl ConnectionTrait,
-    aggregate: &mut InvoiceAggregate,
-    issued_on: NaiveDate,
-) -> Result<Vec<Warning>> {
+/// `true` if a line of an invoice is of a fee, so that a tax decision may be about it.
+pub(super) fn has_fee(aggregate: &InvoiceAggregate) -> bool {
     let is_of_member = aggregate.row.member_id.is_some();
-    if !aggregate
-        .lines
-        .iter()
-        .any(|line| taxed(is_of_member, line.activity_id, &line.description).is_some())
-    {
-        return Ok(Vec::new());
-    }
-    let decisions = TaxDecisions::on(db, issued_on).await?;
+    let is_of_fee =
+        |line: &invoice_line::Model| taxed(is_of_member, line.activity_id, &line.description);
+    aggregate.lines.iter().any(|line| is_of_fee(line).is_some())
+}
+
+/// Sets the reason on each exempt line of an invoice by the decisions in force on the day of issue,
+/// and returns a warning for each line whose VAT treatment differs from them.
+pub(super) fn complete_all(
+    aggregate: &mut InvoiceAggregate,
+    decisions: &TaxDecisions,
+) -> Vec<Warning> {
+    let is_of_member = aggregate.row.member_id.is_some();
     let mut warnings = Vec::new();
     for line in &mut aggregate.lines {
         let taxed = taxed(is_of_member, line.activity_id, &line.description);
-        complete(line, taxed, &decisions);
-        warnings.extend(difference(line, taxed, &decisions));
+        complete(line, taxed, decisions);
+        warnings.extend(difference(line, taxed, decisions));
     }
-    Ok(warnings)
+    warnings
 }
 
 /// Returns the warning about a line whose VAT treatment differs from the tax decision about its
@@ -116,6 +111,24 @@ mod tests {
         ] {
             assert_eq!(taxed(is_of_member, activity, description), expected, "{description}");
         }
+    }
+
+    #[test]
+    fn a_decision_is_needed_for_lines_of_fees_only() {
+        let line = |description: &str| invoice_line::Model {
+            description: description.into(),
+            ..invoice_line::Model::default()
+        };
+        let mut invoice = InvoiceAggregate {
+            lines: vec![line("Kurs"), line("Serviceavgift 2027")],
+            ..InvoiceAggregate::default()
+        };
+        assert!(!has_fee(&invoice), "an organisation pays no member's fee");
+        invoice.row.member_id = Some(::entity::id::MemberId::new());
+        assert!(has_fee(&invoice));
+        invoice.lines.pop();
+        assert!(!has_fee(&invoice));
+        assert!(complete_all(&mut invoice, &TaxDecisions::default()).is_empty());
     }
 
     #[test]

@@ -6,20 +6,10 @@ use ::entity::{
     id::InvoiceId,
     invoice_line::{Column, Entity, Model},
 };
-use sea_orm::{
-    Order,
-    sea_query::{Expr, Query, SimpleExpr},
-};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Query};
 
 use super::amounts::{RateSum, by_rate};
-use crate::{
-    database::{Database, among, rows},
-    error::Result,
-};
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
+use crate::{audit::Change, database::Database, error::Result, query};
 
 /// Returns the lines of each of these invoices, in order. The caller must have checked that the
 /// viewer may read the invoices.
@@ -28,14 +18,8 @@ pub async fn of_invoices(
     invoices: &[InvoiceId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let select = Query::select()
-        .from(Entity)
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), column(Column::InvoiceId), invoices.iter().copied()))
-        .order_by_expr(column(Column::InvoiceId), Order::Asc)
-        .order_by_expr(column(Column::Position), Order::Asc)
-        .take();
-    rows(db.read(), &select, columns).await
+    let (select, key) = (Query::select().from(Entity).take(), Column::InvoiceId);
+    query::rows_among(db, select, key, invoices, &[key, Column::Position], columns).await
 }
 
 /// Returns the VAT of each of these invoices by rate, in descending order of rate. The caller must
@@ -52,4 +36,19 @@ pub async fn vat_of(
         .chunk_by(|one, next| one.invoice_id == next.invoice_id)
         .map(|lines| (lines[0].invoice_id, by_rate(lines)))
         .collect())
+}
+
+/// Inserts lines.
+pub(super) async fn insert(change: &Change, lines: &[Model]) -> Result<()> {
+    for block in lines.chunks(250) {
+        let rows = block.iter().cloned().map(IntoActiveModel::into_active_model);
+        Entity::insert_many(rows).exec_without_returning(change.tx()).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the lines of a draft.
+pub(super) async fn delete(change: &Change, invoice: InvoiceId) -> Result<()> {
+    Entity::delete_many().filter(Column::InvoiceId.eq(invoice)).exec(change.tx()).await?;
+    Ok(())
 }

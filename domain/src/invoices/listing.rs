@@ -16,11 +16,9 @@ use sea_orm::{
 
 use super::{
     Filter,
-    amounts::State,
-    counted_payments,
     differences::{self, Difference},
-    matching,
-    parties::{self, buyer_of},
+    fact_loading, loading, matching,
+    parties::buyer_of,
 };
 use crate::{context::Context, database::rows, error::Result};
 
@@ -71,13 +69,13 @@ pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
         .order_by_expr(column(Column::NumberKey), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<Model> = rows(ctx.db.read(), &select, &COLUMNS).await?;
-    let names = parties::names(ctx.db, found.iter().filter_map(buyer_of)).await?;
+    let names = fact_loading::names(ctx.db, found.iter().filter_map(buyer_of)).await?;
     let differ = found.iter().filter(|row| {
         row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total
     });
     let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
     let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
-    for payment in counted_payments::of_invoices(ctx.db, &ids).await? {
+    for payment in loading::payments_of(ctx.db, &ids).await? {
         paid.entry(payment.invoice_id).or_default().push(payment);
     }
     let listed = |row: Model| {
@@ -86,25 +84,4 @@ pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
         Listed { row, buyer, difference }
     };
     Ok(found.into_iter().map(listed).collect())
-}
-
-impl State {
-    /// Returns the identifier of the state, as in the API.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        self.into()
-    }
-
-    /// Returns the Swedish label, for workbooks.
-    #[must_use]
-    pub fn in_swedish(self) -> &'static str {
-        match self {
-            Self::Draft => "Utkast",
-            Self::Issued => "Utställd",
-            Self::PartlyPaid => "Delbetald",
-            Self::Paid => "Betald",
-            Self::Overdue => "Förfallen",
-            Self::Credited => "Krediterad",
-        }
-    }
 }

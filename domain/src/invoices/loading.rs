@@ -3,18 +3,19 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    adjustment, id::InvoiceId, invoice, invoice_line, money::Money, partial::PartialRow, payment,
+    adjustment, dated_amount::DatedAmount, id::InvoiceId, invoice, invoice_line,
+    partial::PartialRow, payment,
 };
-use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 
-use super::{adjustments, aggregate::InvoiceAggregate, counted_payments::order};
+use super::{aggregate::InvoiceAggregate, counted_payments::order, draft_status::require_draft};
 use crate::{
-    database::{among, rows},
-    error::Result,
+    database::{Database, among, rows},
+    error::{Error, Result},
+    query,
 };
 
 /// Returns the issued credit notes of each of these invoices with their lines, in order of number.
@@ -50,6 +51,22 @@ pub(super) async fn notes_of(
     Ok(notes)
 }
 
+/// Returns an invoice or credit note with its parts.
+pub(crate) async fn find(db: &impl ConnectionTrait, id: InvoiceId) -> Result<InvoiceAggregate> {
+    let found = by_ids(db, &BTreeSet::from([id])).await?.remove(&id);
+    found.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// Returns the draft with this id.
+pub(super) async fn find_draft(
+    db: &impl ConnectionTrait,
+    id: InvoiceId,
+) -> Result<InvoiceAggregate> {
+    let found = find(db, id).await?;
+    require_draft(&found.row)?;
+    Ok(found)
+}
+
 /// Returns these invoices with their parts, one statement for each kind of part. Invoices that do
 /// not exist are left out.
 pub async fn by_ids(
@@ -62,7 +79,6 @@ pub async fn by_ids(
     let columns = invoice::Model::every_column();
     let select = Query::select()
         .from(invoice::Entity)
-        .columns(columns.iter().map(|column| (invoice::Entity, *column)))
         .and_where(among(
             db.get_database_backend(),
             Expr::col(invoice::Column::Id),
@@ -74,7 +90,7 @@ pub async fn by_ids(
         let (lines, payments, adjustments) = parts.remove(&row.id).unwrap_or_default();
         (row.id, InvoiceAggregate { row, lines, payments, adjustments })
     };
-    Ok(rows(db, &select, &columns).await?.into_iter().map(aggregate).collect())
+    Ok(query::rows(db, select, &columns).await?.into_iter().map(aggregate).collect())
 }
 
 type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>, Vec<adjustment::Model>);
@@ -120,7 +136,7 @@ pub async fn parts_of(
     for payment in payments {
         parts.entry(payment.invoice_id).or_default().1.push(payment);
     }
-    for (invoice, own) in adjustments::of_invoices(db, ids).await? {
+    for (invoice, own) in adjustments_of(db, ids).await? {
         parts.entry(invoice).or_default().2 = own;
     }
     Ok(parts)
@@ -130,8 +146,8 @@ pub async fn parts_of(
 pub async fn credits_of(
     db: &impl ConnectionTrait,
     invoices: BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Vec<(NaiveDate, Money)>>> {
-    let mut notes: HashMap<InvoiceId, Vec<(NaiveDate, Money)>> = HashMap::new();
+) -> Result<HashMap<InvoiceId, Vec<DatedAmount>>> {
+    let mut notes: HashMap<InvoiceId, Vec<DatedAmount>> = HashMap::new();
     if invoices.is_empty() {
         return Ok(notes);
     }
@@ -146,7 +162,48 @@ pub async fn credits_of(
         notes
             .entry(row.try_get_by_index(0)?)
             .or_default()
-            .push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+            .push(DatedAmount::new(row.try_get_by_index(1)?, row.try_get_by_index(2)?));
     }
     Ok(notes)
+}
+
+/// Returns the adjustments of each of these invoices, in order of their ids.
+pub async fn adjustments_of(
+    db: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Vec<adjustment::Model>>> {
+    let mut found: HashMap<InvoiceId, Vec<adjustment::Model>> = HashMap::new();
+    if invoices.is_empty() {
+        return Ok(found);
+    }
+    let columns = adjustment::Model::every_column();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(adjustment::Entity)
+        .and_where(among(
+            db.get_database_backend(),
+            Expr::col(adjustment::Column::InvoiceId),
+            invoices,
+        ))
+        .order_by(adjustment::Column::Id, Order::Asc)
+        .take();
+    for row in rows::<adjustment::Model>(db, &select, &columns).await? {
+        found.entry(row.invoice_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// Returns the payments of each of these invoices, the earliest first. The caller must have checked
+/// that the viewer may read the invoices.
+pub async fn payments_of(db: &Database, invoices: &[InvoiceId]) -> Result<Vec<payment::Model>> {
+    Ok(payment::Entity::find()
+        .filter(among(
+            db.backend(),
+            Expr::col(payment::Column::InvoiceId),
+            invoices.iter().copied(),
+        ))
+        .order_by_asc(payment::Column::ReceivedOn)
+        .order_by_asc(payment::Column::Id)
+        .all(db.read())
+        .await?)
 }

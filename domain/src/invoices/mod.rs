@@ -6,41 +6,59 @@ pub(crate) mod bulk_insert;
 pub mod counted_payments;
 pub mod creditable;
 pub(crate) mod draft_checks;
+pub(crate) mod draft_line_loading;
 pub mod draft_lines;
+mod draft_references;
+pub mod draft_status;
 pub mod loading;
 pub(crate) mod naming;
 pub mod payment_allocation;
+pub(crate) mod payment_rejections;
 pub(crate) mod posting;
 pub mod integrity;
+mod billed_lines;
+mod charge_status;
+pub mod fact_loading;
 mod fee_charges;
+mod fee_lines;
 pub mod claim_terms;
 pub mod credit;
 pub mod date_order;
+mod difference_filter;
 pub mod differences;
+mod document_content;
 pub mod documents;
+pub mod discard_draft;
 pub mod draft;
 pub mod fee_decision;
-mod grant_ceiling;
 pub mod interest_rows;
 pub mod issue;
+pub mod issue_day;
+pub mod issue_renderer;
 mod line_taxes;
+mod member_fees;
 pub mod lines;
 pub mod listing;
 pub mod monthly_totals;
+mod number_series;
 mod numbers;
 pub mod parties;
 pub mod parts;
 pub mod revenue_accounts;
-pub mod requisitions;
 pub mod invoice_run;
 pub mod run_months;
 pub mod run_plan;
 mod settlement;
+mod special_fee_loading;
 mod special_fees;
 pub mod status_filter;
+pub mod stored_allocation;
 pub mod supply_date;
+pub mod totals_delta;
+pub mod update_draft;
 pub mod vat_rates;
 pub mod aggregate;
+pub mod small_differences;
 pub mod write_off;
 
 use std::{cmp::max, collections::HashMap};
@@ -64,13 +82,15 @@ use uuid::Uuid;
 
 use self::{amounts::State, differences::Difference};
 use crate::{
-    agreements,
+    activity_slugs,
+    agreements::{self, Counterparty},
     auth::viewer::{Resource, Viewer},
     context::Context,
-    database::{Database, among, among_words, rows},
-    error::{Result, ValidationErrors},
+    database::{Database, among, among_words},
+    error::{Origin, Result},
     members::succession,
-    page::{self, KeyType, Order, Slice},
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query::{self, column, day_or_never},
     search::{self, EntityType},
 };
 
@@ -82,6 +102,23 @@ pub enum Buyer {
     Member(MemberId),
     /// A counterparty that is not a member.
     Organisation(OrganisationId),
+}
+
+impl Buyer {
+    /// Returns the buyer of a row, from the two columns that store it.
+    #[must_use]
+    pub fn of(member: Option<MemberId>, organisation: Option<OrganisationId>) -> Option<Self> {
+        member.map(Self::Member).or(organisation.map(Self::Organisation))
+    }
+}
+
+impl From<Counterparty> for Buyer {
+    fn from(counterparty: Counterparty) -> Self {
+        match counterparty {
+            Counterparty::Member(id) => Self::Member(id),
+            Counterparty::Organisation(id) => Self::Organisation(id),
+        }
+    }
 }
 
 /// Filter of invoices; all conditions must hold.
@@ -127,26 +164,14 @@ pub enum Field {
     Total,
 }
 
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
 /// Returns the order of invoices by a field.
 #[must_use]
 pub fn order(db: &Database, field: Field, descending: bool) -> Order {
-    // The same expression as in the index.
-    let day = |column: &str| {
-        let never = if db.backend() == sea_orm::DbBackend::Postgres {
-            "DATE '9999-12-31'"
-        } else {
-            "'9999-12-31'"
-        };
-        Expr::cust(format!("COALESCE(\"invoice\".\"{column}\", {never})"))
-    };
+    let day = |column| day_or_never(db.backend(), column);
     let (name, key, key_type) = match field {
         Field::Number => ("NUMBER", column(Column::NumberKey), KeyType::Text),
-        Field::IssuedOn => ("ISSUED_ON", day("issued_on"), KeyType::Day),
-        Field::DueOn => ("DUE_ON", day("due_on"), KeyType::Day),
+        Field::IssuedOn => ("ISSUED_ON", day(Column::IssuedOn), KeyType::Day),
+        Field::DueOn => ("DUE_ON", day(Column::DueOn), KeyType::Day),
         Field::Total => ("TOTAL", column(Column::Total), KeyType::Number),
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
@@ -161,7 +186,7 @@ pub fn visible(viewer: &Viewer) -> Condition {
         (false, Some(own)) => Condition::all()
             .add(succession::is_own(&visibility, own, column(Column::MemberId)))
             .add(column(Column::IssuedOn).is_not_null()),
-        (false, None) => Condition::all().add(Expr::cust("1 = 0")),
+        (false, None) => Condition::all().add(query::nothing()),
     }
 }
 
@@ -191,10 +216,10 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
         select.cond_where(status_filter::has_state(&filter.states, on));
     }
     if let Some(overpaid) = filter.overpaid {
-        select.cond_where(differences::is_overpaid(overpaid));
+        select.cond_where(difference_filter::is_overpaid(overpaid));
     }
     if !filter.differences.is_empty() {
-        select.cond_where(differences::has_difference(&filter.differences));
+        select.cond_where(difference_filter::has_difference(&filter.differences));
     }
     if let Some(kind) = filter.kind {
         select.and_where(Column::Kind.eq(kind));
@@ -230,10 +255,13 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
         let invoices = of_agreement(ctx, agreement);
         select.and_where(column(Column::Id).in_subquery(invoices));
     }
-    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        let id = column(Column::Id);
-        select.and_where(search::found(ctx.db.backend(), EntityType::Invoice, id, text));
-    }
+    let text = filter.search.as_deref();
+    select.and_where_option(search::filter(
+        ctx.db.backend(),
+        EntityType::Invoice,
+        column(Column::Id),
+        text,
+    ));
     select
         .and_where_option(filter.issued_from.map(|day| column(Column::IssuedOn).gte(day)))
         .and_where_option(filter.issued_to.map(|day| column(Column::IssuedOn).lte(day)))
@@ -246,20 +274,14 @@ pub(crate) fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
 }
 
 /// Returns a page of the invoices that the viewer may read and that match the filter.
-///
-/// # Errors
-/// INVALID for a bad page.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    let mut errors = ValidationErrors::default();
-    let page = page::Page::check(args, order, &mut errors);
-    errors.finish()?;
-    page::fetch(ctx.db.read(), matching(ctx, filter), columns, order, &page).await
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the invoices that the viewer may read and that match the filter.
@@ -269,13 +291,7 @@ pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
 
 /// Returns those of these invoices that the viewer may read, in no order.
 pub async fn by_ids(ctx: Context<'_>, ids: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        ctx.db.backend(),
-        column(Column::Id),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the invoice with this number if the viewer may read it, else the credit note: each kind
@@ -287,11 +303,8 @@ pub async fn by_number(
 ) -> Result<Option<Model>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         let mut select = select(ctx.viewer);
-        select
-            .columns(columns.iter().map(|column| (Entity, *column)))
-            .and_where(Column::Kind.eq(kind))
-            .and_where(Column::Number.eq(number));
-        if let Some(found) = rows(ctx.db.read(), &select, columns).await?.pop() {
+        select.and_where(Column::Kind.eq(kind)).and_where(Column::Number.eq(number));
+        if let Some(found) = query::rows(ctx.db.read(), select, columns).await?.pop() {
             return Ok(Some(found));
         }
     }
@@ -300,9 +313,7 @@ pub async fn by_number(
 
 /// Returns the invoice with this OCR reference, if the viewer may read it.
 pub async fn by_ocr(ctx: Context<'_>, ocr: &str, columns: &[Column]) -> Result<Option<Model>> {
-    let mut select = select(ctx.viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Ocr.eq(ocr));
-    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
+    query::row(ctx.db, select(ctx.viewer), Column::Ocr.eq(ocr), columns).await
 }
 
 /// Returns the credit notes of each of these invoices that the viewer may read, in order of number.
@@ -311,25 +322,27 @@ pub async fn credit_notes_of(
     invoices: &[InvoiceId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(ctx.db.backend(), column(Column::CreditsId), invoices.iter().copied()))
-        .order_by_expr(column(Column::NumberKey), sea_orm::Order::Asc)
-        .order_by_expr(column(Column::Id), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(
+        ctx.db,
+        select(ctx.viewer),
+        Column::CreditsId,
+        invoices,
+        &[Column::NumberKey, Column::Id],
+        columns,
+    )
+    .await
 }
 
 /// Parent of nested invoices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum Parent {
     /// The buyer, a member.
     Member,
     /// An agreement of one of the lines.
     Agreement,
 }
 
-impl Of {
+impl Parent {
     /// Selects the invoices of these parents, and returns the expression of the parent of each.
     fn select(self, ctx: Context<'_>, parents: &[Uuid]) -> (SelectStatement, SimpleExpr) {
         let mut select = Query::select();
@@ -378,31 +391,23 @@ fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
 
 /// Returns the same page of the invoices of each of these parents. The caller must have checked
 /// that the viewer may read the parents.
-///
-/// # Errors
-/// INVALID for a bad page.
-#[expect(clippy::too_many_arguments, reason = "page arguments and the parents")]
 pub async fn of_each(
     ctx: Context<'_>,
-    of: Of,
+    of: Parent,
     parents: &[Uuid],
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<Model>,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let mut errors = ValidationErrors::default();
-    let page = page::Page::check(args, order, &mut errors);
-    errors.finish()?;
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
     let (select, parent) = of.select(ctx, parents);
-    let select = narrow(ctx, select, filter);
-    page::fetch_each(ctx.db.read(), select, columns, order, &page, parent).await
+    page::fetch_each(ctx.db.read(), narrow(ctx, select, filter), page, parent).await
 }
 
 /// Counts the invoices of each of these parents; parents without any are left out.
 pub async fn count_each(
     ctx: Context<'_>,
-    of: Of,
+    of: Parent,
     parents: &[Uuid],
     filter: &Filter,
 ) -> Result<HashMap<Uuid, i64>> {

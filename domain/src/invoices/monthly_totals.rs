@@ -1,30 +1,18 @@
 //! Totals by month and activity: updated by each document and payment, and recalculated from all of
 //! them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ::entity::{
-    id::ActivityId,
-    invoice_line,
-    kind::InvoiceKind,
     partial::PartialRow,
     revenue_month::{Column, Entity, Model},
 };
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Statement,
     sea_query::{Alias, Expr, OnConflict},
 };
-use uuid::Uuid;
 
-use super::amounts::Share;
+use super::totals_delta::{TotalsDelta, month_of};
 use crate::{audit::Change, error::Result};
-
-/// Returns the first day of a day's month.
-#[must_use]
-pub fn month_of(day: NaiveDate) -> NaiveDate {
-    day.with_day(1).unwrap_or(day)
-}
 
 /// Range of months.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,65 +85,7 @@ fn select(backend: DbBackend, months: Months) -> String {
     )
 }
 
-/// Change of the totals.
-#[derive(Debug, Default)]
-pub struct TotalsDelta(BTreeMap<(NaiveDate, Uuid), Model>);
-
 impl TotalsDelta {
-    fn of(&mut self, day: NaiveDate, activity: Option<ActivityId>) -> &mut Model {
-        let (month, activity_id) =
-            (month_of(day), activity.map_or(Uuid::nil(), |activity| activity.0));
-        self.0.entry((month, activity_id)).or_insert_with(|| Model {
-            month,
-            activity_id,
-            ..Model::default()
-        })
-    }
-
-    /// Adds an issued invoice or credit note.
-    pub fn issue(
-        &mut self,
-        kind: InvoiceKind,
-        issued_on: NaiveDate,
-        lines: &[invoice_line::Model],
-    ) {
-        for line in lines {
-            let row = self.of(issued_on, line.activity_id);
-            let (net, vat) = match kind {
-                InvoiceKind::Invoice => (&mut row.invoiced_net, &mut row.invoiced_vat),
-                InvoiceKind::CreditNote => (&mut row.credited_net, &mut row.credited_vat),
-            };
-            *net += line.net;
-            *vat += line.vat;
-        }
-        for activity in lines.iter().map(|line| line.activity_id).collect::<BTreeSet<_>>() {
-            self.of(issued_on, activity).invoices += 1;
-        }
-    }
-
-    /// Adds a sum that is allocated on a day to the line at an index of an invoice with these
-    /// lines, or to no line.
-    pub fn attribute(
-        &mut self,
-        (day, position): (NaiveDate, i32),
-        lines: &[invoice_line::Model],
-        share: Share,
-    ) {
-        // Lines are sorted by index.
-        let Ok(index) = lines.binary_search_by_key(&position, |line| line.position) else {
-            self.of(day, None).unattributed += share.gross();
-            return;
-        };
-        let row = self.of(day, lines[index].activity_id);
-        row.paid_net += share.net;
-        row.paid_vat += share.vat;
-    }
-
-    /// Returns the first days of the months that it changes.
-    pub fn months(&self) -> impl Iterator<Item = NaiveDate> {
-        self.0.keys().map(|(month, _)| *month)
-    }
-
     /// Adds the change to the stored totals.
     pub async fn write(self, change: &Change) -> Result<()> {
         if self.0.is_empty() {

@@ -1,111 +1,44 @@
 //! Seller and buyer of invoices on the day of issue, with errors for missing facts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ::entity::{
-    id::{MemberId, OrganisationId},
-    invoice, member, member_billing,
+    invoice,
+    kind::VatRate,
     number::{OrgNumber, check_peppol_id},
-    organisation,
 };
 use documents::{invoice as document, requisition};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
-use super::{Buyer, claim_terms::ClaimTerms};
+use super::{Buyer, aggregate::InvoiceAggregate, claim_terms::ClaimTerms};
 use crate::{
     config::Network,
-    database::{Database, among},
-    error::{FieldErrorCode, Result, ValidationErrors, undisplayable},
+    error::{FieldErrorCode, ValidationErrors, undisplayable},
 };
 
 /// Returns the buyer of an invoice; `None` for a row without one.
 #[must_use]
 pub fn buyer_of(row: &invoice::Model) -> Option<Buyer> {
-    row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
+    Buyer::of(row.member_id, row.organisation_id)
 }
 
 /// Stored facts about some buyers.
 #[derive(Debug, Default)]
-pub(crate) struct Buyers(HashMap<Buyer, BuyerFacts>);
+pub(crate) struct Buyers(pub(super) HashMap<Buyer, BuyerFacts>);
 
 /// Stored facts about one buyer.
 #[derive(Clone, Debug, Default)]
-struct BuyerFacts {
-    name: String,
-    org_number: Option<OrgNumber>,
-    reference: Option<String>,
-    address_line: Option<String>,
-    postal_code: Option<String>,
-    city: Option<String>,
-    email: Option<String>,
-    peppol_id: Option<String>,
+pub(super) struct BuyerFacts {
+    pub(super) name: String,
+    pub(super) org_number: Option<OrgNumber>,
+    pub(super) reference: Option<String>,
+    pub(super) address_line: Option<String>,
+    pub(super) postal_code: Option<String>,
+    pub(super) city: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) peppol_id: Option<String>,
 }
 
 impl Buyers {
-    /// Loads these buyers with at most four statements.
-    pub(super) async fn load(
-        db: &impl ConnectionTrait,
-        buyers: impl IntoIterator<Item = Buyer>,
-    ) -> Result<Self> {
-        let (mut members, mut organisations): (BTreeSet<MemberId>, BTreeSet<OrganisationId>) =
-            Default::default();
-        for buyer in buyers {
-            match buyer {
-                Buyer::Member(id) => drop(members.insert(id)),
-                Buyer::Organisation(id) => drop(organisations.insert(id)),
-            }
-        }
-        let (backend, mut found) = (db.get_database_backend(), HashMap::new());
-        if !members.is_empty() {
-            let rows = member::Entity::find()
-                .filter(among(backend, Expr::col(member::Column::Id), members.iter().copied()))
-                .all(db)
-                .await?;
-            let theirs = among(backend, Expr::col(member_billing::Column::MemberId), members);
-            let billing = member_billing::Entity::find().filter(theirs).all(db).await?;
-            let mut billing: HashMap<_, _> =
-                billing.into_iter().map(|row| (row.member_id, row)).collect();
-            for row in rows {
-                let billing = billing.remove(&row.id).unwrap_or_default();
-                let facts = BuyerFacts {
-                    name: row.name,
-                    org_number: row.org_number,
-                    reference: billing.buyer_reference,
-                    address_line: billing.address_line,
-                    postal_code: billing.postal_code,
-                    city: billing.city,
-                    email: billing.email,
-                    peppol_id: billing.peppol_id,
-                };
-                found.insert(Buyer::Member(row.id), facts);
-            }
-        }
-        if !organisations.is_empty() {
-            let rows = organisation::Entity::find()
-                .filter(among(
-                    backend,
-                    Expr::col(organisation::Column::Id),
-                    organisations.iter().copied(),
-                ))
-                .all(db)
-                .await?;
-            for row in rows {
-                let facts = BuyerFacts {
-                    name: row.name,
-                    org_number: row.org_number,
-                    reference: row.buyer_reference,
-                    address_line: row.address_line,
-                    postal_code: row.postal_code,
-                    city: row.city,
-                    email: row.billing_email,
-                    peppol_id: row.peppol_id,
-                };
-                found.insert(Buyer::Organisation(row.id), facts);
-            }
-        }
-        Ok(Self(found))
-    }
-
     /// `true` if the buyer exists.
     pub(super) fn has(&self, buyer: Buyer) -> bool {
         self.0.contains_key(&buyer)
@@ -188,7 +121,7 @@ impl Buyers {
     }
 
     /// Returns the recipient of a requisition, with the facts that are stored.
-    pub(super) fn recipient(&self, buyer: Buyer) -> requisition::Recipient {
+    pub(crate) fn recipient(&self, buyer: Buyer) -> requisition::Recipient {
         let facts = self.0.get(&buyer).cloned().unwrap_or_default();
         requisition::Recipient {
             name: facts.name,
@@ -200,15 +133,6 @@ impl Buyers {
     }
 }
 
-/// Returns the names of these buyers.
-pub async fn names(
-    db: &Database,
-    buyers: impl IntoIterator<Item = Buyer>,
-) -> Result<HashMap<Buyer, String>> {
-    let found = Buyers::load(db.read(), buyers).await?;
-    Ok(found.0.into_iter().map(|(buyer, facts)| (buyer, facts.name)).collect())
-}
-
 /// Returns the Peppol participant id of a Swedish organisation.
 fn participant(org_number: &str) -> String {
     format!("0007:{}", org_number.replace('-', ""))
@@ -217,7 +141,7 @@ fn participant(org_number: &str) -> String {
 /// Returns the network as the seller, and adds an error for each missing setting. `is_taxed` says
 /// that the invoice has lines within the scope of VAT, which requires a seller that is registered
 /// for VAT.
-pub(super) fn seller(
+pub(crate) fn seller(
     network: &Network,
     is_taxed: bool,
     missing: &mut ValidationErrors,
@@ -260,6 +184,26 @@ pub(super) fn seller(
     }
 }
 
+/// Returns the seller and the buyer of an invoice, and adds an error for each required fact that is
+/// missing.
+pub(crate) fn parties_of(
+    network: &Network,
+    buyers: &Buyers,
+    aggregate: &InvoiceAggregate,
+    missing: &mut ValidationErrors,
+) -> (document::Seller, document::Buyer) {
+    // Lines outside the scope of VAT are never mixed with others, so one line decides for all.
+    let is_taxed = aggregate.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
+    let seller = document::Seller {
+        reference: aggregate.row.our_reference.clone(),
+        ..seller(network, is_taxed, missing)
+    };
+    let buyer = buyer_of(&aggregate.row)
+        .map(|buyer| buyers.buyer(buyer, &aggregate.row, missing))
+        .unwrap_or_default();
+    (seller, buyer)
+}
+
 /// Returns the current terms of payment, with those agreed with the buyer.
 pub(super) fn terms(network: &Network, agreed: ClaimTerms) -> document::Terms {
     let invoicing = &network.invoicing;
@@ -270,5 +214,74 @@ pub(super) fn terms(network: &Network, agreed: ClaimTerms) -> document::Terms {
         late_compensation: Some(agreed.late_compensation).filter(|sum| sum.0 > 0),
         exemption_reason: invoicing.exemption_reason.clone(),
         outside_scope_reason: invoicing.outside_scope_reason.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::id::MemberId;
+
+    use super::*;
+
+    fn facts() -> BuyerFacts {
+        BuyerFacts {
+            name: "Samordningsförbundet Alfa".into(),
+            org_number: "222000-1834".parse().ok(),
+            reference: Some("Anna".into()),
+            address_line: Some("Storgatan 1".into()),
+            postal_code: Some("111 11".into()),
+            city: Some("Alfaby".into()),
+            ..BuyerFacts::default()
+        }
+    }
+
+    fn shown(facts: BuyerFacts, row: &invoice::Model) -> (document::Buyer, Vec<String>) {
+        let buyer = Buyer::Member(MemberId::new());
+        let mut missing = ValidationErrors::default();
+        let shown = Buyers(HashMap::from([(buyer, facts)])).buyer(buyer, row, &mut missing);
+        (shown, missing.into_inner().into_iter().map(|error| error.path).collect())
+    }
+
+    #[test]
+    fn a_buyer_has_every_fact_that_an_invoice_needs() {
+        let row = invoice::Model::default();
+        let (buyer, missing) = shown(facts(), &row);
+        assert_eq!(missing, [""; 0]);
+        assert_eq!((buyer.reference.as_str(), buyer.city.as_str()), ("Anna", "Alfaby"));
+        assert!(buyer.peppol_id.starts_with("0007:"), "{}", buyer.peppol_id);
+        assert_eq!(
+            shown(BuyerFacts { name: "Alfa".into(), ..BuyerFacts::default() }, &row).1,
+            [
+                "buyer.org_number",
+                "buyer.billing.buyer_reference",
+                "buyer.billing.address_line",
+                "buyer.billing.postal_code",
+                "buyer.billing.city"
+            ]
+        );
+    }
+
+    #[test]
+    fn references_of_the_invoice_take_precedence() {
+        let none = BuyerFacts { reference: None, ..facts() };
+        let own = invoice::Model { buyer_reference: Some("Bo".into()), ..Default::default() };
+        assert_eq!(shown(facts(), &own).0.reference, "Bo");
+        assert_eq!(shown(none.clone(), &own).1, [""; 0]);
+        // Peppol accepts an order reference instead.
+        let ordered = invoice::Model { order_reference: Some("PO-1".into()), ..Default::default() };
+        let (buyer, missing) = shown(none, &ordered);
+        assert_eq!((buyer.reference.as_str(), missing.len()), ("", 0));
+    }
+
+    #[test]
+    fn a_seller_of_taxed_lines_is_registered_for_vat() {
+        let missing = |is_taxed: bool| {
+            let mut missing = ValidationErrors::default();
+            seller(&Network::default(), is_taxed, &mut missing);
+            missing.into_inner().into_iter().map(|error| error.path).collect::<Vec<_>>()
+        };
+        assert!(!missing(false).contains(&"network.vat_number".to_owned()));
+        assert!(missing(true).contains(&"network.vat_number".to_owned()));
+        assert!(missing(false).contains(&"network.bankgiro".to_owned()));
     }
 }

@@ -19,9 +19,9 @@ use super::Buyer;
 use crate::{
     auth::viewer::Viewer,
     context::Context,
-    database::{among, rows},
-    error::{Result, ValidationErrors},
-    page::{self, KeyType, Order, Slice},
+    error::Result,
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query::{self, column},
     search::{self, EntityType},
 };
 
@@ -163,15 +163,11 @@ pub enum Field {
     Amount,
 }
 
-fn column<M: PartialRow>(column: Column<M>) -> SimpleExpr {
-    Expr::col((M::Entity::default(), column))
-}
-
 /// Returns the day in the books; the expression is the same as in the index.
 fn booked_on<M: ListedPart>() -> SimpleExpr {
     match M::BOOKED_ON {
-        Some(booked_on) => Func::coalesce([column::<M>(booked_on), column::<M>(M::DAY)]).into(),
-        None => column::<M>(M::DAY),
+        Some(booked_on) => Func::coalesce([column(booked_on), column(M::DAY)]).into(),
+        None => column(M::DAY),
     }
 }
 
@@ -179,11 +175,11 @@ fn booked_on<M: ListedPart>() -> SimpleExpr {
 #[must_use]
 pub fn order<M: ListedPart>(field: Field, descending: bool) -> Order {
     let (name, key, key_type) = match field {
-        Field::Day => (M::BY_DAY, column::<M>(M::DAY), KeyType::Day),
+        Field::Day => (M::BY_DAY, column(M::DAY), KeyType::Day),
         Field::BookedOn => ("BOOKED_ON", booked_on::<M>(), KeyType::Day),
-        Field::Amount => ("AMOUNT", column::<M>(M::AMOUNT), KeyType::Number),
+        Field::Amount => ("AMOUNT", column(M::AMOUNT), KeyType::Number),
     };
-    Order { name, key, key_type, id: column::<M>(M::ID), descending }
+    Order { name, key, key_type, id: column(M::ID), descending }
 }
 
 /// Selects the parts of the invoices that the viewer may read.
@@ -197,7 +193,7 @@ fn select<M: InvoicePart>(viewer: &Viewer) -> SelectStatement {
             .from(invoice::Entity)
             .cond_where(visible)
             .take();
-        select.and_where(column::<M>(M::INVOICE).in_subquery(theirs));
+        select.and_where(column(M::INVOICE).in_subquery(theirs));
     }
     select
 }
@@ -216,35 +212,27 @@ fn matching<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> SelectStatement
             .from(invoice::Entity)
             .and_where(theirs)
             .take();
-        select.and_where(column::<M>(M::INVOICE).in_subquery(invoices));
+        select.and_where(column(M::INVOICE).in_subquery(invoices));
     }
-    let text = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    if let Some((words, text)) = M::WORDS.zip(text) {
-        select.and_where(search::found(ctx.db.backend(), words, column::<M>(M::ID), text));
-    }
+    let (backend, text) = (ctx.db.backend(), filter.search.as_deref());
+    let found = M::WORDS.and_then(|words| search::filter(backend, words, column(M::ID), text));
     select
-        .and_where_option(filter.invoice.map(|id| column::<M>(M::INVOICE).eq(id)))
-        .and_where_option(filter.from.map(|day| column::<M>(M::DAY).gte(day)))
-        .and_where_option(filter.to.map(|day| column::<M>(M::DAY).lte(day)))
+        .and_where_option(found)
+        .and_where_option(filter.invoice.map(|id| column(M::INVOICE).eq(id)))
+        .and_where_option(filter.from.map(|day| column(M::DAY).gte(day)))
+        .and_where_option(filter.to.map(|day| column(M::DAY).lte(day)))
         .and_where_option(filter.booked_from.map(|day| booked_on::<M>().gte(day)))
         .and_where_option(filter.booked_to.map(|day| booked_on::<M>().lte(day)));
     select
 }
 
 /// Returns a page of the parts that the viewer may read and that match the filter.
-///
-/// # Errors
-/// INVALID for a bad page.
 pub async fn list<M: ListedPart>(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column<M>],
+    page: &PageRequest<M>,
 ) -> Result<Slice<M>> {
-    let select = matching::<M>(ctx, filter);
-    page::select_rows(ctx.db.read(), select, columns, order, args, ValidationErrors::default())
-        .await
+    page::fetch(ctx.db.read(), matching::<M>(ctx, filter), page).await
 }
 
 /// Counts the parts that [`list`] pages through.
@@ -277,11 +265,5 @@ async fn with<M: InvoicePart>(
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    let mut select = select::<M>(ctx.viewer);
-    select.columns(columns.iter().map(|column| (M::Entity::default(), *column))).and_where(among(
-        ctx.db.backend(),
-        column::<M>(key),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(ctx.db, select::<M>(ctx.viewer), key, ids, &[], columns).await
 }

@@ -8,54 +8,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     adjustment,
+    dated_amount::DatedAmount,
     id::{InvoiceId, PaymentId},
     invoice,
-    kind::InvoiceKind,
     money::Money,
     payment,
 };
 use chrono::NaiveDate;
 use sea_orm::{ActiveValue::Set, EntityTrait};
 
-use super::counted_payments::order;
 use super::{
-    adjustments::uncovered,
     aggregate::InvoiceAggregate,
     bulk_insert::insert,
     loading::{by_ids, credits_of},
-    payment_allocation, write_off,
+    payment_rejections::{Rejection, rejections},
+    stored_allocation,
 };
 use crate::{audit::Change, books::Closing, error::Result};
-
-/// Reason why a payment can't be booked on an invoice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rejection {
-    /// The document is a credit note.
-    CreditNote,
-    /// The invoice is not issued.
-    Draft,
-    /// The invoice was issued later, on this day.
-    IssuedOn(NaiveDate),
-    /// The sum of its payments would exceed the largest amount.
-    TooMuch,
-}
-
-impl Rejection {
-    /// Returns the reason why no payment at all can be booked on an invoice.
-    pub fn of_document(row: &invoice::Model) -> Option<Self> {
-        match (row.kind, row.issued_on) {
-            (InvoiceKind::CreditNote, _) => Some(Self::CreditNote),
-            (InvoiceKind::Invoice, None) => Some(Self::Draft),
-            (InvoiceKind::Invoice, Some(_)) => None,
-        }
-    }
-}
 
 /// Invoices on which payments are being booked.
 pub(crate) struct Booking {
     before: BTreeMap<InvoiceId, InvoiceAggregate>,
     after: HashMap<InvoiceId, InvoiceAggregate>,
-    credits: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
+    credits: HashMap<InvoiceId, Vec<DatedAmount>>,
     closing: Closing,
     /// The largest difference that is written off automatically.
     write_off_limit: Money,
@@ -82,7 +57,7 @@ impl Booking {
     }
 
     /// Returns the days and sums of the issued credit notes of an invoice.
-    pub fn credits(&self, id: InvoiceId) -> &[(NaiveDate, Money)] {
+    pub fn credits(&self, id: InvoiceId) -> &[DatedAmount] {
         self.credits.get(&id).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -96,10 +71,9 @@ impl Booking {
         self.after.get(&id)?.payments.iter().find(|own| own.id == payment)
     }
 
-    /// Returns the sum still to be paid of an invoice, with the bookings so far.
-    pub fn outstanding(&self, id: InvoiceId) -> Money {
-        let Some(aggregate) = self.after.get(&id) else { return Money::ZERO };
-        uncovered(aggregate, aggregate.row.credited)
+    /// Returns the invoices with the bookings so far.
+    pub fn invoices(&self) -> &HashMap<InvoiceId, InvoiceAggregate> {
+        &self.after
     }
 
     /// Returns the reasons against a payment of this day and sum.
@@ -109,23 +83,9 @@ impl Booking {
         received_on: NaiveDate,
         amount: Money,
     ) -> Vec<Rejection> {
-        let Some(aggregate) = self.after.get(&id) else { return Vec::new() };
-        let mut found = Vec::from_iter(Rejection::of_document(&aggregate.row));
-        if found.is_empty()
-            && let Some(issued_on) = aggregate.row.issued_on.filter(|day| received_on < *day)
-        {
-            found.push(Rejection::IssuedOn(issued_on));
-        }
-        // All payments, reversed or not, so that no intermediate sum can be too large either.
-        let came_in = aggregate
-            .payments
-            .iter()
-            .filter(|payment| payment.amount > Money::ZERO)
-            .try_fold(amount.0, |sum, payment| sum.checked_add(payment.amount.0));
-        if came_in.is_none_or(|sum| sum > Money::MAX.0) {
-            found.push(Rejection::TooMuch);
-        }
-        found
+        self.after
+            .get(&id)
+            .map_or_else(Vec::new, |invoice| rejections(invoice, received_on, amount))
     }
 
     /// Books a payment on one of the invoices. A payment of a closed day is dated on the first open
@@ -159,12 +119,7 @@ impl Booking {
                 continue;
             }
             let credits = self.credits.get(id).map(Vec::as_slice).unwrap_or_default();
-            for mut due in write_off::due(&after, credits, self.write_off_limit) {
-                due.booked_on = self.closing.booked_on(due.day_in_books()).or(due.booked_on);
-                after.adjustments.push(due);
-            }
-            after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
-            after.settle(credits);
+            after.complete(credits, self.write_off_limit, self.closing);
             let is_new =
                 |payment: &&payment::Model| before.payments.iter().all(|old| old.id != payment.id);
             added.extend(after.payments.iter().filter(is_new).cloned());
@@ -178,7 +133,7 @@ impl Booking {
             change.record(None, Some(adjustment))?;
         }
         insert(change, adjusted).await?;
-        payment_allocation::renew(change, &booked).await?.write(change).await
+        stored_allocation::renew(change, &booked).await?.write(change).await
     }
 }
 

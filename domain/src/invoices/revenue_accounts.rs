@@ -4,49 +4,24 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    activity,
     id::ActivityId,
     kind::{ChargeKind, VatRate},
 };
-use sea_orm::{
-    ConnectionTrait,
-    sea_query::{Expr, Query},
-};
 
-use crate::{
-    config::{Accounts, Network, RevenueAccounts},
-    database::{among_words, rows},
-    error::Result,
-};
+use crate::config::{Accounts, RevenueAccounts};
 
 /// The revenue accounts of a network.
 #[derive(Clone, Debug)]
 pub struct LineAccounts {
-    accounts: Accounts,
-    of_activities: HashMap<ActivityId, RevenueAccounts>,
+    pub(super) accounts: Accounts,
+    pub(super) of_activities: HashMap<ActivityId, RevenueAccounts>,
 }
 
 impl LineAccounts {
-    /// Loads the accounts: one statement if activities have accounts of their own in the settings,
-    /// else none.
-    pub async fn load(db: &impl ConnectionTrait, network: &Network) -> Result<Self> {
-        let mut of_activities = HashMap::new();
-        if !network.activities.is_empty() {
-            use activity::Column as A;
-            let slug = Expr::col((activity::Entity, A::Slug));
-            let select = Query::select()
-                .columns([A::Id, A::Slug])
-                .from(activity::Entity)
-                .and_where(among_words(db.get_database_backend(), slug, network.activities.keys()))
-                .take();
-            let general = network.accounts.revenue_accounts();
-            for row in rows::<activity::Model>(db, &select, &[A::Id, A::Slug]).await? {
-                if let Some(own) = network.activities.get(&row.slug) {
-                    of_activities.insert(row.id, own.accounts(general));
-                }
-            }
-        }
-        Ok(Self { accounts: network.accounts, of_activities })
+    /// Returns the accounts of a network whose activities have none of their own.
+    #[cfg(test)]
+    pub(super) fn of_settings(accounts: Accounts) -> Self {
+        Self { accounts, of_activities: HashMap::new() }
     }
 
     /// Returns the account of a line by its VAT treatment: that of its activity, or else that of

@@ -3,27 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    agreement,
-    id::{ActivityId, AgreementId, InvoiceId},
-    invoice, invoice_line,
-    kind::{FeeBasis, InvoiceKind},
+    date_range::DateRange,
+    id::{AgreementId, InvoiceId},
     money::Money,
     term::Term,
 };
 use chrono::{Months, NaiveDate};
-use sea_orm::{
-    ConnectionTrait, ExprTrait, JoinType, Order,
-    sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
-};
 use serde::{Deserialize, Serialize};
 
 use super::Buyer;
-use crate::{
-    database::{rows, sum},
-    error::Result,
-    fees::{amounts, billed_months::BilledLine},
-    term_sql,
-};
+use crate::fees::{amounts, billed_months::BilledLine};
 
 /// A month that a run leaves out because an invoice for another agreement of the same participation
 /// has billed it.
@@ -76,8 +65,8 @@ impl Due {
     }
 
     /// Returns the months as periods without a gap, each with its number of months.
-    pub fn periods(&self) -> Vec<((NaiveDate, NaiveDate), i64)> {
-        let mut found: Vec<((NaiveDate, NaiveDate), i64)> = Vec::new();
+    pub fn periods(&self) -> Vec<(DateRange, i64)> {
+        let mut found: Vec<(DateRange, i64)> = Vec::new();
         for month in &self.months {
             let Some(last) =
                 month.checked_add_months(Months::new(1)).and_then(|next| next.pred_opt())
@@ -85,10 +74,10 @@ impl Due {
                 continue;
             };
             match found.last_mut() {
-                Some(((_, to), count)) if to.succ_opt() == Some(*month) => {
-                    (*to, *count) = (last, *count + 1)
+                Some((days, count)) if days.to.succ_opt() == Some(*month) => {
+                    (days.to, *count) = (last, *count + 1)
                 }
-                _ => found.push(((*month, last), 1)),
+                _ => found.push((DateRange::new(*month, last), 1)),
             }
         }
         found
@@ -96,58 +85,26 @@ impl Due {
 }
 
 /// An agreement of the activity with a yearly fee.
-struct Contract {
-    buyer: Buyer,
-    term: Term,
+pub(super) struct Contract {
+    pub(super) buyer: Buyer,
+    pub(super) term: Term,
 }
 
 /// A line of an issued invoice for such an agreement.
-struct Line {
-    agreement: AgreementId,
-    invoice: InvoiceId,
-    billed: BilledLine,
+pub(super) struct Line {
+    pub(super) agreement: AgreementId,
+    pub(super) invoice: InvoiceId,
+    pub(super) billed: BilledLine,
 }
 
 /// The lines that have billed months of a year, for the agreements of an activity with yearly fees.
 pub(super) struct BilledMonths {
-    year: i32,
-    contracts: HashMap<AgreementId, Contract>,
-    lines: Vec<Line>,
+    pub(super) year: i32,
+    pub(super) contracts: HashMap<AgreementId, Contract>,
+    pub(super) lines: Vec<Line>,
 }
 
 impl BilledMonths {
-    /// Loads the lines, in order of invoice number, by two statements.
-    pub async fn load(db: &impl ConnectionTrait, activity: ActivityId, year: i32) -> Result<Self> {
-        use agreement::Column as C;
-        let mut columns = vec![C::Id, C::MemberId, C::OrganisationId, C::FeeBasis];
-        columns.extend(term_sql::COLUMNS);
-        let select = Query::select()
-            .columns(columns.iter().map(|column| (agreement::Entity, *column)))
-            .from(agreement::Entity)
-            .and_where(Expr::col(C::ActivityId).eq(activity))
-            .take();
-        let found: Vec<agreement::Model> = rows(db, &select, &columns).await?;
-        let contract = |row: agreement::Model| {
-            let buyer = row
-                .member_id
-                .map(Buyer::Member)
-                .or(row.organisation_id.map(Buyer::Organisation))?;
-            let is_yearly = matches!(
-                row.fee_basis,
-                Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation)
-            );
-            is_yearly.then(|| (row.id, Contract { buyer, term: term_sql::of(&row) }))
-        };
-        let contracts: HashMap<_, _> = found.into_iter().filter_map(contract).collect();
-        let lines = match amounts::year(year) {
-            Some(days) => lines(db, activity, days).await?,
-            None => Vec::new(),
-        };
-        let lines =
-            lines.into_iter().filter(|line| contracts.contains_key(&line.agreement)).collect();
-        Ok(Self { year, contracts, lines })
-    }
-
     /// Returns the months of an agreement with a yearly fee that a run bills. Excludes months that
     /// lines for other agreements of the same counterparty have billed after their end. Excludes
     /// months that its own lines have billed, unless it `is_billed_again`.
@@ -226,85 +183,8 @@ impl BilledMonths {
     }
 
     fn is_in_year(&self, day: NaiveDate) -> bool {
-        amounts::year(self.year).is_some_and(|(first, last)| (first..=last).contains(&day))
+        amounts::year(self.year).is_some_and(|days| days.contains(day))
     }
-}
-
-/// Loads the lines of issued invoices for the agreements of an activity, with a period that has a
-/// day of the year.
-async fn lines(
-    db: &impl ConnectionTrait,
-    activity: ActivityId,
-    days: (NaiveDate, NaiveDate),
-) -> Result<Vec<Line>> {
-    let mut found = Vec::new();
-    // Credited sums of an agreement's lines on an invoice, for credit notes that name no line, such
-    // as imported ones.
-    let mut unnamed: HashMap<(InvoiceId, AgreementId), Money> = HashMap::new();
-    for row in db.query_all(&select(activity, days)).await? {
-        let (agreement, invoice): (AgreementId, InvoiceId) =
-            (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-        let net: Money = row.try_get_by_index(4)?;
-        let named: Money = row.try_get_by_index(5)?;
-        let left = net - named;
-        let rest = unnamed.entry((invoice, agreement)).or_insert(row.try_get_by_index(6)?);
-        let taken = Ord::max(Ord::min(*rest, left), Money::ZERO);
-        *rest = *rest - taken;
-        let billed = BilledLine {
-            period: (row.try_get_by_index(2)?, row.try_get_by_index(3)?),
-            net,
-            left: left - taken,
-        };
-        found.push(Line { agreement, invoice, billed });
-    }
-    Ok(found)
-}
-
-fn select(activity: ActivityId, (first, last): (NaiveDate, NaiveDate)) -> SelectStatement {
-    use invoice_line::Column as C;
-    let line = |column: C| -> SimpleExpr { Expr::col((invoice_line::Entity, column)) };
-    let document = |column: invoice::Column| -> SimpleExpr { Expr::col((invoice::Entity, column)) };
-    let (credit, note) = (Alias::new("credit"), Alias::new("note"));
-    let of_credit = |column: C| -> SimpleExpr { Expr::col((credit.clone(), column)) };
-    let of_note = |column: invoice::Column| -> SimpleExpr { Expr::col((note.clone(), column)) };
-    let named = Query::select()
-        .expr(sum(of_credit(C::Net)))
-        .from_as(invoice_line::Entity, credit.clone())
-        .and_where(of_credit(C::CreditsLineId).eq(line(C::Id)))
-        .take();
-    let unnamed = Query::select()
-        .expr(sum(of_credit(C::Net)))
-        .from_as(invoice_line::Entity, credit.clone())
-        .join_as(
-            JoinType::InnerJoin,
-            invoice::Entity,
-            note.clone(),
-            of_note(invoice::Column::Id).eq(of_credit(C::InvoiceId)),
-        )
-        .and_where(of_note(invoice::Column::CreditsId).eq(line(C::InvoiceId)))
-        .and_where(of_credit(C::AgreementId).eq(line(C::AgreementId)))
-        .and_where(of_credit(C::CreditsLineId).is_null())
-        .take();
-    let theirs = Query::select()
-        .column(agreement::Column::Id)
-        .from(agreement::Entity)
-        .and_where(Expr::col(agreement::Column::ActivityId).eq(activity))
-        .take();
-    Query::select()
-        .exprs([C::AgreementId, C::InvoiceId, C::PeriodFrom, C::PeriodTo, C::Net].map(line))
-        .exprs([SimpleExpr::from(named), SimpleExpr::from(unnamed)])
-        .from(invoice_line::Entity)
-        .inner_join(invoice::Entity, document(invoice::Column::Id).eq(line(C::InvoiceId)))
-        .and_where(document(invoice::Column::Kind).eq(InvoiceKind::Invoice))
-        .and_where(document(invoice::Column::IssuedOn).is_not_null())
-        .and_where(line(C::AgreementId).in_subquery(theirs))
-        .and_where(line(C::Net).gt(0))
-        .and_where(line(C::PeriodFrom).lte(last))
-        .and_where(line(C::PeriodTo).gte(first))
-        .order_by_expr(document(invoice::Column::NumberKey), Order::Asc)
-        .order_by_expr(line(C::InvoiceId), Order::Asc)
-        .order_by_expr(line(C::Position), Order::Asc)
-        .take()
 }
 
 #[cfg(test)]
@@ -329,8 +209,8 @@ mod tests {
         assert_eq!(
             due.periods(),
             [
-                ((day("2026-01-01"), day("2026-02-28")), 2),
-                ((day("2026-05-01"), day("2026-05-31")), 1)
+                (DateRange::new(day("2026-01-01"), day("2026-02-28")), 2),
+                (DateRange::new(day("2026-05-01"), day("2026-05-31")), 1)
             ]
         );
     }
@@ -352,7 +232,7 @@ mod tests {
         ]);
         let invoice = InvoiceId::new();
         let billed = BilledLine {
-            period: (day("2026-01-01"), day("2026-12-31")),
+            period: DateRange::new(day("2026-01-01"), day("2026-12-31")),
             net: Money(1200),
             left: Money(1000),
         };
@@ -386,7 +266,7 @@ mod tests {
             (vec![], 12, vec![11, 12])
         );
         months.lines[0].billed = BilledLine {
-            period: (day("2026-01-01"), day("2026-06-30")),
+            period: DateRange::new(day("2026-01-01"), day("2026-06-30")),
             net: Money(600),
             left: Money(600),
         };

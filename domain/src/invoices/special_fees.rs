@@ -4,136 +4,55 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ::entity::{
-    activity, agreement,
+    agreement,
+    date_range::DateRange,
     id::{ActivityId, AgreementId},
     invoice_line,
-    kind::{AgreementKind, ChargeKind, Direction, FeeBasis, VatRate},
+    kind::{ChargeKind, FeeBasis},
     money::Money,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, Order,
-    sea_query::{Expr, Query, SimpleExpr},
-};
 use uuid::Uuid;
 
 use super::{
     Buyer,
-    fee_charges::{self, ChargeStatus, FeeSelection, Invoiced},
-    line_taxes,
+    charge_status::{ChargeStatus, Invoiced},
+    fee_lines, line_taxes,
     revenue_accounts::LineAccounts,
     run_months::{BilledMonths, Due},
-    run_plan::{Item, Plan, Problem, RunInput, UnpaidMonth, in_part, line},
+    run_plan::{Item, Plan, Problem, UnpaidMonth, in_part, line},
 };
 use crate::{
-    activities::tax_decisions::TaxDecisions,
-    auth::viewer::Viewer,
-    config::Network,
-    context::Context,
-    database::{Database, among, rows},
-    error::{Error, Result},
     fees::{
         self, amounts,
         unpaid_months::{self, Paying},
     },
+    tax_decisions::in_force::TaxDecisions,
     term_sql,
 };
 
-/// First and last day of a line, with its number of months of the year.
-type Period = ((NaiveDate, NaiveDate), i64);
+/// The days of a line, with their number of months of the year.
+type Period = (DateRange, i64);
 
-/// Returns the lines of the special fees of an activity's agreements by which money comes in, in
-/// order of agreement number.
-///
-/// # Errors
-/// NOT_FOUND for the activity.
-pub(super) async fn items(
-    ctx: Context<'_>,
-    network: &Network,
-    input: &RunInput,
-    (id, issued_on): (ActivityId, NaiveDate),
-    plan: &mut Plan,
-) -> Result<Vec<Item>> {
-    let activity = activity::Entity::find_by_id(id).one(ctx.db.read()).await?;
-    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
-    let found = signed_agreements(ctx.db, input, id).await?;
-    plan.unpaid = unpaid_months(&found, input.year);
-    let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
-    let viewer = Viewer::operator("invoices run");
-    let special = Special {
-        decisions: if is_exempt {
-            TaxDecisions::on(ctx.db.read(), issued_on).await?
-        } else {
-            TaxDecisions::default()
-        },
-        // A viewer who may invoice a fee may calculate it, even without read access to the member's
-        // affairs.
-        fees: fees::with_allocations(ctx.with_viewer(&viewer), &found, input.year).await?,
-        invoiced: fee_charges::invoiced(ctx.db.read(), &FeeSelection::Activity(id), input.year)
-            .await?,
-        billed: BilledMonths::load(ctx.db.read(), id, input.year).await?,
-        accounts: LineAccounts::load(ctx.db.read(), network).await?,
-        activity: &activity,
-        year: input.year,
-    };
-    plan.to_credit = special.billed.to_credit(|buyer| match (buyer, &input.members) {
-        (Buyer::Member(member), Some(members)) => members.contains(&member),
-        (Buyer::Organisation(_), Some(_)) => false,
-        (_, None) => true,
-    });
-    Ok(found.iter().flat_map(|row| special.items(row, plan)).collect())
+/// The facts about an activity's special fees of a year.
+pub(super) struct SpecialFees {
+    /// The activity, with its name.
+    pub(super) activity: (ActivityId, String),
+    pub(super) year: i32,
+    /// The fee of each agreement, with the allocation that it is per mille of.
+    pub(super) fees: HashMap<AgreementId, (amounts::Fee, Option<Money>)>,
+    pub(super) invoiced: HashMap<Uuid, Invoiced>,
+    pub(super) billed: BilledMonths,
+    pub(super) accounts: LineAccounts,
+    /// The tax decisions in force on the day of issue.
+    pub(super) decisions: TaxDecisions,
 }
 
-/// Returns the signed agreements of an activity that bring in fees and have begun by the end of the
-/// year, in order of number.
-async fn signed_agreements(
-    db: &Database,
-    input: &RunInput,
-    activity: ActivityId,
-) -> Result<Vec<agreement::Model>> {
-    use agreement::Column as C;
-    let last = NaiveDate::from_ymd_opt(input.year, 12, 31).unwrap_or_default();
-    let mut columns = fees::columns();
-    columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
-    let of = |column: C| -> SimpleExpr { Expr::col((agreement::Entity, column)) };
-    let mut select = Query::select();
-    select
-        .columns(columns.iter().map(|column| (agreement::Entity, *column)))
-        .from(agreement::Entity)
-        .and_where(of(C::ActivityId).eq(activity))
-        .and_where(C::Direction.eq(Direction::Income))
-        // Money that comes in by a cooperation agreement is a grant, which is requisitioned: see
-        // `requisitions::is_grant`.
-        .and_where(C::Kind.ne(AgreementKind::Cooperation))
-        .and_where(of(C::SignedOn).is_not_null())
-        .and_where(of(C::WithdrawnOn).is_null())
-        .and_where(of(C::StartsOn).lte(last))
-        .order_by_expr(of(C::NumberKey), Order::Asc)
-        .order_by_expr(of(C::Id), Order::Asc);
-    if let Some(members) = &input.members {
-        select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
-    }
-    rows(db.read(), &select, &columns).await
-}
-
-/// A run of an activity's special fees.
-struct Special<'a> {
-    activity: &'a activity::Model,
-    year: i32,
-    fees: HashMap<AgreementId, (amounts::Fee, Option<Money>)>,
-    invoiced: HashMap<Uuid, Invoiced>,
-    billed: BilledMonths,
-    accounts: LineAccounts,
-    decisions: TaxDecisions,
-}
-
-impl Special<'_> {
+impl SpecialFees {
     /// Returns the lines of an agreement's fee, and adds the reasons for months that are not
     /// invoiced to the plan.
-    fn items(&self, row: &agreement::Model, plan: &mut Plan) -> Vec<Item> {
-        let Some(buyer) =
-            row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
-        else {
+    pub(super) fn items(&self, row: &agreement::Model, plan: &mut Plan) -> Vec<Item> {
+        let Some(buyer) = Buyer::of(row.member_id, row.organisation_id) else {
             return Vec::new();
         };
         let Some(period) = period(row, self.year) else { return Vec::new() };
@@ -150,7 +69,7 @@ impl Special<'_> {
         };
         let Some(sum) = amounts::amount_for(fee, *allocation, &term_sql::of(row), self.year) else {
             let (year, of) =
-                (self.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
+                (self.year, fees::quote::describe(row.fee_allocation_basis.unwrap_or_default()));
             return problem(format!(
                 "the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"
             ));
@@ -218,12 +137,13 @@ impl Special<'_> {
         sum: Money,
         round: i32,
     ) -> Item {
-        let (id, vat_rate) = (self.activity.id, row.vat_rate.unwrap_or_default());
+        let (id, name) = &self.activity;
+        let (id, vat_rate) = (*id, row.vat_rate.unwrap_or_default());
         let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
         let account = self.accounts.of_line(Some(id), vat_rate);
         let line = line(
             account,
-            format!("Särskild avgift {} {}{part}", self.activity.name, self.year),
+            format!("Särskild avgift {name} {}{part}", self.year),
             Some(id),
             period,
             sum,
@@ -231,8 +151,7 @@ impl Special<'_> {
         );
         let mut line = invoice_line::Model { agreement_id: Some(row.id), ..line };
         line_taxes::complete(&mut line, Some((ChargeKind::SpecialFee, Some(id))), &self.decisions);
-        let charge =
-            fee_charges::of_run(ChargeKind::SpecialFee, self.year, round, line.id, row.id.0);
+        let charge = fee_lines::of_run(ChargeKind::SpecialFee, self.year, round, line.id, row.id.0);
         Item { buyer, agreement: Some(row.id), line, charge }
     }
 }
@@ -251,12 +170,10 @@ fn prices(fee: &amounts::Fee, allocation: Option<Money>, due: &Due) -> Vec<(Peri
 }
 
 /// Returns the months of a year that no agreement of an activity pays, by counterparty.
-fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth> {
+pub(super) fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth> {
     let mut of: BTreeMap<Buyer, (Vec<AgreementId>, Vec<Paying>)> = BTreeMap::new();
     for row in agreements {
-        let Some(buyer) =
-            row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
-        else {
+        let Some(buyer) = Buyer::of(row.member_id, row.organisation_id) else {
             continue;
         };
         let is_yearly =
@@ -276,10 +193,134 @@ fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth>
 }
 
 /// Returns the days of the year that an agreement's fee is for; `None` if there are none.
-fn period(row: &agreement::Model, year: i32) -> Option<(NaiveDate, NaiveDate)> {
+fn period(row: &agreement::Model, year: i32) -> Option<DateRange> {
     let term = term_sql::of(row);
     if row.fee_basis == Some(FeeBasis::OneOff) || row.fee_basis.is_none() {
         return amounts::days(&term, year);
     }
     amounts::covered(&term, year)
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::{
+        id::{InvoiceId, MemberId},
+        kind::VatRate,
+    };
+
+    use super::*;
+    use crate::{
+        config::Accounts,
+        fees::billed_months::BilledLine,
+        invoices::run_months::{Contract, Line},
+    };
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn agreement(member: MemberId, ore: i64) -> agreement::Model {
+        agreement::Model {
+            id: AgreementId::new(),
+            number: Some("2026-001".into()),
+            member_id: Some(member),
+            fee_basis: Some(FeeBasis::FixedPerYear),
+            fee_amount: Some(Money(ore)),
+            vat_rate: Some(VatRate::Standard25),
+            starts_on: day("2026-01-01"),
+            signed_on: Some(day("2025-12-01")),
+            ..agreement::Model::default()
+        }
+    }
+
+    fn facts(row: &agreement::Model) -> SpecialFees {
+        let (buyer, term) = (Buyer::Member(row.member_id.unwrap()), term_sql::of(row));
+        SpecialFees {
+            activity: (ActivityId::new(), "BIP".into()),
+            year: 2026,
+            fees: HashMap::from([(row.id, (amounts::Fee::of(row).unwrap(), None))]),
+            invoiced: HashMap::new(),
+            billed: BilledMonths {
+                year: 2026,
+                contracts: HashMap::from([(row.id, Contract { buyer, term })]),
+                lines: Vec::new(),
+            },
+            accounts: LineAccounts::of_settings(Accounts::default()),
+            decisions: TaxDecisions::default(),
+        }
+    }
+
+    fn billed(facts: &mut SpecialFees, row: &agreement::Model, until: &str, net: i64, left: i64) {
+        let billed = BilledLine {
+            period: DateRange::new(day("2026-01-01"), day(until)),
+            net: Money(net),
+            left: Money(left),
+        };
+        facts.billed.lines.push(Line { agreement: row.id, invoice: InvoiceId::new(), billed });
+        let sum = ::entity::total::Total::from(Money(net));
+        let invoiced =
+            Invoiced { lines: sum, left: sum, rounds: 1, of_runs: sum, ..Invoiced::default() };
+        facts.invoiced.insert(row.id.0, invoiced);
+    }
+
+    fn lines(items: &[Item]) -> Vec<(&str, i64)> {
+        items.iter().map(|item| (item.line.description.as_str(), item.line.unit_price.0)).collect()
+    }
+
+    #[test]
+    fn a_fee_is_invoiced_once() {
+        let row = agreement(MemberId::new(), 120_000);
+        let mut facts = facts(&row);
+        let mut plan = Plan::default();
+        let items = facts.items(&row, &mut plan);
+        assert_eq!(lines(&items), [("Särskild avgift BIP 2026", 120_000)]);
+        assert_eq!((items[0].charge.round, items[0].charge.agreement_id), (1, Some(row.id)));
+        assert_eq!(items[0].line.agreement_id, Some(row.id));
+        billed(&mut facts, &row, "2026-12-31", 120_000, 120_000);
+        assert!(facts.items(&row, &mut plan).is_empty());
+        assert_eq!((plan.already, plan.problems), (1, vec![]));
+    }
+
+    #[test]
+    fn months_that_are_not_billed_yet_are_invoiced_later() {
+        // Ended in June when the year was invoiced, and prolonged since.
+        let row = agreement(MemberId::new(), 120_000);
+        let mut facts = facts(&row);
+        billed(&mut facts, &row, "2026-06-30", 60_000, 60_000);
+        let mut plan = Plan::default();
+        let items = facts.items(&row, &mut plan);
+        assert_eq!(lines(&items), [("Särskild avgift BIP 2026, 6 av 12 månader", 60_000)]);
+        assert_eq!(
+            (items[0].line.period_from, items[0].charge.round),
+            (Some(day("2026-07-01")), 2)
+        );
+    }
+
+    #[test]
+    fn a_fee_that_can_not_be_calculated_is_a_problem() {
+        let row = agreement(MemberId::new(), 120_000);
+        let mut facts = facts(&row);
+        facts.fees.clear();
+        let mut plan = Plan::default();
+        assert!(facts.items(&row, &mut plan).is_empty());
+        assert_eq!(plan.problems.len(), 1);
+        assert!(plan.problems[0].reason.contains("states no fee"), "{:?}", plan.problems);
+    }
+
+    #[test]
+    fn due_periods_add_up_to_the_price_of_all_months() {
+        let row = agreement(MemberId::new(), 100_001);
+        let fee = amounts::Fee::of(&row).unwrap();
+        let months = |numbers: &[u32]| {
+            numbers.iter().filter_map(|month| NaiveDate::from_ymd_opt(2026, *month, 1)).collect()
+        };
+        let due = Due { months: months(&[1, 2, 3, 7, 8]), ..Due::default() };
+        let rest = Due { months: months(&[4, 5, 6, 9, 10, 11, 12]), before: 5, ..Due::default() };
+        let sum: Money = [due, rest]
+            .iter()
+            .flat_map(|due| prices(&fee, None, due))
+            .map(|(_, price)| price)
+            .sum();
+        assert_eq!(sum, Money(100_001));
+    }
 }

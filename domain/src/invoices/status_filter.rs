@@ -1,6 +1,7 @@
 //! SQL predicate for the state of an invoice; must agree with `amounts::state`, which a test
 //! verifies.
 
+use crate::query::column;
 use ::entity::{
     banking_day,
     invoice::{Column, Entity},
@@ -8,14 +9,10 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     Condition, ExprTrait,
-    sea_query::{Expr, IntoCondition, Query, SimpleExpr},
+    sea_query::{IntoCondition, Query, SimpleExpr},
 };
 
 use super::amounts::State;
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
 
 /// Returns the condition that an invoice has one of these states on `on`; any state if the list is
 /// empty.

@@ -4,6 +4,7 @@
 //! (mervärdesskattelag 2023:200, 17 kap. 24 §). A line without one therefore counts as supplied on
 //! the day of issue; `invoiceIssue` returns a warning about it.
 
+use ::entity::date_range::DateRange;
 use chrono::NaiveDate;
 
 use super::aggregate::InvoiceAggregate;
@@ -25,13 +26,9 @@ pub struct Supplied {
 }
 
 impl Supplied {
-    /// Returns the first and the last day. Adds errors for the fields `supplied_on` and
+    /// Returns the days of supply. Adds errors for the fields `supplied_on` and
     /// `period_to` below `path`.
-    pub(super) fn check(
-        self,
-        path: &str,
-        errors: &mut ValidationErrors,
-    ) -> Option<(NaiveDate, NaiveDate)> {
+    pub(super) fn check(self, path: &str, errors: &mut ValidationErrors) -> Option<DateRange> {
         let Self { on, from, to } = self;
         let is_one = on.is_none() || from.is_none() && to.is_none();
         errors.expect(
@@ -47,12 +44,11 @@ impl Supplied {
             FieldErrorCode::Required
                 .problem("must be set together with the first day of the period"),
         );
-        errors.expect(
-            from.zip(to).is_none_or(|(from, to)| from <= to),
-            &of_end,
-            FieldErrorCode::TooEarly.problem("must not be before the first day of the period"),
-        );
-        on.map(|day| (day, day)).or(from.zip(to))
+        if let Some((from, _)) = from.zip(to).filter(|(from, to)| from > to) {
+            let message = "must not be before the first day of the period";
+            errors.add(&of_end, FieldErrorCode::too_early(from, message));
+        }
+        on.map(|day| (day, day)).or(from.zip(to)).map(DateRange::from)
     }
 }
 
@@ -143,7 +139,7 @@ mod tests {
             let paths: Vec<String> =
                 errors.into_inner().into_iter().map(|error| error.path).collect();
             match expected {
-                Ok(expected) => assert_eq!((days, paths.len()), (expected, 0)),
+                Ok(expected) => assert_eq!((days, paths.len()), (expected.map(DateRange::from), 0)),
                 Err(path) => assert_eq!(paths, [path]),
             }
         }

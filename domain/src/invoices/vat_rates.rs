@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use ::entity::kind::VatRate;
 use chrono::NaiveDate;
-use sea_orm::ActiveEnum;
 
 use super::aggregate::InvoiceAggregate;
 use crate::error::{FieldErrorCode, ValidationErrors};
@@ -28,7 +27,7 @@ struct Validity {
 
 fn read(line: &str) -> Option<Validity> {
     let mut cells = line.splitn(4, ',');
-    let rate = VatRate::try_from_value(&cells.next()?.to_owned()).ok()?;
+    let rate = cells.next()?.parse().ok()?;
     let (from, to) = (cells.next()?.parse().ok()?, cells.next()?);
     Some(Validity { rate, from, to: if to.is_empty() { None } else { Some(to.parse().ok()?) } })
 }

@@ -1,188 +1,82 @@
-//! Write-offs of differences that are too small to claim or to pay back.
+//! Manual write-off of small differences of an invoice, if the settings do not write them off
+//! automatically.
 
-use ::entity::{adjustment::Model, id::AdjustmentId, kind::AdjustmentKind, money::Money};
+use std::collections::BTreeSet;
+
+use ::entity::{
+    adjustment::Model,
+    id::{AdjustmentId, InvoiceId},
+    kind::AdjustmentKind,
+};
 use chrono::NaiveDate;
 
-use super::counted_payments::counted;
-use super::{
-    adjustments::{in_force, uncovered},
-    aggregate::InvoiceAggregate,
+use super::{posting::Booking, small_differences};
+use crate::{
+    audit::{self, Action},
+    auth::viewer::Permission,
+    books::Closing,
+    context::Context,
+    error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
+    idempotency::Outcome,
 };
 
-/// Returns the adjustments that an invoice lacks, from the days and sums of its issued credit
-/// notes. A difference up to `limit` is written off as soon as a part is paid. A write-off that no
-/// longer matches the difference is reversed. They count from the last day of what covers the
-/// invoice.
-#[must_use]
-pub fn due(
-    aggregate: &InvoiceAggregate,
-    credits: &[(NaiveDate, Money)],
-    limit: Money,
-) -> Vec<Model> {
-    let credited = credits.iter().map(|(_, amount)| *amount).sum();
-    let written: Vec<&Model> = in_force(&aggregate.adjustments)
-        .filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff)
-        .collect();
-    let sum: Money = written.iter().map(|adjustment| adjustment.amount).sum();
-    let difference = uncovered(aggregate, credited) + sum;
-    let paid: Money = counted(&aggregate.payments).map(|payment| payment.amount).sum();
-    // On an invoice of a few öre, the difference would be most of the total.
-    let is_small =
-        difference != Money::ZERO && difference.0.abs() <= limit.0 && difference.0.abs() < paid.0;
-    let wanted = if is_small || difference == sum { difference } else { Money::ZERO };
-    if wanted == sum {
-        return Vec::new();
-    }
-    let (dated_on, booked_on) = last_days(aggregate, credits);
-    let new = |amount: Money| Model {
+/// Input of a manual write-off.
+#[derive(Clone, Debug, Default)]
+pub struct NewWriteOff {
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// Day from which the write-off counts, never one of a closed period; null: today.
+    pub written_off_on: Option<NaiveDate>,
+    /// Reason.
+    pub reason: String,
+}
+
+/// Writes off the entire difference between an issued invoice and the sums that cover it: the owed
+/// or the overpaid sum.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `NOTHING_TO_WRITE_OFF`, `BEYOND_LIMIT` for a difference of a krona or more, or
+/// `PERIOD_CLOSED` if `written_off_on` is a day of a closed period.
+pub async fn write_off(
+    ctx: Context<'_>,
+    new: NewWriteOff,
+    mut errors: ValidationErrors,
+) -> Result<AdjustmentId> {
+    ctx.require(Permission::ManageInvoices)?;
+    let today = ctx.clock.today();
+    let day = new.written_off_on.unwrap_or(today);
+    errors.expect(
+        day <= today,
+        "written_off_on",
+        FieldErrorCode::too_late(today, "must not be in the future"),
+    );
+    let reason = errors.text("reason", &new.reason, LINE);
+    let mut change = audit::begin(ctx, Action::InvoiceWriteOff).await?;
+    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
+    let Some(aggregate) = booking.invoice(new.invoice).cloned() else {
+        errors.finish()?;
+        return Err(Error::NotFound("there is no such invoice".into()));
+    };
+    small_differences::check_day(&aggregate, day, &mut errors);
+    errors.finish()?;
+    let credited = booking.credits(new.invoice).iter().map(|own| own.amount).sum();
+    let difference = small_differences::to_write_off(&aggregate, credited)?;
+    Closing::load(change.tx()).await?.require_open(day)?;
+    let mut written = [Model {
         id: AdjustmentId::new(),
-        invoice_id: aggregate.row.id,
+        invoice_id: new.invoice,
         kind: AdjustmentKind::WriteOff,
-        dated_on,
-        amount,
-        booked_on: Some(booked_on).filter(|booked_on| *booked_on != dated_on),
+        dated_on: day,
+        amount: difference,
+        reason: Some(reason),
         ..Model::default()
-    };
-    let reversals = written.into_iter().map(|reversed| Model {
-        reverses_id: Some(reversed.id),
-        reason: Some("Skillnaden har ändrats".to_owned()),
-        ..new(-reversed.amount)
-    });
-    let mut due: Vec<Model> =
-        reversals.chain((wanted != Money::ZERO).then(|| new(wanted))).collect();
-    number(aggregate, &mut due);
-    due
-}
-
-/// Assigns numbers to new write-offs of an invoice.
-pub(crate) fn number(aggregate: &InvoiceAggregate, new: &mut [Model]) {
-    let known = aggregate
-        .adjustments
-        .iter()
-        .filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff)
-        .count();
-    for (nth, adjustment) in (known + 1..).zip(new) {
-        adjustment.reference = nth.to_string();
-    }
-}
-
-/// Returns the last day of the payments and credit notes that cover an invoice, and the last of
-/// their days in the books.
-fn last_days(
-    aggregate: &InvoiceAggregate,
-    credits: &[(NaiveDate, Money)],
-) -> (NaiveDate, NaiveDate) {
-    let notes = credits.iter().map(|(day, _)| *day).chain(aggregate.row.issued_on);
-    let refunds = || {
-        aggregate.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
-    };
-    let own = aggregate
-        .payments
-        .iter()
-        .map(|payment| payment.received_on)
-        .chain(refunds().map(|refund| refund.dated_on));
-    let books = aggregate.payments.iter().map(::entity::payment::Model::day_in_books);
-    let books = books.chain(aggregate.adjustments.iter().map(Model::day_in_books));
-    let dated_on = own.chain(notes.clone()).max().unwrap_or_default();
-    (dated_on, books.chain(notes).max().unwrap_or_default().max(dated_on))
-}
-
-#[cfg(test)]
-mod tests {
-    use ::entity::{id::PaymentId, invoice, payment};
-
-    use super::*;
-
-    fn day(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    fn pay(aggregate: &mut InvoiceAggregate, on: &str, amount: i64) {
-        let payment = payment::Model {
-            id: PaymentId::new(),
-            received_on: day(on),
-            amount: Money(amount),
-            ..payment::Model::default()
-        };
-        aggregate.payments.push(payment);
-    }
-
-    fn invoice(total: i64) -> InvoiceAggregate {
-        let row = invoice::Model {
-            total: Money(total),
-            issued_on: Some(day("2026-10-01")),
-            ..invoice::Model::default()
-        };
-        InvoiceAggregate { row, ..InvoiceAggregate::default() }
-    }
-
-    const LIMIT: Money = Money(99);
-
-    fn amounts(due: &[Model]) -> Vec<i64> {
-        due.iter().map(|adjustment| adjustment.amount.0).collect()
-    }
-
-    #[test]
-    fn a_difference_below_a_krona_is_written_off() {
-        for (total, paid, expected) in [
-            (972_956, 972_900, vec![56]),
-            (972_956, 973_000, vec![-44]),
-            (10_000, 9_901, vec![99]),
-            (10_000, 9_900, vec![]),
-            (10_000, 10_099, vec![-99]),
-            (10_000, 10_100, vec![]),
-            (10_000, 10_000, vec![]),
-            (80, 30, vec![]),
-        ] {
-            let mut aggregate = invoice(total);
-            pay(&mut aggregate, "2026-10-26", paid);
-            let due = due(&aggregate, &[], LIMIT);
-            assert_eq!(amounts(&due), expected, "{paid} of {total}");
-            assert!(due.iter().all(|adjustment| adjustment.dated_on == day("2026-10-26")
-                && adjustment.booked_on.is_none()));
-        }
-        assert_eq!(amounts(&due(&invoice(50), &[], LIMIT)), Vec::<i64>::new(), "nothing was paid");
-        let mut aggregate = invoice(10_050);
-        pay(&mut aggregate, "2026-10-26", 5_000);
-        assert_eq!(amounts(&due(&aggregate, &[(day("2026-11-02"), Money(5_000))], LIMIT)), [50]);
-        assert_eq!(
-            amounts(&due(&aggregate, &[(day("2026-11-02"), Money(5_000))], Money::ZERO)),
-            Vec::<i64>::new(),
-            "switched off"
-        );
-    }
-
-    #[test]
-    fn an_outdated_write_off_is_reversed() {
-        let mut aggregate = invoice(972_956);
-        pay(&mut aggregate, "2026-10-26", 972_900);
-        aggregate.adjustments = due(&aggregate, &[], LIMIT);
-        assert_eq!(amounts(&due(&aggregate, &[], LIMIT)), Vec::<i64>::new(), "once is enough");
-        assert_eq!(
-            amounts(&due(&aggregate, &[], Money::ZERO)),
-            Vec::<i64>::new(),
-            "a lower limit changes nothing that was done"
-        );
-        // The missing öre are paid later.
-        let mut later = aggregate.clone();
-        pay(&mut later, "2026-11-05", 56);
-        let found = due(&later, &[], LIMIT);
-        assert_eq!(
-            (amounts(&found), found[0].dated_on, found[0].reference.as_str()),
-            (vec![-56], day("2026-11-05"), "2")
-        );
-        later.adjustments.extend(found);
-        assert_eq!(uncovered(&later, Money::ZERO), Money::ZERO);
-        assert_eq!(amounts(&due(&later, &[], LIMIT)), Vec::<i64>::new());
-        // The payment is reversed.
-        let payment = aggregate.payments[0].clone();
-        aggregate.payments.push(payment::Model {
-            id: PaymentId::new(),
-            received_on: day("2026-11-10"),
-            amount: -payment.amount,
-            reverses_id: Some(payment.id),
-            ..payment::Model::default()
-        });
-        assert_eq!(amounts(&due(&aggregate, &[], LIMIT)), [-56]);
-    }
+    }];
+    small_differences::number(&aggregate, &mut written);
+    let [written] = written;
+    let id = written.id;
+    booking.adjust(written);
+    booking.close(&mut change).await?;
+    change.commit_with(Outcome::of(new.invoice).with(id)).await?;
+    Ok(id)
 }

@@ -10,6 +10,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{EntityTrait, QueryFilter};
 
+use super::agreement_end;
 use crate::{
     audit::{
         self, Change, forms,
@@ -33,20 +34,7 @@ pub(super) async fn end(
     reason: Option<&str>,
 ) -> Result<Option<AgreementId>> {
     let with = forms::agreement(change.tx(), before.clone()).await?;
-    let mut after = before.clone();
-    let decided_on = clock::day_of(change.at()).min(on);
-    if after.starts_on > on {
-        after.withdrawn_on = term_sql::of(&after).offered_on.max(Some(decided_on));
-        after.replaces_id = None;
-    } else {
-        after.ends_on = Some(on);
-        after.notice_given_on =
-            after.notice_given_on.or_else(|| after.signed_on.max(Some(decided_on)));
-        // A successor that was to take over after this day never comes into force.
-        after.replaced_from = after.replaced_from.filter(|from| *from <= on);
-    }
-    after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
-    (after.deadline_on, after.deadline_month) = term_sql::deadline_columns(&term_sql::of(&after));
+    let after = agreement_end::ended(&before, on, clock::day_of(change.at()), reason);
     audit::replace(change, after.clone()).await?;
     let replaced = before.replaces_id.filter(|_| after.replaces_id.is_none());
     let [before, after] =
@@ -98,23 +86,7 @@ pub(super) async fn restore(
             agreement::Entity::find_by_id(AgreementId(past.record_id)).one(change.tx()).await?;
         let Some(row) = row.filter(|row| row.member_id == Some(member)) else { continue };
         expect_unchanged(&row, past)?;
-        let mut after = row.clone();
-        after.ends_on = past.day_before("ends_on");
-        after.notice_given_on = past.day_before("notice_given_on");
-        after.withdrawn_on = past.day_before("withdrawn_on");
-        after.replaced_from = past.day_before("replaced_from");
-        after.replaces_id = past
-            .before
-            .get("replaces_id")
-            .and_then(|id| id.as_str()?.parse().ok())
-            .map(AgreementId);
-        after.termination_reason = past
-            .before
-            .get("termination_reason")
-            .and_then(|reason| reason.as_str())
-            .map(str::to_owned);
-        (after.deadline_on, after.deadline_month) =
-            term_sql::deadline_columns(&term_sql::of(&after));
+        let after = agreement_end::restored(&row, past);
         if after != row {
             expect_activity(change, &after).await?;
             if !restored.contains(&row.id) {
@@ -137,7 +109,7 @@ async fn expect_activity(change: &Change, row: &Model) -> Result<()> {
     else {
         return Ok(());
     };
-    if row.withdrawn_on.is_some() || term_sql::of(row).final_day().is_some_and(|end| end <= last) {
+    if !agreement_end::continues_after(row, last) {
         return Ok(());
     }
     let number = row.number.as_deref().unwrap_or_default();
@@ -150,11 +122,7 @@ async fn expect_activity(change: &Change, row: &Model) -> Result<()> {
 /// Fails if an agreement is no longer as the departure left it, because it was replaced or its end
 /// was changed since.
 fn expect_unchanged(row: &Model, past: &PastChange) -> Result<()> {
-    let is_unchanged = row.ends_on == past.day_after("ends_on")
-        && row.notice_given_on == past.day_after("notice_given_on")
-        && row.withdrawn_on == past.day_after("withdrawn_on")
-        && row.replaced_from == past.day_after("replaced_from");
-    if is_unchanged {
+    if agreement_end::is_unchanged(row, past) {
         return Ok(());
     }
     let number = row.number.as_deref().unwrap_or_default();

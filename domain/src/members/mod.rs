@@ -1,16 +1,22 @@
 //! Members: types, filters and queries.
 
 pub mod admit;
+mod agreement_end;
 pub mod allocations;
-pub mod contact_areas;
-pub mod contact_list;
-pub mod contacts;
-pub mod leave;
+pub mod billing;
+pub mod changes;
+mod departure;
+mod details;
 pub(crate) mod ended_agreements;
-pub mod subject_access;
+mod last_day;
+pub mod leave;
+pub mod merge;
+pub(crate) mod municipalities;
 pub mod reinstate;
 pub mod remove;
+pub mod status;
 pub(crate) mod succession;
+pub mod update;
 
 use std::collections::HashMap;
 
@@ -28,40 +34,21 @@ use sea_orm::{
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
+use self::{municipalities::in_order, status::Status};
 use crate::{
+    activity_slugs,
     auth::viewer::{Resource, Viewer, Visibility},
+    collation,
     context::Context,
-    database::{Database, among, rows},
-    error::{Result, ValidationErrors},
-    page::{self, KeyType, Order, Slice},
+    database::among,
+    error::{Origin, Result},
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query::{self, column, day_or_never},
     search::{self, EntityType},
-    swedish, term_sql,
+    term_sql,
 };
 
-/// The status of a membership as of a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Decided, but not yet begun.
-    Upcoming,
-    /// A member.
-    Active,
-    /// No longer a member.
-    Left,
-}
-
-/// Returns the status on a day, from the first and last day of membership.
-#[must_use]
-pub fn status(joined_on: NaiveDate, left_on: Option<NaiveDate>, on: NaiveDate) -> Status {
-    if on < joined_on {
-        Status::Upcoming
-    } else if left_on.is_some_and(|last| last < on) {
-        Status::Left
-    } else {
-        Status::Active
-    }
-}
-
-/// SQL predicate for [`status`]; must agree with it.
+/// SQL predicate for [`status::status`]; must agree with it.
 fn has_status(status: Status, on: NaiveDate) -> Condition {
     match status {
         Status::Upcoming => Condition::all().add(Column::JoinedOn.gt(on)),
@@ -109,10 +96,6 @@ pub enum Field {
     County,
 }
 
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
 /// Returns an order of members. The expressions are the same as in the indexes.
 #[must_use]
 pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
@@ -120,11 +103,7 @@ pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
     let (name, key, key_type) = match field {
         Field::Name => ("NAME", column(Column::NameKey), KeyType::Text),
         Field::JoinedOn => ("JOINED_ON", column(Column::JoinedOn), KeyType::Day),
-        Field::LeftOn => {
-            let never = if is_postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
-            let key = Expr::cust(format!("COALESCE(\"member\".\"left_on\", {never})"));
-            ("LEFT_ON", key, KeyType::Day)
-        }
+        Field::LeftOn => ("LEFT_ON", day_or_never(backend, Column::LeftOn), KeyType::Day),
         Field::OrgNumber => {
             let key = Expr::cust("COALESCE(\"member\".\"org_number\", '')");
             ("ORG_NUMBER", key, KeyType::Text)
@@ -147,7 +126,7 @@ pub(crate) fn of_visible_member(
     match (visibility.all, visibility.member) {
         (true, _) => Condition::all(),
         (false, Some(own)) => Condition::all().add(succession::is_own(visibility, own, member)),
-        (false, None) => Condition::all().add(Expr::cust("1 = 0")),
+        (false, None) => Condition::all().add(query::nothing()),
     }
 }
 
@@ -171,21 +150,20 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         let areas = Query::select()
             .column(contact_area::Column::Id)
             .from(contact_area::Entity)
-            .and_where(contact_area::Column::NameKey.eq(swedish::key(area)))
+            .and_where(contact_area::Column::NameKey.eq(collation::key(area)))
             .take();
         select.and_where(Column::ContactAreaId.in_subquery(areas));
     }
     if let Some(county) = &filter.county {
         select.and_where(Column::County.eq(county.as_str()));
     }
-    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(
-            ctx.db.backend(),
-            EntityType::Member,
-            column(Column::Id),
-            text,
-        ));
-    }
+    let text = filter.search.as_deref();
+    select.and_where_option(search::filter(
+        ctx.db.backend(),
+        EntityType::Member,
+        column(Column::Id),
+        text,
+    ));
     if let Some(successor) = filter.successor {
         select.and_where(merged_into(ctx.viewer, successor));
     }
@@ -214,25 +192,25 @@ fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
     match visibility.member {
         _ if visibility.all || visibility.activities.iter().any(|own| own == slug) => found,
         Some(own) => found.and(succession::is_own(&visibility, own, column(Column::Id))),
-        None => Expr::cust("1 = 0"),
+        None => query::nothing(),
     }
 }
 
 /// Returns a page of the members that the viewer can read and that match the filter.
 ///
 /// # Errors
-/// INVALID for a bad page.
+/// INVALID naming every slug of no activity.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    let mut errors = ValidationErrors::default();
-    let page = page::Page::check(args, order, &mut errors);
-    errors.finish()?;
-    page::fetch(ctx.db.read(), matching(ctx, filter), columns, order, &page).await
+    let slugs: [(&str, &[String]); 2] = [
+        ("in_activity_slugs", filter.in_activity.as_slice()),
+        ("not_in_activity_slugs", filter.not_in_activity.as_slice()),
+    ];
+    activity_slugs::check(ctx, Origin::Filter, &slugs).await?;
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the members that [`list`] pages through.
@@ -242,22 +220,12 @@ pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
 
 /// Returns all members that match the filter, ordered by name; for reports.
 pub async fn all(ctx: Context<'_>, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
-    let mut select = matching(ctx, filter);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_in_order(ctx.db.read(), matching(ctx, filter), &[Column::NameKey], columns).await
 }
 
 /// Returns those of these members that the viewer can read, in no particular order.
 pub async fn by_ids(ctx: Context<'_>, ids: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        ctx.db.backend(),
-        column(Column::Id),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the member with this organisation number, if the viewer can read it.
@@ -266,11 +234,7 @@ pub async fn by_org_number(
     number: &OrgNumber,
     columns: &[Column],
 ) -> Result<Option<Model>> {
-    let mut select = select(ctx.viewer);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(Column::OrgNumber.eq(number.clone()));
-    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
+    query::row(ctx.db, select(ctx.viewer), Column::OrgNumber.eq(number.clone()), columns).await
 }
 
 /// Returns the members of these contact areas, ordered by name.
@@ -279,12 +243,15 @@ pub async fn of_areas(
     areas: &[ContactAreaId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(ctx.db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
-        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(
+        ctx.db,
+        select(ctx.viewer),
+        Column::ContactAreaId,
+        areas,
+        &[Column::NameKey],
+        columns,
+    )
+    .await
 }
 
 /// Returns the members that were merged into these, ordered by name.
@@ -293,24 +260,15 @@ pub async fn predecessors_of(
     members: &[MemberId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(ctx.db.backend(), column(Column::SuccessorId), members.iter().copied()))
-        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
-}
-
-/// Returns contact areas. Every viewer can read them, since they reveal nothing about a member.
-pub async fn areas_by_ids(
-    db: &Database,
-    ids: &[ContactAreaId],
-) -> Result<HashMap<ContactAreaId, contact_area::Model>> {
-    let found = contact_area::Entity::find()
-        .filter(among(db.backend(), Expr::col(contact_area::Column::Id), ids.iter().copied()))
-        .all(db.read())
-        .await?;
-    Ok(found.into_iter().map(|area| (area.id, area)).collect())
+    query::rows_among(
+        ctx.db,
+        select(ctx.viewer),
+        Column::SuccessorId,
+        members,
+        &[Column::NameKey],
+        columns,
+    )
+    .await
 }
 
 /// Returns the municipalities (kommuner) of these members. The caller has checked that the viewer
@@ -332,14 +290,6 @@ pub async fn municipalities_of(
         of.entry(row.member_id).or_default().push(row.municipality);
     }
     Ok(of.into_iter().map(|(member, names)| (member, in_order(names))).collect())
-}
-
-/// Sorts municipalities in Swedish order and removes duplicates. Names that differ only in case or
-/// accents have a stable order too.
-pub(crate) fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
-    municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
-    municipalities.dedup();
-    municipalities
 }
 
 /// Returns the former names of these members, the latest first. The caller has checked that the

@@ -8,12 +8,11 @@ use ::entity::{
 };
 use sea_orm::EntityTrait;
 
-use super::{admit::snapshot, ended_agreements, leave::predecessors};
+use super::{
+    agreement_end::departure, departure::predecessors, details::snapshot, ended_agreements,
+};
 use crate::{
-    audit::{
-        self, Action, Change,
-        past::{self, PastChange},
-    },
+    audit::{self, Action, past},
     auth::viewer::Permission,
     context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
@@ -70,7 +69,8 @@ pub async fn reinstate(
         member::Model { left_on: None, leaving_reason: None, successor_id: None, ..row },
     )
     .await?;
-    let agreements = match last_departure(&change, id).await? {
+    let changes = past::changes_of(change.tx(), Form::Member, id.0).await?;
+    let agreements = match departure(changes) {
         Some(departure) => ended_agreements::restore(&mut change, id, &departure).await?,
         // The departure was imported, so it changed no agreements here.
         None => Vec::new(),
@@ -83,16 +83,4 @@ pub async fn reinstate(
     }
     change.commit_with(Outcome::of(id).with_all(agreements.iter().copied())).await?;
     Ok(Reinstated { member: id, agreements })
-}
-
-/// Returns the mutation that set the member's last day; `None` if an import set it.
-async fn last_departure(change: &Change, id: MemberId) -> Result<Option<PastChange>> {
-    let changes = past::changes_of(change.tx(), Form::Member, id.0).await?;
-    let departure = changes
-        .into_iter()
-        .find(|past| past.day_before("left_on").is_none() && past.day_after("left_on").is_some());
-    let departs = |past: &PastChange| {
-        matches!(Action::of_word(&past.action), Some(Action::MemberLeave | Action::MemberMerge))
-    };
-    Ok(departure.filter(departs))
 }

@@ -8,27 +8,15 @@ use ::entity::{
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
-use super::admit::snapshot;
+use super::details::snapshot;
 use crate::{
     audit::{self, Action, Person},
     auth::viewer::Permission,
     context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
+    removal::{self, Removed},
 };
-
-/// The result of removing a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removed {
-    /// Id of the removed record, in the API's format.
-    pub api_id: String,
-}
-
-impl FromOutcome for Removed {
-    fn from_outcome(outcome: &Outcome) -> Option<Self> {
-        outcome.deleted.first().map(|id| Self { api_id: id.to_string() })
-    }
-}
 
 /// Removes a member that was admitted by mistake. The audit log retains it, without the personal
 /// data of its billing details.
@@ -107,11 +95,7 @@ async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<Strin
             .await?,
         ),
     ];
-    Ok(counts
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(noun, count)| counted(noun, count))
-        .collect())
+    Ok(removal::references(&counts))
 }
 
 async fn count<E>(db: &impl ConnectionTrait, select: Select<E>) -> Result<u64>
@@ -120,9 +104,4 @@ where
     E::Model: Send + Sync,
 {
     Ok(select.count(db).await?)
-}
-
-/// Formats a count with its noun, in the plural where needed.
-pub(crate) fn counted(noun: &str, count: u64) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -1,9 +1,11 @@
-//! Payments, duplicates, refunds, bank payments and write-offs.
+//! Payments of invoices, refunds, and the bank payments that report both.
 
-pub mod record;
 pub mod bank;
-pub mod duplicates;
+mod booking_day;
+pub mod record;
+mod references;
 pub mod refunds;
 mod rejections;
-pub mod small_differences;
-pub mod twins;
+mod repetition;
+mod reversal;
+pub mod reverse;

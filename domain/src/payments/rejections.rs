@@ -4,7 +4,7 @@ use ::entity::money::Money;
 
 use crate::{
     error::{FieldErrorCode, ValidationErrors},
-    invoices::posting::Rejection,
+    invoices::payment_rejections::Rejection,
 };
 
 /// Adds an error for each reason against a payment; `day` is the field of its day.
@@ -22,9 +22,10 @@ pub(super) fn refuse(rejections: &[Rejection], day: &str, errors: &mut Validatio
             ),
             Rejection::IssuedOn(issued_on) => errors.add(
                 day,
-                FieldErrorCode::TooEarly
-                    .problem(format!("must not be before {issued_on}, when the invoice was issued"))
-                    .with("min", *issued_on),
+                FieldErrorCode::too_early(
+                    *issued_on,
+                    format!("must not be before {issued_on}, when the invoice was issued"),
+                ),
             ),
             Rejection::TooMuch => errors.add(
                 "amount",

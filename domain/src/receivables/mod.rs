@@ -5,14 +5,17 @@
 //! from their day in the books. So the sum of all balances equals the account of receivables in the
 //! SIE file on every day.
 
-pub mod open_items;
-pub mod interest_invoices;
-pub mod interest_claims;
-pub mod reminder_documents;
-pub mod reminders;
-pub mod overdue;
 pub mod aging;
 pub mod balances;
+pub mod interest_invoices;
+pub mod late_interest;
+pub mod open_items;
+pub mod overdue;
+pub mod remind;
+mod reminder_checks;
+pub mod reminder_documents;
+pub mod reminder_fees;
+pub mod reminders;
 
 use std::collections::HashMap;
 
@@ -36,11 +39,8 @@ use crate::{
     context::Context,
     database::{among, sum},
     error::Result,
-    invoices::{
-        Buyer,
-        parties::{self, buyer_of},
-        visible,
-    },
+    invoices::{Buyer, fact_loading, parties::buyer_of, visible},
+    query::column,
     receivables::open_items::visible_members,
 };
 
@@ -100,10 +100,6 @@ impl InvoiceBalance {
             ..Model::default()
         })
     }
-}
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
 }
 
 /// The name of the sum in each subquery.
@@ -241,7 +237,7 @@ pub async fn open(ctx: Context<'_>, as_of: NaiveDate) -> Result<Vec<(String, Inv
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<InvoiceBalance> =
         ctx.db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
-    let names = parties::names(ctx.db, found.iter().filter_map(InvoiceBalance::buyer)).await?;
+    let names = fact_loading::names(ctx.db, found.iter().filter_map(InvoiceBalance::buyer)).await?;
     let name = |item: &InvoiceBalance| {
         item.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default()
     };
@@ -249,7 +245,7 @@ pub async fn open(ctx: Context<'_>, as_of: NaiveDate) -> Result<Vec<(String, Inv
         found.into_iter().map(|item| (name(&item), item)).collect();
     // A stable sort, so that the invoices of a buyer stay in order of number.
     named.sort_by_cached_key(|(name, item)| {
-        (crate::swedish::key(name), item.member_id, item.organisation_id)
+        (crate::collation::key(name), item.member_id, item.organisation_id)
     });
     Ok(named)
 }

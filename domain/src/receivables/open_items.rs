@@ -22,6 +22,7 @@ use crate::{
     database::{among, total},
     error::Result,
     members::succession,
+    query::column,
 };
 
 /// Owed and overpaid sums of a member, öre.
@@ -34,10 +35,6 @@ pub struct Balance {
     /// Sum paid and credited beyond the totals of some invoices, to be paid back; not deducted from
     /// the others.
     pub overpaid: Total,
-}
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
 }
 
 impl Balance {

@@ -1,12 +1,10 @@
 //! Overdue invoices as of any day: days late, unpaid sum and late interest.
 
-use std::{
-    cmp::{max, min},
-    collections::HashMap,
-};
+use std::collections::HashMap;
 
 use ::entity::{
     adjustment,
+    dated_amount::DatedAmount,
     id::{InvoiceId, MemberId, OrganisationId},
     invoice::{Column, Entity, Model},
     kind::InvoiceKind,
@@ -17,51 +15,30 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DbBackend, ExprTrait, Order,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
+    sea_query::{Expr, Query, SelectStatement, UnionType},
 };
 
-use crate::{
-    context::Context,
-    database::{Database, among, rows},
-    error::Result,
-    members, organisations,
+use super::{
+    late_interest::{Bearing, COLUMNS, Entries, OverdueFigures, days_late},
+    reminders,
 };
 use crate::{
-    interest::{Interest, Span, interest, reference_rates, unpaid},
+    context::Context,
+    database::{Database, among},
+    error::Result,
+    members, organisations,
+    query::{self, column},
+};
+use crate::{
+    interest::reference_rates,
     invoices::{
         Filter,
         amounts::State,
-        claim_terms::{interest_from, payable_until},
         differences::is_small_rest,
         documents::{self, InterestTerms},
         matching,
     },
-    payments::record,
 };
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
-/// The columns of an invoice that [`days_late`] and [`interest_of`] need.
-pub const COLUMNS: [Column; 6] =
-    [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
-
-/// Returns the days from [`payable_until`] until it was settled, or until `on`; zero if it is not
-/// late, and for a draft or a credit note.
-#[must_use]
-pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
-    let Some(due_on) = payable_until(row) else { return 0 };
-    let until = row.settled_on.map_or(on, |settled_on| min(settled_on, on));
-    max(0, (until - due_on).num_days())
-}
-
-/// Payments that were not reversed, and credits: days and öre.
-#[derive(Default)]
-struct Entries {
-    payments: Vec<(NaiveDate, Money)>,
-    credits: Vec<(NaiveDate, Money)>,
-}
 
 /// Selects the adjustments that count of each of these invoices, in the form of payments. A
 /// write-off counts from its day; a refund reduces the paid sum.
@@ -131,7 +108,7 @@ async fn entries_of(
     let mut entries: HashMap<InvoiceId, Entries> = HashMap::new();
     for row in db.query_all(&both).await? {
         let own = entries.entry(row.try_get_by_index(0)?).or_default();
-        let entry = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let entry = DatedAmount::new(row.try_get_by_index(1)?, row.try_get_by_index(2)?);
         if row.try_get_by_index::<i32>(3)? == 1 {
             own.credits.push(entry)
         } else {
@@ -139,15 +116,6 @@ async fn entries_of(
         }
     }
     Ok(entries)
-}
-
-/// Figures of an invoice as of a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OverdueFigures {
-    /// Unpaid sum at the end of the day, öre.
-    pub unpaid: Money,
-    /// Interest up to and including the day.
-    pub interest: Interest,
 }
 
 /// Returns the figures of those of these invoices that are late on `on`, or were settled late
@@ -166,22 +134,7 @@ pub async fn interest_of(
         return Ok(HashMap::new());
     }
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
-    let figures = |(id, Bearing { unpaid, spans, points }): (InvoiceId, Bearing)| {
-        (id, OverdueFigures { unpaid, interest: interest(&spans, &rates, points) })
-    };
-    Ok(bearing.into_iter().map(figures).collect())
-}
-
-/// The part of an invoice that bears interest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bearing {
-    /// Unpaid sum at the end of the day, öre.
-    pub unpaid: Money,
-    /// Days that bear interest, with the unpaid sum of each; none for an interest invoice, since
-    /// interest bears none.
-    pub spans: Vec<Span>,
-    /// Percentage points above the reference rate.
-    pub points: u16,
+    Ok(bearing.into_iter().map(|(id, own)| (id, own.figures(&rates))).collect())
 }
 
 /// Returns the interest-bearing parts of those of these invoices that are late on `on`, or were
@@ -200,35 +153,16 @@ pub(super) async fn bearing_of(
     let mut entries = entries_of(db, &ids).await?;
     let issued_with = documents::interest_terms(db, &ids).await?;
     let figures = |row: &Model| {
-        let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
-        let by_then = |entries: &[(NaiveDate, Money)]| {
-            entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>()
-        };
-        let left = row.total - by_then(&payments) - by_then(&credits);
+        let entries = entries.remove(&row.id).unwrap_or_default();
         // No agreed terms are known of imported history.
         let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms {
             points,
             is_agreed: false,
             is_interest: false,
         });
-        let from = interest_from(row, terms.is_agreed).unwrap_or(on);
-        let spans = if terms.is_interest {
-            Vec::new()
-        } else {
-            unpaid(row.total, from, on, &payments, &credits)
-        };
-        (row.id, Bearing { unpaid: max(Money::ZERO, left), spans, points: terms.points })
+        (row.id, Bearing::of(row, &entries, terms, on))
     };
     Ok(late.into_iter().map(figures).collect())
-}
-
-/// Returns the days of spans up to and including a day.
-pub(super) fn until(spans: &[Span], last: NaiveDate) -> Vec<Span> {
-    spans
-        .iter()
-        .filter(|span| span.from <= last)
-        .map(|span| Span { to: min(span.to, last), ..*span })
-        .collect()
 }
 
 /// An overdue invoice, for reminders and lists.
@@ -270,14 +204,13 @@ pub async fn overdue(ctx: Context<'_>, on: NaiveDate, points: u16) -> Result<Vec
         .collect();
     let mut select = matching(ctx, &filter);
     select
-        .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::DueOn), Order::Asc)
         .order_by_expr(column(Column::NumberKey), Order::Asc);
-    let found: Vec<Model> = rows(ctx.db.read(), &select, &columns).await?;
+    let found: Vec<Model> = query::rows(ctx.db.read(), select, &columns).await?;
     let figures = interest_of(ctx.db, &found, on, points).await?;
     let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
     let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
-    for reminder in record::reminders_of(ctx.db, &ids)
+    for reminder in reminders::of_invoices(ctx.db, &ids)
         .await?
         .into_iter()
         .filter(|reminder| reminder.sent_on <= on)

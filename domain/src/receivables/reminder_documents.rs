@@ -6,23 +6,24 @@ use ::documents::{
     invoice::Pdf,
     reminder::{Reminder, rendered},
 };
-use ::entity::{id::ReminderId, invoice, reminder};
+use ::entity::{date_range::DateRange, id::ReminderId, invoice, reminder};
 use chrono::NaiveDate;
 use sea_orm::EntityTrait;
 
 use super::{
-    interest_claims::{self, Claim},
-    overdue::{self, Bearing},
+    interest_invoices::{claims::Claim, loading},
+    late_interest::{self, Bearing},
+    overdue,
+    reminder_fees::claimed_fees,
     reminders,
 };
-use crate::{context::Context, database::Database, error::Result, worker_pool};
 use crate::{
+    context::Context,
+    database::Database,
+    error::Result,
     interest::reference_rates,
-    invoices::{
-        by_ids, documents,
-        interest_rows::{self, Days},
-    },
-    payments::record,
+    invoices::{by_ids, documents, interest_rows},
+    worker_pool,
 };
 
 /// Returns the PDF of a reminder with the invoice's number; `None` if the viewer may read none with
@@ -35,8 +36,10 @@ pub async fn pdf_of(ctx: Context<'_>, id: ReminderId) -> Result<Option<(String, 
     let Some(sent) = reminder::Entity::find_by_id(id).one(ctx.db.read()).await? else {
         return Ok(None);
     };
-    let columns: Vec<C> =
-        overdue::COLUMNS.into_iter().chain([C::Number, C::MemberId, C::OrganisationId]).collect();
+    let columns: Vec<C> = late_interest::COLUMNS
+        .into_iter()
+        .chain([C::Number, C::MemberId, C::OrganisationId])
+        .collect();
     let Some(row) = by_ids(ctx, &[sent.invoice_id], &columns).await?.pop() else {
         return Ok(None);
     };
@@ -47,13 +50,13 @@ pub async fn pdf_of(ctx: Context<'_>, id: ReminderId) -> Result<Option<(String, 
             .await?
             .remove(&row.id);
     let claims =
-        interest_claims::of_invoices(ctx.db.read(), std::slice::from_ref(&row), Some(sent.sent_on))
+        loading::of_invoices(ctx.db.read(), std::slice::from_ref(&row), Some(sent.sent_on))
             .await?
             .remove(&row.id);
     let claims = claims.unwrap_or_default();
-    let reminders = record::reminders_of(ctx.db, &[row.id]).await?;
+    let reminders = reminders::of_invoices(ctx.db, &[row.id]).await?;
     let number = document.number.clone();
-    let fees = reminders::claimed_fees(&reminders, &sent);
+    let fees = claimed_fees(&reminders, &sent);
     let reminder = Reminder {
         is_compensation: document.terms.late_compensation.is_some(),
         unpaid: bearing.as_ref().map_or(document.total, |bearing| bearing.unpaid),
@@ -80,7 +83,7 @@ async fn open_interest(
     bearing: &Bearing,
     claims: &[Claim],
 ) -> Result<Option<::entity::money::Money>> {
-    let days: Vec<Days> = claims.iter().map(|claim| claim.days).collect();
+    let days: Vec<DateRange> = claims.iter().map(|claim| claim.days).collect();
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
     Ok(interest_rows::rows(&bearing.spans, &rates, bearing.points, &days)
         .ok()
@@ -90,10 +93,10 @@ async fn open_interest(
 /// Returns the numbers of the interest invoices, each with the last day that it claims.
 fn invoiced(claims: &[Claim]) -> Vec<(String, NaiveDate)> {
     let mut invoiced: Vec<(String, NaiveDate)> = Vec::new();
-    for Claim { number, days: (_, last), .. } in claims {
+    for Claim { number, days, .. } in claims {
         match invoiced.iter_mut().find(|(known, _)| known == number) {
-            Some((_, known)) => *known = (*known).max(*last),
-            None => invoiced.push((number.clone(), *last)),
+            Some((_, known)) => *known = (*known).max(days.to),
+            None => invoiced.push((number.clone(), days.to)),
         }
     }
     invoiced

@@ -1,4 +1,8 @@
 //! Accrued revenue (periodisering): spreads lines by day over the periods that they cover.
+//!
+//! A line without a period counts on its invoice's day. The amount of each day is a step of the
+//! rounded cumulated amount. The amounts of any days therefore add up to the amount of the same
+//! days together, and those of all days to the line.
 
 use std::{
     cmp::{max, min},
@@ -7,139 +11,32 @@ use std::{
 
 use ::entity::{
     id::{ActivityId, InvoiceId, MemberId},
-    invoice, invoice_line,
     kind::InvoiceKind,
     money::Money,
     term::add_months,
     total::Total,
 };
 use chrono::{Days, NaiveDate};
-use futures_util::TryStreamExt;
-use sea_orm::{
-    DatabaseTransaction, DbBackend, ExprTrait, JoinType, Order, QueryResult, StreamTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr, UnionType},
-};
 
 use super::{
     grouping::{Group, Grouping, MAX_GROUPS, Period, Range},
-    report_filter::Scope,
     sums::{Groups, Sums, too_many},
 };
-use crate::{error::Result, invoices::monthly_totals::month_of};
+use crate::{error::Result, invoices::totals_delta::month_of};
 
 /// The part of an invoice line that accrual needs.
-struct Line {
-    activity: Option<ActivityId>,
-    member: Option<MemberId>,
-    invoice: InvoiceId,
-    kind: InvoiceKind,
-    covers: Range,
-    net: Money,
-    vat: Money,
-}
-
-/// Adds the part of every line within a range, grouped. Returns the number of invoices and credit
-/// notes with such a part.
-///
-/// A line without a period counts on its invoice's day. The amount of each day is a step of the
-/// rounded cumulated amount. The amounts of any days therefore add up to the amount of the same
-/// days together, and those of all days to the line.
-pub(super) async fn sums(
-    tx: &DatabaseTransaction,
-    scope: &Scope,
-    group_by: Grouping,
-    range: Range,
-    groups: &mut Groups,
-) -> Result<i64> {
-    let parts_of_range = parts_of_range(range, group_by.period);
-    let mut spread = Spread {
-        group_by,
-        parts_of_range: &parts_of_range,
-        sums: HashMap::new(),
-        invoices: 0,
-        last: None,
-    };
-    let select = lines(tx.get_database_backend(), scope, range);
-    // Stream the lines: a report may include all of them.
-    let mut found = tx.stream(&select).await?;
-    while let Some(row) = found.try_next().await? {
-        spread.add(&read(&row)?)?;
-    }
-    for ((activity, member, position), (sums, _)) in spread.sums {
-        let period = group_by.period.map(|period| period.name(parts_of_range[position].from));
-        groups.of(Group { activity, member, period })?.add(&sums);
-    }
-    Ok(spread.invoices)
-}
-
-/// Selects the lines that cover days in a range, ordered by invoice: lines with a period, and lines
-/// that count on their invoice's day. Each kind is found by the index on its days.
-fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
-    let invoice = |column: invoice::Column| Expr::col((invoice::Entity, column));
-    let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
-    let of = |from: SimpleExpr, to: SimpleExpr| {
-        Query::select()
-            .exprs([
-                line(invoice_line::Column::ActivityId),
-                invoice(invoice::Column::MemberId),
-                // The sort key. It is an expression instead of the column, so that the planner does
-                // not use the column's index.
-                Expr::cust("COALESCE(\"invoice_line\".\"invoice_id\", NULL)"),
-                invoice(invoice::Column::Kind),
-                from,
-                to,
-                line(invoice_line::Column::Net),
-                line(invoice_line::Column::Vat),
-            ])
-            .from(invoice::Entity)
-            .join(
-                JoinType::InnerJoin,
-                invoice_line::Entity,
-                line(invoice_line::Column::InvoiceId).eq(invoice(invoice::Column::Id)),
-            )
-            .cond_where(scope.of_lines(backend))
-            .take()
-    };
-    // The same expression as in the index.
-    let from =
-        || Expr::cust("COALESCE(\"invoice_line\".\"period_from\", \"invoice_line\".\"period_to\")");
-    let to =
-        || Expr::cust("COALESCE(\"invoice_line\".\"period_to\", \"invoice_line\".\"period_from\")");
-    let (period_from, period_to) =
-        (line(invoice_line::Column::PeriodFrom), line(invoice_line::Column::PeriodTo));
-    let issued_on = || invoice(invoice::Column::IssuedOn);
-    let on_their_day = of(issued_on(), issued_on())
-        .and_where(issued_on().between(range.from, range.to))
-        .and_where(period_from.clone().is_null())
-        .and_where(period_to.clone().is_null())
-        .take();
-    of(from(), to())
-        // An expression instead of the column, so that the planner searches the lines by the days
-        // that they cover and does not walk the index of issued invoices.
-        .and_where(Expr::cust("COALESCE(\"invoice\".\"issued_on\", NULL) IS NOT NULL"))
-        .and_where(period_from.is_not_null().or(period_to.is_not_null()))
-        .and_where(to().gte(range.from))
-        .and_where(from().lte(range.to))
-        .union(UnionType::All, on_their_day)
-        // By position: the parts of a union have no tables in common.
-        .order_by_expr(Expr::cust("3"), Order::Asc)
-        .take()
-}
-
-fn read(row: &QueryResult) -> Result<Line> {
-    Ok(Line {
-        activity: row.try_get_by_index(0)?,
-        member: row.try_get_by_index(1)?,
-        invoice: row.try_get_by_index(2)?,
-        kind: row.try_get_by_index(3)?,
-        covers: Range { from: row.try_get_by_index(4)?, to: row.try_get_by_index(5)? },
-        net: row.try_get_by_index(6)?,
-        vat: row.try_get_by_index(7)?,
-    })
+pub(super) struct Line {
+    pub(super) activity: Option<ActivityId>,
+    pub(super) member: Option<MemberId>,
+    pub(super) invoice: InvoiceId,
+    pub(super) kind: InvoiceKind,
+    pub(super) covers: Range,
+    pub(super) net: Money,
+    pub(super) vat: Money,
 }
 
 /// Splits a range where periods end.
-fn parts_of_range(range: Range, period: Option<Period>) -> Vec<Range> {
+pub(super) fn parts_of_range(range: Range, period: Option<Period>) -> Vec<Range> {
     let months = match period {
         None => return vec![range],
         Some(Period::Year) => 12,
@@ -164,7 +61,7 @@ fn parts_of_range(range: Range, period: Option<Period>) -> Vec<Range> {
 type Spreads = HashMap<(Option<ActivityId>, Option<MemberId>, usize), (Sums, Option<InvoiceId>)>;
 
 /// Accumulates the sums.
-struct Spread<'a> {
+pub(super) struct Spread<'a> {
     group_by: Grouping,
     parts_of_range: &'a [Range],
     sums: Spreads,
@@ -172,8 +69,14 @@ struct Spread<'a> {
     last: Option<InvoiceId>,
 }
 
-impl Spread<'_> {
-    fn add(&mut self, line: &Line) -> Result<()> {
+impl<'a> Spread<'a> {
+    /// Begins with the parts of a range, in their order.
+    pub(super) fn new(group_by: Grouping, parts_of_range: &'a [Range]) -> Self {
+        Self { group_by, parts_of_range, sums: HashMap::new(), invoices: 0, last: None }
+    }
+
+    /// Adds the part of a line within the range. The lines of an invoice come one after another.
+    pub(super) fn add(&mut self, line: &Line) -> Result<()> {
         let activity = line.activity.filter(|_| self.group_by.activity);
         let member = line.member.filter(|_| self.group_by.member);
         let first =
@@ -215,6 +118,16 @@ impl Spread<'_> {
             self.invoices += 1;
         }
         Ok(())
+    }
+
+    /// Adds the sums to groups. Returns the number of invoices and credit notes.
+    pub(super) fn finish(self, groups: &mut Groups) -> Result<i64> {
+        for ((activity, member, position), (sums, _)) in self.sums {
+            let days_of_part = self.parts_of_range[position];
+            let period = self.group_by.period.map(|period| period.name(days_of_part.from));
+            groups.of(Group { activity, member, period })?.add(&sums);
+        }
+        Ok(self.invoices)
     }
 }
 
@@ -302,27 +215,34 @@ mod tests {
     }
 
     #[test]
-    fn whole_months_leave_the_edges() {
-        for (days, inner, rest) in [
-            (range("2026-01-01", "2026-12-31"), Some(range("2026-01-01", "2026-12-31")), vec![]),
-            (
-                range("2026-01-02", "2026-03-31"),
-                Some(range("2026-02-01", "2026-03-31")),
-                vec![range("2026-01-02", "2026-01-31")],
-            ),
-            (
-                range("2026-01-01", "2026-03-30"),
-                Some(range("2026-01-01", "2026-02-28")),
-                vec![range("2026-03-01", "2026-03-30")],
-            ),
-            (range("2026-01-02", "2026-02-27"), None, vec![]),
-            (range("2026-02-01", "2026-02-28"), Some(range("2026-02-01", "2026-02-28")), vec![]),
-            (range("2026-02-28", "2026-02-28"), None, vec![]),
-        ] {
-            assert_eq!(days.whole_months(), inner, "{days:?}");
-            if let Some(inner) = inner {
-                assert_eq!(days.without(inner), rest, "{days:?}");
-            }
-        }
+    fn lines_add_up_by_group_and_count_each_invoice_once() {
+        let of = |invoice: u128, kind, covers, net| Line {
+            activity: Some(ActivityId(uuid::Uuid::from_u128(1))),
+            member: None,
+            invoice: InvoiceId(uuid::Uuid::from_u128(invoice)),
+            kind,
+            covers,
+            net: Money(net),
+            vat: Money(net / 4),
+        };
+        let (first, second) =
+            (range("2026-01-01", "2026-01-31"), range("2026-01-31", "2026-02-01"));
+        let days = range("2026-01-01", "2026-03-31");
+        let parts = parts_of_range(days, Some(Period::Month));
+        let mut spread =
+            Spread::new(Grouping { period: Some(Period::Month), ..Grouping::default() }, &parts);
+        spread.add(&of(1, InvoiceKind::Invoice, first, 3_100)).unwrap();
+        spread.add(&of(1, InvoiceKind::Invoice, second, 200)).unwrap();
+        spread.add(&of(2, InvoiceKind::CreditNote, second, 104)).unwrap();
+        let mut groups = Groups::default();
+        assert_eq!(spread.finish(&mut groups).unwrap(), 2);
+        let of_month = |period: &str| {
+            let group = Group { period: Some(period.into()), ..Group::default() };
+            let sums = groups.0[&group];
+            (sums.net.0, sums.vat.0, sums.credited.0, sums.invoices)
+        };
+        assert_eq!(of_month("2026-01"), (3_148, 787, 52, 2));
+        assert_eq!(of_month("2026-02"), (48, 12, 52, 2));
+        assert_eq!(groups.0.len(), 2);
     }
 }

@@ -1,112 +1,98 @@
-//! Committed cost: the amounts that agreements oblige the network to pay in a period, next to the
-//! costs that were booked for them.
+//! Committed cost: the amounts that an agreement obliges the network to pay in a period.
 
-use std::collections::BTreeSet;
-
-use ::entity::{
-    agreement::{Column, Entity, Model},
-    id::AgreementId,
-    money::Money,
-};
-use chrono::NaiveDate;
-use sea_orm::{
-    Condition, ConnectionTrait, DatabaseTransaction, ExprTrait, Order,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
-};
+use ::entity::{agreement::Model, money::Money};
 
 use super::{
     grouping::{Group, Grouping, Range},
-    ledger::{self},
-    report_filter::Scope,
     sums::Groups,
 };
 use crate::{
-    database::rows,
     error::Result,
-    fees::{self, amounts::Fee, monthly},
+    fees::{amounts::Fee, monthly},
     term_sql,
 };
 
-/// Number of agreements that are loaded together.
-const CHUNK: u64 = 1000;
-
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
-/// Adds the committed cost in a range, and the costs booked in it for the agreements with a
-/// commitment in it. Like other costs, it belongs to no member.
-pub(super) async fn sums(
-    tx: &DatabaseTransaction,
-    today: NaiveDate,
-    scope: &Scope,
+/// Adds the committed cost of an agreement in a range. Returns `true` if it has any.
+pub(super) fn add(
+    row: &Model,
     group_by: Grouping,
     range: Range,
     groups: &mut Groups,
-) -> Result<()> {
-    if !scope.has_costs() {
-        return Ok(());
+) -> Result<bool> {
+    let Some(fee) = Fee::of(row) else { return Ok(false) };
+    let mut is_committed = false;
+    for (day, amount) in monthly::by_month(&fee, &term_sql::of(row), range.from, range.to) {
+        let group = Group {
+            activity: row.activity_id.filter(|_| group_by.activity),
+            member: None,
+            period: group_by.period.map(|period| period.name(day)),
+        };
+        groups.of(group)?.committed.get_or_insert_default().cost += amount;
+        is_committed |= amount != Money::ZERO;
     }
-    let mut agreements = BTreeSet::new();
-    let mut last = None;
-    loop {
-        let chunk = chunk(tx, today, scope, range, last).await?;
-        for row in &chunk {
-            let Some(fee) = Fee::of(row) else { continue };
-            for (day, amount) in monthly::by_month(&fee, &term_sql::of(row), range.from, range.to) {
-                let group = Group {
-                    activity: row.activity_id.filter(|_| group_by.activity),
-                    member: None,
-                    period: group_by.period.map(|period| period.name(day)),
-                };
-                groups.of(group)?.committed.get_or_insert_default().cost += amount;
-                if amount != Money::ZERO {
-                    agreements.insert(row.id);
-                }
-            }
-        }
-        match chunk.last() {
-            Some(end) if chunk.len() as u64 == CHUNK => last = Some(end.id),
-            _ => break,
-        }
-    }
-    ledger::booked_for_agreements(tx, scope, group_by, range, agreements, groups).await
+    Ok(is_committed)
 }
 
-/// Returns the next signed agreements after `last` by which the network pays, and that may have a
-/// commitment in the range.
-async fn chunk(
-    tx: &DatabaseTransaction,
-    today: NaiveDate,
-    scope: &Scope,
-    range: Range,
-    last: Option<AgreementId>,
-) -> Result<Vec<Model>> {
-    let columns: Vec<Column> = std::iter::once(Column::ActivityId).chain(fees::columns()).collect();
-    // The term decides exactly which days count. This condition only omits agreements that ended
-    // before the range.
-    let continues = Condition::any()
-        .add(column(Column::EndsOn).is_null())
-        .add(column(Column::EndsOn).gte(range.from))
-        .add(
-            column(Column::RenewalMonths)
-                .is_not_null()
-                .and(column(Column::NoticeGivenOn).is_null()),
+#[cfg(test)]
+mod tests {
+    use ::entity::{id::ActivityId, kind::FeeBasis};
+    use chrono::NaiveDate;
+    use uuid::Uuid;
+
+    use super::{super::grouping::Period, *};
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn agreement(basis: FeeBasis, amount: i64) -> Model {
+        Model {
+            activity_id: Some(ActivityId(Uuid::from_u128(1))),
+            fee_basis: Some(basis),
+            fee_amount: Some(Money(amount)),
+            starts_on: day("2026-03-01"),
+            signed_on: Some(day("2026-02-01")),
+            ..Model::default()
+        }
+    }
+
+    fn of(row: &Model, group_by: Grouping, days: (&str, &str)) -> (bool, Vec<(String, i128)>) {
+        let mut groups = Groups::default();
+        let range = Range { from: day(days.0), to: day(days.1) };
+        let is_committed = add(row, group_by, range, &mut groups).unwrap();
+        let amount = |(group, sums): (&Group, &super::super::sums::Sums)| {
+            (group.period.clone().unwrap_or_default(), sums.committed.unwrap().cost.0)
+        };
+        let mut found: Vec<_> = groups.0.iter().map(amount).collect();
+        found.sort();
+        (is_committed, found)
+    }
+
+    #[test]
+    fn a_yearly_fee_commits_month_by_month() {
+        let row = agreement(FeeBasis::FixedPerYear, 1_200);
+        let months = Grouping { period: Some(Period::Month), ..Grouping::default() };
+        assert_eq!(
+            of(&row, months, ("2026-02-01", "2026-04-30")),
+            (true, vec![("2026-03".to_owned(), 100), ("2026-04".to_owned(), 100)])
         );
-    let select: SelectStatement = Query::select()
-        .columns(columns.iter().map(|column| (Entity, *column)))
-        .from(Entity)
-        // As a literal, so that the partial index of such agreements is used.
-        .and_where(Expr::cust("\"agreement\".\"direction\" = 'COST'"))
-        .and_where(column(Column::FeeAmount).is_not_null())
-        .and_where(column(Column::SignedOn).lte(today))
-        .and_where(column(Column::WithdrawnOn).is_null())
-        .and_where(column(Column::StartsOn).lte(range.to))
-        .cond_where(continues)
-        .cond_where(scope.of_activity(tx.get_database_backend(), column(Column::ActivityId)))
-        .and_where_option(last.map(|last| column(Column::Id).gt(last)))
-        .order_by_expr(column(Column::Id), Order::Asc)
-        .limit(CHUNK)
-        .take();
-    rows(tx, &select, &columns).await
+        let year = ("2026-01-01", "2026-12-31");
+        assert_eq!(of(&row, Grouping::default(), year), (true, vec![(String::new(), 1_000)]));
+        assert_eq!(of(&row, months, ("2025-01-01", "2025-12-31")), (false, vec![]));
+    }
+
+    #[test]
+    fn a_one_off_fee_commits_on_its_first_day_and_an_unknown_one_nothing() {
+        let row = agreement(FeeBasis::OneOff, 500);
+        let by_activity = Grouping { activity: true, ..Grouping::default() };
+        let found = of(&row, by_activity, ("2026-03-01", "2026-03-01"));
+        assert_eq!(found, (true, vec![(String::new(), 500)]));
+        assert_eq!(of(&row, by_activity, ("2026-03-02", "2026-12-31")), (false, vec![]));
+        let row = agreement(FeeBasis::PerParticipant, 500);
+        assert_eq!(of(&row, by_activity, ("2026-01-01", "2026-12-31")), (false, vec![]));
+        assert_eq!(
+            of(&Model::default(), by_activity, ("2026-01-01", "2026-12-31")),
+            (false, vec![])
+        );
+    }
 }

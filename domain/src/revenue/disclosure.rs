@@ -6,23 +6,7 @@ use std::collections::{HashMap, HashSet};
 use ::entity::total::Total;
 use uuid::Uuid;
 
-/// The economy of an activity in a year. All amounts except `outstanding` are without VAT. An
-/// amount that the viewer may not know is `None`, never zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ActivityResult {
-    /// Invoiced, after credit notes.
-    pub invoiced: Option<Total>,
-    /// Received by payments during the year, for invoices of any year.
-    pub paid: Option<Total>,
-    /// Unpaid as of now from what was invoiced during the year, with VAT.
-    pub outstanding: Option<Total>,
-    /// Costs.
-    pub cost: Option<Total>,
-    /// Grants.
-    pub grants: Option<Total>,
-    /// Invoiced plus grants minus cost.
-    pub result: Option<Total>,
-}
+use super::activity_result::ActivityResult;
 
 /// The other party of an amount.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,13 +3,11 @@
 use ::entity::id::{ActivityId, MemberId};
 use chrono::{Datelike, Days, Months, NaiveDate};
 use documents::swedish;
-use sea_orm::{
-    DbBackend, ExprTrait, QueryResult,
-    sea_query::{Expr, SelectStatement, SimpleExpr},
-};
-use uuid::Uuid;
 
-use crate::{error::Result, invoices::monthly_totals::month_of};
+use crate::{
+    error::{Error, FieldErrorCode, Result},
+    invoices::totals_delta::month_of,
+};
 
 /// The activity, member and period of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,46 +29,6 @@ pub struct Grouping {
     pub member: bool,
     /// The length of the periods; null: not grouped by period.
     pub period: Option<Period>,
-}
-
-impl Grouping {
-    /// Groups a statement by these columns, which come first in its rows.
-    pub(super) fn onto(
-        self,
-        select: &mut SelectStatement,
-        backend: DbBackend,
-        activity: SimpleExpr,
-        member: SimpleExpr,
-        day: &SimpleExpr,
-    ) {
-        let columns = [
-            self.activity.then_some(activity),
-            self.member.then_some(member),
-            self.period.map(|period| period.of(backend, day)),
-        ];
-        for column in columns.into_iter().flatten() {
-            select.expr(column.clone()).add_group_by([column]);
-        }
-        // One more than the maximum, so that an excess is detected.
-        select.limit(MAX_GROUPS as u64 + 1);
-    }
-
-    /// Reads the group of a row. Also returns the index of the next column.
-    pub(super) fn read(self, row: &QueryResult) -> Result<(Group, usize)> {
-        let mut position = 0;
-        let mut next = || {
-            position += 1;
-            position - 1
-        };
-        let activity =
-            if self.activity { row.try_get_by_index::<Option<Uuid>>(next())? } else { None };
-        let member = if self.member { row.try_get_by_index(next())? } else { None };
-        let period = if self.period.is_some() { row.try_get_by_index(next())? } else { None };
-        Ok((
-            Group { activity: activity.filter(|id| !id.is_nil()).map(ActivityId), member, period },
-            position,
-        ))
-    }
 }
 
 impl Period {
@@ -99,19 +57,6 @@ impl Period {
             }
         }
     }
-
-    /// SQL expression for [`Self::name`]; must agree with it.
-    pub(super) fn of(self, backend: DbBackend, day: &SimpleExpr) -> SimpleExpr {
-        let text = match (backend, self) {
-            (DbBackend::Postgres, Self::Year) => "to_char($1, 'YYYY')",
-            (DbBackend::Postgres, Self::Quarter) => "to_char($1, 'YYYY-\"Q\"Q')",
-            (DbBackend::Postgres, Self::Month) => "to_char($1, 'YYYY-MM')",
-            (_, Self::Year) => "substr(?, 1, 4)",
-            (_, Self::Quarter) => "substr(?, 1, 4) || '-Q' || ((substr(?, 6, 2) + 2) / 3)",
-            (_, Self::Month) => "substr(?, 1, 7)",
-        };
-        Expr::cust_with_exprs(text, [day.clone(), day.clone()])
-    }
 }
 
 /// A range of days, including both ends.
@@ -133,6 +78,22 @@ impl Range {
         })
     }
 
+    /// Returns the days of a calendar year for which figures can be requested.
+    ///
+    /// # Errors
+    /// INVALID for a year before 1900 or after 2999.
+    pub(super) fn requested(year: i32) -> Result<Self> {
+        Self::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| {
+            Error::invalid(
+                "year",
+                FieldErrorCode::OutOfRange
+                    .problem("must be 1900 to 2999")
+                    .with("min", 1900)
+                    .with("max", 2999),
+            )
+        })
+    }
+
     /// Returns the whole calendar months in the range; `None` if there are none.
     #[must_use]
     pub fn whole_months(self) -> Option<Self> {
@@ -151,11 +112,6 @@ impl Range {
         let after = inner.to.checked_add_days(Days::new(1)).map(|from| Self { from, to: self.to });
         before.into_iter().chain(after).filter(|range| range.from <= range.to).collect()
     }
-
-    /// SQL predicate: the column is a day in the range.
-    pub(super) fn has(self, day: &SimpleExpr) -> SimpleExpr {
-        day.clone().between(self.from, self.to)
-    }
 }
 
 /// The length of a period.
@@ -171,3 +127,63 @@ pub enum Period {
 
 /// Maximum number of rows of a report, to limit the server's memory.
 pub(super) const MAX_GROUPS: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn range(from: &str, to: &str) -> Range {
+        Range { from: day(from), to: day(to) }
+    }
+
+    #[test]
+    fn whole_months_leave_the_edges() {
+        for (days, inner, rest) in [
+            (range("2026-01-01", "2026-12-31"), Some(range("2026-01-01", "2026-12-31")), vec![]),
+            (
+                range("2026-01-02", "2026-03-31"),
+                Some(range("2026-02-01", "2026-03-31")),
+                vec![range("2026-01-02", "2026-01-31")],
+            ),
+            (
+                range("2026-01-01", "2026-03-30"),
+                Some(range("2026-01-01", "2026-02-28")),
+                vec![range("2026-03-01", "2026-03-30")],
+            ),
+            (range("2026-01-02", "2026-02-27"), None, vec![]),
+            (range("2026-02-01", "2026-02-28"), Some(range("2026-02-01", "2026-02-28")), vec![]),
+            (range("2026-02-28", "2026-02-28"), None, vec![]),
+        ] {
+            assert_eq!(days.whole_months(), inner, "{days:?}");
+            if let Some(inner) = inner {
+                assert_eq!(days.without(inner), rest, "{days:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn years_between_1900_and_2999_can_be_requested() {
+        for (year, fits) in [(1899, false), (1900, true), (2999, true), (3000, false)] {
+            assert_eq!(Range::requested(year).is_ok(), fits, "{year}");
+        }
+        let year = Range::requested(2026).unwrap();
+        assert_eq!(year, range("2026-01-01", "2026-12-31"));
+    }
+
+    #[test]
+    fn periods_have_names_in_both_languages() {
+        for (period, day_within, name, in_swedish) in [
+            (Period::Year, "2026-12-31", "2026", "2026"),
+            (Period::Quarter, "2026-03-31", "2026-Q1", "kvartal 1 2026"),
+            (Period::Quarter, "2026-04-01", "2026-Q2", "kvartal 2 2026"),
+            (Period::Month, "2026-04-30", "2026-04", "april 2026"),
+        ] {
+            assert_eq!(period.name(day(day_within)), name);
+            assert_eq!(period.in_swedish(name), in_swedish);
+        }
+    }
+}

@@ -1,12 +1,13 @@
 //! Integrity of invoices and revenue: stored values must agree with the facts that they are derived
 //! from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ::entity::revenue_month;
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use super::month_comparison::compare;
 use crate::{
     database::Database,
     error::Result,
@@ -14,6 +15,7 @@ use crate::{
     invoices::{
         self,
         monthly_totals::{self, Months},
+        totals_delta::month_of,
     },
     payments::bank,
     vouchers,
@@ -49,7 +51,7 @@ pub async fn of_months_with(
     days: impl IntoIterator<Item = NaiveDate>,
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for month in days.into_iter().map(monthly_totals::month_of).collect::<BTreeSet<_>>() {
+    for month in days.into_iter().map(month_of).collect::<BTreeSet<_>>() {
         let stored = revenue_month::Entity::find()
             .filter(revenue_month::Column::Month.eq(month))
             .all(db)
@@ -60,54 +62,4 @@ pub async fn of_months_with(
         ));
     }
     Ok(found)
-}
-
-fn compare(stored: Vec<revenue_month::Model>, expected: Vec<revenue_month::Model>) -> Vec<String> {
-    let by_key = |rows: Vec<revenue_month::Model>| -> BTreeMap<_, _> {
-        rows.into_iter().map(|row| ((row.month, row.activity_id), row)).collect()
-    };
-    let (stored, mut expected) = (by_key(stored), by_key(expected));
-    let mut found = Vec::new();
-    for (key, stored) in stored {
-        let expected = expected.remove(&key).unwrap_or_else(|| revenue_month::Model {
-            month: key.0,
-            activity_id: key.1,
-            ..Default::default()
-        });
-        if stored != expected {
-            found.push(sentence(&stored, &expected));
-        }
-    }
-    let none = |row: &revenue_month::Model| revenue_month::Model {
-        month: row.month,
-        activity_id: row.activity_id,
-        ..Default::default()
-    };
-    found.extend(
-        expected
-            .into_values()
-            .filter(|row| *row != none(row))
-            .map(|row| sentence(&none(&row), &row)),
-    );
-    found
-}
-
-fn sentence(stored: &revenue_month::Model, expected: &revenue_month::Model) -> String {
-    let activity = if expected.activity_id.is_nil() {
-        "no activity".to_owned()
-    } else {
-        format!("activity {}", expected.activity_id.simple())
-    };
-    let sums = |row: &revenue_month::Model| {
-        format!(
-            "{} invoiced, {} credited, {} paid, {} on no line and {} invoices",
-            row.invoiced_net, row.credited_net, row.paid_net, row.unattributed, row.invoices
-        )
-    };
-    format!(
-        "the revenue of {} for {activity} is stored as {}, but comes to {}",
-        expected.month.format("%Y-%m"),
-        sums(stored),
-        sums(expected)
-    )
 }

@@ -1,31 +1,43 @@
 //! Revenue: income over a period by activity, member and time, with costs and the result.
 
-pub mod accrual;
+mod accrual;
+mod accrued_sums;
+mod activity_result;
+mod allocations;
 mod assumptions;
+pub mod break_even;
+pub mod break_even_by_fee;
+mod committed;
+mod committed_sums;
 mod disclosure;
+pub mod forecast;
+mod forecast_calculation;
+pub mod grouping;
+mod grouping_sql;
+pub mod integrity;
+mod month_comparison;
 mod outstanding;
 mod public_totals;
-pub mod booking_list;
-pub mod bookings;
-pub mod break_even;
-pub mod grouping;
-pub mod integrity;
-pub mod committed;
-pub mod forecast;
+mod recorded_sums;
 mod report;
+mod report_filter;
+mod report_filter_sql;
+mod report_rows;
 pub mod report_table;
-pub mod ledger;
-pub mod result;
-pub mod report_filter;
+pub mod report_workbook;
+mod result;
 mod sums;
 
 pub use self::{
-    break_even::{BreakEven, ByFee, break_even_of},
-    disclosure::ActivityResult,
-    forecast::{Forecast, forecast},
+    activity_result::ActivityResult,
+    break_even::break_even_of,
+    break_even_by_fee::{BreakEven, ByFee},
+    forecast::forecast,
+    forecast_calculation::Forecast,
     grouping::Period,
     integrity::{findings, of_months, of_months_with, violations},
-    report::{Report, ReportQuery, Row, report},
+    report::report,
+    report_rows::{Report, ReportQuery, Row},
     result::result_of,
     sums::{Basis, Committed, Sums},
 };

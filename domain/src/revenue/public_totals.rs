@@ -14,17 +14,18 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    disclosure::{ActivityResult, Amounts, AmountsOfYear, Counterparty, Required, disclose},
+    activity_result::ActivityResult,
+    disclosure::{Amounts, AmountsOfYear, Counterparty, Required, disclose},
     grouping::Range,
     outstanding::{self, activity_of_line},
     report_filter::Scope,
 };
 use crate::{
     auth::viewer::{Resource, Viewer},
+    collation,
     database::{among, total},
     error::Result,
     members::of_visible_member,
-    swedish,
 };
 
 /// Amounts by activity, while they are loaded.
@@ -184,7 +185,7 @@ async fn add_grants(
         let funder: String = row.try_get_by_index(1)?;
         let amount: Total = row.try_get_by_index(2)?;
         if let Some(amounts) = found.get_mut(&activity) {
-            let funder = Counterparty::Funder(swedish::key(&funder));
+            let funder = Counterparty::Funder(collation::key(&funder));
             *amounts.grants.entry(funder).or_default() += amount;
         }
     }

@@ -2,12 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::entity::{
-    activity,
-    id::{ActivityId, MemberId},
-    member,
-    term::add_months,
-};
+use ::entity::{activity, member};
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction,
@@ -16,86 +11,18 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    accrual, committed,
-    grouping::{Group, Grouping, Range},
-    ledger,
+    accrued_sums, committed_sums,
+    grouping::{Grouping, Range},
+    recorded_sums,
     report_filter::Scope,
+    report_rows::{Report, ReportQuery, rows_of},
     sums::{Basis, Committed, Groups, Sums},
 };
 use crate::{
     context::Context,
     database::among,
-    error::{Error, FieldErrorCode, Result, ValidationErrors},
+    error::{Error, Result, ValidationErrors},
 };
-
-/// The parameters of a report.
-#[derive(Clone, Debug)]
-pub struct ReportQuery {
-    /// First day.
-    pub from: NaiveDate,
-    /// Last day.
-    pub to: NaiveDate,
-    /// The basis of the sums.
-    pub basis: Basis,
-    /// Dimensions by which rows are grouped.
-    pub group_by: Grouping,
-    /// Slugs of activities to include; null: all, and amounts without an activity.
-    pub activities: Option<Vec<String>>,
-    /// Members whose invoices to include; null: all buyers.
-    pub members: Option<Vec<MemberId>>,
-    /// `true` if the number of invoices is needed for each row, and for the total.
-    pub counts: (bool, bool),
-    /// `true` includes committed cost, with rows that have nothing else.
-    pub committed: bool,
-}
-
-/// Maximum length of a period in months.
-const MAX_MONTHS: i32 = 1200;
-
-impl ReportQuery {
-    /// Adds the errors of the period.
-    fn check(&self, errors: &mut ValidationErrors) {
-        errors.expect(
-            self.from <= self.to,
-            "to",
-            FieldErrorCode::TooEarly.problem("must not be before from"),
-        );
-        errors.expect(
-            self.to < add_months(self.from, MAX_MONTHS),
-            "to",
-            FieldErrorCode::TooLate.problem("must be less than 100 years after from"),
-        );
-    }
-}
-
-/// A row of a report.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Row {
-    /// Group of the row.
-    pub group: Group,
-    /// Sums of the row.
-    pub sums: Sums,
-}
-
-impl Row {
-    /// Returns the committed cost; `None` unless it was requested, and if costs are withheld.
-    #[must_use]
-    pub fn committed(&self) -> Option<Committed> {
-        self.sums.committed.filter(|_| !self.sums.are_costs_withheld)
-    }
-}
-
-/// A report.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Rows ordered by period, name of activity and name of member, those without one last.
-    pub rows: Vec<Row>,
-    /// The sum of the rows; an invoice in several of them is counted only one time. `None` if
-    /// something is withheld from the viewer, so that the sum would be false.
-    pub total: Option<Sums>,
-    /// Requested activities of which the viewer can read nothing.
-    pub withheld: Vec<ActivityId>,
-}
 
 /// Returns the revenue that the viewer can read. A member reads what it was invoiced, but no costs
 /// and grants, which belong to no member and are withheld from it; a lead reads its activities.
@@ -153,16 +80,17 @@ async fn one(
     let mut groups = Groups::default();
     if !scope.is_empty() {
         if query.basis == Basis::Accrued {
-            total.invoices = accrual::sums(tx, scope, query.group_by, range, &mut groups).await?;
+            total.invoices =
+                accrued_sums::sums(tx, scope, query.group_by, range, &mut groups).await?;
         } else {
             plain(tx, scope, query, &mut groups).await?;
             if query.counts.1 {
-                total.invoices = ledger::count(tx, scope, query.basis, range).await?;
+                total.invoices = recorded_sums::count(tx, scope, query.basis, range).await?;
             }
         }
-        ledger::costs(tx, scope, query.group_by, range, &mut groups).await?;
+        recorded_sums::costs(tx, scope, query.group_by, range, &mut groups).await?;
         if query.committed {
-            committed::sums(tx, today, scope, query.group_by, range, &mut groups).await?;
+            committed_sums::sums(tx, today, scope, query.group_by, range, &mut groups).await?;
         }
     }
     if query.committed {
@@ -199,12 +127,13 @@ async fn plain(
         // and of payments do not.
         Some(stored) if query.basis == Basis::Invoiced && query.group_by.activity => {
             for range in range.without(stored) {
-                ledger::counts(tx, scope, query.basis, query.group_by, range, groups).await?;
+                recorded_sums::counts(tx, scope, query.basis, query.group_by, range, groups)
+                    .await?;
             }
         }
         _ => {
             groups.0.values_mut().for_each(|sums| sums.invoices = 0);
-            ledger::counts(tx, scope, query.basis, query.group_by, range, groups).await?;
+            recorded_sums::counts(tx, scope, query.basis, query.group_by, range, groups).await?;
         }
     }
     Ok(())
@@ -224,51 +153,28 @@ pub(super) async fn sums(
     let stored = if group_by.member || scope.is_by_member() { None } else { range.whole_months() };
     let rest = match stored {
         Some(stored) => {
-            ledger::stored(tx, scope, basis, group_by, stored, groups).await?;
+            recorded_sums::stored(tx, scope, basis, group_by, stored, groups).await?;
             range.without(stored)
         }
         None => vec![range],
     };
     for range in rest {
-        ledger::sums(tx, scope, basis, group_by, range, groups).await?;
+        recorded_sums::sums(tx, scope, basis, group_by, range, groups).await?;
     }
     Ok(stored)
 }
 
-/// Sorts the rows and sums them. Rows without any amount are omitted.
+/// Returns the report of these groups, whose rows are sorted by name.
 pub(super) async fn finish(
     tx: &DatabaseTransaction,
     groups: Groups,
-    mut total: Sums,
+    total: Sums,
 ) -> Result<Report> {
-    let mut rows: Vec<Row> = groups
-        .0
-        .into_iter()
-        .filter(|(_, sums)| sums.has_money())
-        .map(|(group, sums)| Row { group, sums })
-        .collect();
-    for row in &rows {
-        total.add(&Sums { invoices: 0, ..row.sums });
-    }
+    let rows = rows_of(groups);
     let activities =
         names(tx, rows.iter().filter_map(|row| row.group.activity), activity::Entity).await?;
     let members = names(tx, rows.iter().filter_map(|row| row.group.member), member::Entity).await?;
-    // Sort keys contain no character this high, so rows without a name come last.
-    let name = |names: &HashMap<Uuid, String>, id: Option<Uuid>| {
-        id.map_or_else(|| "\u{10ffff}".to_owned(), |id| names.get(&id).cloned().unwrap_or_default())
-    };
-    rows.sort_by_cached_key(|row| {
-        let (activity, member) =
-            (row.group.activity.map(Uuid::from), row.group.member.map(Uuid::from));
-        (
-            row.group.period.clone(),
-            name(&activities, activity),
-            name(&members, member),
-            activity,
-            member,
-        )
-    });
-    Ok(Report { rows, total: Some(total), withheld: Vec::new() })
+    Ok(Report::new(rows, total, &activities, &members))
 }
 
 /// Loads the sort keys of the rows of a table that has the columns `id` and `name_key`.

@@ -1,34 +1,24 @@
-//! A revenue report as a table, and the files made from it.
+//! A revenue report as a table, for people in Swedish and for programs.
 
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    activity,
     id::{ActivityId, Identifier, MemberId},
-    member,
     total::Total,
 };
-use chrono::{DateTime, NaiveDate, Utc};
-use documents::{
-    Cell, Column, Grid, Kind,
-    sheet::{self, About, Chart},
-};
+use chrono::NaiveDate;
+use documents::{Cell, Column, Grid, Kind, sheet::Chart};
 
 use super::{
-    forecast::Forecast,
+    forecast_calculation::Forecast,
     grouping::{Group, Grouping, Period, Range},
-    report::{Report, ReportQuery, reports},
+    report_rows::Report,
     sums::{Basis, Committed, Sums},
 };
-use crate::{
-    activities,
-    context::Context,
-    error::{Result, ValidationErrors},
-    members, worker_pool,
-};
+use crate::collation;
 
 /// Returns the title of a report in Swedish.
-fn title(basis: Basis, days: Range) -> String {
+pub(super) fn title(basis: Basis, days: Range) -> String {
     let basis = match basis {
         Basis::Invoiced => "Fakturerat",
         Basis::Paid => "Inbetalt",
@@ -53,81 +43,19 @@ pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
     )
 }
 
-/// Renders a report as a workbook in Swedish: its rows, and a chart of the same revenue by activity
-/// and year.
-///
-/// # Errors
-/// As [`super::report`], and INTERNAL when it has more rows than a sheet can hold.
-pub async fn workbook(ctx: Context<'_>, query: &ReportQuery) -> Result<Vec<u8>> {
-    let by_year = Grouping { activity: true, member: false, period: Some(Period::Year) };
-    let reports = reports(
-        ctx,
-        query,
-        &[(query.group_by, query.counts), (by_year, (false, false))],
-        ValidationErrors::default(),
-    )
-    .await?;
-    let [found, of_years] = reports.as_slice() else { return Ok(Vec::new()) };
-    let chart = Chart {
-        sheet: "Per verksamhet och år".to_owned(),
-        title: "Intäkter per verksamhet och år, kronor utan moms".to_owned(),
-        ..by_activity(of_years, &Names::of(ctx, of_years).await?)
-    };
-    let table = ReportTable::of(ctx, found, query.group_by, query.basis).await?;
-    let days = Range { from: query.from, to: query.to };
-    let about = about("Intäkter", days, title(query.basis, days), ctx.clock.now());
-    let (grid, chart) =
-        (table.to_swedish_table(), Some(chart).filter(|chart| !chart.rows.is_empty()));
-    worker_pool::run(&ctx.viewer.subject, move || {
-        Ok(sheet::xlsx(&grid, &about, chart.as_ref(), None)?)
-    })
-    .await
-}
-
-/// Renders a forecast as a workbook. The assumptions have a separate sheet.
-pub async fn workbook_of_forecast(ctx: Context<'_>, forecast: &Forecast) -> Result<Vec<u8>> {
-    let Forecast { days, report, .. } = forecast;
-    let table = ReportTable::of(ctx, report, OF_FORECAST, Basis::Invoiced).await?;
-    let mut grid = table.to_swedish_table();
-    if grid.total.is_none() {
-        // In the row of the total, where a reader expects it.
-        grid.total = Some(vec![Cell::Text(WITHHELD.into())]);
-    }
-    let title = format!("Prognos {}–{}, i kronor", days.from, days.to);
-    let rows = forecast
-        .assumptions_in_swedish
-        .iter()
-        .map(|sentence| vec![Cell::Text(sentence.clone())])
-        .collect();
-    let columns = vec![Column::new("assumption", "Assumption", Kind::Text).swedish("Antagande")];
-    let (about, assumptions) =
-        (about("Prognos", *days, title, ctx.clock.now()), Grid { columns, rows, total: None });
-    worker_pool::run(&ctx.viewer.subject, move || {
-        Ok(sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))?)
-    })
-    .await
-}
-
 /// Returns the assumptions of a forecast as a table, one in each row.
 #[must_use]
 pub fn assumptions(forecast: &Forecast) -> Grid {
     let rows =
         forecast.assumptions.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
-    Grid { columns: vec![Column::new("assumption", "Assumption", Kind::Text)], rows, total: None }
+    Grid { columns: vec![Column::new("assumption", "Antagande", Kind::Text)], rows, total: None }
 }
-
-/// Replaces a total that can't be given.
-const WITHHELD: &str = "Ingen summa: verksamheter är utelämnade, se Antaganden";
 
 /// The grouping of a forecast's rows.
 pub const OF_FORECAST: Grouping = Grouping { activity: true, member: false, period: None };
 
-fn about(what: &str, range: Range, title: String, made_at: DateTime<Utc>) -> About {
-    About { sheet: format!("{what} {}–{}", range.from, range.to), title, made_at }
-}
-
 /// Returns the net revenue of each activity, in the order of the report, by year.
-fn by_activity(report: &Report, names: &Names) -> Chart {
+pub(super) fn by_activity(report: &Report, names: &Names) -> Chart {
     let years: BTreeSet<&str> =
         report.rows.iter().filter_map(|row| row.group.period.as_deref()).collect();
     let years: Vec<&str> = years.into_iter().collect();
@@ -146,70 +74,29 @@ fn by_activity(report: &Report, names: &Names) -> Chart {
     }
     // Revenue without an activity comes last in every year.
     rows.sort_by_cached_key(|(activity, _)| {
-        (activity.is_none(), crate::swedish::key(names.activity(*activity, SWEDISH)))
+        (activity.is_none(), collation::key(names.activity(*activity)))
     });
     Chart {
         series: years.into_iter().map(str::to_owned).collect(),
         rows: rows
             .into_iter()
-            .map(|(activity, amounts)| (names.activity(activity, SWEDISH).to_owned(), amounts))
+            .map(|(activity, amounts)| (names.activity(activity).to_owned(), amounts))
             .collect(),
         ..Chart::default()
     }
 }
 
-/// The words of a table.
-#[derive(Clone, Copy)]
-struct Words {
-    no_activity: &'static str,
-    no_member: &'static str,
-    total: &'static str,
-    period: fn(Period, &str) -> String,
-}
-
-/// Words of the table at the terminal.
-const ENGLISH: Words = Words {
-    no_activity: "(no activity)",
-    no_member: "(no member)",
-    total: "Total",
-    period: |_, name| name.to_owned(),
-};
-
-/// Words of workbooks.
-const SWEDISH: Words = Words {
-    no_activity: "(ingen verksamhet)",
-    no_member: "(ingen medlem)",
-    total: "Summa",
-    period: Period::in_swedish,
-};
-
 /// The names of activities and members in a report.
-struct Names {
+pub(super) struct Names {
     /// Slug and name.
-    activities: HashMap<ActivityId, (String, String)>,
-    members: HashMap<MemberId, String>,
+    pub(super) activities: HashMap<ActivityId, (String, String)>,
+    pub(super) members: HashMap<MemberId, String>,
 }
 
 impl Names {
-    async fn of(ctx: Context<'_>, report: &Report) -> Result<Self> {
-        let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.activity).collect();
-        let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-        let found = activities::by_ids(ctx, &ids, &columns).await?;
-        let activities = found
-            .into_iter()
-            .map(|activity| (activity.id, (activity.slug, activity.name)))
-            .collect();
-        let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.member).collect();
-        let found = members::by_ids(ctx, &ids, &[member::Column::Id, member::Column::Name]).await?;
-        Ok(Self {
-            activities,
-            members: found.into_iter().map(|member| (member.id, member.name)).collect(),
-        })
-    }
-
     /// Returns the name of an activity, or the word for none.
-    fn activity(&self, id: Option<ActivityId>, words: Words) -> &str {
-        id.and_then(|id| self.activities.get(&id)).map_or(words.no_activity, |(_, name)| name)
+    fn activity(&self, id: Option<ActivityId>) -> &str {
+        id.and_then(|id| self.activities.get(&id)).map_or("(ingen verksamhet)", |(_, name)| name)
     }
 }
 
@@ -225,49 +112,23 @@ pub struct ReportTable<'r> {
 }
 
 impl<'r> ReportTable<'r> {
-    /// Returns the report with the names of its activities and members that the viewer can read.
-    pub async fn of(
-        ctx: Context<'_>,
-        report: &'r Report,
-        grouping: Grouping,
-        basis: Basis,
-    ) -> Result<Self> {
+    /// Returns the report with these names.
+    pub(super) fn new(report: &'r Report, names: Names, grouping: Grouping, basis: Basis) -> Self {
         let mut sums = report.rows.iter().map(|row| row.sums).chain(report.total);
         let has_committed = sums.any(|sums| sums.committed.is_some());
-        Ok(Self {
-            report,
-            names: Names::of(ctx, report).await?,
-            grouping,
-            is_paid: basis == Basis::Paid,
-            has_committed,
-        })
-    }
-
-    /// Returns the table with names and a row of totals, in English.
-    #[must_use]
-    pub fn to_table(&self) -> Grid {
-        self.describe(ENGLISH)
+        Self { report, names, grouping, is_paid: basis == Basis::Paid, has_committed }
     }
 
     /// Returns the table with names and a row of totals, in Swedish.
     #[must_use]
-    pub fn to_swedish_table(&self) -> Grid {
-        self.describe(SWEDISH)
-    }
-
-    fn describe(&self, words: Words) -> Grid {
+    pub fn to_table(&self) -> Grid {
         let mut columns = Vec::new();
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
         columns.extend(
-            self.grouping.activity.then(|| {
-                Column::new("activity_name", "Activity", Kind::Text).swedish("Verksamhet")
-            }),
+            self.grouping.activity.then(|| Column::new("activity_name", "Verksamhet", Kind::Text)),
         );
-        columns.extend(
-            self.grouping
-                .member
-                .then(|| Column::new("member_name", "Member", Kind::Text).swedish("Medlem")),
-        );
+        columns
+            .extend(self.grouping.member.then(|| Column::new("member_name", "Medlem", Kind::Text)));
         let is_one_row = columns.is_empty();
         // Amounts on no line are rare: omit a column of zeros.
         let has_unattributed =
@@ -278,29 +139,30 @@ impl<'r> ReportTable<'r> {
             .rows
             .iter()
             .any(|row| row.sums.committed.is_some_and(|own| own != Committed::default()));
-        let grid =
-            self.grid(
-                columns,
-                (has_unattributed, has_committed),
-                Cell::Text(words.total.into()),
-                |group| {
-                    let mut cells = Vec::new();
-                    let name = |period: Period| {
-                        Cell::text(group.period.as_deref().map(|name| (words.period)(period, name)))
-                    };
-                    cells.extend(self.grouping.period.map(name));
-                    cells.extend(self.grouping.activity.then(|| {
-                        Cell::Text(self.names.activity(group.activity, words).to_owned())
-                    }));
-                    cells.extend(self.grouping.member.then(|| {
-                        match group.member.and_then(|id| self.names.members.get(&id)) {
-                            Some(name) => Cell::Text(name.clone()),
-                            None => Cell::Text(words.no_member.into()),
-                        }
-                    }));
-                    cells
-                },
-            );
+        let grid = self.grid(
+            columns,
+            (has_unattributed, has_committed),
+            Cell::Text("Summa".into()),
+            |group| {
+                let mut cells = Vec::new();
+                let name = |period: Period| {
+                    Cell::text(group.period.as_deref().map(|name| period.in_swedish(name)))
+                };
+                cells.extend(self.grouping.period.map(name));
+                cells.extend(
+                    self.grouping
+                        .activity
+                        .then(|| Cell::Text(self.names.activity(group.activity).to_owned())),
+                );
+                cells.extend(self.grouping.member.then(|| {
+                    match group.member.and_then(|id| self.names.members.get(&id)) {
+                        Some(name) => Cell::Text(name.clone()),
+                        None => Cell::Text("(ingen medlem)".into()),
+                    }
+                }));
+                cells
+            },
+        );
         // A single row is its own total.
         Grid { total: grid.total.filter(|_| !is_one_row), ..grid }
     }
@@ -312,14 +174,14 @@ impl<'r> ReportTable<'r> {
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
         if self.grouping.activity {
             columns.extend([
-                Column::new("activity", "Activity", Kind::Text),
-                Column::new("activity_name", "Activity's name", Kind::Text),
+                Column::new("activity", "Kortnamn", Kind::Text),
+                Column::new("activity_name", "Verksamhet", Kind::Text),
             ]);
         }
         if self.grouping.member {
             columns.extend([
-                Column::new("member", "Member", Kind::Text),
-                Column::new("member_name", "Member's name", Kind::Text),
+                Column::new("member", "Medlemmens id", Kind::Text),
+                Column::new("member_name", "Medlem", Kind::Text),
             ]);
         }
         self.grid(columns, (self.is_paid, self.has_committed), Cell::Empty, |group| {
@@ -355,25 +217,23 @@ impl<'r> ReportTable<'r> {
     ) -> Grid {
         let before = columns.len();
         columns.extend([
-            Column::new("net", "Net", Kind::Money).swedish("Netto"),
-            Column::new("vat", "VAT", Kind::Money).swedish("Moms"),
-            Column::new("gross", "Gross", Kind::Money).swedish("Brutto"),
-            Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
-            Column::new("cost", "Cost", Kind::Money).swedish("Kostnad"),
-            Column::new("grants", "Grants", Kind::Money).swedish("Bidrag"),
-            Column::new("result", "Result", Kind::Money).swedish("Resultat"),
-            Column::new("invoices", "Invoices", Kind::Distinct).swedish("Antal fakturor"),
+            Column::new("net", "Netto", Kind::Money),
+            Column::new("vat", "Moms", Kind::Money),
+            Column::new("gross", "Brutto", Kind::Money),
+            Column::new("credited", "Krediterat", Kind::Money),
+            Column::new("cost", "Kostnad", Kind::Money),
+            Column::new("grants", "Bidrag", Kind::Money),
+            Column::new("result", "Resultat", Kind::Money),
+            Column::new("invoices", "Antal fakturor", Kind::Distinct),
         ]);
-        columns.extend(has_unattributed.then(|| {
-            Column::new("unattributed", "On no line", Kind::Money).swedish("På ingen rad")
-        }));
+        columns.extend(
+            has_unattributed.then(|| Column::new("unattributed", "På ingen rad", Kind::Money)),
+        );
         if has_committed {
             columns.extend([
-                Column::new("committed_cost", "Committed", Kind::Money).swedish("Avtalad kostnad"),
-                Column::new("committed_cost_booked", "Of it booked", Kind::Money)
-                    .swedish("Därav bokförd"),
-                Column::new("committed_cost_left", "Left to book", Kind::Money)
-                    .swedish("Kvar att bokföra"),
+                Column::new("committed_cost", "Avtalad kostnad", Kind::Money),
+                Column::new("committed_cost_booked", "Därav bokförd", Kind::Money),
+                Column::new("committed_cost_left", "Kvar att bokföra", Kind::Money),
             ]);
         }
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
@@ -396,5 +256,92 @@ impl<'r> ReportTable<'r> {
             .collect();
         let total = self.report.total.as_ref().map(|sums| with_sums(heading, sums));
         Grid { columns, rows, total }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::{super::report_rows::Row, *};
+
+    fn activity(id: u128) -> ActivityId {
+        ActivityId(Uuid::from_u128(id))
+    }
+
+    fn names() -> Names {
+        let activities = [(1, "bip", "BIP"), (2, "alfa", "Alfa")];
+        let named = |(id, slug, name): (u128, &str, &str)| {
+            (activity(id), (slug.to_owned(), name.to_owned()))
+        };
+        Names { activities: activities.map(named).into(), members: HashMap::new() }
+    }
+
+    fn row(activity_id: Option<u128>, period: Option<&str>, sums: Sums) -> Row {
+        let group = Group {
+            activity: activity_id.map(activity),
+            member: None,
+            period: period.map(str::to_owned),
+        };
+        Row { group, sums }
+    }
+
+    fn net(net: i128) -> Sums {
+        Sums { net: Total(net), ..Sums::default() }
+    }
+
+    #[test]
+    fn a_chart_has_a_label_for_each_activity_and_a_series_for_each_year() {
+        let rows = vec![
+            row(Some(1), Some("2025"), net(100)),
+            row(None, Some("2025"), net(5)),
+            row(Some(2), Some("2026"), net(300)),
+            row(Some(1), Some("2026"), net(200)),
+            row(Some(2), Some("2027"), net(0)),
+        ];
+        let chart = by_activity(&Report { rows, ..Report::default() }, &names());
+        assert_eq!(chart.series, ["2025", "2026", "2027"]);
+        let expected =
+            [("Alfa", [0, 300, 0]), ("BIP", [100, 200, 0]), ("(ingen verksamhet)", [5, 0, 0])];
+        let expected = expected.map(|(name, sums)| (name.to_owned(), sums.map(Total).to_vec()));
+        assert_eq!(chart.rows, expected);
+    }
+
+    #[test]
+    fn withheld_costs_are_empty_cells_and_no_zeros() {
+        let sums = Sums { cost: Total(7), are_costs_withheld: true, ..net(100) };
+        let report =
+            Report { rows: vec![row(Some(1), None, sums)], total: Some(sums), ..Report::default() };
+        let grouping = Grouping { activity: true, ..Grouping::default() };
+        let table = ReportTable::new(&report, names(), grouping, Basis::Invoiced);
+        let grid = table.to_data();
+        let cell = |name: &str| {
+            let position = grid.columns.iter().position(|column| column.name == name).unwrap();
+            grid.rows[0][position].clone()
+        };
+        assert_eq!(
+            (cell("activity"), cell("net")),
+            (Cell::Text("bip".into()), Cell::Sum(Total(100)))
+        );
+        for name in ["cost", "grants", "result"] {
+            assert_eq!(cell(name), Cell::Empty, "{name}");
+        }
+        assert!(grid.columns.iter().all(|column| column.name != "committed_cost"));
+    }
+
+    #[test]
+    fn the_total_of_a_table_has_its_word_and_a_single_row_needs_none() {
+        let report = Report {
+            rows: vec![row(None, Some("2026-Q2"), net(1))],
+            total: Some(net(1)),
+            ..Report::default()
+        };
+        let grouping = Grouping { period: Some(Period::Quarter), ..Grouping::default() };
+        let grid = ReportTable::new(&report, names(), grouping, Basis::Invoiced).to_table();
+        assert_eq!(grid.rows[0][0], Cell::Text("kvartal 2 2026".into()));
+        assert_eq!(grid.total.unwrap()[0], Cell::Text("Summa".into()));
+        let grid =
+            ReportTable::new(&report, names(), Grouping::default(), Basis::Invoiced).to_table();
+        assert_eq!(grid.total, None);
     }
 }

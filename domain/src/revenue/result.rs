@@ -6,17 +6,13 @@ use ::entity::{id::ActivityId, total::Total};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, sea_query::SelectStatement};
 
 use super::{
-    disclosure::ActivityResult,
+    activity_result::{ActivityResult, complete},
     grouping::{Grouping, Range},
-    ledger::{self},
-    outstanding, public_totals,
+    outstanding, public_totals, recorded_sums,
     report_filter::Scope,
     sums::{Basis, Groups},
 };
-use crate::{
-    context::Context,
-    error::{Error, FieldErrorCode, Result},
-};
+use crate::{context::Context, error::Result};
 
 /// Returns the result of each of these activities in a year. A viewer who may not read the rows of
 /// an activity gets its public totals: the figures behind which stand at least
@@ -30,22 +26,14 @@ pub async fn result_of(
     year: i32,
     min_counterparties: usize,
 ) -> Result<HashMap<ActivityId, ActivityResult>> {
-    let range = Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| {
-        Error::invalid(
-            "year",
-            FieldErrorCode::OutOfRange
-                .problem("must be 1900 to 2999")
-                .with("min", 1900)
-                .with("max", 2999),
-        )
-    })?;
+    let range = Range::requested(year)?;
     let scope = Scope::of_activities(ctx, activities).await?;
     let (readable, others): (Vec<_>, Vec<_>) =
         activities.iter().copied().partition(|activity| scope.can_read_costs_of(*activity));
     let tx = ctx.db.snapshot().await?;
     let mut results = HashMap::new();
     if !readable.is_empty() {
-        results = complete(&tx, &scope.restricted_to(&readable), &readable, range).await?;
+        results = load(&tx, &scope.restricted_to(&readable), &readable, range).await?;
     }
     if !others.is_empty() {
         results
@@ -56,49 +44,19 @@ pub async fn result_of(
 }
 
 /// Returns the results of activities all of whose rows are in the scope.
-async fn complete(
+async fn load(
     tx: &DatabaseTransaction,
     scope: &Scope,
     activities: &[ActivityId],
     range: Range,
 ) -> Result<HashMap<ActivityId, ActivityResult>> {
-    let zero = Some(Total::ZERO);
-    let nothing = ActivityResult {
-        invoiced: zero,
-        paid: zero,
-        outstanding: zero,
-        cost: zero,
-        grants: zero,
-        result: zero,
-    };
-    let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, nothing)).collect();
     let group_by = Grouping { activity: true, ..Grouping::default() };
     let (mut invoiced, mut paid) = (Groups::default(), Groups::default());
     super::report::sums(tx, scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
     super::report::sums(tx, scope, Basis::Paid, group_by, range, &mut paid).await?;
-    ledger::costs(tx, scope, group_by, range, &mut invoiced).await?;
-    for (group, sums) in invoiced.0 {
-        if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
-            *result = ActivityResult {
-                invoiced: Some(sums.net),
-                cost: Some(sums.cost),
-                grants: Some(sums.grants),
-                result: Some(sums.result()),
-                ..*result
-            };
-        }
-    }
-    for (group, sums) in paid.0 {
-        if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
-            result.paid = Some(sums.net);
-        }
-    }
-    for (id, amount) in outstanding(tx, scope, range).await? {
-        if let Some(result) = results.get_mut(&id) {
-            result.outstanding = Some(amount);
-        }
-    }
-    Ok(results)
+    recorded_sums::costs(tx, scope, group_by, range, &mut invoiced).await?;
+    let outstanding = outstanding(tx, scope, range).await?;
+    Ok(complete(activities, invoiced, paid, outstanding))
 }
 
 /// Returns the unpaid part of each activity's lines on the invoices issued in a range: their gross

@@ -137,3 +137,36 @@ impl Groups {
         Ok(self.0.entry(group).or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_add_up_and_costs_withheld_once_are_withheld() {
+        let committed = Some(Committed { cost: Total(50), booked: Total(70) });
+        let mut sums = Sums { net: Total(100), vat: Total(25), ..Sums::default() };
+        sums.add(&Sums {
+            net: Total(-10),
+            grants: Total(5),
+            cost: Total(40),
+            invoices: 2,
+            committed,
+            are_costs_withheld: true,
+            ..Sums::default()
+        });
+        sums.add(&Sums { committed, ..Sums::default() });
+        assert_eq!((sums.gross(), sums.result(), sums.invoices), (Total(115), Total(55), 2));
+        assert_eq!(sums.committed.map(|own| own.left()), Some(Total(-40)));
+        assert_eq!(sums.unless_withheld(sums.cost), None);
+        assert_eq!(Sums::default().unless_withheld(Total::ZERO), Some(Total::ZERO));
+    }
+
+    #[test]
+    fn a_row_without_any_amount_has_no_money() {
+        assert!(!Sums { invoices: 3, ..Sums::default() }.has_money());
+        assert!(Sums { unattributed: Total(1), ..Sums::default() }.has_money());
+        let booked = Committed { booked: Total(1), ..Committed::default() };
+        assert!(Sums { committed: Some(booked), ..Sums::default() }.has_money());
+    }
+}

@@ -1,5 +1,11 @@
 //! Media types of uploads: recognized by the bytes, and limited to those that the register takes.
 
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
+
+use super::office_archive;
 use crate::error::{FieldErrorCode, FieldProblem};
 
 /// Media types that are taken, besides text.
@@ -11,6 +17,7 @@ const ALLOWED: [&str; 6] = [
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 ];
+const XML: &str = "application/xml";
 const CSV: &str = "text/csv";
 const PLAIN: &str = "text/plain";
 
@@ -45,8 +52,10 @@ fn essence(text: &str) -> Option<String> {
 
 fn of_bytes(bytes: &[u8], declared: Option<&str>) -> Option<&'static str> {
     let recognized = infer::get(bytes).and_then(|kind| essence(kind.mime_type()));
-    if let Some(recognized) = recognized {
-        return ALLOWED.into_iter().find(|allowed| *allowed == recognized);
+    if let Some(recognized) = recognized.filter(|recognized| recognized != XML) {
+        let found = ALLOWED.into_iter().find(|allowed| *allowed == recognized)?;
+        let is_office = found.starts_with("application/vnd.openxmlformats-");
+        return (!is_office || office_archive::is_complete(bytes)).then_some(found);
     }
     let text = std::str::from_utf8(bytes).ok()?;
     let is_readable =
@@ -56,7 +65,7 @@ fn of_bytes(bytes: &[u8], declared: Option<&str>) -> Option<&'static str> {
     }
     let text = text.trim_start_matches('\u{feff}').trim_start();
     match declared {
-        _ if text.starts_with("<?xml") => Some("application/xml"),
+        _ if text.starts_with("<?xml") => is_data(text).then_some(XML),
         // A browser might take other markup for a page.
         _ if text.starts_with('<') => None,
         Some(CSV) => Some(CSV),
@@ -64,9 +73,51 @@ fn of_bytes(bytes: &[u8], declared: Option<&str>) -> Option<&'static str> {
     }
 }
 
+/// `true` for well-formed XML that a browser shows as no page or picture of its own: these may
+/// have scripts.
+fn is_data(text: &str) -> bool {
+    let mut reader = Reader::from_str(text);
+    let (mut depth, mut is_begun) = (0_usize, false);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Eof) => return is_begun && depth == 0,
+            Ok(Event::Start(start)) => {
+                if is_begun && depth == 0 || is_of_browsers(&start) {
+                    return false;
+                }
+                (depth, is_begun) = (depth + 1, true);
+            }
+            Ok(Event::Empty(start)) => {
+                if is_begun && depth == 0 || is_of_browsers(&start) {
+                    return false;
+                }
+                is_begun = true;
+            }
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            // A declared entity could hide a namespace, a stylesheet make a page of anything.
+            Ok(Event::DocType(_)) | Err(_) => return false,
+            Ok(Event::PI(instruction)) if instruction.target() == "xml-stylesheet" => return false,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// `true` for an element that declares a namespace of pages or pictures, or can't be read.
+fn is_of_browsers(start: &BytesStart<'_>) -> bool {
+    start.attributes().any(|attribute| {
+        attribute.is_err()
+            || attribute.is_ok_and(|attribute| {
+                attribute.key.0.starts_with("xmlns")
+                    && (attribute.value.contains('&')
+                        || attribute.value.contains("w3.org/1999/xhtml")
+                        || attribute.value.contains("w3.org/2000/svg"))
+            })
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::office_archive::tests::archive, *};
 
     #[test]
     fn the_type_is_that_of_the_bytes() {
@@ -79,6 +130,25 @@ mod tests {
             (png, Some("image/png; x=y"), Some("image/png")),
             (b"\xff\xd8\xff\xe0\0\x10JFIF\0", Some("image/jpg"), Some("image/jpeg")),
             (b"<?xml version=\"1.0\"?><a/>", Some("text/xml"), Some("application/xml")),
+            (b"<?xml nonsense", None, None),
+            (b"<?xml version=\"1.0\"?>", None, None),
+            (b"<?xml version=\"1.0\"?><a>", None, None),
+            (b"<?xml version=\"1.0\"?><a></b>", None, None),
+            (b"<?xml version=\"1.0\"?><a/><b/>", None, None),
+            (b"<?xml version=\"1.0\"?><!DOCTYPE a><a/>", None, None),
+            (b"<?xml version=\"1.0\"?><?xml-stylesheet href='x'?><a/>", None, None),
+            (b"<?xml version=\"1.0\"?><svg xmlns='http://www.w3.org/2000/svg'/>", None, None),
+            (
+                b"<?xml version=\"1.0\"?><a><x:b xmlns:x='http://www.w3.org/1999/&#120;html'/></a>",
+                None,
+                None,
+            ),
+            (archive(&["xl/workbook.xml"]).as_slice(), None, None),
+            (
+                archive(&["xl/workbook.xml", "[Content_Types].xml"]).as_slice(),
+                None,
+                Some(ALLOWED[4]),
+            ),
             ("a;b\nå;1\n".as_bytes(), Some("text/csv; charset=utf-8"), Some(CSV)),
             ("a;b\nå;1\n".as_bytes(), None, Some(PLAIN)),
             (b"<html><script>", None, None),

@@ -2,7 +2,11 @@
 //! first, and used by the mutation that records its signature or cost; an unused one is removed
 //! after a day.
 
+pub(crate) mod attach;
+pub mod file_name;
+pub(crate) mod integrity;
 mod media_type;
+mod office_archive;
 pub mod uploads;
 
 pub(crate) use self::media_type::detect as media_type;
@@ -16,26 +20,16 @@ use ::entity::{
     stored_file::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
-use documents::sha256;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
-use self::uploads::{NewFile, store_content};
 use crate::{
-    audit::{
-        self, Change,
-        forms::{CostFile, SignatureFile},
-    },
-    auth::viewer::Viewer,
+    audit::forms::{CostFile, SignatureFile},
     database::{Database, among},
-    error::{Error, FieldErrorCode, Result},
+    error::Result,
 };
-
-/// Number of files whose bytes are checked together.
-const CHUNK: u64 = 10;
 
 /// The object that a file belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,66 +38,6 @@ pub enum FileOwner {
     Signature(SignatureId, AgreementId),
     /// The voucher of a cost of an activity, with its day.
     Cost(CostId, ActivityId, NaiveDate),
-}
-
-/// Stores the voucher of a cost within the change that imports it.
-pub(crate) async fn store_for_cost(
-    change: &mut Change,
-    cost: &cost::Model,
-    new: NewFile,
-) -> Result<()> {
-    let row = Model {
-        id: StoredFileId::new(),
-        sha256: sha256(&new.bytes),
-        media_type: new.media_type.unwrap_or_default(),
-        name: new.name,
-        size: i64::try_from(new.bytes.len()).map_err(Error::internal)?,
-        uploaded_at: change.at(),
-        // No one may use it for another object.
-        uploaded_by: String::new(),
-        signature_id: None,
-        cost_id: Some(cost.id),
-    };
-    store_content(change.tx(), &row.sha256, new.bytes).await?;
-    audit::insert(change, row.clone()).await?;
-    let (Model { id, sha256, size, .. }, booked_on) = (row, cost.booked_on);
-    let (cost_id, activity_id) = (cost.id, cost.activity_id);
-    let record = CostFile { id, activity_id, cost_id, booked_on, sha256, size };
-    change.record(None, Some(&record))
-}
-
-/// Gives an uploaded file to a signature or a cost, within the change that records it.
-///
-/// # Errors
-/// INVALID unless the viewer has uploaded it, and nothing uses it.
-pub(crate) async fn attach(
-    change: &mut Change,
-    viewer: &Viewer,
-    id: StoredFileId,
-    owner: FileOwner,
-) -> Result<()> {
-    let own = sha256(viewer.subject.as_bytes());
-    let found = Entity::find_by_id(id).one(change.tx()).await?;
-    let unused = found.filter(|row| {
-        row.signature_id.is_none() && row.cost_id.is_none() && row.uploaded_by == own
-    });
-    let Some(row) = unused else {
-        let words = "is no unused file of yours; upload it first, at most a day before";
-        return Err(Error::invalid("file_id", FieldErrorCode::Unknown.problem(words)));
-    };
-    let (sha256, size) = (row.sha256.clone(), row.size);
-    match owner {
-        FileOwner::Signature(signature_id, agreement_id) => {
-            audit::replace(change, Model { signature_id: Some(signature_id), ..row }).await?;
-            let record = SignatureFile { id, agreement_id, signature_id, sha256, size };
-            change.record(None, Some(&record))
-        }
-        FileOwner::Cost(cost_id, activity_id, booked_on) => {
-            audit::replace(change, Model { cost_id: Some(cost_id), ..row }).await?;
-            let record = CostFile { id, activity_id, cost_id, booked_on, sha256, size };
-            change.record(None, Some(&record))
-        }
-    }
 }
 
 /// Returns the files of these signatures. The caller has checked that the viewer can read the
@@ -146,25 +80,6 @@ pub(crate) async fn find(db: &Database, id: StoredFileId) -> Result<Option<(Mode
 pub(crate) async fn content(db: &impl ConnectionTrait, sha256: &str) -> Result<Option<Vec<u8>>> {
     let found = stored_content::Entity::find_by_id(sha256.to_owned()).one(db).await?;
     Ok(found.map(|found| found.bytes))
-}
-
-/// Returns a sentence for each file whose bytes are missing or do not match its SHA-256.
-pub(crate) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    let (mut found, mut last) = (Vec::new(), String::new());
-    loop {
-        let contents = stored_content::Entity::find()
-            .filter(stored_content::Column::Sha256.gt(last.as_str()))
-            .order_by_asc(stored_content::Column::Sha256)
-            .limit(CHUNK)
-            .all(db)
-            .await?;
-        let Some(end) = contents.last() else { return Ok(found) };
-        last.clone_from(&end.sha256);
-        let broken = contents.iter().filter(|content| sha256(&content.bytes) != content.sha256);
-        found.extend(broken.map(|content| {
-            format!("an uploaded file has other bytes than the SHA-256 says: {}", content.sha256)
-        }));
-    }
 }
 
 /// Returns the records of the files of signatures with these ids.

@@ -16,7 +16,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict, Query},
 };
 
-use super::media_type;
+use super::{file_name, media_type};
 use crate::{
     auth::viewer::Permission,
     clock::Clock,
@@ -41,19 +41,33 @@ pub struct NewFile {
     pub bytes: Vec<u8>,
 }
 
+/// Checks that the viewer may upload files.
+///
+/// # Errors
+/// FORBIDDEN unless the viewer may record signatures or costs.
+pub fn require(ctx: Context<'_>) -> Result<()> {
+    if ctx.viewer.has(Permission::ManageAgreements) {
+        return Ok(());
+    }
+    ctx.require(Permission::ManageAccounts)
+}
+
 /// Stores an uploaded file, which only the same subject may use, within a day.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may record signatures or costs, INVALID naming every bad field,
 /// CONFLICT `BUSY`.
 pub async fn upload(ctx: Context<'_>, new: NewFile) -> Result<Model> {
-    if !ctx.viewer.has(Permission::ManageAgreements) {
-        ctx.require(Permission::ManageAccounts)?;
-    }
+    require(ctx)?;
     let mut errors = ValidationErrors::default();
     let name = errors.text("name", &new.name, LINE);
     let media_type = match media_type::detect(&new.bytes, new.media_type.as_deref()) {
-        Ok(media_type) => media_type,
+        Ok(media_type) => {
+            if let Some(problem) = file_name::problem(&name, media_type) {
+                errors.add("name", problem);
+            }
+            media_type
+        }
         Err(problem) => {
             errors.add("media_type", problem);
             ""

@@ -388,11 +388,11 @@ impl<'b> Reader<'b> {
             self.find_at(span, format!("the filter {} takes {options}", found.name));
         }
         match shape? {
-            Shape::One(kind) if found.takes.contains(&kind) => {
+            Shape::One(kind) if found.input_types.contains(&kind) => {
                 Some(Shape::One(ParameterType::Text))
             }
             shape => {
-                let takes: Vec<_> = found.takes.iter().map(|kind| noun(*kind)).collect();
+                let takes: Vec<_> = found.input_types.iter().map(|kind| noun(*kind)).collect();
                 let actual = match shape {
                     Shape::One(kind) => noun(kind),
                     Shape::Group(_) => "a group of placeholders",
@@ -579,5 +579,120 @@ fn shortened(word: &str) -> String {
         word.to_owned()
     } else {
         format!("{}…", word.chars().take(60).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a text with a parameter of each type: `text`, `date`, `money`, `days` and `is_open`.
+    fn reading(body: &str) -> Reading {
+        let parameter = |(name, kind): (&str, ParameterType)| Parameter {
+            name: name.into(),
+            label: "Fråga".into(),
+            kind,
+            required: true,
+            default: None,
+            minimum: None,
+            maximum: None,
+        };
+        let declared = [
+            ("text", ParameterType::Text),
+            ("date", ParameterType::Date),
+            ("money", ParameterType::Money),
+            ("days", ParameterType::Integer),
+            ("is_open", ParameterType::Boolean),
+        ];
+        read(body, &declared.map(parameter))
+    }
+
+    fn findings(body: &str) -> Vec<String> {
+        reading(body).findings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_text_of_the_language_has_no_findings() {
+        for body in [
+            "Avtal",
+            "{{ text }} {{ date | datum }} {{ money }} {{ days + 1 }}",
+            "{% if is_open and days > 14 %}a{% elif date == date %}b{% else %}c{% endif %}",
+            "{% if member.org_number is defined %}{{ member.org_number }}{% endif %}",
+            "{{ text if is_open else member.name }}",
+            "{{ -days * (days - 2) }}",
+            "{% if member %}{{ counterparty.name }}{% endif %}",
+        ] {
+            assert_eq!(findings(body), [""; 0], "{body}");
+        }
+    }
+
+    #[test]
+    fn each_error_is_described_with_its_line() {
+        for (body, expected) in [
+            ("", "must not be empty"),
+            ("\n{{ x }}", "line 2: x is neither declared nor built in"),
+            ("{{ member }}", "line 1: member can't be shown as a whole"),
+            ("{{ member.shoe }}", "line 1: member.shoe is not built in"),
+            ("{{ text.length }}", "line 1: uses .length of a value, which has no fields"),
+            ("{{ text | upper }}", "line 1: there is no filter upper"),
+            ("{{ text | datum }}", "line 1: the filter datum takes a day, but gets text"),
+            ("{{ text + 1 }}", "line 1: calculates with something other than whole numbers"),
+            ("{{ days / 2 }}", "line 1: has an unsupported operator"),
+            ("{{ 1.5 }}", "line 1: has the constant 1.5"),
+            ("{{ days[0] }}", "line 1: has a subscript in brackets"),
+            ("{{ days if is_open else text }}", "line 1: shows one of two values"),
+            ("{% if days == text %}a{% endif %}", "line 1: compares a whole number with text"),
+            ("{% if text < text %}a{% endif %}", "line 1: orders values that have no order"),
+            ("{% if text is odd %}a{% endif %}", "line 1: there is no test odd"),
+            ("{% for x in text %}a{% endfor %}", "line 1: has {% for %}"),
+            ("a\u{7}", "line 1: has the control character U+0007"),
+            ("{{ text }", "line 1: can't be read"),
+        ] {
+            let found = findings(body);
+            assert!(found.iter().any(|found| found.starts_with(expected)), "{body}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn used_names_are_listed() {
+        let reading = reading(
+            "{{ text }}{% if is_open %}{{ fee.vat_percent + days }}{{ agreement.number }}{% endif %}",
+        );
+        let names = |names: &[&str]| -> BTreeSet<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        assert_eq!(reading.used, names(&["text", "is_open", "days"]));
+        assert_eq!(reading.groups, BTreeSet::from(["agreement", "fee"]));
+        assert_eq!(reading.calculated, names(&["days", "fee.vat_percent"]));
+        assert!(reading.is_complete);
+        // Parameters may be used in the part that could not be read.
+        assert!(!read("{{ text", &[]).is_complete);
+    }
+
+    #[test]
+    fn an_if_without_else_has_no_value_to_calculate_with() {
+        let found = findings("{{ (days if is_open) + 1 }}");
+        assert!(found[0].contains("calculates with an if that has no else"), "{found:?}");
+        assert_eq!(findings("{{ (days if is_open else 2) + 1 }}"), [""; 0]);
+    }
+
+    #[test]
+    fn size_and_nesting_are_limited() {
+        for (body, is_allowed) in [
+            ("a".repeat(MAX_BYTES), true),
+            ("a".repeat(MAX_BYTES + 1), false),
+            ("a\n".repeat(MAX_LINES - 1), true),
+            ("a\n".repeat(MAX_LINES), false),
+            (format!("{{{{ {}days }}}}", "-".repeat(50)), true),
+            (format!("{{{{ {}days }}}}", "-".repeat(100)), false),
+            ("{% if is_open %}a{% endif %}".repeat(MAX_BRANCHES), true),
+            ("{% if is_open %}a{% endif %}".repeat(MAX_BRANCHES + 1), false),
+        ] {
+            assert_eq!(findings(&body).is_empty(), is_allowed, "{}", shortened(&body));
+        }
+        // The last finding says that there are more.
+        let found = findings(&"{{ x }}\n".repeat(MAX_FINDINGS + 1));
+        assert_eq!(found.len(), MAX_FINDINGS + 1);
+        assert!(found[0].starts_with("has more errors"), "{}", found[0]);
     }
 }

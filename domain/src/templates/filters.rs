@@ -10,7 +10,7 @@ pub struct Filter {
     /// Name in texts.
     pub name: &'static str,
     /// Types that it accepts.
-    pub takes: &'static [ParameterType],
+    pub input_types: &'static [ParameterType],
     /// Words that its argument in parentheses can be.
     pub options: &'static [&'static str],
     /// Description in Swedish.
@@ -20,7 +20,7 @@ pub struct Filter {
     /// Example of its use.
     pub example: &'static str,
     /// Result of the example.
-    pub shows: &'static str,
+    pub example_output: &'static str,
     pub(super) write: fn(&Datum, &str) -> Option<String>,
 }
 
@@ -28,12 +28,12 @@ pub struct Filter {
 pub const ALL: &[Filter] = &[
     Filter {
         name: "datum",
-        takes: &[ParameterType::Date],
+        input_types: &[ParameterType::Date],
         options: &[],
         label: "Skriver en dag med ord",
         description: "Writes a day as contracts do; without it, a day is written 2027-01-01",
         example: "{{ agreement.starts_on | datum }}",
-        shows: "den 1 januari 2027",
+        example_output: "den 1 januari 2027",
         write: |datum, _| match datum {
             Datum::Date(day) => Some(swedish::date(*day)),
             _ => None,
@@ -41,12 +41,12 @@ pub const ALL: &[Filter] = &[
     },
     Filter {
         name: "kronor",
-        takes: &[ParameterType::Money],
+        input_types: &[ParameterType::Money],
         options: &[],
         label: "Skriver ett belopp med kr efter",
         description: "Writes an amount with kr after it; without it, an amount is written 20 000,00",
         example: "{{ fee.amount | kronor }}",
-        shows: "20\u{a0}000,00\u{a0}kr",
+        example_output: "20\u{a0}000,00\u{a0}kr",
         write: |datum, _| match datum {
             Datum::Money(amount) => Some(format!("{}\u{a0}kr", swedish::kronor(*amount))),
             _ => None,
@@ -54,12 +54,12 @@ pub const ALL: &[Filter] = &[
     },
     Filter {
         name: "tal_i_ord",
-        takes: &[ParameterType::Integer, ParameterType::Money],
+        input_types: &[ParameterType::Integer, ParameterType::Money],
         options: &["en", "ett"],
         label: "Skriver ett tal eller ett belopp med bokstäver",
         description: "Writes a number or an amount in words; (\"en\") or (\"ett\"), which is the default, is the gender of what is counted",
         example: "{{ agreement.notice_months | tal_i_ord(\"en\") }}",
-        shows: "tre",
+        example_output: "tre",
         write: |datum, option| match datum {
             Datum::Integer(number) => {
                 let words = swedish::describe(
@@ -77,12 +77,12 @@ pub const ALL: &[Filter] = &[
     },
     Filter {
         name: "manader",
-        takes: &[ParameterType::Integer],
+        input_types: &[ParameterType::Integer],
         options: &[],
         label: "Skriver ett antal månader",
         description: "Writes a number of months with the noun: 1 månad, 3 månader",
         example: "{{ agreement.notice_months | manader }}",
-        shows: "3\u{a0}månader",
+        example_output: "3\u{a0}månader",
         write: |datum, _| match datum {
             Datum::Integer(number) => Some(swedish::months(*number)),
             _ => None,

@@ -1,45 +1,11 @@
 //! Layout: the parts of a document around its text, which are equal in a preview and in the
 //! agreement itself.
 
-use std::time::Duration;
-
 use ::entity::kind::{AgreementKind, Direction};
 use chrono::NaiveDate;
-use documents::{
-    agreement::{self as document, Rendered},
-    swedish,
-};
+use documents::{agreement as document, swedish};
 
 use super::facts::{Facts, Party};
-use crate::{auth::viewer::Viewer, error::Result, worker_pool};
-
-/// Renders the document as HTML and PDF when a worker is available to the viewer.
-///
-/// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when a limit of the typesetter is exceeded, or `TOO_MANY_REQUESTS`.
-pub async fn render(viewer: &Viewer, document: document::Agreement) -> Result<Rendered> {
-    worker_pool::run(&viewer.subject, move || Ok(document::rendered(&document)?)).await
-}
-
-/// Renders like [`render`] if `allow` accepts the estimated CPU time.
-///
-/// # Errors
-/// As [`render`], and the error of `allow`.
-pub async fn render_if(
-    viewer: &Viewer,
-    document: document::Agreement,
-    allow: impl FnOnce(Duration) -> Result<()> + Send + 'static,
-) -> Result<Rendered> {
-    worker_pool::run(&viewer.subject, move || document::rendered_if(&document, allow)).await
-}
-
-/// Renders the document as an HTML page when a worker is available to the viewer.
-///
-/// # Errors
-/// CONFLICT `TOO_MANY_REQUESTS` when too many of the viewer's documents are waiting.
-pub async fn html(viewer: &Viewer, document: document::Agreement) -> Result<String> {
-    worker_pool::run(&viewer.subject, move || Ok(document::html(&document)?)).await
-}
 
 /// The title and the kind of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,4 +87,49 @@ fn terms(direction: Direction, facts: &Facts) -> Vec<(String, String)> {
         ));
     }
     terms.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(terms: Vec<(String, String)>) -> Vec<(String, String)> {
+        terms.into_iter().map(|(name, value)| (name, value.replace('\u{a0}', " "))).collect()
+    }
+
+    fn names(direction: Direction, facts: &Facts) -> Vec<String> {
+        terms(direction, facts).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn terms_are_listed_as_far_as_there_are_any() {
+        let facts = Facts::example();
+        let all = ["Verksamhet", "Avtalstid", "Förlängning", "Uppsägningstid", "Avgift"];
+        assert_eq!(names(Direction::Income, &facts), all);
+        assert_eq!(names(Direction::Cost, &facts).last().map(String::as_str), Some("Ersättning"));
+        let mut open = Facts { activity: None, fee: None, ..facts };
+        open.agreement.ends_on = None;
+        open.agreement.renewal_months = None;
+        open.agreement.notice_months = 0;
+        let term = "från och med den 1 januari 2027 och tills vidare";
+        assert_eq!(
+            plain(terms(Direction::None, &open)),
+            [("Avtalstid".to_owned(), term.to_owned())]
+        );
+    }
+
+    #[test]
+    fn the_roles_of_the_parties_follow_from_the_kind() {
+        for (kind, roles) in [
+            (AgreementKind::Participation, ["Nätverket", "Medlemmen"]),
+            (AgreementKind::Assignment, ["Uppdragsgivaren", "Uppdragstagaren"]),
+            (AgreementKind::Cooperation, ["Nätverket", "Samarbetsparten"]),
+        ] {
+            let heading = Heading { kind, ..Heading::default() };
+            let day = NaiveDate::default();
+            let document = document(heading, None, &Facts::example(), String::new(), day);
+            let found: Vec<_> = document.parties.iter().map(|party| party.role.as_str()).collect();
+            assert_eq!(found, roles);
+        }
+    }
 }

@@ -2,16 +2,25 @@
 //! texts.
 
 pub mod analysis;
+pub mod create;
 pub mod datum;
+pub mod draft_version;
 pub mod facts;
 pub mod filters;
 pub mod language;
 pub mod layout;
 pub mod library;
+pub mod load;
 pub mod parameters;
 pub mod placeholders;
 pub mod preview;
+pub mod preview_loading;
+pub mod publish_version;
 pub mod rendering;
+pub mod retire_version;
+pub mod typeset;
+mod version_rows;
+pub mod version_text;
 pub mod versions;
 
 use std::collections::HashMap;
@@ -24,17 +33,18 @@ use ::entity::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+    sea_query::{Expr, Query, SelectStatement},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    activities,
+    activities, activity_slugs,
     auth::viewer::{Resource, Viewer},
     context::Context,
-    database::{Database, among, rows},
-    error::{Error, Result, ValidationErrors},
-    page::{self, KeyType, Order, Slice},
+    database::{Database, among},
+    error::{Error, Result},
+    page::{self, KeyType, Order, PageRequest, Slice},
+    query::{self, column},
     search::{self, EntityType},
 };
 
@@ -97,14 +107,6 @@ pub fn parameters(stored: &str) -> Result<Vec<Parameter>> {
     serde_json::from_str(stored).map_err(Error::internal)
 }
 
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
-fn version_column(column: template_version::Column) -> SimpleExpr {
-    Expr::col((template_version::Entity, column))
-}
-
 /// A field that templates can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -129,7 +131,7 @@ pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
     if viewer.visibility(Resource::Templates).all {
         return Condition::all();
     }
-    Condition::all().add(version_column(template_version::Column::State).ne(TemplateState::Draft))
+    Condition::all().add(column(template_version::Column::State).ne(TemplateState::Draft))
 }
 
 /// Selects the templates that the viewer can read: all, or only those with a version that was
@@ -141,7 +143,7 @@ pub(crate) fn visible(viewer: &Viewer) -> Condition {
     let seen = Query::select()
         .expr(Expr::cust("1"))
         .from(template_version::Entity)
-        .and_where(version_column(template_version::Column::TemplateId).eq(column(Column::Id)))
+        .and_where(column(template_version::Column::TemplateId).eq(column(Column::Id)))
         .cond_where(visible_version(viewer))
         .take();
     Condition::all().add(Expr::exists(seen))
@@ -162,31 +164,24 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
             column(Column::ActivityId).in_subquery(activities::with_slugs(ctx.db.backend(), slugs)),
         );
     }
-    if let Some(text) = &filter.search {
-        select.and_where(search::found(
-            ctx.db.backend(),
-            EntityType::Template,
-            column(Column::Id),
-            text,
-        ));
-    }
+    let text = filter.search.as_deref();
+    select.and_where_option(search::filter(
+        ctx.db.backend(),
+        EntityType::Template,
+        column(Column::Id),
+        text,
+    ));
     select
 }
 
-/// Returns a page of the templates that the viewer can read and that match the filter. `errors`
-/// are those already found in the arguments; errors of the page are added.
-///
-/// # Errors
-/// INVALID naming every bad argument.
+/// Returns a page of the templates that the viewer can read and that match the filter.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
-    order: &Order,
-    args: &page::Args,
-    columns: &[Column],
-    errors: ValidationErrors,
+    page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    page::select_rows(ctx.db.read(), matching(ctx, filter), columns, order, args, errors).await
+    activity_slugs::check_one(ctx, "activity_slug", filter.activity.as_ref()).await?;
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the templates that [`list`] pages through.
@@ -200,28 +195,16 @@ pub async fn by_ids(
     ids: &[TemplateId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
-        ctx.db.backend(),
-        column(Column::Id),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the template with this slug, if the viewer can read it.
 pub async fn by_slug(ctx: Context<'_>, slug: &str, columns: &[Column]) -> Result<Option<Model>> {
-    let mut select = select(ctx.viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Slug.eq(slug));
-    Ok(rows(ctx.db.read(), &select, columns).await?.pop())
+    query::row(ctx.db, select(ctx.viewer), Column::Slug.eq(slug), columns).await
 }
 
-fn select_versions(viewer: &Viewer, columns: &[template_version::Column]) -> SelectStatement {
-    Query::select()
-        .from(template_version::Entity)
-        .columns(columns.iter().map(|column| (template_version::Entity, *column)))
-        .cond_where(visible_version(viewer))
-        .take()
+fn select_versions(viewer: &Viewer) -> SelectStatement {
+    Query::select().from(template_version::Entity).cond_where(visible_version(viewer)).take()
 }
 
 /// Returns those of these versions that the viewer can read, in no particular order.
@@ -230,13 +213,8 @@ pub async fn versions_by_ids(
     ids: &[TemplateVersionId],
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
-    let mut select = select_versions(ctx.viewer, columns);
-    select.and_where(among(
-        ctx.db.backend(),
-        version_column(template_version::Column::Id),
-        ids.iter().copied(),
-    ));
-    rows(ctx.db.read(), &select, columns).await
+    let (select, key) = (select_versions(ctx.viewer), template_version::Column::Id);
+    query::rows_among(ctx.db, select, key, ids, &[], columns).await
 }
 
 /// Returns the versions of these templates that the viewer can read, in ascending order.
@@ -245,15 +223,9 @@ pub async fn versions_of(
     templates: &[TemplateId],
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
-    let mut select = select_versions(ctx.viewer, columns);
-    select
-        .and_where(among(
-            ctx.db.backend(),
-            version_column(template_version::Column::TemplateId),
-            templates.iter().copied(),
-        ))
-        .order_by_expr(version_column(template_version::Column::Version), sea_orm::Order::Asc);
-    rows(ctx.db.read(), &select, columns).await
+    use template_version::Column as C;
+    let select = select_versions(ctx.viewer);
+    query::rows_among(ctx.db, select, C::TemplateId, templates, &[C::Version], columns).await
 }
 
 /// Returns the newest version of each of these templates that is published and not retired. New
@@ -264,24 +236,22 @@ pub async fn current_of(
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
     let newest = Query::select()
-        .expr(version_column(template_version::Column::TemplateId))
-        .expr(version_column(template_version::Column::Version).max())
+        .expr(column(template_version::Column::TemplateId))
+        .expr(column(template_version::Column::Version).max())
         .from(template_version::Entity)
         .and_where(among(
             ctx.db.backend(),
-            version_column(template_version::Column::TemplateId),
+            column(template_version::Column::TemplateId),
             templates.iter().copied(),
         ))
         .and_where(template_version::Column::State.eq(TemplateState::Published))
-        .add_group_by([version_column(template_version::Column::TemplateId)])
+        .add_group_by([column(template_version::Column::TemplateId)])
         .take();
-    let position = [
-        version_column(template_version::Column::TemplateId),
-        version_column(template_version::Column::Version),
-    ];
-    let mut select = select_versions(ctx.viewer, columns);
+    let position =
+        [column(template_version::Column::TemplateId), column(template_version::Column::Version)];
+    let mut select = select_versions(ctx.viewer);
     select.and_where(Expr::tuple(position).in_subquery(newest));
-    rows(ctx.db.read(), &select, columns).await
+    query::rows(ctx.db.read(), select, columns).await
 }
 
 /// Returns the texts of these versions. The caller has checked that the viewer can read them.
@@ -290,17 +260,10 @@ pub async fn texts_of(
     versions: &[TemplateVersionId],
     columns: &[template_text::Column],
 ) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
-    let column = |column| Expr::col((template_text::Entity, column));
-    let select = Query::select()
-        .from(template_text::Entity)
-        .columns(columns.iter().map(|column| (template_text::Entity, *column)))
-        .and_where(among(
-            db.backend(),
-            column(template_text::Column::VersionId),
-            versions.iter().copied(),
-        ))
-        .take();
-    let found: Vec<template_text::Model> = rows(db.read(), &select, columns).await?;
+    let select = Query::select().from(template_text::Entity).take();
+    let key = template_text::Column::VersionId;
+    let found: Vec<template_text::Model> =
+        query::rows_among(db, select, key, versions, &[], columns).await?;
     Ok(found.into_iter().map(|row| (row.version_id, row)).collect())
 }
 

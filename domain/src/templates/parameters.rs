@@ -25,7 +25,7 @@ pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) 
         declared.len() <= MAX_PARAMETERS,
         path,
         FieldErrorCode::TooMany
-            .problem(format!("must be at most {MAX_PARAMETERS}"))
+            .problem(format!("must have at most {MAX_PARAMETERS} items"))
             .with("max", MAX_PARAMETERS),
     );
     let mut names = BTreeSet::new();
@@ -123,9 +123,13 @@ pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, FieldProblem>
     };
     let mut problem = FieldErrorCode::OutOfRange.problem(message);
     for (name, bound) in [("min", least), ("max", most)] {
-        if let Some(bound) = bound {
-            problem = problem.with(name, shown(bound));
-        }
+        problem = match bound {
+            Some(bound) if parameter.kind == ParameterType::Money => {
+                problem.with(name, Money(bound))
+            }
+            Some(bound) => problem.with(name, bound),
+            None => problem,
+        };
     }
     Err(problem)
 }
@@ -247,13 +251,18 @@ fn read(kind: ParameterType, value: &Value) -> Result<Datum, FieldProblem> {
             .map(Datum::Money)
             .map_err(|reason: ::entity::money::ParseMoneyError| reason.into()),
         (ParameterType::Money, _) => refused("must be kronor in quotes, as \"26800.00\""),
-        (ParameterType::Integer, _) => {
-            let number =
-                value.as_i64().filter(|number| (-MAX_INTEGER..=MAX_INTEGER).contains(number));
-            number.map(Datum::Integer).ok_or_else(|| {
-                FieldErrorCode::NotANumber.problem("must be a whole number without quotes")
-            })
-        }
+        (ParameterType::Integer, _) => match value.as_i64() {
+            Some(number) if (-MAX_INTEGER..=MAX_INTEGER).contains(&number) => {
+                Ok(Datum::Integer(number))
+            }
+            Some(_) => Err(FieldErrorCode::OutOfRange
+                .problem("must be a whole number without quotes")
+                .with("min", -MAX_INTEGER)
+                .with("max", MAX_INTEGER)),
+            None => {
+                Err(FieldErrorCode::NotANumber.problem("must be a whole number without quotes"))
+            }
+        },
         (ParameterType::Boolean, Value::Bool(value)) => Ok(Datum::Boolean(*value)),
         (ParameterType::Boolean, _) => refused("must be true or false, without quotes"),
     }
@@ -288,6 +297,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::FieldValue;
 
     fn parameter(
         name: &str,
@@ -322,6 +332,33 @@ mod tests {
             .into_iter()
             .map(|error| format!("{} {}", error.path, error.message))
             .collect()
+    }
+
+    #[test]
+    fn bounds_are_numbers_for_integers_and_texts_for_amounts() {
+        for (kind, bounds, value, values) in [
+            (
+                ParameterType::Integer,
+                (json!(1), json!(14)),
+                json!(15),
+                [("min", FieldValue::Number(1)), ("max", FieldValue::Number(14))],
+            ),
+            (
+                ParameterType::Money,
+                (json!("1.00"), json!("2.50")),
+                json!("0.50"),
+                [("min", Money(100).into()), ("max", Money(250).into())],
+            ),
+        ] {
+            let parameter = bounded(kind, bounds.0.clone(), bounds.0, bounds.1);
+            let problem = take(&parameter, &value).unwrap_err();
+            assert_eq!(
+                (problem.code, problem.values),
+                (FieldErrorCode::OutOfRange, values.to_vec())
+            );
+        }
+        let large = take(&parameter("n", ParameterType::Integer, true, None), &json!(i64::MAX));
+        assert_eq!(large.unwrap_err().code, FieldErrorCode::OutOfRange);
     }
 
     #[test]

@@ -428,7 +428,7 @@ mod tests {
         let values = values.as_object().cloned().unwrap_or_default();
         match text(body, &declared(), &values, facts, "parameters") {
             Ok(text) => text,
-            Err(Error::Conflict { reason, message }) => format!("{reason}: {message}"),
+            Err(Error::Conflict { reason, message, .. }) => format!("{reason}: {message}"),
             Err(error) => error.to_string(),
         }
     }

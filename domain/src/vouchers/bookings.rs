@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::entity::{kind::VoucherSource, voucher};
+use ::entity::{date_range::DateRange, kind::VoucherSource, voucher};
 use chrono::{Datelike, NaiveDate};
 use documents::sie::{Journal, Voucher};
 use sea_orm::{
@@ -135,17 +135,13 @@ impl Bookings {
             made_on,
             company: network.name.clone().unwrap_or_default(),
             org_number: network.org_number.clone(),
-            years: (from.year()..=to.year()).rev().filter_map(year).collect(),
+            // A financial year is a calendar year.
+            years: (from.year()..=to.year()).rev().filter_map(DateRange::year).collect(),
             accounts,
             projects,
             vouchers,
         })
     }
-}
-
-/// Returns the financial year, which is the calendar year.
-fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
-    NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31))
 }
 
 /// Returns the name of an account from the settings. Bookkeepers have names of their own; these

@@ -1,12 +1,12 @@
-//! Building of vouchers from documents, payments, adjustments and reminders.
+//! Loading of the documents, payments, adjustments and reminders of a range, and their vouchers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     activity, adjustment, bank_payment,
-    id::{BankPaymentId, InvoiceId, MemberId, OrganisationId, PaymentId},
+    id::{BankPaymentId, InvoiceId, PaymentId},
     invoice, invoice_line,
-    kind::{AdjustmentKind, InvoiceKind, VatRate, VoucherSource},
+    kind::{AdjustmentKind, VoucherSource},
     member,
     money::Money,
     organisation,
@@ -14,7 +14,7 @@ use ::entity::{
     payment, reminder,
 };
 use chrono::NaiveDate;
-use documents::sie::{MAX_TEXT, Transaction, Voucher};
+use documents::sie::Voucher;
 use sea_orm::{
     Condition, ConnectionTrait, ExprTrait,
     sea_query::{Expr, Func, Query, SelectStatement},
@@ -23,15 +23,20 @@ use uuid::Uuid;
 
 use super::{
     bookings::{Booked, Range},
-    corrections,
+    pending_corrections,
+    transactions::{
+        Projects, document_text, observation_text, of_adjustment, of_document, text_of, transfer,
+    },
 };
 use crate::{
     books::{Closing, exported::Exported},
     config::{Accounts, Network},
     database::{among, rows},
-    error::{ConflictReason, Error, Result},
-    invoices::amounts::by_rate,
-    payments::bank::bookkeeping::{self, Observed, Part},
+    error::Result,
+    payments::bank::{
+        bookkeeping,
+        observation::{self, Observed, Part},
+    },
 };
 
 /// Documents and payments that are processed together.
@@ -41,21 +46,6 @@ const CHUNK: usize = 500;
 /// reference.
 type Position = (NaiveDate, u8, String, Uuid);
 
-/// Returns the transactions that move an amount from an account, in credit, to another, in debit.
-fn transfer(to: u16, from: u16, amount: Money) -> Vec<Transaction> {
-    let booked =
-        |account: u16, amount| Transaction { account: account.into(), project: None, amount };
-    vec![booked(to, amount), booked(from, -amount)]
-}
-
-/// Returns the text of a voucher about a document. A text that is too long for some programs loses
-/// the bank's reference before the document.
-fn text_of(noun: &str, reference: &str, document: &str) -> String {
-    let text = Some(format!("{noun} {reference}: {document}"))
-        .filter(|text| text.chars().count() <= MAX_TEXT);
-    text.unwrap_or_else(|| format!("{noun} {document}"))
-}
-
 /// Builder of the vouchers of a range.
 pub(super) struct VoucherBuilder<'c, C> {
     tx: &'c C,
@@ -64,7 +54,7 @@ pub(super) struct VoucherBuilder<'c, C> {
     /// Names of members and organisations.
     names: HashMap<Uuid, String>,
     /// Project and name of each activity.
-    pub(super) projects: HashMap<Uuid, (String, String)>,
+    pub(super) projects: Projects,
     pub(super) exported: Exported,
     closing: Closing,
     pub(super) booked: Vec<(Position, Booked)>,
@@ -129,7 +119,8 @@ impl<'c, C: ConnectionTrait> VoucherBuilder<'c, C> {
     /// Adds the corrections of exported vouchers that are in no batch themselves.
     pub(super) async fn corrections(&mut self) -> Result<()> {
         for own in
-            corrections::pending(self.tx, &self.exported, self.closing, &self.accounts).await?
+            pending_corrections::pending(self.tx, &self.exported, self.closing, &self.accounts)
+                .await?
         {
             let ((source, source_id), day) = (own.key, own.voucher.date);
             if self.range.has(day) {
@@ -165,17 +156,14 @@ impl<'c, C: ConnectionTrait> VoucherBuilder<'c, C> {
             for document in self.of::<invoice::Model>(&columns, C::Id, ids).await? {
                 let Some(issued_on) = document.issued_on else { continue };
                 let lines = lines.remove(&document.id).unwrap_or_default();
-                let transactions = self.document(&document, &lines)?;
+                let text = document_text(&document, &self.names);
+                let transactions =
+                    of_document(&document, &lines, &text, &self.accounts, &self.projects)?;
                 if transactions.is_empty() {
                     continue;
                 }
-                let voucher = Voucher {
-                    series: "F",
-                    number: None,
-                    date: issued_on,
-                    text: self.text(&document),
-                    transactions,
-                };
+                let voucher =
+                    Voucher { series: "F", number: None, date: issued_on, text, transactions };
                 let id = document.id.into();
                 let booked =
                     Booked { source: VoucherSource::Invoice, source_id: id, part: 1, voucher };
@@ -247,16 +235,13 @@ impl<'c, C: ConnectionTrait> VoucherBuilder<'c, C> {
             for own in
                 self.observed(ids.iter().copied().map(BankPaymentId).collect()).await?.into_values()
             {
-                let (amount, day) = (own.left(&self.exported), bookkeeping::voucher_day(&own.row));
+                let (amount, day) = (own.left(&self.exported), observation::voucher_day(&own.row));
                 let row = own.row;
                 if amount == Money::ZERO || !self.range.has(day) {
                     continue;
                 }
                 let transactions = transfer(self.accounts.bank, self.accounts.observation, amount);
-                let direction = if amount > Money::ZERO { "Inbetalning" } else { "Utbetalning" };
-                let text = Some(format!("{direction} {}, ej matchad", row.bank_reference))
-                    .filter(|text| text.chars().count() <= MAX_TEXT);
-                let text = text.unwrap_or_else(|| format!("{direction} {}", row.bank_reference));
+                let text = observation_text(&row.bank_reference, amount);
                 let voucher = Voucher { series: "B", number: None, date: day, text, transactions };
                 let booked = Booked {
                     source: VoucherSource::BankPayment,
@@ -321,10 +306,7 @@ impl<'c, C: ConnectionTrait> VoucherBuilder<'c, C> {
                     }
                     AdjustmentKind::WriteOff => ("Öresutjämning", self.accounts.rounding),
                 };
-                // A refund was never claimed; a written-off sum was.
-                let claim =
-                    if own.kind == AdjustmentKind::Refund { own.amount } else { -own.amount };
-                let transactions = transfer(self.accounts.receivables, account, claim);
+                let transactions = of_adjustment(&own, account, &self.accounts);
                 let text = text_of(
                     noun,
                     &own.reference,
@@ -391,81 +373,7 @@ impl<'c, C: ConnectionTrait> VoucherBuilder<'c, C> {
         let ids: Vec<Uuid> = documents.into_iter().map(Uuid::from).collect();
         let columns = [C::Id, C::Kind, C::Number, C::MemberId, C::OrganisationId];
         let found: Vec<invoice::Model> = self.of(&columns, C::Id, &ids).await?;
-        Ok(found.iter().map(|row| (row.id, self.text(row))).collect())
-    }
-
-    /// Returns the voucher of an invoice or credit note: claims against revenue of each account and
-    /// project, VAT, and rounding.
-    ///
-    /// # Errors
-    /// CONFLICT `NO_ACCOUNT` if a line's account is not an account number.
-    fn document(
-        &self,
-        document: &invoice::Model,
-        lines: &[invoice_line::Model],
-    ) -> Result<Vec<Transaction>> {
-        let accounts = &self.accounts;
-        let mut revenue: BTreeMap<(u32, Option<&str>), Money> = BTreeMap::new();
-        for line in lines {
-            // Earlier versions imported accounts with more than four digits. Such a line must not
-            // be booked on another account silently.
-            let account = line.account.parse().map_err(|_| {
-                Error::conflict(
-                    ConflictReason::NoAccount,
-                    format!(
-                        "{} has a line on the account {:?}, which is not an account number",
-                        self.text(document),
-                        line.account
-                    ),
-                )
-            })?;
-            let project = line
-                .activity_id
-                .and_then(|id| self.projects.get(&id.into()))
-                .map(|(number, _)| number.as_str());
-            *revenue.entry((account, project)).or_default() += line.net;
-        }
-        let vat = by_rate(lines).into_iter().filter_map(|sum| {
-            let account = match sum.rate {
-                VatRate::Standard25 => accounts.vat,
-                VatRate::Reduced12 => accounts.vat_12,
-                VatRate::Reduced6 => accounts.vat_6,
-                VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => return None,
-            };
-            Some((u32::from(account), None, -sum.vat))
-        });
-        let claim = std::iter::once((u32::from(accounts.receivables), None, document.total));
-        let revenue = revenue.into_iter().map(|((account, project), net)| (account, project, -net));
-        let rounding = std::iter::once((u32::from(accounts.rounding), None, -document.rounding));
-        let sign =
-            |amount: Money| if document.kind == InvoiceKind::CreditNote { -amount } else { amount };
-        let booked = claim
-            .chain(revenue)
-            .chain(vat)
-            .chain(rounding)
-            .filter(|(_, _, amount)| *amount != Money::ZERO);
-        let transaction = |(account, project, amount): (_, Option<&str>, _)| Transaction {
-            account,
-            project: project.map(str::to_owned),
-            amount: sign(amount),
-        };
-        Ok(booked.map(transaction).collect())
-    }
-
-    /// Returns the name of a document and of its buyer, as the text of a voucher.
-    fn text(&self, document: &invoice::Model) -> String {
-        let noun = match document.kind {
-            InvoiceKind::Invoice => "Faktura",
-            InvoiceKind::CreditNote => "Kreditfaktura",
-        };
-        let buyer = document
-            .member_id
-            .map(MemberId::into)
-            .or(document.organisation_id.map(OrganisationId::into));
-        let buyer = buyer.and_then(|id: Uuid| self.names.get(&id)).map_or("", String::as_str);
-        format!("{noun} {} {buyer}", document.number.as_deref().unwrap_or_default())
-            .trim_end()
-            .to_owned()
+        Ok(found.iter().map(|row| (row.id, document_text(row, &self.names))).collect())
     }
 
     async fn ids(&self, select: &SelectStatement) -> Result<Vec<Uuid>> {

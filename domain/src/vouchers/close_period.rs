@@ -5,7 +5,7 @@ use ::entity::id::BooksClosingId;
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::corrections;
+use super::pending_corrections;
 use crate::books::exported::Exported;
 use crate::{
     books::{self, Closing},
@@ -26,7 +26,7 @@ pub async fn close(
     accounts: &Accounts,
     errors: ValidationErrors,
 ) -> Result<BooksClosingId> {
-    let begun = books::begin(ctx, through, errors).await?;
+    let begun = books::close::begin(ctx, through, errors).await?;
     require_exported(begun.change.tx(), begun.closing(), through, accounts).await?;
     begun.finish(through).await
 }
@@ -40,7 +40,7 @@ async fn require_exported(
     accounts: &Accounts,
 ) -> Result<()> {
     let exported = Exported::load_if_any(tx).await?;
-    let pending = corrections::pending(tx, &exported, closing, accounts).await?;
+    let pending = pending_corrections::pending(tx, &exported, closing, accounts).await?;
     let Some(day) =
         pending.into_iter().map(|own| own.voucher.date).filter(|day| *day <= through).min()
     else {

@@ -5,34 +5,19 @@
 //! in details, or to be the same as a manually recorded payment. The difference is then a voucher
 //! of its own, on the day of the first one or on the first open day after it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use ::entity::{
-    adjustment,
-    id::{AdjustmentId, BankPaymentId, PaymentId},
-    kind::{AdjustmentKind, VoucherSource},
-    money::Money,
-    partial::PartialRow,
-};
+use ::entity::{kind::VoucherSource, money::Money};
 use documents::sie::{Transaction, Voucher};
-use sea_orm::{
-    ConnectionTrait, ExprTrait,
-    sea_query::{Expr, Query},
-};
 
 use crate::{
-    books::Closing,
+    books::{
+        Closing,
+        exported::{Exported, ExportedVoucher, Key},
+    },
     config::Accounts,
-    database::{among, rows},
-    error::Result,
+    payments::bank::observation::{Observed, Part},
 };
-use crate::{
-    books::exported::{Exported, ExportedVoucher, Key},
-    payments::bank::bookkeeping::{self, Observed},
-};
-
-/// Sources that are processed together.
-const CHUNK: usize = 500;
 
 /// A voucher that corrects the exported vouchers of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,67 +30,23 @@ pub struct Correction {
     pub voucher: Voucher,
 }
 
-/// Returns the correcting vouchers that are in no batch yet, in no order. Sources that were booked
-/// elsewhere are corrected there.
-pub async fn pending(
-    db: &impl ConnectionTrait,
+/// Returns the vouchers that correct the exported vouchers of a bank payment.
+pub(super) fn of_bank_payment(
+    own: &Observed,
     exported: &Exported,
     closing: Closing,
     accounts: &Accounts,
-) -> Result<Vec<Correction>> {
-    let mut found = Vec::new();
-    let ids: Vec<BankPaymentId> = bank_payments(db, exported).await?.into_iter().collect();
-    for ids in ids.chunks(CHUNK) {
-        for own in bookkeeping::observed(db, &ids.iter().copied().collect()).await?.into_values() {
-            let wanted = wanted(&own, exported);
-            found.extend(
-                wanted.into_iter().filter_map(|(key, wanted)| {
-                    correction(key, wanted, exported, closing, accounts)
-                }),
-            );
-        }
-    }
-    Ok(found)
-}
-
-/// Returns the bank payments that are exported, or from which an exported source was made.
-async fn bank_payments(
-    db: &impl ConnectionTrait,
-    exported: &Exported,
-) -> Result<BTreeSet<BankPaymentId>> {
-    let (mut found, mut payments, mut adjustments) = (BTreeSet::new(), Vec::new(), Vec::new());
-    for ((source, id), _) in exported.iter() {
-        match source {
-            VoucherSource::BankPayment => drop(found.insert(BankPaymentId(id))),
-            VoucherSource::Payment => payments.push(PaymentId(id)),
-            VoucherSource::Adjustment => adjustments.push(AdjustmentId(id)),
-            VoucherSource::Invoice | VoucherSource::Reminder => {}
-        }
-    }
-    for ids in payments.chunks(CHUNK) {
-        found.extend(bookkeeping::of_payments(db, ids).await?.into_values());
-    }
-    for ids in adjustments.chunks(CHUNK) {
-        use adjustment::Column as A;
-        let columns = adjustment::Model::every_column();
-        let theirs = among(db.get_database_backend(), Expr::col(A::Id), ids.iter().copied());
-        let refunds = Expr::col(A::Kind).eq(AdjustmentKind::Refund);
-        let select = Query::select()
-            .columns(columns.iter().copied())
-            .from(adjustment::Entity)
-            .and_where(theirs)
-            .and_where(refunds)
-            .take();
-        let refunds: Vec<adjustment::Model> = rows(db, &select, &columns).await?;
-        found.extend(bookkeeping::of_refunds(db, &refunds).await?.into_values());
-    }
-    Ok(found)
+) -> Vec<Correction> {
+    wanted(own, exported)
+        .into_iter()
+        .filter_map(|(key, wanted)| correction(key, wanted, exported, closing, accounts))
+        .collect()
 }
 
 /// Returns the amount that each source of a bank payment adds to the bank's account by the current
 /// data.
 fn wanted(own: &Observed, exported: &Exported) -> HashMap<Key, Money> {
-    let of_part = |part: &bookkeeping::Part| {
+    let of_part = |part: &Part| {
         if part.is_direct(&own.row, exported) { part.amount } else { Money::ZERO }
     };
     let parts = own.parts.iter().map(|part| (part.key, of_part(part)));
@@ -149,4 +90,77 @@ fn correction(
             transactions: vec![line(bank, difference), line(observation, -difference)],
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::{bank_payment, id::BankPaymentId};
+    use chrono::NaiveDate;
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// Returns a bank payment, exported with this sum on the observation account.
+    fn exported(ore: i64) -> (Observed, Exported) {
+        let row = bank_payment::Model {
+            id: BankPaymentId::new(),
+            booked_on: day("2026-11-10"),
+            amount: Money(800),
+            ..bank_payment::Model::default()
+        };
+        let line = |account, ore| Transaction { account, project: None, amount: Money(ore) };
+        let voucher = ExportedVoucher {
+            part: 1,
+            voucher: Voucher {
+                series: "B",
+                number: Some(7),
+                date: row.booked_on,
+                text: String::new(),
+                transactions: vec![line(1930, ore), line(2999, -ore)],
+            },
+            bank: Money(ore),
+            receivables: Money::ZERO,
+            bank_account: Some(1930),
+            observation_account: Some(2999),
+        };
+        let exported =
+            Exported::default().with((VoucherSource::BankPayment, row.id.into()), voucher);
+        (Observed { row, parts: Vec::new() }, exported)
+    }
+
+    fn corrections(own: &Observed, exported: &Exported, through: Option<&str>) -> Vec<Correction> {
+        let closing = Closing { through: through.map(day) };
+        of_bank_payment(own, exported, closing, &Accounts::default())
+    }
+
+    #[test]
+    fn an_exported_voucher_that_is_still_true_has_no_correction() {
+        let (own, exported) = exported(800);
+        assert_eq!(corrections(&own, &exported, None), []);
+    }
+
+    #[test]
+    fn a_duplicate_is_corrected_on_the_accounts_of_its_voucher() {
+        let (mut own, exported) = exported(800);
+        own.row.duplicate_of_id = Some(BankPaymentId::new());
+        let found = corrections(&own, &exported, None);
+        let [only] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((only.part, only.voucher.date), (2, day("2026-11-10")));
+        assert_eq!(only.voucher.text, "Rättelse av B7 2026-11-10");
+        let sums: Vec<_> =
+            only.voucher.transactions.iter().map(|own| (own.account, own.amount.0)).collect();
+        assert_eq!(sums, [(1930, -800), (2999, 800)]);
+        // On the first open day, if its own day is closed.
+        let found = corrections(&own, &exported, Some("2026-11-30"));
+        assert_eq!(found[0].voucher.date, day("2026-12-01"));
+    }
+
+    #[test]
+    fn what_was_never_exported_has_no_correction() {
+        let (own, _) = exported(800);
+        assert_eq!(corrections(&own, &Exported::default(), None), []);
+    }
 }

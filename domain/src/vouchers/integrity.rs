@@ -13,7 +13,7 @@ use ::entity::{
     partial::{self, PartialRow},
     payment, reminder, voucher,
 };
-use chrono::{Datelike, NaiveDate};
+use chrono::Datelike;
 use documents::{sha256, sie_reading};
 use sea_orm::{
     ConnectionTrait, ExprTrait, Order,
@@ -21,8 +21,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{corrections, export_batches::digest};
-use crate::books::exported::{Exported, Key, content};
+use super::{
+    disagreements::{StoredFacts, disagreement},
+    numbering::digest,
+    pending_corrections,
+};
+use crate::books::exported::{Exported, content};
 use crate::{
     books::Closing,
     config::Accounts,
@@ -60,9 +64,13 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
         let exported = Exported::load(db).await?;
         found.violations.extend(disagreements(db, &exported).await?);
         // The number of accounts does not depend on their current names.
-        let pending =
-            corrections::pending(db, &exported, Closing::load(db).await?, &Accounts::default())
-                .await?;
+        let pending = pending_corrections::pending(
+            db,
+            &exported,
+            Closing::load(db).await?,
+            &Accounts::default(),
+        )
+        .await?;
         match pending.len() {
             0 => {}
             1 => found.note("an exported voucher no longer agrees with the database; the next export batch corrects it"),
@@ -118,11 +126,6 @@ async fn of_batch(db: &impl ConnectionTrait, batch: ExportBatchId) -> Result<Vec
     rows(db, &select, &columns).await
 }
 
-/// Stored facts of a source: its day in the books, and the amount that it adds to the receivables.
-/// `None`: any day, as for a bank payment that was first exported when it was marked as a
-/// duplicate.
-type StoredFacts = (Option<NaiveDate>, Money);
-
 /// Finds sources whose exported vouchers have another day or another sum on the account of
 /// receivables than the stored data, or that no longer exist.
 async fn disagreements(db: &impl ConnectionTrait, exported: &Exported) -> Result<Vec<String>> {
@@ -142,28 +145,6 @@ async fn disagreements(db: &impl ConnectionTrait, exported: &Exported) -> Result
     }
     found.sort_unstable();
     Ok(found)
-}
-
-fn disagreement(key: Key, facts: Option<StoredFacts>, exported: &Exported) -> Option<String> {
-    let parts = exported.of(key);
-    let first = &parts.first()?.voucher;
-    let name = format!(
-        "voucher {}{} of {}",
-        first.series,
-        first.number.unwrap_or_default(),
-        first.date.year()
-    );
-    let Some((day, claim)) = facts else {
-        return Some(format!("{name} has a source that does not exist"));
-    };
-    let sum: Money = parts.iter().map(|own| own.receivables).sum();
-    if sum != claim {
-        return Some(format!(
-            "{name} was exported with {sum} of receivables, but the database has {claim}"
-        ));
-    }
-    let day = day.filter(|day| *day != first.date)?;
-    Some(format!("{name} was exported with the day {}, but the database has {day}", first.date))
 }
 
 /// Returns the stored facts of these sources.

@@ -2,11 +2,17 @@
 
 mod bookings;
 mod builder;
-pub mod vat_return;
 pub mod close_period;
-pub(crate) mod integrity;
+mod corrections;
+mod disagreements;
+pub mod export;
 pub mod export_batches;
-pub(crate) mod corrections;
+pub(crate) mod integrity;
+mod numbering;
+mod pending_corrections;
+mod transactions;
+pub mod vat_boxes;
+pub mod vat_return;
 
 use chrono::NaiveDate;
 use documents::sie::Journal;
@@ -38,7 +44,8 @@ pub async fn journal(
 ) -> Result<Journal> {
     ctx.require(Permission::ManageInvoices)?;
     let mut errors = ValidationErrors::default();
-    errors.expect(from <= to, "to", FieldErrorCode::TooEarly.problem("must not be before from"));
+    let problem = FieldErrorCode::too_early(from, "must not be before the first day");
+    errors.expect(from <= to, "to", problem);
     require_name(network, &mut errors);
     errors.finish()?;
     // Everything is read in one transaction, so that it is consistent despite concurrent writes.

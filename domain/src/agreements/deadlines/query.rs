@@ -7,11 +7,9 @@ use ::entity::{
     activity,
     agreement::{self, Column, Model},
     audit_entry,
-    id::{AgreementId, Identifier},
-    kind::{AgreementKind, DeadlineKind},
+    kind::AgreementKind,
     member, organisation,
 };
-use chrono::{DateTime, NaiveDate, Utc};
 use documents::calendar;
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, ExprTrait,
@@ -19,10 +17,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Reason, Window, expiring, is_not_acknowledgement};
+use super::{
+    expiring,
+    expiring_agreement::{Changes, Expiring, Names},
+    is_not_acknowledgement,
+    rules::Window,
+};
 use crate::agreements::{
     Filter, deadlines,
-    visibility::{self, column, visible},
+    visibility::{self, visible},
 };
 use crate::{
     activities,
@@ -30,43 +33,11 @@ use crate::{
     context::Context,
     database::{Database, among},
     error::{Result, ValidationErrors},
-    members, organisations, page, term_sql,
+    members, organisations,
+    page::{self, PageRequest},
+    query::column,
+    term_sql,
 };
-
-/// An agreement with its deadline, for display.
-#[derive(Clone, Debug)]
-pub struct Expiring {
-    /// Identifier.
-    pub id: AgreementId,
-    /// Number, for example `2026-0042`.
-    pub number: String,
-    /// The counterparty's name; empty if the viewer cannot read it.
-    pub counterparty: String,
-    /// Slug and name of the activity; null: none.
-    pub activity: Option<(String, String)>,
-    /// Kind of agreement.
-    pub kind: AgreementKind,
-    /// Kind of deadline.
-    pub deadline: DeadlineKind,
-    /// Ids of the counterparty and the activity.
-    named: Vec<Uuid>,
-    /// The reason for the deadline.
-    pub reason: Reason,
-    /// The day of the deadline.
-    pub on: NaiveDate,
-    /// Number of days from the first day of the window to the deadline.
-    pub days_left: i64,
-    /// Number of renewals before the deadline.
-    rounds: i32,
-}
-
-impl Expiring {
-    /// Returns the id in the API's format.
-    #[must_use]
-    pub fn api_id(&self) -> String {
-        self.id.global_id()
-    }
-}
 
 /// Returns every agreement that the viewer can read and whose deadline is in the window, as
 /// [`deadlines::list`] selects them.
@@ -88,9 +59,10 @@ pub async fn all(ctx: Context<'_>, window: Window, filter: &Filter) -> Result<Ve
             after,
             ..page::Args::default()
         };
-        let page =
-            deadlines::list(ctx, window, filter, &args, &columns, ValidationErrors::default())
-                .await?;
+        let (order, errors) =
+            (deadlines::soonest_first(ctx.db, window), ValidationErrors::default());
+        let page = PageRequest::check(order, &args, columns.clone(), errors)?;
+        let page = deadlines::list(ctx, window, filter, &page).await?;
         after = page.rows.last().map(|(position, _)| position.encode());
         found.extend(page.rows.into_iter().map(|(_, row)| row));
         if !page.has_next {
@@ -119,25 +91,8 @@ async fn with_names(ctx: Context<'_>, window: Window, found: Vec<Model>) -> Resu
     let activities: HashMap<_, _> =
         named.into_iter().map(|activity| (activity.id, (activity.slug, activity.name))).collect();
 
-    let row = |row: Model| {
-        let term = term_sql::of(&row);
-        let deadline = term.next_deadline(window.from)?;
-        let party = row.member_id.map(Uuid::from).or(row.organisation_id.map(Uuid::from));
-        Some(Expiring {
-            id: row.id,
-            number: row.number.unwrap_or_default(),
-            counterparty: party.and_then(|id| parties.get(&id).cloned()).unwrap_or_default(),
-            activity: row.activity_id.and_then(|id| activities.get(&id).cloned()),
-            kind: row.kind,
-            deadline: deadline.kind,
-            named: [party, row.activity_id.map(Uuid::from)].into_iter().flatten().collect(),
-            reason: Reason::of(&term, window.from)?,
-            on: deadline.on,
-            days_left: (deadline.on - window.from).num_days(),
-            rounds: term.rounds_before(deadline.on),
-        })
-    };
-    Ok(found.into_iter().filter_map(row).collect())
+    let names = Names { parties, activities };
+    Ok(found.into_iter().filter_map(|row| Expiring::of(row, window, &names)).collect())
 }
 
 /// Renders these deadlines as a calendar (iCalendar), in Swedish.
@@ -150,45 +105,16 @@ pub async fn calendar(ctx: Context<'_>, found: &[Expiring]) -> Result<String> {
     changes.extend(
         renames_of(ctx.db, found.iter().flat_map(|row| &row.named).copied().collect()).await?,
     );
-    let day = |row: &Expiring| {
-        let what = match row.deadline {
-            DeadlineKind::Notice => ": sista dag för uppsägning",
-            DeadlineKind::End => " upphör",
-        };
-        let activity =
-            row.activity.as_ref().map(|(_, name)| format!(", {name}")).unwrap_or_default();
-        let consequence = match row.reason {
-            Reason::Renews { months } => {
-                format!("Avtalet förlängs med {months} mån. om det inte sägs upp senast denna dag.")
-            }
-            Reason::Ends => "Avtalets sista dag; det förlängs inte av sig självt.".to_owned(),
-            Reason::NoticeGiven { on } => format!("Avtalets sista dag; det sades upp den {on}."),
-        };
-        let subjects = row.named.iter().copied().chain([row.id.into()]);
-        let changed: Vec<_> = subjects.filter_map(|id| changes.get(&id)).collect();
-        calendar::Day {
-            // One event for each agreement, so that a notice moves the event and leaves no old one.
-            uid: format!("{}@samregister", row.api_id()),
-            on: row.on,
-            summary: format!("Avtal {} med {}{what}", row.number, row.counterparty),
-            description: format!("{}{activity}\n{consequence}", row.counterparty),
-            sequence: changed.iter().map(|(count, _)| count).sum::<i64>() + i64::from(row.rounds),
-            changed_at: changed.iter().map(|(_, at)| *at).max(),
-        }
-    };
     Ok(calendar::render(
         "Avtal som löper ut",
-        &found.iter().map(day).collect::<Vec<_>>(),
+        &found.iter().map(|row| row.event(&changes)).collect::<Vec<_>>(),
         ctx.clock.now(),
     ))
 }
 
 /// Returns the number of changes of each of these agreements and the time of the last one.
 /// Acknowledgements count for viewers who can read them.
-async fn changes_of(
-    ctx: Context<'_>,
-    found: &[Expiring],
-) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
+async fn changes_of(ctx: Context<'_>, found: &[Expiring]) -> Result<Changes> {
     use audit_entry::{Column, Entity};
     let subject = Expr::col((Entity, Column::SubjectId));
     let readable = visible(ctx.db.backend(), &visibility::without_member(ctx.viewer));
@@ -222,10 +148,7 @@ async fn changes_of(
 /// Returns the number of new names of each of these objects and the time of the last one. Other
 /// audit entries about them, for example on allocations, billing details and costs, do not count: a
 /// reader of the calendar may not know about them.
-async fn renames_of(
-    db: &Database,
-    things: BTreeSet<Uuid>,
-) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
+async fn renames_of(db: &Database, things: BTreeSet<Uuid>) -> Result<Changes> {
     use audit_entry::{Column, Entity};
     let is_new = if db.backend() == DbBackend::Postgres {
         r#"CAST("before" AS json) ->> 'name' IS DISTINCT FROM CAST("after" AS json) ->> 'name'"#

@@ -13,7 +13,7 @@ use serde::ser::SerializeMap;
 use uuid::Uuid;
 
 use super::super::recorded::{Fields, Person, Personal, Recorded, Written};
-use crate::{database::among, error::Result, swedish};
+use crate::{collation, database::among, error::Result};
 
 /// A member with its municipalities, billing details and former names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -88,7 +88,7 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
     let snapshot = |row: member::Model| {
         let id = row.id;
         let mut municipalities = municipalities.remove(&id).unwrap_or_default();
-        municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
+        municipalities.sort_by_cached_key(|name| (collation::key(name), name.clone()));
         Member {
             row,
             municipalities,

@@ -15,7 +15,7 @@ use super::{
     },
     draft::{Draft, check_days},
 };
-use crate::{agreements::lifecycle, audit::forms::Agreement as Aggregate, swedish, term_sql};
+use crate::{agreements::lifecycle, audit::forms::Agreement as Aggregate, collation, term_sql};
 
 /// The rows of the register that a chunk's rows refer to.
 pub(super) struct Lookups {
@@ -60,7 +60,7 @@ pub(super) fn build(
     let mut row = agreement::Model {
         id: old.map_or_else(AgreementId::new, |old| old.id),
         import_key: old.map_or_else(|| Some(draft.key.clone()), |old| old.import_key.clone()),
-        number_key: draft.number.as_deref().map(swedish::number_key).unwrap_or_default(),
+        number_key: draft.number.as_deref().map(collation::number_key).unwrap_or_default(),
         number: draft.number.clone(),
         kind: draft.kind,
         direction: draft.direction,

@@ -12,9 +12,9 @@ use super::super::{
     row::{Cells, MAX_NUMBER},
 };
 use crate::{
-    activities::tax_decisions::NO_RATE_OF_ZERO,
     clock::{day_of, start_of},
     error::{TEXT, ValidationErrors, unprintable},
+    tax_decisions::exemption::NO_RATE_OF_ZERO,
 };
 
 /// Maximum length of the parameters, in characters.

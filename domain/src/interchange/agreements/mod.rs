@@ -29,7 +29,7 @@ use super::{
     staging,
 };
 use crate::{
-    agreements::{lifecycle, overlaps},
+    agreements::{loading, overlap_constraint},
     audit::forms::{self, Agreement as Aggregate},
     database::{among, analyze},
     error::Result,
@@ -38,7 +38,7 @@ use crate::{
 /// Imports agreements.csv.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Agreements)? else { return Ok(()) };
-    overlaps::check_later(import.tx()).await?;
+    overlap_constraint::check_later(import.tx()).await?;
     let mut postponed = Vec::new();
     let mut has_changed = false;
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -63,7 +63,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     if has_changed && refuse_overlaps(import).await? {
         Ok(())
     } else {
-        overlaps::check_now(import.tx()).await
+        overlap_constraint::check_now(import.tx()).await
     }
 }
 
@@ -192,11 +192,8 @@ async fn load_lookups(
         .filter_map(|line| line.draft.template.clone().zip(line.draft.template_version))
         .collect();
     Ok(Lookups {
-        frozen: lifecycle::with_document(
-            import.tx(),
-            existing.values().map(|row| row.id).collect(),
-        )
-        .await?,
+        frozen: loading::with_document(import.tx(), existing.values().map(|row| row.id).collect())
+            .await?,
         existing: aggregates(import.tx(), existing).await?,
         activities: key_resolution::activities(
             import,

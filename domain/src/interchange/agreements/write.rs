@@ -14,7 +14,7 @@ use super::super::{
     key_resolution,
 };
 use crate::{
-    agreements::lifecycle,
+    agreements::loading,
     audit::forms::{self, Agreement as Aggregate},
     database::among,
     error::Result,
@@ -52,7 +52,7 @@ pub(super) async fn write(tx: &impl ConnectionTrait, batch: Batch<Aggregate>) ->
 /// Replaces stored rows. Those whose document is stored are replaced one by one, since the database
 /// allows only an UPDATE of them.
 async fn rewrite(tx: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Result<()> {
-    let frozen = lifecycle::with_document(tx, rows.iter().map(|row| row.id).collect()).await?;
+    let frozen = loading::with_document(tx, rows.iter().map(|row| row.id).collect()).await?;
     let (frozen_rows, others): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| frozen.contains(&row.id));
     for row in frozen_rows {

@@ -17,7 +17,7 @@ use chrono::NaiveDate;
 use super::reading::{Reading, SkipReason, SkippedPayment, within_bounds};
 use crate::{
     config::OwnAccounts,
-    payments::bank::matching::{Incoming, Reference},
+    payments::bank::incoming::{Incoming, Reference},
 };
 
 /// Number of columns of a line.

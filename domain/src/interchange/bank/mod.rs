@@ -30,10 +30,11 @@ use crate::{
     files,
     payments::{
         bank::{
+            deduplication,
             import::{self, CHUNK, ImportedPayment, Source},
-            matching::Incoming,
+            incoming::Incoming,
         },
-        refunds, twins,
+        refunds,
     },
 };
 
@@ -95,7 +96,7 @@ pub async fn import(
     let mut change = audit::begin(ctx, Action::BankFileImport).await?;
     let (mut outcomes, mut errors) =
         (Vec::with_capacity(reading.payments.len()), ValidationErrors::default());
-    let outgoing = refunds::possible(&change, &reading.outgoing).await?;
+    let outgoing = refunds::import::possible(&change, &reading.outgoing).await?;
     reading.passed_over += reading.outgoing.len() - outgoing.len();
     reading.payments.extend(
         std::mem::take(&mut reading.outgoing)
@@ -114,10 +115,10 @@ pub async fn import(
         let all = std::mem::take(&mut rest);
         let size = chunk_of(all);
         let (chunk, later) = all.split_at_mut(size);
-        twins::recognize(&change, &source, chunk, &of_file, &mut errors).await?;
+        deduplication::recognize(&change, &source, chunk, &of_file, &mut errors).await?;
         let mut imported =
             import::import_chunk(&mut change, &source, limit, chunk, &mut errors).await?;
-        refunds::book(&mut change, &outgoing, limit, &mut imported).await?;
+        refunds::import::book(&mut change, &outgoing, limit, &mut imported).await?;
         outcomes.extend(imported);
         watcher(outcomes.len(), count);
         rest = later;

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::{
     config::OwnAccounts,
     error::{LINE, TEXT, ValidationErrors},
-    payments::bank::matching::Incoming,
+    payments::bank::incoming::Incoming,
 };
 
 /// Maximum number of errors of a file that are reported; further ones add nothing new.

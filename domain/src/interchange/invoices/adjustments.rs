@@ -24,7 +24,7 @@ use crate::{
     invoices::{
         aggregate::InvoiceAggregate,
         loading::{self, credits_of},
-        payment_allocation,
+        stored_allocation,
     },
 };
 
@@ -227,7 +227,7 @@ async fn settle(
         rows.push(aggregate.row);
     }
     replace(import.tx(), rows).await?;
-    let delta = payment_allocation::renew(&import.change, &touched).await?;
+    let delta = stored_allocation::renew(&import.change, &touched).await?;
     delta.months().for_each(|month| import.earned_on(month));
     Ok(())
 }

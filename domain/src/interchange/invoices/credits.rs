@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
+    dated_amount::DatedAmount,
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
     kind::InvoiceKind,
     money::Money,
 };
-use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait,
     sea_query::{Expr, Query},
@@ -35,7 +35,7 @@ use crate::{
     error::Result,
     invoices::{
         aggregate::InvoiceAggregate,
-        creditable,
+        integrity::credit_notes,
         loading::{credits_of, parts_of},
     },
 };
@@ -51,7 +51,7 @@ pub(super) struct Credits {
     /// The amount that is left to credit of each, after the chunk's credit notes.
     left: HashMap<InvoiceId, Money>,
     /// Issued credit notes of the chunk's own invoices.
-    of: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
+    of: HashMap<InvoiceId, Vec<DatedAmount>>,
     /// New credit notes.
     new: Vec<NewCredit>,
 }
@@ -163,7 +163,7 @@ impl Credits {
     }
 
     /// Returns the days and sums of the issued credit notes of one of the chunk's invoices.
-    pub fn of(&self, invoice: InvoiceId) -> &[(NaiveDate, Money)] {
+    pub fn of(&self, invoice: InvoiceId) -> &[DatedAmount] {
         self.of.get(&invoice).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -309,7 +309,7 @@ pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
             credited_of.entry(new.credited).or_insert(new.line);
         }
         for violation in
-            creditable::violations_of(import.tx(), credited_of.keys().copied().collect()).await?
+            credit_notes::violations_of(import.tx(), credited_of.keys().copied().collect()).await?
         {
             // A stored note may violate the limit because of a new one with a lower number.
             let line = lines

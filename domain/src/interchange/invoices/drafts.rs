@@ -18,9 +18,9 @@ use super::super::{
     staging,
 };
 use crate::{
-    activities::tax_decisions::is_exemption_code,
     error::{Error, LINE, Result, TEXT, ValidationErrors, undisplayable},
     invoices::{draft_checks::MAX_DUE_IN_DAYS, draft_lines::is_account},
+    tax_decisions::exemption::is_exemption_code,
 };
 
 /// A row of invoices.csv. An optional column is an `Option` of its value: `None` if the file

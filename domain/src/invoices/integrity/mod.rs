@@ -1,5 +1,6 @@
 //! Integrity of stored invoices: checks their sums, days and numbers.
 
+pub mod credit_notes;
 pub mod documents;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
 
 use ::entity::{
     adjustment,
+    dated_amount::DatedAmount,
     id::InvoiceId,
     invoice::{Column, Entity, Model},
     invoice_line,
@@ -23,13 +25,14 @@ use sea_orm::{
 };
 
 use super::{
-    adjustments::{self, sum},
+    adjustments::sum,
     aggregate::InvoiceAggregate,
     amounts::{Priced, Settlement, Share, rates_fit_together, totals},
-    counted_payments, creditable, date_order, loading,
+    counted_payments, date_order, loading,
     naming::name,
-    numbers::GapFinder,
+    number_series::GapFinder,
     payment_allocation::{self, AllocationChanges, NO_LINE},
+    stored_allocation,
 };
 use crate::{
     audit::{Gaps, date_order::sort_out},
@@ -194,14 +197,14 @@ impl Parts {
             .take();
         let mut found =
             rows::<payment::Model>(db, &payments, &payment::Model::every_column()).await?;
-        parts.stored = payment_allocation::stored(db, ids()).await?;
+        parts.stored = stored_allocation::stored(db, ids()).await?;
         found.sort_by(|one, other| {
             counted_payments::order(one).cmp(&counted_payments::order(other))
         });
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
-        parts.adjustments = adjustments::of_invoices(db, ids().collect()).await?;
+        parts.adjustments = loading::adjustments_of(db, ids().collect()).await?;
         parts.credit_notes = loading::notes_of(db, ids().collect()).await?;
         Ok(parts)
     }
@@ -217,7 +220,7 @@ impl Parts {
             add_up(invoice, lines, &mut found);
         }
         found.extend(
-            creditable::violations(aggregate, credit_notes)
+            credit_notes::violations(aggregate, credit_notes)
                 .into_iter()
                 .map(|(_, sentence)| sentence),
         );
@@ -232,7 +235,7 @@ impl Parts {
         }
         let credits: Vec<_> = credit_notes
             .iter()
-            .filter_map(|note| Some((note.row.issued_on?, note.row.total)))
+            .filter_map(|note| Some(DatedAmount::new(note.row.issued_on?, note.row.total)))
             .collect();
         // Credit notes and drafts are never settled.
         let mut settled = aggregate.clone();

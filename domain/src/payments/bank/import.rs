@@ -16,9 +16,11 @@ use sea_orm::{
 };
 
 use super::{
-    book,
-    manual_payments::ManualPayments,
-    matching::{Candidates, Duplication, Incoming, MatchDecision, decide},
+    booking::book,
+    incoming::{Duplication, Incoming},
+    loading,
+    matching::{MatchDecision, decide},
+    status::stand_for,
 };
 use crate::invoices::{
     bulk_insert::insert,
@@ -30,7 +32,7 @@ use crate::{
     books::Closing,
     clock::day_of,
     database::{among, among_words, rows},
-    error::{LINE, Result, TEXT, ValidationErrors},
+    error::{Result, TEXT, ValidationErrors},
 };
 
 /// Payments that are looked up, matched and written together.
@@ -112,12 +114,12 @@ pub async fn import_chunk(
         return Ok(Vec::new());
     }
 
-    let candidates = Candidates::load(change, &news).await?;
+    let candidates = loading::candidates(change, &news).await?;
     let mut booking = Booking::open(change, candidates.invoices()).await?.writing_off(limit);
-    let mut recorded = ManualPayments::load(change, &booking, candidates.invoices()).await?;
+    let mut recorded = loading::manual_payments(change, &booking, candidates.invoices()).await?;
     let (mut parts, mut booked) = (Vec::new(), HashMap::new());
     for together in news.chunk_by(|one, other| one.belongs_together_with(other)) {
-        let decisions = decide(together, &candidates, &booking, &recorded);
+        let decisions = decide(together, &candidates, booking.invoices(), &recorded);
         for (incoming, MatchDecision { finding, parts: sums, deducted }) in
             together.iter().zip(decisions)
         {
@@ -240,15 +242,6 @@ impl Duplicates {
         });
         replaced.collect()
     }
-}
-
-/// Records that another bank payment stands for the money of this one, which no longer counts.
-pub(crate) fn stand_for(row: &mut Model, other: &Model, today: NaiveDate) {
-    row.duplicate_of_id = Some(other.id);
-    row.set_aside_on = Some(today);
-    let reason: String =
-        format!("Samma pengar som {}", other.bank_reference).chars().take(LINE).collect();
-    row.set_aside_reason = Some(reason.trim_end().to_owned());
 }
 
 /// Returns the payments that earlier files, or earlier lines of this one, reported.

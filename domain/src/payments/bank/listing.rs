@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use ::entity::{
-    bank_payment::{Column, Entity, Model},
+    bank_payment::{Column, Model},
     id::{BankPaymentId, InvoiceId},
     invoice,
     money::Money,
@@ -13,7 +13,8 @@ use ::entity::{
 use sea_orm::Order;
 
 use super::{Filter, column, matching, payments_of};
-use crate::{context::Context, database::rows, error::Result, invoices};
+
+use crate::{context::Context, error::Result, invoices, query};
 
 /// Bank payments whose parts are looked up together.
 const CHUNK: usize = 500;
@@ -34,10 +35,9 @@ pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
     let columns = Model::every_column();
     let mut select = matching(ctx, filter);
     select
-        .columns(columns.iter().map(|column| (Entity, *column)))
         .order_by_expr(column(Column::BookedOn), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
-    let found: Vec<Model> = rows(ctx.db.read(), &select, &columns).await?;
+    let found: Vec<Model> = query::rows(ctx.db.read(), select, &columns).await?;
     let mut listed = Vec::with_capacity(found.len());
     for chunk in found.chunks(CHUNK) {
         let ids: Vec<BankPaymentId> = chunk.iter().map(|row| row.id).collect();

@@ -2,21 +2,10 @@
 
 use std::collections::HashSet;
 
-use ::entity::{
-    bank_payment_part,
-    id::{InvoiceId, PaymentId},
-    money::Money,
-    payment,
-};
+use ::entity::{id::PaymentId, money::Money, payment};
 use chrono::NaiveDate;
-use sea_orm::{
-    ConnectionTrait,
-    sea_query::{Expr, Query},
-};
 
-use crate::invoices::counted_payments::counted;
-use crate::invoices::{aggregate::InvoiceAggregate, posting::Booking};
-use crate::{audit::Change, database::among, error::Result};
+use crate::invoices::{aggregate::InvoiceAggregate, counted_payments::counted};
 
 /// Maximum difference in days between a manually recorded payment and the bank's report of the same
 /// money.
@@ -51,32 +40,9 @@ pub(crate) struct ManualPayments {
 }
 
 impl ManualPayments {
-    /// Loads the payments of these invoices that came from a bank file, by one statement.
-    pub async fn load(
-        change: &Change,
-        booking: &Booking,
-        invoices: impl IntoIterator<Item = InvoiceId>,
-    ) -> Result<Self> {
-        let wholes = invoices.into_iter().filter_map(|invoice| booking.invoice(invoice));
-        let payments: Vec<PaymentId> =
-            wholes.flat_map(|aggregate| &aggregate.payments).map(|payment| payment.id).collect();
-        if payments.is_empty() {
-            return Ok(Self::default());
-        }
-        let tx = change.tx();
-        let select = Query::select()
-            .column(bank_payment_part::Column::PaymentId)
-            .from(bank_payment_part::Entity)
-            .and_where(among(
-                tx.get_database_backend(),
-                Expr::col(bank_payment_part::Column::PaymentId),
-                payments,
-            ))
-            .take();
-        let rows = tx.query_all(&select).await?;
-        Ok(Self {
-            of_bank: rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,
-        })
+    /// Returns these payments of a bank file.
+    pub fn new(of_bank: HashSet<PaymentId>) -> Self {
+        Self { of_bank }
     }
 
     /// `true` if a payment came from a bank file.
@@ -153,5 +119,48 @@ mod tests {
             is_shown_as("CAMT SE45 20261118 BATCH-77 TX-100001", "TX-100001")
                 && is_shown_as("CAMT SE45 20261118 A/B-100001", "A/B-100001")
         );
+    }
+
+    #[test]
+    fn a_recorded_payment_is_found_by_day_and_sum_or_by_the_banks_reference() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let payment = |on: &str, ore: i64, reference: &str| payment::Model {
+            id: PaymentId::new(),
+            received_on: day(on),
+            amount: Money(ore),
+            reference: reference.into(),
+            ..payment::Model::default()
+        };
+        let of = |payments: &[&payment::Model], of_bank: &[PaymentId]| {
+            let invoice = InvoiceAggregate {
+                payments: payments.iter().map(|payment| (*payment).clone()).collect(),
+                ..InvoiceAggregate::default()
+            };
+            let part = Part {
+                bank_reference: "BG 50501055 20261118 00074 490630174260",
+                day: day("2026-11-18"),
+                amount: Money(800),
+            };
+            ManualPayments::new(of_bank.iter().copied().collect()).of(&invoice, part)
+        };
+        let same = payment("2026-11-18", 800, "Bankgiro");
+        let named = payment("2026-11-18", 800, "490630174260");
+        let near = payment("2026-11-11", 800, "Bankgiro");
+        let far = payment("2026-11-10", 800, "Bankgiro");
+        let other_sum = payment("2026-11-18", 801, "490630174260");
+        assert_eq!(of(&[], &[]), ManualMatch::Nothing);
+        assert_eq!(of(&[&same], &[]), ManualMatch::Payment(same.id));
+        assert_eq!(of(&[&same], &[same.id]), ManualMatch::Nothing, "the bank reported it");
+        assert_eq!(of(&[&same, &named], &[]), ManualMatch::Payment(named.id));
+        assert_eq!(of(&[&same, &same.clone()], &[]), ManualMatch::Unclear(Some(same.id)));
+        assert_eq!(of(&[&near], &[]), ManualMatch::Unclear(None));
+        assert_eq!(of(&[&far], &[]), ManualMatch::Nothing);
+        assert_eq!(of(&[&other_sum], &[]), ManualMatch::Unclear(None));
+        assert_eq!(of(&[&other_sum, &same], &[]), ManualMatch::Payment(same.id));
+        let reversal = payment::Model {
+            reverses_id: Some(same.id),
+            ..payment("2026-11-20", -800, "Bankgiro (återförd)")
+        };
+        assert_eq!(of(&[&same, &reversal], &[]), ManualMatch::Nothing, "it was reversed");
     }
 }

@@ -1,20 +1,11 @@
-//! Status of a bank payment, and the mutations that it allows.
+//! Status of a bank payment, the mutations that it allows, and the rows that they make.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use ::entity::{bank_payment::Model, money::Money};
+use chrono::NaiveDate;
 
-use ::entity::{
-    bank_payment::{Column, Entity, Model},
-    id::BankPaymentId,
-    money::Money,
-};
-use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
-
-use super::bookkeeping;
 use crate::{
     auth::viewer::{Permission, Viewer},
-    context::Context,
-    database::among,
-    error::{ConflictReason, Error, Result},
+    error::{ConflictReason, Error, LINE, Result},
 };
 
 /// State of a bank payment.
@@ -54,25 +45,6 @@ pub fn can_match(viewer: &Viewer, row: &Model) -> bool {
 #[must_use]
 pub fn can_exclude(viewer: &Viewer, row: &Model) -> bool {
     viewer.has(Permission::ManageInvoices) && require_excludable(row).is_ok()
-}
-
-/// Returns those of these bank payments that the viewer may reopen. A closed period may still
-/// prevent it.
-pub async fn reopenable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<BankPaymentId>> {
-    if !ctx.viewer.has(Permission::ManageInvoices) {
-        return Ok(HashSet::new());
-    }
-    let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
-    let refunds = bookkeeping::refunds(ctx.db.read(), &ids).await?;
-    let others = rows.iter().filter_map(|row| row.duplicate_of_id);
-    let others = Entity::find().filter(among(ctx.db.backend(), Expr::col(Column::Id), others));
-    let others: HashMap<BankPaymentId, Model> =
-        others.all(ctx.db.read()).await?.into_iter().map(|row| (row.id, row)).collect();
-    let can = |row: &&Model| {
-        let other = row.duplicate_of_id.and_then(|id| others.get(&id));
-        require_reopenable(row, refunds.contains(&row.id), other).is_ok()
-    };
-    Ok(rows.iter().filter(can).map(|row| row.id).collect())
 }
 
 /// Fails with `NOT_INCOMING`, `ALREADY_MATCHED`, `EXCLUDED` or `DUPLICATE` unless a bank payment
@@ -136,6 +108,27 @@ pub(super) fn require_reopenable(
     other.map_or(Ok(()), |other| require_other_entry(row, other))
 }
 
+/// Fails with `NOT_OUTGOING`, `EXCLUDED` or `DUPLICATE` unless a bank payment can be a refund.
+pub(in crate::payments) fn require_outgoing(row: &Model) -> Result<()> {
+    if row.amount > Money::ZERO {
+        return Err(Error::conflict(
+            ConflictReason::NotOutgoing,
+            "this bank payment is incoming; a refund is outgoing",
+        ));
+    }
+    match state(row) {
+        State::Pending => Ok(()),
+        State::Duplicate => Err(Error::conflict(
+            ConflictReason::Duplicate,
+            "another bank payment stands for the same money; use that one",
+        )),
+        State::Excluded | State::Matched => Err(Error::conflict(
+            ConflictReason::Excluded,
+            "this bank payment is excluded, or is a refund already; reopen it first",
+        )),
+    }
+}
+
 fn duplicate() -> Error {
     let words =
         "another bank payment stands for the same money; match that one, or reopen this one first";
@@ -158,4 +151,119 @@ fn require_other_entry(row: &Model, other: &Model) -> Result<()> {
         return Err(Error::conflict(ConflictReason::InTotal, words));
     }
     Ok(())
+}
+
+/// Returns the row of a bank payment that is excluded for a reason, which is cut to a line.
+pub(in crate::payments) fn excluded(row: &Model, today: NaiveDate, reason: &str) -> Model {
+    let reason: String = reason.chars().take(LINE).collect();
+    Model { set_aside_on: Some(today), set_aside_reason: Some(reason), ..row.clone() }
+}
+
+/// Returns the row of a bank payment that counts again: it is neither excluded nor a duplicate.
+pub(super) fn included(row: &Model) -> Model {
+    Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..row.clone() }
+}
+
+/// Records that another bank payment stands for the money of this one, which no longer counts.
+pub(super) fn stand_for(row: &mut Model, other: &Model, today: NaiveDate) {
+    row.duplicate_of_id = Some(other.id);
+    row.set_aside_on = Some(today);
+    let reason: String =
+        format!("Samma pengar som {}", other.bank_reference).chars().take(LINE).collect();
+    row.set_aside_reason = Some(reason.trim_end().to_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    use ::entity::id::BankPaymentId;
+
+    use super::*;
+
+    fn row(ore: i64, matched: i64) -> Model {
+        Model {
+            id: BankPaymentId::new(),
+            bank_reference: "BG 1".into(),
+            amount: Money(ore),
+            matched: Money(matched),
+            ..Model::default()
+        }
+    }
+
+    fn today() -> NaiveDate {
+        "2026-11-30".parse().unwrap()
+    }
+
+    fn is(found: &Result<()>, reason: ConflictReason) -> bool {
+        matches!(found, Err(Error::Conflict { reason: found, .. }) if *found == reason)
+    }
+
+    #[test]
+    fn only_a_waiting_payment_is_matched_or_excluded() {
+        let waiting = row(800, 300);
+        assert_eq!(state(&waiting), State::Pending);
+        assert!(require_matchable(&waiting).is_ok() && require_excludable(&waiting).is_ok());
+        let mut duplicate = row(800, 0);
+        stand_for(&mut duplicate, &waiting, today());
+        for (row, expected, reason) in [
+            (row(800, 800), State::Matched, ConflictReason::AlreadyMatched),
+            (
+                excluded(&row(800, 300), today(), "Bidrag"),
+                State::Excluded,
+                ConflictReason::Excluded,
+            ),
+            (duplicate, State::Duplicate, ConflictReason::Duplicate),
+        ] {
+            assert_eq!(state(&row), expected);
+            assert!(is(&require_matchable(&row), reason), "{expected:?}");
+            assert!(is(&require_excludable(&row), reason), "{expected:?}");
+        }
+        // A return by the bank can be excluded, but pays no invoice.
+        let returned = row(-800, 0);
+        assert!(is(&require_matchable(&returned), ConflictReason::NotIncoming));
+        assert!(require_excludable(&returned).is_ok());
+    }
+
+    #[test]
+    fn only_outgoing_money_that_waits_is_a_refund() {
+        let outgoing = row(-800, 0);
+        assert!(require_outgoing(&outgoing).is_ok());
+        assert!(is(&require_outgoing(&row(800, 0)), ConflictReason::NotOutgoing));
+        let excluded = excluded(&outgoing, today(), "Lön");
+        assert!(is(&require_outgoing(&excluded), ConflictReason::Excluded));
+        let mut duplicate = outgoing.clone();
+        stand_for(&mut duplicate, &row(-800, 0), today());
+        assert!(is(&require_outgoing(&duplicate), ConflictReason::Duplicate));
+    }
+
+    #[test]
+    fn money_that_another_entry_counts_is_not_reopened() {
+        let waiting = row(800, 0);
+        assert!(is(&require_reopenable(&waiting, false, None), ConflictReason::NotExcluded));
+        let excluded = excluded(&waiting, today(), "Bidrag");
+        assert!(require_reopenable(&excluded, false, None).is_ok());
+        assert!(is(&require_reopenable(&excluded, true, None), ConflictReason::IsRefund));
+        assert_eq!(included(&excluded), waiting);
+        let total = Model { bank_reference: "E 3".into(), ..row(800, 0) };
+        let part = Model { entry_reference: Some("E 3".into()), ..row(500, 0) };
+        for (own, other, reason) in
+            [(&total, &part, ConflictReason::InDetails), (&part, &total, ConflictReason::InTotal)]
+        {
+            let mut duplicate = own.clone();
+            stand_for(&mut duplicate, other, today());
+            assert!(is(&require_reopenable(&duplicate, false, Some(other)), reason), "{reason:?}");
+        }
+        let mut duplicate = waiting.clone();
+        stand_for(&mut duplicate, &row(800, 0), today());
+        assert!(require_reopenable(&duplicate, false, Some(&row(800, 0))).is_ok());
+    }
+
+    #[test]
+    fn reasons_fit_in_a_line() {
+        let long = "å".repeat(LINE + 1);
+        let reason = |row: Model| row.set_aside_reason.unwrap().chars().count();
+        assert_eq!(reason(excluded(&row(800, 0), today(), &long)), LINE);
+        let mut duplicate = row(800, 0);
+        stand_for(&mut duplicate, &Model { bank_reference: long, ..row(800, 0) }, today());
+        assert_eq!(reason(duplicate), LINE);
+    }
 }

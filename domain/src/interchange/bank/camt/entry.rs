@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::super::iso20022::{Amount, References, Structured, kronor, said};
 use crate::{
     error::LINE,
-    payments::bank::matching::{Incoming, Reference},
+    payments::bank::incoming::{Incoming, Reference},
 };
 
 /// Number of characters that are reserved in a reference for its ordinal among equal ones.

@@ -15,10 +15,10 @@ use super::{
     lookups::{Lookups, derived_ocr},
 };
 use crate::{
-    activities::tax_decisions::NO_RATE_OF_ZERO,
+    collation,
     interchange::key_resolution::Party,
     invoices::{aggregate::InvoiceAggregate, amounts, revenue_accounts::LineAccounts},
-    swedish,
+    tax_decisions::exemption::NO_RATE_OF_ZERO,
 };
 
 /// Builds a new invoice, or the new state of a draft.
@@ -54,7 +54,7 @@ pub(super) fn build(
         let (row, head) = (&mut after.row, &line.draft);
         row.kind = head.kind;
         row.number.clone_from(&head.number);
-        row.number_key = head.number.as_deref().map(swedish::number_key).unwrap_or_default();
+        row.number_key = head.number.as_deref().map(collation::number_key).unwrap_or_default();
         row.issued_on = head.issued_on;
         row.due_on = head.due_on;
         row.rounding = head.rounding.unwrap_or(row.rounding);

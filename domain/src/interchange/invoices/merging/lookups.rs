@@ -15,6 +15,7 @@ use super::super::{
     matches::{self, Matches},
 };
 use crate::{
+    collation,
     database::among_words,
     error::Result,
     interchange::{
@@ -24,7 +25,6 @@ use crate::{
         staging,
     },
     invoices::{aggregate::InvoiceAggregate, loading::parts_of, revenue_accounts::LineAccounts},
-    swedish,
 };
 
 /// The stored invoices of a chunk, the rows that it refers to, and the values that only one invoice
@@ -105,7 +105,7 @@ async fn numbers_of(
         return Ok(HashMap::new());
     }
     // The index is on the numbers' sort keys; several numbers may share one.
-    let keys: BTreeSet<String> = numbers.into_iter().map(swedish::number_key).collect();
+    let keys: BTreeSet<String> = numbers.into_iter().map(collation::number_key).collect();
     let select = Query::select()
         .columns([invoice::Column::Kind, invoice::Column::Number, invoice::Column::Id])
         .from(invoice::Entity)

@@ -30,7 +30,7 @@ use crate::{
             session::{Import, RowEffect},
         },
     },
-    invoices::{aggregate::InvoiceAggregate, payment_allocation},
+    invoices::{aggregate::InvoiceAggregate, stored_allocation},
 };
 
 /// The rows that a chunk writes.
@@ -89,7 +89,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     writes.payments.write(tx).await?;
     lookups.matches.write(import).await?;
     writes.paid.extend(lookups.credits.settle(import).await?);
-    let delta = payment_allocation::renew(&import.change, &writes.paid).await?;
+    let delta = stored_allocation::renew(&import.change, &writes.paid).await?;
     delta.months().for_each(|month| import.earned_on(month));
     import.settle().await
 }

@@ -1,0 +1,223 @@
+//! Coverage: the members that have joined an activity by a participation agreement as of a day, for
+//! example "40 of 70". The numbers are public; the names only to viewers who can read every
+//! agreement about the activity and every member.
+
+pub mod calculation;
+
+use std::collections::HashSet;
+
+use ::entity::{
+    activity_funding,
+    agreement::{self, Column},
+    id::{ActivityId, MemberId},
+    kind::FundingKind,
+    member,
+};
+use chrono::NaiveDate;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement, UnionType},
+};
+
+use self::calculation::{Counts, Missing, Trend};
+use crate::{
+    activities::with_slugs,
+    auth::viewer::Resource,
+    context::Context,
+    database::{Database, among},
+    error::{Error, FieldErrorCode, Result},
+    members::{self, status::Status},
+    query::column,
+    term_sql,
+};
+
+/// Returns the filter for members on the day.
+#[must_use]
+pub fn present(on: NaiveDate) -> members::Filter {
+    members::Filter { status: Some(Status::Active), as_of: Some(on), ..members::Filter::default() }
+}
+
+/// Returns those of these activities whose participants the viewer may know by name.
+pub async fn readable(ctx: Context<'_>, activities: &[ActivityId]) -> Result<HashSet<ActivityId>> {
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
+    if !ctx.viewer.visibility(Resource::Members).all {
+        return Ok(HashSet::new());
+    }
+    if visibility.all {
+        return Ok(activities.iter().copied().collect());
+    }
+    if visibility.activities.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let led = with_slugs(ctx.db.backend(), &visibility.activities);
+    let mut found = HashSet::new();
+    for row in &ctx.db.read().query_all(&led).await? {
+        let activity: ActivityId = row.try_get_by_index(0)?;
+        if activities.contains(&activity) {
+            found.insert(activity);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns those of these activities whose coverage on the day the viewer may know: all of them
+/// until today; of a later day, those whose participants it may know by name, since a number would
+/// reveal an agreement that ends or a member that leaves.
+pub async fn known_on(
+    ctx: Context<'_>,
+    activities: &[ActivityId],
+    on: NaiveDate,
+) -> Result<HashSet<ActivityId>> {
+    if on <= ctx.clock.today() {
+        return Ok(activities.iter().copied().collect());
+    }
+    readable(ctx, activities).await
+}
+
+/// Returns the error of a day after today whose numbers the viewer may not know.
+#[must_use]
+pub fn too_late(ctx: Context<'_>, path: &str) -> Error {
+    let today = ctx.clock.today();
+    let message = format!(
+        "must be {today} or earlier: only those who may see the agreements and members know the numbers of a later day"
+    );
+    Error::invalid(path, FieldErrorCode::too_late(today, message))
+}
+
+/// Selects the participation agreements about these activities in force on the day.
+fn participation(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
+    Query::select()
+        .from(agreement::Entity)
+        .and_where(term_sql::is_participation())
+        .and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()))
+        .and_where(column(Column::MemberId).is_not_null())
+        .cond_where(term_sql::in_force(on))
+        .take()
+}
+
+/// Selects the same agreements as [`participation`], restricted to members on the day.
+fn joined(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
+    let of_agreement = Expr::col((member::Entity, member::Column::Id))
+        .equals((agreement::Entity, Column::MemberId));
+    let mut select = participation(db, activities, on);
+    // Look up each agreement's member by its key: with `IN`, the database tried every member on the
+    // day for each activity.
+    select.inner_join(member::Entity, of_agreement);
+    narrow_to_present(&mut select, on);
+    select
+}
+
+fn narrow_to_present(select: &mut SelectStatement, on: NaiveDate) {
+    select.and_where(member::Column::JoinedOn.lte(on)).cond_where(
+        Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)),
+    );
+}
+
+/// Selects the number of members on a day.
+fn number_of_members(on: NaiveDate) -> SelectStatement {
+    let mut all = Query::select().from(member::Entity).expr(Expr::cust("COUNT(*)")).take();
+    narrow_to_present(&mut all, on);
+    all
+}
+
+/// Returns the number of members on a day.
+///
+/// # Errors
+/// INVALID for a day after today unless the viewer may see every member.
+pub async fn member_count(ctx: Context<'_>, on: NaiveDate) -> Result<i64> {
+    if on > ctx.clock.today() && !ctx.viewer.visibility(Resource::Members).all {
+        return Err(too_late(ctx, "as_of"));
+    }
+    let found = ctx.db.read().query_all(&number_of_members(on)).await?;
+    found.first().map_or(Ok(0), |row| Ok(row.try_get_by_index(0)?))
+}
+
+/// Counts the coverage of these activities, in one statement.
+pub async fn counts(db: &Database, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
+    let mut select = joined(db, activities, on);
+    select
+        .expr(column(Column::ActivityId))
+        .expr(column(Column::MemberId).count_distinct())
+        .add_group_by([column(Column::ActivityId)]);
+    let mut all = Query::select()
+        .from(member::Entity)
+        .expr(Expr::cust("NULL"))
+        .expr(Expr::cust("COUNT(*)"))
+        .take();
+    narrow_to_present(&mut all, on);
+    let mut counts = Counts::default();
+    for row in &db.read().query_all(select.union(UnionType::All, all)).await? {
+        match row.try_get_by_index::<Option<ActivityId>>(0)? {
+            Some(activity) => drop(counts.connected.insert(activity, row.try_get_by_index(1)?)),
+            None => counts.members = row.try_get_by_index(1)?,
+        }
+    }
+    Ok(counts)
+}
+
+/// Returns the members that have not joined each of these activities, in two statements, for a
+/// viewer to whom `readable` ones are [`readable`]. An activity that only volunteers fund needs no
+/// agreements, so no member is missing there.
+pub async fn missing(
+    ctx: Context<'_>,
+    (activities, readable): (&[ActivityId], &HashSet<ActivityId>),
+    on: NaiveDate,
+    columns: &[member::Column],
+) -> Result<Missing> {
+    let members = members::all(ctx, &present(on), columns).await?;
+    let mut select = participation(ctx.db, activities, on);
+    select
+        .distinct()
+        .expr(column(Column::ActivityId))
+        .expr(column(Column::MemberId))
+        .union(UnionType::All, by_volunteers(ctx.db, activities));
+    let (mut joined, mut needs_none) = (HashSet::new(), HashSet::new());
+    for row in &ctx.db.read().query_all(&select).await? {
+        let activity: ActivityId = row.try_get_by_index(0)?;
+        match row.try_get_by_index::<Option<MemberId>>(1)? {
+            Some(member) => joined.insert((activity, member)),
+            None => needs_none.insert(activity),
+        };
+    }
+    Ok(Missing::of(members, (activities, readable), &joined, &needs_none))
+}
+
+/// Returns the members that joined and left these activities between two days, in two statements.
+/// Their numbers are public if the later day's coverage is [known](known_on); the members only of
+/// activities that are [`readable`].
+pub async fn trend(
+    db: &Database,
+    activities: &[ActivityId],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Trend> {
+    let on = |day| {
+        joined(db, activities, day)
+            .expr(column(Column::ActivityId))
+            .expr(column(Column::MemberId))
+            .take()
+    };
+    let mut trend = Trend::default();
+    for (first, second, found) in [(to, from, &mut trend.joined), (from, to, &mut trend.left)] {
+        let select = on(first).union(UnionType::Except, on(second)).take();
+        for row in &db.read().query_all(&select).await? {
+            found.entry(row.try_get_by_index(0)?).or_default().push(row.try_get_by_index(1)?);
+        }
+    }
+    Ok(trend)
+}
+
+/// Selects those of these activities that only volunteers fund, each with a null member.
+fn by_volunteers(db: &Database, activities: &[ActivityId]) -> SelectStatement {
+    let kind = || Expr::col((activity_funding::Entity, activity_funding::Column::Kind));
+    let activity = Expr::col((activity_funding::Entity, activity_funding::Column::ActivityId));
+    Query::select()
+        .from(activity_funding::Entity)
+        .expr(activity.clone())
+        .expr(Expr::cust("NULL"))
+        .and_where(among(db.backend(), activity.clone(), activities.iter().copied()))
+        .add_group_by([activity])
+        .and_having(kind().min().eq(FundingKind::Volunteer.word()))
+        .and_having(kind().max().eq(FundingKind::Volunteer.word()))
+        .take()
+}
