@@ -9,7 +9,7 @@ use super::{
     scalars::{Date, Parsed},
 };
 use domain::{
-    books::{self, Closing},
+    books::{Closing, reopen},
     error::{Result, ValidationErrors},
     vouchers::close_period,
 };
@@ -100,7 +100,7 @@ impl ClosingMutation {
         let mut errors = ValidationErrors::default();
         let from = input.reopened_from.take("reopened_from", &mut errors).0;
         let mutation = mutation(ctx);
-        let rule = books::reopen(mutation.context(), from, &input.reason, errors);
+        let rule = reopen::reopen(mutation.context(), from, &input.reason, errors);
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodReopenPayload { books_closed_through: closing.through.map(Date) })

@@ -10,12 +10,12 @@ use sea_orm::IdenStatic;
 use uuid::Uuid;
 
 use super::{
-    batch::{Batch, BatchRow, Extra, distinct},
+    batch::{Batch, BatchRow, Extra, distinct, grouped},
     cost::cost,
 };
 use domain::{
     error::{Result, ValidationErrors},
-    page::{Args, Cursor, Order, Page, Slice},
+    page::{Args, Cursor, Order, PageRequest, Slice},
 };
 
 /// A GraphQL type that represents a database row.
@@ -85,7 +85,7 @@ pub fn args(
 /// Counts all rows of a connection, when `totalCount` is selected.
 type Count = Arc<dyn for<'c> Fn(&'c Context<'_>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
 
-/// A requested page of a list.
+/// A list and the requested page of it, as the arguments of a connection field say.
 pub struct ListRequest<N: ConnectionNode, F> {
     /// Filter of the list, or another value that identifies it.
     pub filter: F,
@@ -93,14 +93,17 @@ pub struct ListRequest<N: ConnectionNode, F> {
     pub order: Order,
     /// Pagination arguments.
     pub args: Args,
-    /// Columns that the selection of the nodes needs.
-    pub columns: Vec<Column<N::Row>>,
+    /// Returns the columns that the selection of the nodes needs.
+    pub columns: fn(&Context<'_>) -> Vec<Column<N::Row>>,
+    /// Errors found in the arguments so far.
+    pub errors: ValidationErrors,
 }
 
 impl<N: ConnectionNode, F> ListRequest<N, F> {
-    /// Creates the request of the connection field of `ctx`, with the selected columns.
-    pub fn new(ctx: &Context<'_>, filter: F, order: Order, args: Args) -> Self {
-        Self { filter, order, args, columns: selected_columns::<N>(ctx, CONNECTION) }
+    /// Creates the request of a connection field, with the selected columns.
+    pub fn new(filter: F, order: Order, args: Args, errors: ValidationErrors) -> Self {
+        let columns = |ctx: &Context<'_>| selected_columns::<N>(ctx, CONNECTION);
+        Self { filter, order, args, columns, errors }
     }
 }
 
@@ -127,13 +130,16 @@ impl<M> From<Slice<M>> for ListPage<M> {
 /// `totalCount` is selected.
 ///
 /// # Errors
-/// INVALID with `errors`, which the caller found in the arguments, and with every bad pagination
-/// argument. The errors of `list`.
+/// INVALID with the errors of the request, and with every bad pagination argument. The errors of
+/// `list`.
 pub fn connection<'c, N, F, P>(
     ctx: &'c Context<'_>,
     request: ListRequest<N, F>,
-    mut errors: ValidationErrors,
-    list: impl for<'f> FnOnce(&'f Context<'_>, &'f ListRequest<N, F>) -> BoxFuture<'f, Result<P>>
+    list: impl for<'f> FnOnce(
+        &'f Context<'_>,
+        &'f F,
+        &'f PageRequest<N::Row>,
+    ) -> BoxFuture<'f, Result<P>>
     + Send
     + 'c,
     count: impl for<'f> Fn(&'f Context<'_>, &'f F) -> BoxFuture<'f, Result<i64>> + Send + Sync + 'static,
@@ -144,10 +150,10 @@ where
     P: Into<ListPage<N::Row>> + Send + 'c,
 {
     Box::pin(async move {
-        Page::check(&request.args, &request.order, &mut errors);
-        errors.finish()?;
-        let page: ListPage<N::Row> = list(ctx, &request).await?.into();
-        let (filter, count) = (Arc::new(request.filter), Arc::new(count));
+        let ListRequest { filter, order, args, columns, errors } = request;
+        let page = PageRequest::check(order, &args, columns(ctx), errors)?;
+        let page: ListPage<N::Row> = list(ctx, &filter, &page).await?.into();
+        let (filter, count) = (Arc::new(filter), Arc::new(count));
         let count: Count = Arc::new(move |ctx| {
             let (filter, count) = (Arc::clone(&filter), Arc::clone(&count));
             Box::pin(async move { count(ctx, &filter).await })
@@ -164,13 +170,19 @@ pub type EachParent<'f, T> = BoxFuture<'f, Result<HashMap<Uuid, T>>>;
 /// are `id` of the rows; `count` counts the list of each parent when `totalCount` is selected.
 ///
 /// # Errors
-/// The errors of `list`.
+/// INVALID with the errors of the request, and with every bad pagination argument. The errors of
+/// `list`.
 pub fn nested_connection<'c, N, M, K, F>(
     ctx: &'c Context<'_>,
     row: &'c BatchRow<M>,
     id: fn(&M) -> K,
-    filter: F,
-    list: impl for<'f> FnOnce(&'f Context<'_>, &'f [K], &'f F) -> EachParent<'f, Slice<N::Row>>
+    request: ListRequest<N, F>,
+    list: impl for<'f> FnOnce(
+        &'f Context<'_>,
+        &'f [K],
+        &'f F,
+        &'f PageRequest<N::Row>,
+    ) -> EachParent<'f, Slice<N::Row>>
     + Send
     + 'c,
     count: impl for<'f> Fn(&'f Context<'_>, &'f [K], &'f F) -> EachParent<'f, i64>
@@ -185,9 +197,11 @@ where
     F: Send + Sync + 'static,
 {
     Box::pin(async move {
+        let ListRequest { filter, order, args, columns, errors } = request;
         let pages = row.load(ctx, "pages", || async {
+            let page = PageRequest::check(order, &args, columns(ctx), errors)?;
             let parents = distinct(row.batch_rows().iter().map(id));
-            Ok(Pages::new(list(ctx, &parents, &filter).await?))
+            Ok(Pages::new(list(ctx, &parents, &filter, &page).await?))
         });
         let (pages, parent): (_, Uuid) = (pages.await?, id(row).into());
         let row = row.clone();
@@ -204,6 +218,38 @@ where
         });
         Ok(pages.connection::<N>(parent, count))
     })
+}
+
+/// Returns the object that each row of a batch refers to, such as the member of an agreement, if
+/// the viewer may see it. All of a batch are read with one statement. `key` is the id of the row
+/// that `by_ids` reads.
+pub async fn referenced<N, M, K>(
+    ctx: &Context<'_>,
+    row: &BatchRow<M>,
+    id: impl Fn(&M) -> Option<K> + Copy + Send + Sync,
+    key: fn(&N::Row) -> K,
+    by_ids: impl for<'f> FnOnce(
+        &'f Context<'_>,
+        &'f [K],
+        &'f [Column<N::Row>],
+    ) -> BoxFuture<'f, Result<Vec<N::Row>>>
+    + Send,
+) -> Result<Option<N>>
+where
+    N: ConnectionNode,
+    M: Send + Sync,
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+{
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, N::NAME, || async {
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
+            let columns = selected_columns::<N>(ctx, DIRECT);
+            let rows = by_ids(ctx, &ids, &columns).await?;
+            Ok(grouped(BatchRow::each(rows), |row| key(row)))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(N::of))
 }
 
 /// A page of a list, as specified by the Relay cursor connection specification.

@@ -40,6 +40,12 @@ pub fn finish(mut response: Response, document_text: &str, request_id: &str) -> 
         response.errors.iter_mut().for_each(|error| complete_path(error, document));
     }
     response.errors.sort_by_cached_key(order);
+    // Two rules of the library report the same part of a document.
+    response.errors.dedup_by(|later, earlier| {
+        later.path.is_empty()
+            && later.source.is_none()
+            && (&later.message, &later.locations) == (&earlier.message, &earlier.locations)
+    });
     for error in &mut response.errors {
         describe(error, document.as_ref(), request_id);
     }
@@ -163,6 +169,9 @@ fn describe(error: &mut ServerError, document: Option<&ExecutableDocument>, requ
             // Some messages of the library end with a full stop; one-sentence messages here do not.
             error.message.truncate(error.message.trim_end_matches('.').len());
             let field = library_errors::field(error, document, path(error));
+            if field.message != error.message {
+                error.message = format!("{} {}", field.path, field.message);
+            }
             extensions.set("fields", fields(&[field]));
         }
         None => {}
@@ -189,24 +198,31 @@ fn add_extensions(own: &Error, extensions: &mut ErrorExtensionValues) {
         Error::Limit { reason, error, exceeded } => {
             extensions.set("reason", reason.word());
             extensions.set("fields", fields(std::slice::from_ref(error)));
-            let limits = exceeded.iter().map(|(limit, found, most)| {
+            let limits = exceeded.iter().map(|(limit, actual, max)| {
                 object([
                     ("limit", Value::from(limit.word())),
-                    ("found", Value::from(*found)),
-                    ("most", Value::from(*most)),
+                    ("actual", Value::from(*actual)),
+                    ("max", Value::from(*max)),
                 ])
             });
             if !exceeded.is_empty() {
                 extensions.set("limits", Value::List(limits.collect()));
             }
         }
-        Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => {
-            extensions.set("reason", reason.word())
+        Error::Conflict { reason, agreements, .. } => {
+            extensions.set("reason", reason.word());
+            if !agreements.is_empty() {
+                let numbers = agreements.iter().map(|number| Value::from(number.as_str()));
+                extensions.set("agreements", Value::List(numbers.collect()));
+            }
         }
-        Error::Retained { may_go_from, .. } => {
+        Error::Throttled { reason, .. } => extensions.set("reason", reason.word()),
+        Error::Retained { erasable_from, .. } => {
             extensions.set("reason", ConflictReason::Retained.word());
-            extensions
-                .set("mayGoFrom", may_go_from.map_or(Value::Null, |day| day.to_string().into()));
+            extensions.set(
+                "erasableFrom",
+                erasable_from.map_or(Value::Null, |day| day.to_string().into()),
+            );
         }
         Error::Unauthenticated(_)
         | Error::Forbidden(_)
@@ -285,7 +301,7 @@ fn path(error: &ServerError) -> String {
 pub fn within_input(error: Error) -> Error {
     error.map_fields(|field| match field.origin {
         Origin::Input => FieldError { path: field_path_below_input(&field.path), ..field },
-        Origin::Record | Origin::Setting | Origin::Request => field,
+        Origin::Filter | Origin::Record | Origin::Setting | Origin::Request => field,
     })
 }
 
@@ -297,6 +313,7 @@ fn field_path_below_input(path: &str) -> String {
 fn with_api_names(error: Error) -> Error {
     error.map_fields(|field| match field.origin {
         Origin::Input | Origin::Record => FieldError { path: api_path(&field.path), ..field },
+        Origin::Filter => FieldError { path: format!("filter.{}", api_path(&field.path)), ..field },
         Origin::Setting | Origin::Request => field,
     })
 }

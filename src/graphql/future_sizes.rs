@@ -17,29 +17,39 @@ use async_graphql::{
 
 use super::{
     Mutation, Query,
-    activities::{self, Activity},
-    agreements::{self, Agreement, TemplateDeviation},
-    audit::AuditEntry,
+    activities::{self, types::Activity},
+    agreements::{
+        self,
+        matrix::{self, MatrixRow},
+        template_drift::TemplateDeviation,
+        types::Agreement,
+    },
+    audit::types::AuditEntry,
     batch::{Batch, BatchRow},
     connection::{self, ConnectionNode},
-    contact_reads::ContactRead,
-    contacts::{Contact, ContactArea},
-    coverage,
-    decision_queries::DecisionUse,
-    document_list::Document,
-    documents,
-    fees::FeeSchedule,
+    contacts::types::{Contact, ContactArea, ContactRead},
+    decisions::types::DecisionUse,
+    document_list::types::Document,
+    fees::{self, types::FeeSchedule},
+    interest,
     invoices::{
-        self, Invoice, InvoiceLine, Payment, Refund, Reminder, WriteOff, bank::BankPayment,
+        self,
+        types::{Invoice, lines::InvoiceLine},
     },
-    ledger::{Cost, Grant},
-    matrix::{self, MatrixRow},
-    members::{self, Member},
-    organisations::Organisation,
-    requisitions::Requisition,
-    revenue, scenarios, stored_files, subscription,
-    tax_decisions::TaxDecision,
-    templates::{self, AgreementTemplate, AgreementTemplateVersion},
+    ledger::types::{Cost, Grant},
+    members::{self, types::Member},
+    organisations::types::Organisation,
+    payments::{
+        bank::types::{self as bank_types, BankPayment},
+        types::{Payment, Refund, WriteOff},
+    },
+    receivables::types::Reminder,
+    requisitions::types::Requisition,
+    revenue,
+    status_reports::types::StatusReport,
+    stored_files, subscription,
+    tax_decisions::types::TaxDecision,
+    templates::types::{AgreementTemplate, AgreementTemplateVersion},
 };
 
 /// Maximum size of the future of a field, in bytes.
@@ -189,7 +199,7 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     sizes.add_list::<MatrixRow>();
     sizes.add_list::<Member>();
     sizes.add_list::<Organisation>();
-    sizes.add_list::<activities::StatusReport>();
+    sizes.add_list::<StatusReport>();
     sizes.add_list::<TemplateDeviation>();
     sizes.add_node::<AgreementTemplateVersion>();
     sizes.add_node::<FeeSchedule>();
@@ -197,18 +207,20 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     sizes.add_node::<WriteOff>();
     sizes.add_node::<Requisition>();
     sizes.add(&TaxDecision(row()));
-    agreements::measure(&mut sizes);
-    coverage::measure(&mut sizes);
-    documents::measure(&mut sizes);
-    super::decisions::measure(&mut sizes);
+    agreements::terms::measure(&mut sizes);
+    activities::coverage::measure(&mut sizes);
+    agreements::documents::measure(&mut sizes);
+    super::decisions::types::measure(&mut sizes);
+    interest::types::measure(&mut sizes);
     invoices::measure(&mut sizes);
+    bank_types::measure(&mut sizes);
     matrix::measure(&mut sizes);
-    members::measure(&mut sizes);
-    revenue::measure(&mut sizes);
-    scenarios::measure(&mut sizes);
-    stored_files::measure(&mut sizes);
+    members::types::measure(&mut sizes);
+    revenue::types::measure(&mut sizes);
+    fees::scenario::measure(&mut sizes);
+    stored_files::types::measure(&mut sizes);
     subscription::measure(&mut sizes);
-    templates::measure(&mut sizes);
+    super::templates::types::measure(&mut sizes);
     measure_roots(&mut sizes);
     sizes.of
 }
@@ -224,7 +236,6 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             members,
             activities,
             fees,
-            scenarios,
             agreements,
             consistency,
             matrix,
@@ -233,15 +244,14 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             invoices,
             runs,
             bank_payments,
-            parts,
+            payments,
+            reminders,
             document_list,
             rates,
             revenue,
             audit,
             revisions,
             contacts,
-            contact_reads,
-            contact_lists,
             organisations,
             decisions,
             status_reports,
@@ -261,14 +271,18 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             persons,
             organisations,
             activities,
+            records,
+            status_reports,
             fees,
             agreements,
             deadlines,
             notices,
             reversals,
+            organisation_removals,
             invoices,
             templates,
             payments,
+            reminders,
             adjustments,
             bank_payments,
             rates,

@@ -37,9 +37,22 @@ pub fn json(value: &FieldValue) -> Value {
     }
 }
 
+/// Returns the problem of a number that is no 32-bit integer, if the message is about one.
+fn out_of_bounds(message: &str) -> Option<FieldProblem> {
+    message.contains("Only integers from").then(|| {
+        FieldErrorCode::OutOfRange
+            .problem(format!("must be a whole number from {} to {}", i32::MIN, i32::MAX))
+            .with("min", i32::MIN)
+            .with("max", i32::MAX)
+    })
+}
+
 /// Returns the problem of a value that could not be parsed, without the type that the library
 /// puts before a scalar's own message.
 pub fn problem(error: &ServerError) -> FieldProblem {
+    if let Some(problem) = out_of_bounds(&error.message) {
+        return problem;
+    }
     let message = error.message.split_once("\": ").map_or(error.message.as_str(), |(_, own)| own);
     let mut problem = code(error).problem(message.to_owned());
     let extensions = error.extensions.as_ref();
@@ -53,7 +66,7 @@ pub fn problem(error: &ServerError) -> FieldProblem {
 fn stated(pair: &Value) -> Option<(&'static str, FieldValue)> {
     let Value::List(pair) = pair else { return None };
     let [Value::String(name), value] = pair.as_slice() else { return None };
-    let name = ["min", "max", "value"].into_iter().find(|known| known == name)?;
+    let name = ["min", "max", "exclusiveMin", "value"].into_iter().find(|known| known == name)?;
     match value {
         Value::Number(number) => Some((name, number.as_i64()?.into())),
         Value::String(text) => Some((name, text.as_str().into())),
@@ -111,7 +124,9 @@ pub fn field(
         };
         (path, code.problem(String::new()))
     });
-    FieldError::of(Origin::Request, path, problem.with_message(message.to_owned()))
+    let problem =
+        out_of_bounds(message).unwrap_or_else(|| problem.with_message(message.to_owned()));
+    FieldError::of(Origin::Request, path, problem)
 }
 
 /// Reads `Invalid value for argument "input.kind", …`, and the same of a variable's default.
@@ -276,6 +291,9 @@ mod tests {
         assert_eq!(path(&error), "filter.years.1");
         error.locations = vec![Pos { line: 9, column: 9 }];
         assert_eq!(path(&error), "members");
+        let found = field(&error, Some(&document), "members".to_owned());
+        assert_eq!(found.message, "must be a whole number from -2147483648 to 2147483647");
+        assert_eq!(found.values.len(), 2);
         Ok(())
     }
 

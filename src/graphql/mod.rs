@@ -10,41 +10,37 @@ pub mod audit;
 pub mod subscription;
 pub mod books;
 pub mod client;
-pub mod contact_reads;
-pub mod contact_queries;
 pub mod contacts;
 pub mod cost;
-pub mod coverage;
-pub mod decision_queries;
 pub mod decisions;
 pub mod document_list;
-pub mod documents;
 pub mod error_codes;
 pub mod errors;
 pub mod fees;
 pub mod file_links;
 #[cfg(test)]
 mod future_sizes;
+pub mod input_shapes;
+pub mod interest;
 pub mod invoices;
 pub mod language;
 pub mod ledger;
 mod library_errors;
 pub mod batch;
-pub mod matrix;
 pub mod members;
 pub mod mutation;
 pub mod node;
-pub mod organisation_queries;
+pub mod order;
 pub mod organisations;
 pub mod connection;
+pub mod payments;
 pub mod persons;
+pub mod receivables;
 pub mod request;
 pub mod requisitions;
 pub mod retention;
 pub mod revenue;
 pub mod scalars;
-pub mod scenarios;
-pub mod status_report_queries;
 pub mod status_reports;
 pub mod stored_files;
 pub mod tax_decisions;
@@ -68,34 +64,32 @@ pub struct Query(
     node::NodeQuery,
     ViewerQuery,
     members::queries::MemberQuery,
-    activities::ActivityQuery,
-    fees::FeeQuery,
-    scenarios::ScenarioQuery,
-    agreements::AgreementQuery,
-    agreements::ConsistencyQuery,
-    matrix::MatrixQuery,
-    templates::TemplateQuery,
-    templates::placeholders::PlaceholderQuery,
-    invoices::InvoiceQuery,
-    invoices::InvoiceRunQuery,
-    invoices::BankPaymentQuery,
-    invoices::PartQuery,
-    document_list::DocumentQuery,
-    invoices::RateQuery,
-    revenue::RevenueQuery,
-    audit::AuditQuery,
+    activities::queries::ActivityQuery,
+    fees::queries::FeeQuery,
+    agreements::queries::AgreementQuery,
+    agreements::queries::ConsistencyQuery,
+    agreements::queries::MatrixQuery,
+    templates::queries::TemplateQuery,
+    templates::queries::PlaceholderQuery,
+    invoices::queries::InvoiceQuery,
+    invoices::queries::InvoiceRunQuery,
+    payments::bank::queries::BankPaymentQuery,
+    payments::queries::PaymentQuery,
+    receivables::queries::ReminderQuery,
+    document_list::queries::DocumentQuery,
+    interest::queries::RateQuery,
+    revenue::queries::RevenueQuery,
+    audit::queries::AuditQuery,
     subscription::RevisionQuery,
-    contacts::ContactQuery,
-    contact_reads::ContactReadQuery,
-    contact_queries::ContactListQuery,
-    organisation_queries::OrganisationQuery,
-    decision_queries::DecisionQuery,
-    status_report_queries::StatusReportQuery,
-    retention::RetentionQuery,
-    agreements::NoticeEndQuery,
+    contacts::queries::ContactQuery,
+    organisations::queries::OrganisationQuery,
+    decisions::queries::DecisionQuery,
+    status_reports::queries::StatusReportQuery,
+    retention::queries::RetentionQuery,
+    agreements::queries::NoticeEndQuery,
     books::ClosingQuery,
-    ledger::LedgerQuery,
-    tax_decisions::TaxDecisionQuery,
+    ledger::queries::LedgerQuery,
+    tax_decisions::queries::TaxDecisionQuery,
     language::enum_labels::EnumLabelQuery,
 );
 
@@ -116,26 +110,30 @@ pub struct Query(
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     members::mutations::MemberMutation,
-    contacts::ContactMutation,
-    persons::PersonMutation,
-    organisations::OrganisationMutation,
+    contacts::mutations::ContactMutation,
+    persons::mutations::PersonMutation,
+    organisations::mutations::OrganisationMutation,
     activities::mutations::ActivityMutation,
-    fees::FeeMutation,
+    ledger::mutations::RecordMutation,
+    status_reports::mutations::StatusReportMutation,
+    fees::mutations::FeeMutation,
     agreements::mutations::AgreementMutation,
-    agreements::DeadlineMutation,
-    agreements::NoticeMutation,
-    members::ReversalMutation,
+    agreements::mutations::DeadlineMutation,
+    agreements::mutations::NoticeMutation,
+    members::mutations::MemberReversalMutation,
+    organisations::mutations::OrganisationRemovalMutation,
     invoices::mutations::InvoiceMutation,
     templates::mutations::TemplateMutation,
-    invoices::payments::PaymentMutation,
-    invoices::adjustments::AdjustmentMutation,
-    invoices::bank_mutations::BankPaymentMutation,
-    invoices::RateMutation,
+    payments::mutations::PaymentMutation,
+    receivables::mutations::ReminderMutation,
+    payments::mutations::AdjustmentMutation,
+    payments::bank::mutations::BankPaymentMutation,
+    interest::mutations::RateMutation,
     books::ClosingMutation,
-    invoices::interest::InterestMutation,
-    requisitions::RequisitionMutation,
-    ledger::mutations::LedgerMutation,
-    tax_decisions::TaxDecisionMutation,
+    interest::mutations::InterestMutation,
+    requisitions::mutations::RequisitionMutation,
+    ledger::mutations::ReverseMutation,
+    tax_decisions::mutations::TaxDecisionMutation,
 );
 
 /// Creates the schema; without data for `None`, to print it. The caller is passed with each
@@ -170,21 +168,6 @@ pub(crate) fn network<'c>(ctx: &Context<'c>) -> &'c Network {
 /// Returns the caller.
 pub(crate) fn viewer<'c>(ctx: &Context<'c>) -> &'c viewer::Viewer {
     ctx.data_unchecked()
-}
-
-/// Direction of an order.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-pub enum OrderDirection {
-    /// Smallest, earliest or a first.
-    Asc,
-    /// Largest, latest or ö first.
-    Desc,
-}
-
-impl OrderDirection {
-    fn is_descending(self) -> bool {
-        self == Self::Desc
-    }
 }
 
 /// Queries of the caller.
@@ -242,10 +225,10 @@ pub struct Viewer {
     /// see `viewerCan…` of objects.
     permissions: Vec<Permission>,
     /// Association of a MEMBER; null for other roles.
-    member: Option<members::Member>,
+    member: Option<members::types::Member>,
     /// Activities of an ACTIVITY_LEAD; empty for other roles.
     #[graphql(directive = list_size::apply(Some(5), None))]
-    activities: Vec<activities::Activity>,
+    activities: Vec<activities::types::Activity>,
     /// Scopes of a SERVICE; empty for other roles.
     scopes: Vec<String>,
 }
@@ -258,12 +241,12 @@ impl ViewerQuery {
         let look_ahead = ctx.look_ahead();
         let member = match own.member {
             Some(id) if look_ahead.field("member").exists() => {
-                Box::pin(members::node(ctx, id)).await?
+                Box::pin(members::types::node(ctx, id)).await?
             }
             _ => None,
         };
         let activities = if look_ahead.field("activities").exists() {
-            Box::pin(activities::by_slugs(ctx, &own.activities)).await?
+            Box::pin(activities::types::by_slugs(ctx, &own.activities)).await?
         } else {
             Vec::new()
         };

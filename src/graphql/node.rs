@@ -13,37 +13,39 @@ use async_graphql::{Context, ID, Interface, Object};
 use uuid::Uuid;
 
 use super::{
-    activities::Activity,
-    agreements::Agreement,
-    audit::{self, AuditEntry},
+    activities::types::Activity,
+    agreements::types::Agreement,
+    audit::{self, types::AuditEntry},
     batch::{BatchRow, grouped},
     caller,
     connection::{ConnectionNode, every},
-    contacts::{Contact, ContactArea},
+    contacts::types::{Contact, ContactArea},
     cost::list_size,
-    fees::FeeSchedule,
-    invoices::{
-        Invoice, InvoiceLine, Payment, ReferenceRate, Refund, Reminder, WriteOff, bank::BankPayment,
+    fees::types::FeeSchedule,
+    interest::types::ReferenceRate,
+    invoices::types::{Invoice, lines::InvoiceLine},
+    ledger::types::{Cost, Grant},
+    members::types::Member,
+    organisations::types::Organisation,
+    payments::{
+        bank::types::BankPayment,
+        types::{Payment, Refund, WriteOff},
     },
-    ledger::{Cost, Grant},
-    members::Member,
-    organisations::Organisation,
+    receivables::types::Reminder,
     request::RequestCache,
-    requisitions::Requisition,
+    requisitions::types::Requisition,
     scalars::{InvalidId, NodeId},
-    status_reports::StatusReport,
-    tax_decisions::TaxDecision,
-    templates::{AgreementTemplate, AgreementTemplateVersion},
+    status_reports::types::StatusReport,
+    tax_decisions::types::TaxDecision,
+    templates::types::{AgreementTemplate, AgreementTemplateVersion},
 };
 use domain::{
-    activities, agreements,
+    activities, agreements, contacts,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     fees::schedules,
     interest::reference_rates,
     invoices::{self, parts},
-    members, organisations,
-    revenue::bookings,
-    templates,
+    members, organisations, requisitions, templates,
 };
 
 /// An object with a global id.
@@ -147,14 +149,14 @@ async fn of_type(
             Node::Member,
         ),
         NodeType::ContactArea => {
-            let areas = members::areas_by_ids(caller.db, &typed::<ContactAreaId>(ids)).await?;
+            let areas = contacts::areas::by_ids(caller.db, &typed::<ContactAreaId>(ids)).await?;
             BatchRow::each(areas.into_values().collect())
                 .into_iter()
                 .map(|row| (row.id.0, Node::ContactArea(ContactArea(row))))
                 .collect()
         }
         NodeType::Contact => nodes(
-            members::contacts::by_ids(caller, &typed(ids), &every::<Contact>()).await?,
+            contacts::by_ids(caller, &typed(ids), &every::<Contact>()).await?,
             |row| row.id.0,
             Node::Contact,
         ),
@@ -170,7 +172,7 @@ async fn of_type(
         ),
         NodeType::StatusReport => {
             let rows =
-                activities::status_reports::by_ids(caller, &typed(ids), &every::<StatusReport>())
+                domain::status_reports::by_ids(caller, &typed(ids), &every::<StatusReport>())
                     .await?;
             nodes(rows, |row| row.id.0, Node::StatusReport)
         }
@@ -246,23 +248,22 @@ async fn of_accounting_type(
             Node::Invoice,
         ),
         NodeType::Requisition => {
-            let rows = invoices::requisitions::by_ids(caller, &typed(ids), &every::<Requisition>())
-                .await?;
+            let rows = requisitions::by_ids(caller, &typed(ids), &every::<Requisition>()).await?;
             nodes(rows, |row| row.id.0, Node::Requisition)
         }
         NodeType::Cost => nodes(
-            bookings::by_ids::<::entity::cost::Model>(caller, ids, &every::<Cost>()).await?,
+            domain::ledger::by_ids::<::entity::cost::Model>(caller, ids, &every::<Cost>()).await?,
             |row| row.id.0,
             Node::Cost,
         ),
         NodeType::Grant => nodes(
-            bookings::by_ids::<::entity::grant::Model>(caller, ids, &every::<Grant>()).await?,
+            domain::ledger::by_ids::<::entity::grant::Model>(caller, ids, &every::<Grant>())
+                .await?,
             |row| row.id.0,
             Node::Grant,
         ),
         NodeType::TaxDecision => {
-            let rows =
-                BatchRow::each(activities::tax_decisions::by_ids(caller.db, &typed(ids)).await?);
+            let rows = BatchRow::each(domain::tax_decisions::by_ids(caller.db, &typed(ids)).await?);
             rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         NodeType::BankPayment => nodes(
@@ -283,8 +284,8 @@ async fn of_accounting_type(
                 .collect()
         }
         NodeType::AuditEntry => nodes(
-            audit::by_ids(ctx, ids).await?,
-            |row| audit::id_of(row.revision).0,
+            audit::types::by_ids(ctx, ids).await?,
+            |row| audit::types::id_of(row.revision).0,
             Node::AuditEntry,
         ),
         _ => Vec::new(),
@@ -354,7 +355,7 @@ impl NodeQuery {
     }
 
     /// The objects with these ids, in their order; null for each that does not exist, or that you
-    /// may not see. At most 100 ids.
+    /// may not see. A text that has not the form of an id is INVALID. At most 100 ids.
     #[graphql(directive = list_size::apply(None, Some(vec!["ids".into()])))]
     async fn nodes(
         &self,
@@ -366,7 +367,7 @@ impl NodeQuery {
             ids.len() <= MAX_IDS,
             "ids",
             FieldErrorCode::TooMany
-                .problem(format!("must be at most {MAX_IDS}"))
+                .problem(format!("must have at most {MAX_IDS} items"))
                 .with("max", MAX_IDS),
         );
         let read = |(position, id): (usize, &ID)| match id.parse::<NodeId>() {

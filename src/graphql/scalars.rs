@@ -410,7 +410,10 @@ impl FromStr for NodeId {
             .rsplit_once('_')
             .filter(|(word, id)| !word.is_empty() && id.len() == 32)
             .ok_or(InvalidId::Malformed)?;
-        let id = uuid::Uuid::try_parse(id).map_err(|_| InvalidId::Malformed)?;
+        // An object has a single id, to be compared as a text.
+        let is_lower = id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
+        let id = uuid::Uuid::try_parse(id).ok().filter(|_| is_lower);
+        let id = id.ok_or(InvalidId::Malformed)?;
         let node_type = word.parse::<NodeType>().map_err(|_| InvalidId::UnknownType)?;
         Ok(Self { node_type, id })
     }
@@ -432,7 +435,8 @@ pub fn row_id<T: Identifier>(
         if read.node_type == T::NODE_TYPE {
             Ok(read.id)
         } else {
-            let message = format!("is the id of a {}, not of a {}", read.node_type, T::NODE_TYPE);
+            let (found, expected) = (read.node_type, T::NODE_TYPE);
+            let message = format!("is an id of the type {found}, not of the type {expected}");
             Err(FieldErrorCode::NotAnId.problem(message))
         }
     });

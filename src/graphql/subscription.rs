@@ -35,11 +35,11 @@ pub enum ChangeKind {
     Activity,
     /// A template or one of its versions.
     Template,
-    /// An invoice, except its payments.
+    /// An agreement, its notice, signatures, document or deadline.
     Agreement,
     /// A fee of the network itself, or a reference rate.
     Fee,
-    /// An invoice, but for what is paid of it.
+    /// An invoice or credit note, except its payments.
     Invoice,
     /// A payment of an invoice (`node` is the invoice), or a bank payment.
     Payment,
@@ -76,7 +76,7 @@ impl Change {
     async fn node(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         let of = |node_type| NodeId { node_type, id: self.0.subject };
         // A template and its versions are one kind of subject in the trail.
-        let ids = match audit::node_type(self.0.subject_kind)? {
+        let ids = match audit::types::node_type(self.0.subject_kind)? {
             NodeType::Template => vec![of(NodeType::Template), of(NodeType::TemplateVersion)],
             other => vec![of(other)],
         };
@@ -132,10 +132,12 @@ impl Subscription {
             desc = "Only changes after this revision, including past ones; only future changes \
                     when omitted."
         )]
-        after: Option<String>,
+        after: Option<Revision>,
     ) -> Result<BoxStream<'static, Result<Change>>> {
         let after = after
-            .map(|after| after.parse().ok().filter(|after| *after >= 0).ok_or_else(no_revision))
+            .map(|Revision(after)| {
+                after.parse().ok().filter(|after| *after >= 0).ok_or_else(no_revision)
+            })
             .transpose()?;
         let kinds = kinds.unwrap_or_default().into_iter().map(Into::into).collect();
         match ctx.data_opt::<Source>() {

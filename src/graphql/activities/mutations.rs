@@ -1,25 +1,24 @@
-//! Mutations of activities, their costs and grants.
+//! Mutations of activities.
 
-use ::entity::id::{ContactId, CostId, GrantId};
+use ::entity::id::ContactId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use domain::{
-    activities::{accounts, close, start},
+    activities::{
+        close,
+        fields::{ActivityChanges, NewActivity},
+        start, update,
+    },
     error::{Result, ValidationErrors},
 };
 
 use super::{
-    FundingKind, changed,
-    payloads::{
-        ActivityClosePayload, ActivityStartPayload, ActivityUpdatePayload, CostRecordPayload,
-        GrantRecordPayload, StatusReportFilePayload,
-    },
+    payloads::{ActivityClosePayload, ActivityStartPayload, ActivityUpdatePayload},
+    types::{FundingKind, changed},
 };
 use crate::graphql::{
-    decisions::DecisionInput,
-    ledger::{self, Cost, Grant, supplier},
+    decisions::types::DecisionInput,
     mutation::mutation,
-    scalars::{Date, Money, Parsed, change, plain_change, row_id, take},
-    status_reports::{StatusReportFileInput, file},
+    scalars::{Date, Parsed, change, plain_change, row_id, take},
 };
 
 /// Input of `activityStart`.
@@ -83,48 +82,6 @@ pub struct ActivityCloseInput {
     ends_on: Parsed<Date>,
 }
 
-/// Input of `costRecord`.
-#[derive(InputObject)]
-pub struct CostRecordInput {
-    /// Id of the activity.
-    activity_id: ID,
-    /// Day in the books.
-    booked_on: Parsed<Date>,
-    /// Amount in kronor without deducted VAT: VAT that is not deducted is part of it. Negative for
-    /// a cost that the supplier pays back. Correct a wrong cost with `costReverse`.
-    amount: Parsed<Money>,
-    /// Purpose, as `Lokalhyra maj`.
-    description: String,
-    /// Deducted input VAT (ingående moms) in kronor, not part of `amount` and with the same sign;
-    /// omit when not known.
-    vat: Option<Parsed<Money>>,
-    /// Id of the supplier, a member or an organisation. Omit for the counterparty of the agreement.
-    supplier_id: Option<ID>,
-    /// The supplier's invoice number.
-    reference: Option<String>,
-    /// Id of the signed agreement by which the network owes the cost. It must be about this
-    /// activity or about none.
-    agreement_id: Option<ID>,
-    /// Id of the supplier's voucher, which you have uploaded with `POST /files` within a day.
-    file_id: Option<ID>,
-}
-
-/// Input of `grantRecord`.
-#[derive(InputObject)]
-pub struct GrantRecordInput {
-    /// Id of the activity.
-    activity_id: ID,
-    /// Day in the books.
-    booked_on: Parsed<Date>,
-    /// Amount in kronor; negative for a grant that is paid back.
-    amount: Parsed<Money>,
-    /// Name of the body that pays the grant.
-    funder: String,
-    /// Id of the signed cooperation agreement by which the grant comes in. It must be about this
-    /// activity or about none.
-    agreement_id: Option<ID>,
-}
-
 fn contact(
     id: MaybeUndefined<ID>,
     path: &str,
@@ -148,7 +105,7 @@ impl ActivityMutation {
         #[graphql(desc = "The activity to start.")] input: Box<ActivityStartInput>,
     ) -> Option<Result<ActivityStartPayload>> {
         let mut errors = ValidationErrors::default();
-        let new = start::NewActivity {
+        let new = NewActivity {
             slug: input.slug,
             name: input.name,
             purpose: input.purpose,
@@ -183,7 +140,7 @@ impl ActivityMutation {
     ) -> Option<Result<ActivityUpdatePayload>> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.activity_id, "activity_id", &mut errors);
-        let changes = start::ActivityChanges {
+        let changes = ActivityChanges {
             name: input.name,
             purpose: plain_change(input.purpose),
             goal: plain_change(input.goal),
@@ -198,7 +155,7 @@ impl ActivityMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(start::update(mutation.context(), id, changes, errors), async |()| {
+                .perform(update::update(mutation.context(), id, changes, errors), async |()| {
                     Ok(ActivityUpdatePayload { activity: changed(ctx, id).await? })
                 })
                 .await,
@@ -226,90 +183,5 @@ impl ActivityMutation {
                 })
                 .await,
         )
-    }
-
-    /// Books a cost of an activity. Without an Idempotency-Key, the same input twice books two
-    /// costs. CONFLICT with reason PERIOD_CLOSED when `bookedOn` is in a closed period.
-    ///
-    /// Requires the role OFFICE or FINANCE.
-    async fn cost_record(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The cost to book.")] input: Box<CostRecordInput>,
-    ) -> Option<Result<CostRecordPayload>> {
-        let mut errors = ValidationErrors::default();
-        let new = accounts::NewBooking {
-            activity: row_id(&input.activity_id, "activity_id", &mut errors),
-            booked_on: input.booked_on.take("booked_on", &mut errors).0,
-            amount: input.amount.take("amount", &mut errors).0,
-            text: input.description,
-            agreement_id: input.agreement_id.map(|id| row_id(&id, "agreement_id", &mut errors)),
-        };
-        let details = accounts::CostDetails {
-            supplier_id: input.supplier_id.and_then(|id| supplier(&id, "supplier_id", &mut errors)),
-            reference: input.reference,
-            vat: take(input.vat, "vat", &mut errors).map(|vat| vat.0),
-            file_id: input.file_id.map(|id| row_id(&id, "file_id", &mut errors)),
-        };
-        let id = new.activity;
-        let mutation = mutation(ctx);
-        Some(
-            mutation
-                .perform(
-                    accounts::record_cost(mutation.context(), new, details, errors),
-                    async |cost: CostId| {
-                        Ok(CostRecordPayload {
-                            cost: ledger::node::<Cost>(ctx, cost.0).await?,
-                            activity: changed(ctx, id).await?,
-                        })
-                    },
-                )
-                .await,
-        )
-    }
-
-    /// Books a grant (bidrag) to an activity. Not idempotent: the same input twice books two
-    /// grants. CONFLICT with reason PERIOD_CLOSED when `bookedOn` is in a closed period.
-    ///
-    /// Requires the role OFFICE or FINANCE.
-    async fn grant_record(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The grant to book.")] input: Box<GrantRecordInput>,
-    ) -> Option<Result<GrantRecordPayload>> {
-        let mut errors = ValidationErrors::default();
-        let new = accounts::NewBooking {
-            activity: row_id(&input.activity_id, "activity_id", &mut errors),
-            booked_on: input.booked_on.take("booked_on", &mut errors).0,
-            amount: input.amount.take("amount", &mut errors).0,
-            text: input.funder,
-            agreement_id: input.agreement_id.map(|id| row_id(&id, "agreement_id", &mut errors)),
-        };
-        let id = new.activity;
-        let mutation = mutation(ctx);
-        Some(
-            mutation
-                .perform(
-                    accounts::record_grant(mutation.context(), new, errors),
-                    async |grant: GrantId| {
-                        Ok(GrantRecordPayload {
-                            grant: ledger::node::<Grant>(ctx, grant.0).await?,
-                            activity: changed(ctx, id).await?,
-                        })
-                    },
-                )
-                .await,
-        )
-    }
-
-    /// Files a status report on an activity for the board, in your name. FORBIDDEN unless you lead
-    /// the activity or have the role OFFICE.
-    async fn status_report_file(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The report to file.")] input: Box<StatusReportFileInput>,
-    ) -> Option<Result<StatusReportFilePayload>> {
-        let report = Box::pin(file(ctx, *input)).await;
-        Some(report.map(|status_report| StatusReportFilePayload { status_report }))
     }
 }

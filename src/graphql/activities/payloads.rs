@@ -2,11 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::Activity;
-use crate::graphql::{
-    ledger::{Cost, Grant},
-    status_reports::StatusReport,
-};
+use super::types::Activity;
 
 /// Payload of `activityStart`.
 #[derive(SimpleObject)]
@@ -27,29 +23,4 @@ pub struct ActivityUpdatePayload {
 pub struct ActivityClosePayload {
     /// The activity.
     pub(super) activity: Activity,
-}
-
-/// Payload of `costRecord`.
-#[derive(SimpleObject)]
-pub struct CostRecordPayload {
-    /// The booked cost.
-    pub(super) cost: Cost,
-    /// Activity of the cost.
-    pub(super) activity: Activity,
-}
-
-/// Payload of `grantRecord`.
-#[derive(SimpleObject)]
-pub struct GrantRecordPayload {
-    /// The booked grant.
-    pub(super) grant: Grant,
-    /// Activity of the grant.
-    pub(super) activity: Activity,
-}
-
-/// Payload of `statusReportFile`.
-#[derive(SimpleObject)]
-pub struct StatusReportFilePayload {
-    /// The filed report.
-    pub(super) status_report: StatusReport,
 }

@@ -2,15 +2,15 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 
-use super::{Activity, FundingKind};
+use super::types::{Activity, FundingKind};
 use crate::graphql::{
-    OrderDirection,
     batch::BatchRow,
     caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
-    decisions::DecisionBody,
+    decisions::types::DecisionBody,
+    order::{self, order_input},
     scalars::{Date, Parsed, row_id, take},
 };
 use domain::{
@@ -74,14 +74,9 @@ pub enum ActivityOrderField {
     EndsOn,
 }
 
-/// Order of activities. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct ActivityOrder {
-    /// Field to order by.
-    field: ActivityOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
+order_input! {
+    /// Order of activities. Ties are ordered by id.
+    ActivityOrder by ActivityOrderField
 }
 
 /// Queries of activities.
@@ -107,24 +102,13 @@ impl ActivityQuery {
     ) -> Result<Connection<Activity>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (field, descending) = order_by.map_or((activities::Field::Name, false), |order| {
-            (order.field.into(), order.direction.is_descending())
-        });
+        let (field, descending) = order::chosen(order_by, (activities::Field::Name, false));
         let order = activities::order(database(ctx).backend(), field, descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<Activity, _>::new(ctx, filter, order, args),
-            errors,
-            |ctx, list| {
-                Box::pin(activities::list(
-                    caller(ctx),
-                    &list.filter,
-                    &list.order,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
+            ListRequest::<Activity, _>::new(filter, order, args, errors),
+            |ctx, filter, page| Box::pin(activities::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(activities::count(caller(ctx), filter)),
         )
         .await

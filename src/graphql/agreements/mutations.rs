@@ -1,317 +1,44 @@
 //! GraphQL mutations of agreements, from draft to end.
 
-use ::entity::{id::AgreementId, kind};
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
-use serde_json::{Map, Value};
+use ::entity::kind;
+use async_graphql::{Context, Object};
 
 use super::{
-    Agreement, AgreementDirection, node,
+    inputs::{
+        AgreementDraftInput, AgreementDraftUpdateInput, AgreementGiveNoticeInput,
+        AgreementNoticeEndDecideInput, AgreementNoticeWithdrawInput, AgreementOfferInput,
+        AgreementReplaceInput, AgreementSignInput, AgreementWithdrawInput, DeadlineSnoozeInput,
+        DeadlineUnsnoozeInput,
+    },
     payloads::{
         AgreementDraftPayload, AgreementDraftUpdatePayload, AgreementGiveNoticePayload,
-        AgreementOfferPayload, AgreementReplacePayload, AgreementSignPayload,
-        AgreementWithdrawPayload,
+        AgreementNoticeEndDecidePayload, AgreementNoticeWithdrawPayload, AgreementOfferPayload,
+        AgreementReplacePayload, AgreementSignPayload, AgreementWithdrawPayload,
+        DeadlineSnoozePayload, DeadlineUnsnoozePayload,
     },
-    queries::counterparty,
-    types::{SignatureMethod, SignatureParty},
+    types::changed,
 };
 use crate::graphql::{
     cost::cost,
-    decisions::DecisionInput,
-    fees::{FeeBasis, VatRate},
-    members::AllocationBasis,
     mutation::mutation,
     network,
-    scalars::{Date, Decimal, Json, Money, Parsed, Sha256, change, plain_change, row_id, take},
+    scalars::{change, row_id, take},
 };
 use domain::{
     agreements::{
-        Counterparty,
-        draft::{self},
-        draft_input::{DraftChanges, Fee, FeeSource, NewAgreement},
+        deadlines::{
+            snooze::{self, NewAcknowledgement},
+            unsnooze,
+        },
+        decide_notice_end, draft,
         give_notice::{self, NewNotice},
         offer, replace,
         sign::{self, NewSignature},
-        withdraw,
+        update_draft, withdraw,
+        withdraw_notice::{self, NoticeWithdrawal},
     },
-    error::{Error, FieldErrorCode, Result, ValidationErrors},
+    error::{Result, ValidationErrors},
 };
-
-async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
-    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
-}
-
-/// Fee of an agreement.
-#[derive(InputObject)]
-pub struct AgreementFeeInput {
-    /// Basis of the calculation.
-    basis: FeeBasis,
-    /// Amount in kronor, net of VAT; required for every basis but PER_MILLE_OF_ALLOCATION.
-    amount: Option<Parsed<Money>>,
-    /// Rate in per mille of the allocation, 0 to 1000 with at most three decimals; required for
-    /// PER_MILLE_OF_ALLOCATION.
-    per_mille: Option<Decimal>,
-    /// Maximum of a whole year (maxtak), in kronor; for PER_MILLE_OF_ALLOCATION only.
-    cap: Option<Parsed<Money>>,
-    /// Minimum of a whole year, in kronor, at most the cap; for PER_MILLE_OF_ALLOCATION only.
-    minimum: Option<Parsed<Money>>,
-    /// Allocation (tilldelning) that the rate applies to; for PER_MILLE_OF_ALLOCATION only.
-    /// Defaults to ALL_PARTIES.
-    allocation_basis: Option<AllocationBasis>,
-    /// VAT treatment; ZERO is refused.
-    vat_rate: VatRate,
-}
-
-impl AgreementFeeInput {
-    fn check(self, errors: &mut ValidationErrors) -> Fee {
-        Fee {
-            basis: self.basis.into(),
-            amount: take(self.amount, "fee.amount", errors).map(|sum| sum.0),
-            per_mille: self.per_mille.map(|rate| rate.read("fee.per_mille", errors)),
-            cap: take(self.cap, "fee.cap", errors).map(|sum| sum.0),
-            minimum: take(self.minimum, "fee.minimum", errors).map(|sum| sum.0),
-            allocation_basis: self.allocation_basis.map(Into::into),
-            vat_rate: self.vat_rate.into(),
-        }
-    }
-}
-
-/// Converts a fee: `None` when omitted, `Some(None)` for no fee.
-fn fee(
-    parsed: MaybeUndefined<AgreementFeeInput>,
-    errors: &mut ValidationErrors,
-) -> Option<Option<Fee>> {
-    plain_change(parsed).map(|parsed| parsed.map(|parsed| parsed.check(errors)))
-}
-
-/// Converts the parameters of a text, which must be a JSON object.
-fn parameters(parsed: Option<Json>, errors: &mut ValidationErrors) -> Option<Map<String, Value>> {
-    match parsed?.0 {
-        Value::Object(parameters) => Some(parameters),
-        _ => {
-            errors.add(
-                "parameters",
-                FieldErrorCode::WrongType
-                    .problem("must be an object: a value for each parameter's name"),
-            );
-            Some(Map::new())
-        }
-    }
-}
-
-/// Input of `agreementDraft`.
-#[derive(InputObject)]
-pub struct AgreementDraftInput {
-    /// Id of the template. It determines the `kind` of the agreement.
-    template_id: ID,
-    /// Id of a published version of the template; defaults to its current version.
-    template_version_id: Option<ID>,
-    /// Id of the activity; defaults to that of the template. Required for PARTICIPATION.
-    activity_id: Option<ID>,
-    /// Id of a member or an organisation; a member for PARTICIPATION.
-    counterparty_id: ID,
-    /// Direction of the payments: INCOME or NONE for PARTICIPATION and COOPERATION, COST for
-    /// ASSIGNMENT. Defaults by the kind and the fee.
-    direction: Option<AgreementDirection>,
-    /// Parameters of the text: an object with a value for each parameter that the version declares.
-    parameters: Option<Json>,
-    /// First day in force.
-    starts_on: Parsed<Date>,
-    /// Last day of the term, inclusive; omit: until further notice.
-    ends_on: Option<Parsed<Date>>,
-    /// Period of notice (uppsägningstid), 0 to 120 months. Defaults to 3 when it runs until further
-    /// notice or is renewed automatically, else to 0.
-    notice_months: Option<i32>,
-    /// Length of each automatic renewal, 1 to 600 months; requires `endsOn`. Omit: it ends with its
-    /// term.
-    renewal_months: Option<i32>,
-    /// Fee. Defaults for PARTICIPATION to the activity's price on the first day, with its cap and
-    /// minimum (see `feeScheduleSet`); null: no fee.
-    fee: MaybeUndefined<AgreementFeeInput>,
-    /// Decision to make the agreement.
-    decision: Option<DecisionInput>,
-}
-
-impl AgreementDraftInput {
-    fn check(self, errors: &mut ValidationErrors) -> NewAgreement {
-        NewAgreement {
-            template: row_id(&self.template_id, "template_id", errors),
-            template_version: self
-                .template_version_id
-                .map(|id| row_id(&id, "template_version_id", errors)),
-            activity: self.activity_id.map(|id| row_id(&id, "activity_id", errors)),
-            counterparty: counterparty(&self.counterparty_id, "counterparty_id", errors)
-                .unwrap_or(Counterparty::Member(Default::default())),
-            direction: self.direction.map(Into::into),
-            parameters: parameters(self.parameters, errors).unwrap_or_default(),
-            starts_on: self.starts_on.take("starts_on", errors).0,
-            ends_on: take(self.ends_on, "ends_on", errors).map(|day| day.0),
-            notice_months: self.notice_months,
-            renewal_months: self.renewal_months,
-            fee: fee(self.fee, errors).map_or(FeeSource::Schedule(None), FeeSource::Explicit),
-            decision: self.decision.map(|decision| decision.check("decision", errors)),
-        }
-    }
-}
-
-/// Input of `agreementDraftUpdate`. Omitted fields stay unchanged.
-#[derive(InputObject)]
-pub struct AgreementDraftUpdateInput {
-    /// Id of the draft.
-    agreement_id: ID,
-    /// Id of another template; in its current version unless `templateVersionId` names one.
-    template_id: Option<ID>,
-    /// Id of another published version of the template.
-    template_version_id: Option<ID>,
-    /// Id of another activity; null: that of the template.
-    activity_id: MaybeUndefined<ID>,
-    /// Id of another member or organisation.
-    counterparty_id: Option<ID>,
-    /// Direction of the payments.
-    direction: Option<AgreementDirection>,
-    /// All parameters of the text; replaces the present ones.
-    parameters: Option<Json>,
-    /// First day in force.
-    starts_on: Option<Parsed<Date>>,
-    /// Last day of the term, inclusive; null: until further notice.
-    ends_on: MaybeUndefined<Parsed<Date>>,
-    /// Period of notice, 0 to 120 months.
-    notice_months: Option<i32>,
-    /// Length of each automatic renewal, 1 to 600 months; null: it ends with its term.
-    renewal_months: MaybeUndefined<i32>,
-    /// Fee; null: no fee.
-    fee: MaybeUndefined<AgreementFeeInput>,
-    /// Decision to make the agreement.
-    decision: Option<DecisionInput>,
-}
-
-impl AgreementDraftUpdateInput {
-    fn check(self, errors: &mut ValidationErrors) -> DraftChanges {
-        DraftChanges {
-            template: self.template_id.map(|id| row_id(&id, "template_id", errors)),
-            template_version: self
-                .template_version_id
-                .map(|id| row_id(&id, "template_version_id", errors)),
-            activity: plain_change(self.activity_id)
-                .map(|id| id.map(|id| row_id(&id, "activity_id", errors))),
-            counterparty: self
-                .counterparty_id
-                .and_then(|id| counterparty(&id, "counterparty_id", errors)),
-            direction: self.direction.map(Into::into),
-            parameters: parameters(self.parameters, errors),
-            starts_on: take(self.starts_on, "starts_on", errors).map(|day| day.0),
-            ends_on: change(self.ends_on, "ends_on", errors).map(|day| day.map(|day| day.0)),
-            notice_months: self.notice_months,
-            renewal_months: plain_change(self.renewal_months),
-            fee: fee(self.fee, errors),
-            decision: self.decision.map(|decision| decision.check("decision", errors)),
-        }
-    }
-}
-
-/// Input of `agreementOffer`.
-#[derive(InputObject)]
-pub struct AgreementOfferInput {
-    /// Id of the draft.
-    agreement_id: ID,
-}
-
-/// Input of `agreementWithdraw`.
-#[derive(InputObject)]
-pub struct AgreementWithdrawInput {
-    /// Id of the draft or offer.
-    agreement_id: ID,
-    /// Reason of the withdrawal.
-    reason: Option<String>,
-}
-
-/// Input of `agreementSign`.
-#[derive(InputObject)]
-pub struct AgreementSignInput {
-    /// Id of the offered agreement.
-    agreement_id: ID,
-    /// Party that signed.
-    party: SignatureParty,
-    /// Name of the person who signed. For NETWORK, one of the signatories of that day, when the
-    /// settings name any (`[[network.signatories]]`).
-    name: String,
-    /// Title of the person. Defaults for NETWORK to that in the settings.
-    title: Option<String>,
-    /// Day of the signature, from the day of the offer to today.
-    signed_on: Parsed<Date>,
-    /// Method of signing.
-    method: SignatureMethod,
-    /// SHA-256 of the signed PDF, in hexadecimal; must equal `sha256` of `Agreement.document`.
-    document_sha256: Sha256,
-    /// Id of the scanned signed copy, which you have uploaded with `POST /files` within a day.
-    file_id: Option<ID>,
-}
-
-/// Input of `agreementGiveNotice`.
-#[derive(InputObject)]
-pub struct AgreementGiveNoticeInput {
-    /// Id of the signed agreement.
-    agreement_id: ID,
-    /// Day on which notice was given, from the first day in force to today; with `endsOn`, from the
-    /// day on which both parties had signed.
-    given_on: Parsed<Date>,
-    /// Last day in force, when the contract lets it end earlier than its period of notice (förtida
-    /// upphörande), as upon a violation of it or when a grant ends: from `givenOn` to the day on
-    /// which it would end by notice. Before `startsOn`, it never comes into force, and is WITHDRAWN
-    /// on `givenOn`. Omit for the end by its period of notice.
-    ends_on: Option<Parsed<Date>>,
-    /// Reason of the notice; required with `endsOn`.
-    reason: Option<String>,
-}
-
-/// Input of `agreementReplace`. The successor has the same counterparty and activity.
-#[derive(InputObject)]
-pub struct AgreementReplaceInput {
-    /// Id of the agreement to replace.
-    agreement_id: ID,
-    /// First day of the successor, after the first day of its predecessor. The predecessor is in
-    /// force until the day before.
-    starts_on: Parsed<Date>,
-    /// Id of another template of the same kind; defaults to the present one.
-    template_id: Option<ID>,
-    /// Id of a published version of the template; defaults to its current version.
-    template_version_id: Option<ID>,
-    /// Direction of the payments; defaults by the kind and the fee.
-    direction: Option<AgreementDirection>,
-    /// Parameters of the text; default to the present ones when the template is the same.
-    parameters: Option<Json>,
-    /// Last day of the term, inclusive; omit: until further notice.
-    ends_on: Option<Parsed<Date>>,
-    /// Period of notice, 0 to 120 months; defaults to the present one.
-    notice_months: Option<i32>,
-    /// Length of each automatic renewal, 1 to 600 months. Defaults to the present one when there is
-    /// a last day; null: it ends with its term.
-    renewal_months: MaybeUndefined<i32>,
-    /// Fee. Defaults for PARTICIPATION to the activity's price on the first day, else to the
-    /// present fee; null: no fee.
-    fee: MaybeUndefined<AgreementFeeInput>,
-    /// Decision to make the agreement.
-    decision: Option<DecisionInput>,
-}
-
-impl AgreementReplaceInput {
-    fn check(self, errors: &mut ValidationErrors) -> replace::Successor {
-        replace::Successor {
-            agreement: row_id(&self.agreement_id, "agreement_id", errors),
-            template: self.template_id.map(|id| row_id(&id, "template_id", errors)),
-            template_version: self
-                .template_version_id
-                .map(|id| row_id(&id, "template_version_id", errors)),
-            direction: self.direction.map(Into::into),
-            parameters: parameters(self.parameters, errors),
-            starts_on: self.starts_on.take("starts_on", errors).0,
-            ends_on: take(self.ends_on, "ends_on", errors).map(|day| day.0),
-            notice_months: self.notice_months,
-            renewal_months: plain_change(self.renewal_months),
-            fee: fee(self.fee, errors),
-            decision: self.decision.map(|decision| decision.check("decision", errors)),
-        }
-    }
-}
 
 /// Mutations of agreements.
 #[derive(Default)]
@@ -367,7 +94,13 @@ impl AgreementMutation {
         Some(
             mutation
                 .perform(
-                    draft::update(mutation.context(), network(ctx), id, changes, errors),
+                    update_draft::update_draft(
+                        mutation.context(),
+                        network(ctx),
+                        id,
+                        changes,
+                        errors,
+                    ),
                     async |()| {
                         Ok(AgreementDraftUpdatePayload { agreement: changed(ctx, id).await? })
                     },
@@ -489,7 +222,7 @@ impl AgreementMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(give_notice::give(mutation.context(), new, errors), async |()| {
+                .perform(give_notice::give_notice(mutation.context(), new, errors), async |()| {
                     Ok(AgreementGiveNoticePayload { agreement: changed(ctx, id).await? })
                 })
                 .await,
@@ -521,4 +254,132 @@ impl AgreementMutation {
                 .await,
         )
     }
+}
+
+/// Mutations of deadlines.
+#[derive(Default)]
+pub struct DeadlineMutation;
+
+#[Object]
+impl DeadlineMutation {
+    /// Snoozes the deadline of an agreement until a day, with an optional note. Until then,
+    /// `expiringAgreements` leaves the agreement out unless the filter sets `includeSnoozed`.
+    /// A second call replaces the first. CONFLICT with reason NO_DEADLINE when the agreement has
+    /// none.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
+    async fn deadline_snooze(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The deadline to snooze.")] input: Box<DeadlineSnoozeInput>,
+    ) -> Option<Result<DeadlineSnoozePayload>> {
+        let mut errors = ValidationErrors::default();
+        let new = NewAcknowledgement {
+            agreement: row_id(&input.agreement_id, "agreement_id", &mut errors),
+            until: input.snoozed_until.take("snoozed_until", &mut errors).0,
+            note: input.note,
+        };
+        let id = new.agreement;
+        let mutation = mutation(ctx);
+        Some(
+            mutation
+                .perform(snooze::snooze(mutation.context(), new, errors), async |()| {
+                    Ok(DeadlineSnoozePayload { agreement: changed(ctx, id).await? })
+                })
+                .await,
+        )
+    }
+
+    /// Ends a snooze, so that the deadline appears again. CONFLICT with reason NOT_SNOOZED
+    /// when the deadline is not snoozed today.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
+    async fn deadline_unsnooze(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The snooze to end.")] input: Box<DeadlineUnsnoozeInput>,
+    ) -> Option<Result<DeadlineUnsnoozePayload>> {
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.agreement_id, "agreement_id", &mut errors);
+        let mutation = mutation(ctx);
+        Some(
+            mutation
+                .perform(unsnooze::unsnooze(mutation.context(), id, errors), async |()| {
+                    Ok(DeadlineUnsnoozePayload { agreement: changed(ctx, id).await? })
+                })
+                .await,
+        )
+    }
+}
+
+/// Mutations that reverse or correct a notice.
+#[derive(Default)]
+pub struct NoticeMutation;
+
+#[Object]
+impl NoticeMutation {
+    /// Withdraws a notice before it takes effect: the agreement has its agreed last day again, and
+    /// is renewed automatically if it was before. CONFLICT with reason NO_NOTICE, ENDED when the
+    /// last day in force has passed, AGREED_END_UNKNOWN when the notice came with imported history
+    /// and `endsOn` is needed, NOT_A_MEMBER or ACTIVITY_ENDED when the agreement would outlive its
+    /// member's membership or its activity, or OVERLAPS when it would be in force at the same time
+    /// as another one.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
+    async fn agreement_notice_withdraw(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The notice to withdraw.")] input: Box<AgreementNoticeWithdrawInput>,
+    ) -> Option<Result<AgreementNoticeWithdrawPayload>> {
+        Some(Box::pin(withdraw_notice(ctx, *input)).await)
+    }
+
+    /// Decides on which of two days an agreement ends by notice: the one that the counterparty was
+    /// notified of, or that of the present rule. CONFLICT with reason NOTHING_TO_DECIDE for an
+    /// agreement that is not among `agreementNoticeEnds`, or the reasons of
+    /// `agreementNoticeWithdraw` for a later day.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
+    async fn agreement_notice_end_decide(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The decision.")] input: Box<AgreementNoticeEndDecideInput>,
+    ) -> Option<Result<AgreementNoticeEndDecidePayload>> {
+        Some(Box::pin(decide_notice_end(ctx, *input)).await)
+    }
+}
+
+async fn withdraw_notice(
+    ctx: &Context<'_>,
+    input: AgreementNoticeWithdrawInput,
+) -> Result<AgreementNoticeWithdrawPayload> {
+    let mut errors = ValidationErrors::default();
+    let agreement_id = row_id(&input.agreement_id, "agreement_id", &mut errors);
+    let ends_on = change(input.ends_on, "ends_on", &mut errors).map(|day| day.map(|day| day.0));
+    let withdrawal = NoticeWithdrawal { agreement_id, ends_on };
+    let mutation = mutation(ctx);
+    let payload = async |()| {
+        Ok(AgreementNoticeWithdrawPayload { agreement: changed(ctx, agreement_id).await? })
+    };
+    mutation
+        .perform(withdraw_notice::withdraw_notice(mutation.context(), withdrawal, errors), payload)
+        .await
+}
+
+async fn decide_notice_end(
+    ctx: &Context<'_>,
+    input: AgreementNoticeEndDecideInput,
+) -> Result<AgreementNoticeEndDecidePayload> {
+    let mut errors = ValidationErrors::default();
+    let id = row_id(&input.agreement_id, "agreement_id", &mut errors);
+    let ends_on = input.ends_on.take("ends_on", &mut errors).0;
+    let mutation = mutation(ctx);
+    let payload =
+        async |()| Ok(AgreementNoticeEndDecidePayload { agreement: changed(ctx, id).await? });
+    mutation
+        .perform(
+            decide_notice_end::decide_notice_end(mutation.context(), id, ends_on, errors),
+            payload,
+        )
+        .await
 }

@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::Agreement;
+use super::types::Agreement;
 
 /// Payload of `agreementDraft`.
 #[derive(SimpleObject)]
@@ -64,5 +64,19 @@ pub struct DeadlineSnoozePayload {
 #[derive(SimpleObject)]
 pub struct DeadlineUnsnoozePayload {
     /// The agreement.
+    pub(super) agreement: Agreement,
+}
+
+/// Payload of `agreementNoticeWithdraw`.
+#[derive(SimpleObject)]
+pub struct AgreementNoticeWithdrawPayload {
+    /// The agreement without the notice.
+    pub(super) agreement: Agreement,
+}
+
+/// Payload of `agreementNoticeEndDecide`.
+#[derive(SimpleObject)]
+pub struct AgreementNoticeEndDecidePayload {
+    /// The agreement with the decided end.
     pub(super) agreement: Agreement,
 }

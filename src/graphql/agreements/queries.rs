@@ -1,24 +1,37 @@
-//! GraphQL queries of agreements: filters, orders, the list and the agreements that expire.
+//! GraphQL queries of agreements: lists, deadlines, ends by notice, template drift and the matrix.
 
-use ::entity::id::{NodeType, TemplateVersionId};
+use ::entity::{
+    activity, agreement,
+    id::{NodeType, TemplateVersionId},
+};
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Agreement, AgreementDirection, AgreementKind, AgreementStatus};
+use super::{
+    matrix::ActivityMatrix,
+    template_drift::{self, TemplateDeviation},
+    terms::AgreementNoticeEnd,
+    types::{Agreement, AgreementDirection, AgreementKind, AgreementStatus},
+};
 use crate::graphql::{
-    OrderDirection,
-    batch::BatchRow,
+    activities::types::Activity,
+    batch::{BatchRow, take_rows},
     caller,
-    connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
-    cost::cost,
+    connection::{self, Connection, DIRECT, ListRequest, and, selected_columns},
+    cost::{cost, list_size},
     database,
+    order::{self, order_input},
     scalars::{Date, NodeId, Parsed, row_id, take},
 };
 use domain::{
     agreements::{
-        self, Counterparty, Filter, Of,
-        deadlines::{self, Window},
+        self, Counterparty, Filter, Parent,
+        deadlines::{
+            self,
+            rules::{DEFAULT_DAYS, Window},
+        },
+        matrix, matrix_columns, notice_ends, template_drift as drift,
     },
     error::{FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
     page::{Args, Order},
@@ -101,7 +114,7 @@ pub fn counterparty(id: &ID, path: &str, errors: &mut ValidationErrors) -> Optio
         NodeType::Member => Ok(Counterparty::Member(read.id.into())),
         NodeType::Organisation => Ok(Counterparty::Organisation(read.id.into())),
         other => Err(FieldErrorCode::NotAnId
-            .problem(format!("is the id of a {other}, not of a member or an organisation"))),
+            .problem(format!("is an id of the type {other}, not of a member or an organisation"))),
     });
     read.map_err(|reason| errors.add(path, reason)).ok()
 }
@@ -120,20 +133,13 @@ pub enum AgreementOrderField {
     SignedOn,
 }
 
-/// Order of agreements. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct AgreementOrder {
-    /// Field to order by.
-    field: AgreementOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
+order_input! {
+    /// Order of agreements. Ties are ordered by id.
+    AgreementOrder by AgreementOrderField
 }
 
 fn order(ctx: &Context<'_>, parsed: Option<AgreementOrder>) -> Order {
-    let (field, descending) = parsed.map_or((agreements::Field::Number, false), |order| {
-        (order.field.into(), order.direction.is_descending())
-    });
+    let (field, descending) = order::chosen(parsed, (agreements::Field::Number, false));
     agreements::order(database(ctx), field, descending)
 }
 
@@ -141,7 +147,7 @@ fn order(ctx: &Context<'_>, parsed: Option<AgreementOrder>) -> Order {
 pub fn agreements_of<'c, M: Send + Sync + 'static>(
     ctx: &'c Context<'_>,
     row: &'c BatchRow<M>,
-    of: Of,
+    parent: Parent,
     id: fn(&M) -> Uuid,
     filter: Option<Box<AgreementFilter>>,
     order_by: Option<AgreementOrder>,
@@ -154,25 +160,12 @@ pub fn agreements_of<'c, M: Send + Sync + 'static>(
         ctx,
         row,
         id,
-        filter,
-        move |ctx, parents, filter| {
-            Box::pin(async move {
-                let columns = selected_columns::<Agreement>(ctx, CONNECTION);
-                agreements::of_each(
-                    caller(ctx),
-                    of,
-                    parents,
-                    filter,
-                    &order,
-                    &args,
-                    &columns,
-                    errors,
-                )
-                .await
-            })
+        ListRequest::new(filter, order, args, errors),
+        move |ctx, parents, filter, page| {
+            Box::pin(agreements::of_each(caller(ctx), parent, parents, filter, page))
         },
         move |ctx, parents, filter| {
-            Box::pin(agreements::count_each(caller(ctx), of, parents, filter))
+            Box::pin(agreements::count_each(caller(ctx), parent, parents, filter))
         },
     )
 }
@@ -212,18 +205,8 @@ impl AgreementQuery {
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<Agreement, _>::new(ctx, filter, order(ctx, order_by), args),
-            errors,
-            |ctx, list| {
-                Box::pin(agreements::list(
-                    caller(ctx),
-                    &list.filter,
-                    &list.order,
-                    &list.args,
-                    &list.columns,
-                    ValidationErrors::default(),
-                ))
-            },
+            ListRequest::<Agreement, _>::new(filter, order(ctx, order_by), args, errors),
+            |ctx, filter, page| Box::pin(agreements::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(agreements::count(caller(ctx), filter)),
         )
         .await
@@ -239,7 +222,7 @@ impl AgreementQuery {
     }
 
     /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the
-    /// following `days`, the soonest first. A script may run it on any day, since it is a window.
+    /// following `withinDays` days, the soonest first. A script may run it on any day, since it is a window.
     /// Excludes agreements with a signed successor and, unless the filter sets
     /// `includeSnoozed`, those snoozed until `from` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
@@ -248,7 +231,7 @@ impl AgreementQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            default_with = "deadlines::DEFAULT_DAYS",
+            default_with = "DEFAULT_DAYS",
             desc = "Length of the window in days after `from`, 0 to 3660."
         )]
         within_days: i64,
@@ -270,25 +253,119 @@ impl AgreementQuery {
         connection::connection(
             ctx,
             ListRequest::<Agreement, _>::new(
-                ctx,
                 filter,
                 deadlines::soonest_first(database(ctx), window),
                 args,
+                errors,
             ),
-            errors,
-            move |ctx, list| {
-                Box::pin(deadlines::list(
-                    caller(ctx),
-                    window,
-                    &list.filter,
-                    &list.args,
-                    &list.columns,
-                    ValidationErrors::default(),
-                ))
-            },
+            move |ctx, filter, page| Box::pin(deadlines::list(caller(ctx), window, filter, page)),
             move |ctx, filter| Box::pin(deadlines::count(caller(ctx), window, filter)),
         )
         .await
+    }
+}
+
+/// Queries of template drift.
+#[derive(Default)]
+pub struct ConsistencyQuery;
+
+#[Object]
+impl ConsistencyQuery {
+    /// Agreements in force on the filter's `asOf` (defaults to today) that differ from what their
+    /// templates would produce today, by number: on an old version, without a template, or with
+    /// other parameters than the current version declares.
+    #[graphql(directive = cost::apply("500".into()))]
+    async fn template_consistency(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<TemplateDeviation>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let request = ListRequest::<TemplateDeviation, _> {
+            filter,
+            order: agreements::order(database(ctx), agreements::Field::Number, false),
+            args: connection::args(first, after, last, before),
+            columns: |ctx| {
+                let paths: [&[&str]; 2] =
+                    [&["edges", "node", "agreement"], &["nodes", "agreement"]];
+                let columns = selected_columns::<Agreement>(ctx, &paths);
+                and(columns, agreement::Column::TemplateVersionId)
+            },
+            errors,
+        };
+        connection::connection(
+            ctx,
+            request,
+            |ctx, filter, requested| Box::pin(template_drift::page(ctx, filter, requested)),
+            |ctx, filter| Box::pin(drift::count(caller(ctx), filter)),
+        )
+        .await
+    }
+}
+
+/// Queries of the matrix.
+#[derive(Default)]
+pub struct MatrixQuery;
+
+#[Object]
+impl MatrixQuery {
+    /// Matrix of members and activities as of a day, with the changes since an earlier day.
+    #[graphql(directive = cost::apply("100".into()))]
+    async fn activity_matrix(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Day of the matrix; defaults to today. On a later day, `coverage` and `trend` are INVALID unless you may see every agreement about the activity and every member."
+        )]
+        as_of: Option<Parsed<Date>>,
+        #[graphql(desc = "Earlier day to compare to; no comparison when omitted.")]
+        compared_to: Option<Parsed<Date>>,
+        #[graphql(desc = "Slugs: only these activities; all when omitted or empty.")]
+        activity_slugs: Option<Vec<String>>,
+    ) -> Result<ActivityMatrix> {
+        let mut errors = ValidationErrors::default();
+        let as_of = take(as_of, "as_of", &mut errors)
+            .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
+        let compared_to = take(compared_to, "compared_to", &mut errors).map(|day| day.0);
+        matrix_columns::check(compared_to, as_of, &mut errors);
+        let slugs = activity_slugs.unwrap_or_default();
+        let slugs: Vec<_> = slugs
+            .iter()
+            .enumerate()
+            .map(|(position, slug)| errors.text(&format!("activity_slugs.{position}"), slug, LINE))
+            .collect();
+        errors.finish()?;
+        let columns = and(
+            selected_columns::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
+            activity::Column::Slug,
+        );
+        let found = Box::pin(matrix::columns(caller(ctx), as_of, &slugs, &columns)).await?;
+        Ok(ActivityMatrix::of(as_of, compared_to, found))
+    }
+}
+
+/// Queries of ends by notice.
+#[derive(Default)]
+pub struct NoticeEndQuery;
+
+#[Object]
+impl NoticeEndQuery {
+    /// Agreements whose end by notice differs from the present rule, since renewed terms of short
+    /// months used to end early; by number. FORBIDDEN unless you may change agreements. Decide on
+    /// each with `agreementNoticeEndDecide`.
+    #[graphql(directive = list_size::apply(Some(50), None))]
+    async fn agreement_notice_ends(&self, ctx: &Context<'_>) -> Result<Vec<AgreementNoticeEnd>> {
+        let found = Box::pin(notice_ends::list(caller(ctx))).await?;
+        take_rows(ctx, found.len())?;
+        Ok(BatchRow::each(found).into_iter().map(AgreementNoticeEnd).collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! GraphQL types and query of template drift: agreements that differ from the current template
+//! GraphQL types of template drift: agreements that differ from the current template
 //! versions.
 
 use std::collections::HashMap;
@@ -10,28 +10,26 @@ use ::entity::{
 };
 use async_graphql::{Context, Description, Enum, Object};
 
-use super::{Agreement, AgreementFilter};
+use super::types::Agreement;
 use crate::graphql::{
     batch::BatchRow,
     caller,
-    connection::{
-        self, Column, Connection, ConnectionNode, ListPage, ListRequest, and, selected_columns,
-    },
-    cost::cost,
-    database,
-    templates::AgreementTemplateVersion,
+    connection::{Column, ConnectionNode, ListPage, and, selected_columns},
+    templates::types::AgreementTemplateVersion,
 };
 use domain::{
     agreements::{
         self,
-        template_drift::{self, Deviation},
+        template_deviation::{self, Deviation},
+        template_drift,
     },
-    error::{Result, ValidationErrors},
+    error::Result,
+    page::PageRequest,
 };
 
 /// Reason for which an agreement differs from the current template version.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "template_drift::Reason")]
+#[graphql(remote = "template_deviation::Reason")]
 pub enum TemplateDeviationReason {
     /// It has no template.
     NoTemplate,
@@ -92,7 +90,7 @@ impl TemplateDeviation {
 
     /// Template version that a new agreement would get today; null when its template has none, or
     /// it has no template.
-    async fn current(&self) -> Option<AgreementTemplateVersion> {
+    async fn current_version(&self) -> Option<AgreementTemplateVersion> {
         self.one(|deviation| &deviation.current)
     }
 
@@ -158,66 +156,20 @@ impl ConnectionNode for TemplateDeviation {
     }
 }
 
-/// Queries of template drift.
-#[derive(Default)]
-pub struct ConsistencyQuery;
-
-#[Object]
-impl ConsistencyQuery {
-    /// Agreements in force on the filter's `asOf` (defaults to today) that differ from what their
-    /// templates would produce today, by number: on an old version, without a template, or with
-    /// other parameters than the current version declares.
-    #[graphql(directive = cost::apply("500".into()))]
-    async fn template_consistency(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<TemplateDeviation>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let columns = selected_columns::<Agreement>(
-            ctx,
-            &[&["edges", "node", "agreement"], &["nodes", "agreement"]],
-        );
-        let request = ListRequest::<TemplateDeviation, _> {
-            filter,
-            order: agreements::order(database(ctx), agreements::Field::Number, false),
-            args: connection::args(first, after, last, before),
-            columns: and(columns, agreement::Column::TemplateVersionId),
-        };
-        connection::connection(
-            ctx,
-            request,
-            errors,
-            |ctx, list| Box::pin(page(ctx, list)),
-            |ctx, filter| Box::pin(template_drift::count(caller(ctx), filter)),
-        )
-        .await
-    }
-}
-
 /// Returns a page of deviating agreements, with their deviations.
-async fn page(
+pub(super) async fn page(
     ctx: &Context<'_>,
-    list: &ListRequest<TemplateDeviation, agreements::Filter>,
+    filter: &agreements::Filter,
+    requested: &PageRequest<agreement::Model>,
 ) -> Result<ListPage<agreement::Model>> {
     let caller = caller(ctx);
-    let errors = ValidationErrors::default();
-    let slice =
-        template_drift::list(caller, &list.filter, &list.args, &list.columns, errors).await?;
+    let slice = template_drift::list(caller, filter, requested).await?;
 
     let paths: [&[&str]; 4] = [
         &["edges", "node", "version"],
-        &["edges", "node", "current"],
+        &["edges", "node", "currentVersion"],
         &["nodes", "version"],
-        &["nodes", "current"],
+        &["nodes", "currentVersion"],
     ];
     let columns = selected_columns::<AgreementTemplateVersion>(ctx, &paths);
     let columns =

@@ -1,328 +1,563 @@
-//! GraphQL types of the parts of an agreement: deadlines, fees and signatures.
+//! GraphQL type of agreements, and of their counterparties.
 
-use ::entity::{acknowledgement, agreement, signature, stored_file, term::Deadline};
-use async_graphql::{Context, Description, Enum, Object};
+use std::{collections::HashMap, sync::Arc};
+
+use ::entity::{
+    agreement,
+    id::{AgreementId, MemberId, OrganisationId},
+    requisition,
+};
+use async_graphql::{Context, Description, Enum, ID, Object, Union};
 use chrono::NaiveDate;
 
-use super::ids;
+use super::{
+    documents::{self, AgreementDocument, AgreementPreview},
+    terms::{AgreementDeadline, AgreementFee, Signature},
+};
 use crate::graphql::{
-    batch::{BatchRow, grouped},
+    activities::types::{Activity, activity_of},
+    audit::types::{AuditEntry, entries_of},
+    batch::{BatchRow, distinct, grouped, listed},
     caller,
-    connection::Column,
-    fees::{FeeBasis, VatRate},
-    members::AllocationBasis,
-    request::LongText,
-    scalars::{Date, DateTime, Decimal, Money, Sha256},
-    stored_files::StoredFile,
+    connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
+    cost::{cost, list_size},
+    database,
+    decisions::types::{Decision, decision_of},
+    invoices::{
+        queries::{InvoiceFilter, InvoiceOrder, invoices_of},
+        types::Invoice,
+    },
+    members::types::Member,
+    organisations::types::Organisation,
+    request::{LongText, take_bytes},
+    requisitions::types::Requisition,
+    scalars::{Date, DateTime, Json, Parsed, node_id, take},
+    templates::types::{AgreementTemplateVersion, version_of},
+    times, viewer,
 };
 use domain::{
-    agreements::deadlines::{self, Reason},
-    error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
-    fees, term_sql,
+    agreements::{
+        self, documents as rules,
+        lifecycle::{self, Transition},
+        notice, parameters, replace,
+    },
+    error::{Error, Result, ValidationErrors},
+    invoices, members, organisations, requisitions, stored_files, term_sql,
 };
 
-/// Kind of a deadline.
+/// Purpose of an agreement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "::entity::kind::DeadlineKind")]
-pub enum DeadlineKind {
-    /// Last day to give notice before the term is renewed.
-    Notice,
-    /// Last day in force.
-    End,
+#[graphql(remote = "::entity::kind::AgreementKind")]
+pub enum AgreementKind {
+    /// A member takes part in an activity for a special fee (särskilt avtal).
+    Participation,
+    /// The network pays for leading or doing work (uppdragsavtal).
+    Assignment,
+    /// Cooperation with an authority, a company or a university (samarbetsavtal).
+    Cooperation,
 }
 
-/// Reason for a deadline.
+/// Direction of the payments of an agreement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-pub enum DeadlineReason {
-    /// The agreement is renewed by its `renewalMonths` unless notice is given by the deadline.
-    Renews,
-    /// The agreement ends with its term.
-    Ends,
-    /// The agreement ends because notice was given.
+#[graphql(remote = "::entity::kind::Direction")]
+pub enum AgreementDirection {
+    /// The counterparty pays the network.
+    Income,
+    /// The network pays the counterparty.
+    Cost,
+    /// No payments.
+    None,
+}
+
+/// Status of an agreement as of a day, derived from its dates.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "::entity::term::Status")]
+pub enum AgreementStatus {
+    /// Draft: may still change.
+    Draft,
+    /// Sent to the counterparty, and not yet signed by both parties.
+    Offered,
+    /// Signed by both parties, and not yet in force.
+    Signed,
+    /// In force.
+    Active,
+    /// In force, and ends on a known day because notice was given.
     NoticeGiven,
+    /// No longer in force.
+    Ended,
+    /// Withdrawn before it came into force.
+    Withdrawn,
 }
 
-/// The next day on which a decision about an agreement is due.
-#[derive(Description)]
-pub struct AgreementDeadline {
-    agreement: BatchRow<agreement::Model>,
-    deadline: Deadline,
-    as_of: NaiveDate,
+/// Counterparty of an agreement, or buyer on an invoice.
+#[derive(Clone, Union)]
+pub enum Counterparty {
+    /// A member of the network.
+    Member(Member),
+    /// An organisation that is not a member.
+    Organisation(Organisation),
 }
 
-impl AgreementDeadline {
-    /// Returns the agreement's next deadline on or after a day.
-    pub(super) fn of(agreement: &BatchRow<agreement::Model>, as_of: NaiveDate) -> Option<Self> {
-        let deadline = term_sql::of(agreement).next_deadline(as_of)?;
-        Some(Self { agreement: agreement.clone(), deadline, as_of })
-    }
-}
+/// A contract between the network and a member or another organisation, made from a template.
+#[derive(Clone, Description)]
+pub struct Agreement(pub BatchRow<agreement::Model>);
 
 #[Object(use_type_description)]
-impl AgreementDeadline {
-    /// Kind of the deadline.
-    async fn kind(&self) -> DeadlineKind {
-        self.deadline.kind.into()
+impl Agreement {
+    /// Global id of the agreement, opaque. Pass it to `node` and to inputs.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
     }
 
-    /// Reason for the deadline.
-    async fn reason(&self) -> DeadlineReason {
-        match Reason::of(&term_sql::of(&self.agreement), self.as_of) {
-            Some(Reason::Renews { .. }) => DeadlineReason::Renews,
-            Some(Reason::NoticeGiven { .. }) => DeadlineReason::NoticeGiven,
-            Some(Reason::Ends) | None => DeadlineReason::Ends,
-        }
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
     }
 
-    /// Day of the deadline.
-    async fn deadline_on(&self) -> Date {
-        Date(self.deadline.on)
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
-    /// Days from `asOf` to the deadline; 0 on the day itself.
-    async fn days_left(&self) -> i64 {
-        (self.deadline.on - self.as_of).num_days()
+    /// Number, gapless per year: `2026-0042`; null until it is offered.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
     }
 
-    /// Snooze that hides the deadline for now; null when there is none, and for a MEMBER, who does
-    /// not see internal notes of the network.
-    async fn snooze(&self, ctx: &Context<'_>) -> Option<Result<DeadlineSnooze>> {
-        let found = self.agreement.load(ctx, "", || async {
-            let rows =
-                deadlines::acknowledgements_of(caller(ctx), &ids(&self.agreement), self.as_of)
-                    .await?;
-            Ok(grouped(rows, |row| row.agreement_id))
+    /// Purpose of the agreement.
+    async fn kind(&self) -> AgreementKind {
+        self.0.kind.into()
+    }
+
+    /// Status as of a day, derived from the dates below and from signed successors.
+    async fn status(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Result<AgreementStatus> {
+        Ok(term_sql::of(&self.0).status(day(ctx, as_of)?).into())
+    }
+
+    /// Activity of the agreement; null when it is about none.
+    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
+        activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
+    }
+
+    /// Direction of the payments.
+    async fn direction(&self) -> AgreementDirection {
+        self.0.direction.into()
+    }
+
+    /// Counterparty: a member or an organisation.
+    async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
+        let ids = |row: &agreement::Model| CounterpartyIds {
+            member: row.member_id,
+            organisation: row.organisation_id,
+        };
+        counterparty_of(ctx, &self.0, ids).await
+    }
+
+    /// Template version of the text; null when it has no template, or you may not see the version.
+    async fn template_version(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<Result<AgreementTemplateVersion>> {
+        version_of(ctx, &self.0, |row| row.template_version_id).await.transpose()
+    }
+
+    /// Parameters of the text: a JSON object from name to value, `{"days": 14}`; empty without
+    /// parameters.
+    async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
+        let found = self
+            .0
+            .load(ctx, "", || async {
+                parameters::parameters_of(database(ctx).read(), &ids(&self.0)).await
+            })
+            .await?;
+        let Some(stored) = found.get(&self.0.id) else { return Ok(Json(serde_json::json!({}))) };
+        take_bytes(ctx, stored.len())?;
+        Ok(Json::stored(stored))
+    }
+
+    /// First day in force.
+    async fn starts_on(&self) -> Date {
+        Date(self.0.starts_on)
+    }
+
+    /// Last day of the agreed term, inclusive; null: until further notice. An agreement with
+    /// automatic renewal continues after it: see `termEndsOn`.
+    async fn ends_on(&self) -> Option<Date> {
+        self.0.ends_on.map(Date)
+    }
+
+    /// Last day of the term that runs on a day, with every renewal until then; at most the day
+    /// before a signed successor starts. Null: until further notice.
+    async fn term_ends_on(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day within the term; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Option<Result<Date>> {
+        day(ctx, as_of).map(|on| term_sql::of(&self.0).last_day(on).map(Date)).transpose()
+    }
+
+    /// Period of notice (uppsägningstid), in months.
+    async fn notice_months(&self) -> i32 {
+        self.0.notice_months
+    }
+
+    /// Length of each automatic renewal, in months, when no notice is given in time; null: it ends
+    /// with its term.
+    async fn renewal_months(&self) -> Option<i32> {
+        self.0.renewal_months
+    }
+
+    /// Time of the offer to the counterparty; null while a draft.
+    async fn offered_at(&self) -> Option<DateTime> {
+        self.0.offered_at.map(DateTime)
+    }
+
+    /// Day on which both parties had signed; null before that.
+    async fn signed_on(&self) -> Option<Date> {
+        self.0.signed_on.map(Date)
+    }
+
+    /// Day on which the draft or offer was withdrawn; null unless withdrawn.
+    async fn withdrawn_on(&self) -> Option<Date> {
+        self.0.withdrawn_on.map(Date)
+    }
+
+    /// Day on which notice was given; `endsOn` is then the last day in force. Null when no notice
+    /// was given.
+    async fn notice_given_on(&self) -> Option<Date> {
+        self.0.notice_given_on.map(Date)
+    }
+
+    /// Reason of the notice or withdrawal; null when there is neither, or no reason is recorded.
+    async fn termination_reason(&self) -> Option<LongText<&str>> {
+        self.0.termination_reason.as_deref().map(LongText)
+    }
+
+    /// Next day on which a decision about it is due; null when it is not signed, has ended, has a
+    /// signed successor or runs until further notice.
+    async fn next_deadline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The deadline is on this day or later; defaults to today. In \
+                    `expiringAgreements`, pass the window's first day.")]
+        as_of: Option<Parsed<Date>>,
+    ) -> Option<Result<AgreementDeadline>> {
+        let deadline = day(ctx, as_of).map(|on| AgreementDeadline::of(&self.0, on));
+        deadline.transpose()
+    }
+
+    /// Decision to make the agreement: body, date, paragraph; null when not recorded.
+    async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
+        decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
+    }
+
+    /// Fee or price; null when there is none.
+    async fn fee(&self) -> Option<AgreementFee> {
+        AgreementFee::of(&self.0)
+    }
+
+    /// Signatures, in the order of signing.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
+        let found = self.0.load(ctx, "", || async {
+            let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
+            let mut files = if ctx.look_ahead().field("file").exists() {
+                let signatures: Vec<_> = rows.iter().map(|row| row.id).collect();
+                stored_files::of_signatures(database(ctx), &signatures).await?
+            } else {
+                HashMap::new()
+            };
+            let with_file = rows.into_iter().map(|row| {
+                let file = files.remove(&row.id);
+                (row, file)
+            });
+            Ok(grouped(with_file, |(row, _)| row.agreement_id))
+        });
+        listed(ctx, found.await?.get(&self.0.id), |(row, file)| Signature(row, file))
+    }
+
+    /// Rendered text, frozen when the agreement was offered; null for a draft, and for imported
+    /// history without a text.
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
+        documents::frozen(ctx, &self.0).await.transpose()
+    }
+
+    /// Text that the draft would be offered with today, marked UTKAST (draft) and without a number;
+    /// null unless it is a draft with a template.
+    #[graphql(directive = cost::apply("100".into()))]
+    async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementPreview>> {
+        Box::pin(documents::preview(ctx, &self.0)).await.transpose()
+    }
+
+    /// Agreement that this one replaces; null when it replaces none.
+    async fn predecessor(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        agreement_of(ctx, &self.0, |row| row.replaces_id).await.transpose()
+    }
+
+    /// Agreement that replaces this one, or is drafted or offered as its successor; null when there
+    /// is none.
+    async fn successor(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
+        let columns =
+            and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
+        let found = self.0.load(ctx, "", || async {
+            let rows = agreements::successors_of(caller(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.replaces_id))
         });
         match found.await {
-            Ok(found) => {
-                found.get(&self.agreement.id)?.first().cloned().map(DeadlineSnooze).map(Ok)
-            }
+            Ok(found) => found.get(&Some(self.0.id))?.first().cloned().map(Agreement).map(Ok),
             Err(error) => Some(Err(error)),
         }
     }
-}
 
-/// Snooze of a deadline (`deadlineSnooze`).
-#[derive(Description)]
-pub struct DeadlineSnooze(acknowledgement::Model);
-
-#[Object(use_type_description)]
-impl DeadlineSnooze {
-    /// Token subject of the user who snoozed it.
-    async fn snoozed_by(&self) -> &str {
-        &self.0.acknowledged_by
-    }
-
-    /// Time at which it was snoozed.
-    async fn snoozed_at(&self) -> DateTime {
-        DateTime(self.0.acknowledged_at)
-    }
-
-    /// Last day on which the deadline is hidden.
-    async fn snoozed_until(&self) -> Date {
-        Date(self.0.until)
-    }
-
-    /// Reason; null when not recorded.
-    async fn note(&self) -> Option<LongText<&str>> {
-        self.0.note.as_deref().map(LongText)
-    }
-}
-
-/// Fee of an agreement.
-#[derive(Description)]
-pub struct AgreementFee {
-    agreement: BatchRow<agreement::Model>,
-    basis: FeeBasis,
-    vat_rate: VatRate,
-}
-
-impl AgreementFee {
-    /// Columns of the fee and of the term that it is prorated by.
-    pub(super) const COLUMNS: &'static [Column<agreement::Model>] = {
-        use agreement::Column as C;
-        &[
-            C::MemberId,
-            C::FeeBasis,
-            C::FeeAmount,
-            C::FeePerMille,
-            C::FeeCap,
-            C::FeeMinimum,
-            C::FeeAllocationBasis,
-            C::VatRate,
-            C::StartsOn,
-            C::EndsOn,
-            C::NoticeMonths,
-            C::RenewalMonths,
-            C::OfferedAt,
-            C::SignedOn,
-            C::WithdrawnOn,
-            C::NoticeGivenOn,
-            C::ReplacedFrom,
-        ]
-    };
-
-    /// Returns the agreement's fee; `None` when it has none.
-    pub(super) fn of(agreement: &BatchRow<agreement::Model>) -> Option<Self> {
-        let (basis, vat_rate) = (agreement.fee_basis?.into(), agreement.vat_rate?.into());
-        Some(Self { agreement: agreement.clone(), basis, vat_rate })
-    }
-}
-
-#[Object(use_type_description)]
-impl AgreementFee {
-    /// Basis of the calculation.
-    async fn basis(&self) -> FeeBasis {
-        self.basis
-    }
-
-    /// Amount in kronor, net of VAT: per year, per participant or, for ONE_OFF, in all; null for
-    /// PER_MILLE_OF_ALLOCATION.
-    async fn amount(&self) -> Option<Money> {
-        self.agreement.fee_amount.map(Into::into)
-    }
-
-    /// Rate in per mille of the member's allocation; null unless `basis` is
-    /// PER_MILLE_OF_ALLOCATION.
-    async fn per_mille(&self) -> Option<Decimal> {
-        self.agreement.fee_per_mille.map(Decimal::new)
-    }
-
-    /// Maximum of a whole year (maxtak) in kronor, for PER_MILLE_OF_ALLOCATION; null: no cap.
-    async fn cap(&self) -> Option<Money> {
-        self.agreement.fee_cap.map(Into::into)
-    }
-
-    /// Minimum of a whole year in kronor, for PER_MILLE_OF_ALLOCATION; null: no minimum.
-    async fn minimum(&self) -> Option<Money> {
-        self.agreement.fee_minimum.map(Into::into)
-    }
-
-    /// Allocation (tilldelning) that the rate applies to; null unless `basis` is
-    /// PER_MILLE_OF_ALLOCATION.
-    async fn allocation_basis(&self) -> Option<AllocationBasis> {
-        self.agreement
-            .fee_per_mille
-            .map(|_| self.agreement.fee_allocation_basis.unwrap_or_default().into())
-    }
-
-    /// VAT treatment.
-    async fn vat_rate(&self) -> VatRate {
-        self.vat_rate
-    }
-
-    /// Fee of one calendar year in kronor, net of VAT. For a year that the term covers in part, it
-    /// is prorated by the months on whose first day the agreement is in force, after cap and
-    /// minimum were applied to the whole year's fee. ONE_OFF falls in full in the year in which the
-    /// term starts. PER_PARTICIPANT is zero, since the number of participants is not known.
-    /// CONFLICT with reason NO_ALLOCATION when the allocation of a per-mille fee is not known, or
-    /// you may not see it.
-    async fn amount_for(
+    /// Invoices and credit notes with a line about the agreement.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn invoices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
-    ) -> Result<Money> {
-        let mut errors = ValidationErrors::default();
-        errors.expect(
-            fees::amounts::YEARS.contains(&year),
-            "year",
-            FieldErrorCode::OutOfRange
-                .problem("must be 1900 to 2999")
-                .with("min", 1900)
-                .with("max", 2999),
-        );
-        errors.finish()?;
-        let amounts = self
-            .agreement
-            .load(ctx, "", || async {
-                fees::amounts_of(caller(ctx), self.agreement.batch_rows(), year).await
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<InvoiceFilter>>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<InvoiceOrder>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Invoice>> {
+        invoices_of(
+            ctx,
+            &self.0,
+            invoices::Parent::Agreement,
+            |row| row.id.0,
+            filter,
+            order_by,
+            connection::args(first, after, last, before),
+        )
+        .await
+    }
+
+    /// Requisitions of its grant, in order of number; empty when you may not see all invoices.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn requisitions(&self, ctx: &Context<'_>) -> Result<Vec<Requisition>> {
+        let columns =
+            and(selected_columns::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
+        let found = self.0.load(ctx, "", || async {
+            let rows = requisitions::of_agreements(caller(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.agreement_id))
+        });
+        listed(ctx, found.await?.get(&self.0.id), Requisition)
+    }
+
+    /// Entries of the audit trail about it, the latest first; empty when you may not read the audit
+    /// trail.
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        entries_of(ctx, &self.0, |row| row.id, connection::args(first, after, last, before)).await
+    }
+
+    /// `true` if you may change the draft (`agreementDraftUpdate`).
+    async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Update)
+    }
+
+    /// `true` if you may offer the draft (`agreementOffer`). A missing or retired template, or a
+    /// counterparty that is no member, may still prevent it.
+    async fn viewer_can_offer(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Offer)
+    }
+
+    /// `true` if you may record a signature (`agreementSign`): it is offered, and not signed by
+    /// both parties.
+    async fn viewer_can_sign(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Sign)
+    }
+
+    /// `true` if you may withdraw the draft or the offer (`agreementWithdraw`).
+    async fn viewer_can_withdraw(&self, ctx: &Context<'_>) -> bool {
+        self.can(ctx, Transition::Withdraw)
+    }
+
+    /// `true` if you may give notice (`agreementGiveNotice`): it is signed, has not ended, and is
+    /// neither replaced nor given notice already. Before its first day, and for a fixed term, the
+    /// notice needs an explicit last day (`endsOn`).
+    async fn viewer_can_give_notice(&self, ctx: &Context<'_>) -> bool {
+        notice::can_give_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
+    }
+
+    /// `true` if you may draft a successor (`agreementReplace`): it is signed, has not ended, and
+    /// has no successor, not even a draft.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn viewer_can_replace(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || replace::replaceable(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id))
+    }
+}
+
+impl Agreement {
+    /// Returns `true` if the viewer may make a transition today.
+    fn can(&self, ctx: &Context<'_>, transition: Transition) -> bool {
+        lifecycle::can(viewer(ctx), transition, &self.0, caller(ctx).clock.today())
+    }
+}
+
+/// Parses the `asOf` argument; defaults to today.
+fn day(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<NaiveDate> {
+    let mut errors = ValidationErrors::default();
+    let on = take(as_of, "as_of", &mut errors);
+    errors.finish()?;
+    Ok(on.map_or_else(|| caller(ctx).clock.today(), |on| on.0))
+}
+
+/// Returns the ids of a batch of agreements.
+pub(super) fn ids(row: &BatchRow<agreement::Model>) -> Vec<AgreementId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
+}
+
+impl ConnectionNode for Agreement {
+    type Row = agreement::Model;
+    const NAME: &'static str = "Agreement";
+
+    fn of(row: BatchRow<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use agreement::Column as C;
+        match field {
+            "number" => &[C::Number],
+            "kind" => &[C::Kind],
+            "status" | "termEndsOn" | "nextDeadline" => &term_sql::COLUMNS,
+            "activity" => &[C::ActivityId],
+            "direction" => &[C::Direction],
+            "counterparty" => &[C::MemberId, C::OrganisationId],
+            "templateVersion" => &[C::TemplateVersionId],
+            "startsOn" => &[C::StartsOn],
+            "endsOn" => &[C::EndsOn],
+            "noticeMonths" => &[C::NoticeMonths],
+            "renewalMonths" => &[C::RenewalMonths],
+            "offeredAt" => &[C::OfferedAt],
+            "signedOn" => &[C::SignedOn],
+            "withdrawnOn" => &[C::WithdrawnOn],
+            "noticeGivenOn" => &[C::NoticeGivenOn],
+            "terminationReason" => &[C::TerminationReason],
+            "decision" => &[C::DecisionId],
+            "preview" => &[C::OfferedAt, C::WithdrawnOn],
+            "fee" => AgreementFee::COLUMNS,
+            "predecessor" => &[C::ReplacesId],
+            "viewerCanUpdateDraft"
+            | "viewerCanOffer"
+            | "viewerCanSign"
+            | "viewerCanWithdraw"
+            | "viewerCanGiveNotice"
+            | "viewerCanReplace" => &term_sql::COLUMNS,
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[agreement::Column::Id]
+    }
+}
+
+/// Returns the agreement that each row of a batch refers to, if the viewer may see it.
+pub async fn agreement_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &BatchRow<M>,
+    id: fn(&M) -> Option<AgreementId>,
+) -> Result<Option<Agreement>> {
+    connection::referenced::<Agreement, _, _>(
+        ctx,
+        row,
+        id,
+        |row| row.id,
+        |ctx, ids, columns| Box::pin(agreements::by_ids(caller(ctx), ids, columns)),
+    )
+    .await
+}
+
+/// Ids of a counterparty: one of them is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterpartyIds {
+    /// The member.
+    pub member: Option<MemberId>,
+    /// The organisation that is not a member.
+    pub organisation: Option<OrganisationId>,
+}
+
+/// Counterparties of a batch by their ids.
+struct Counterparties {
+    members: HashMap<MemberId, Vec<Member>>,
+    organisations: HashMap<OrganisationId, Vec<Organisation>>,
+}
+
+/// Returns the counterparty of a row by the id of its member or organisation. Loads all members of
+/// the batch with one statement, and all organisations with another.
+pub async fn counterparty_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &BatchRow<M>,
+    ids: fn(&M) -> CounterpartyIds,
+) -> Result<Counterparty> {
+    let found: Arc<Counterparties> = row
+        .load(ctx, "counterparty", || async {
+            let caller = caller(ctx);
+            let of_members = distinct(row.batch_rows().iter().filter_map(|row| ids(row).member));
+            let of_others =
+                distinct(row.batch_rows().iter().filter_map(|row| ids(row).organisation));
+            let (mut members, mut others) = (Vec::new(), Vec::new());
+            if !of_members.is_empty() {
+                members =
+                    members::by_ids(caller, &of_members, &selected_columns::<Member>(ctx, DIRECT))
+                        .await?;
+            }
+            if !of_others.is_empty() {
+                others = organisations::by_ids(
+                    caller,
+                    &of_others,
+                    &selected_columns::<Organisation>(ctx, DIRECT),
+                )
+                .await?;
+            }
+            let members = BatchRow::each(members).into_iter().map(Member);
+            let others = BatchRow::each(others).into_iter().map(Organisation);
+            Ok(Counterparties {
+                members: grouped(members, |member| member.0.id),
+                organisations: grouped(others, |other| other.0.id),
             })
-            .await?;
-        let amount = amounts.get(&self.agreement.id).copied().map(Money);
-        amount.ok_or_else(|| {
-            let of = fees::describe(self.agreement.fee_allocation_basis.unwrap_or_default());
-            Error::conflict(
-                ConflictReason::NoAllocation,
-                format!("the fee is per mille of the allocation {of}, and none of {year} is known"),
-            )
         })
-    }
+        .await?;
+    let CounterpartyIds { member, organisation } = ids(row);
+    let member = member.and_then(|id| found.members.get(&id)?.first().cloned());
+    let organisation =
+        || organisation.and_then(|id| found.organisations.get(&id)?.first().cloned());
+    let member = member.map(Counterparty::Member);
+    member
+        .or_else(|| organisation().map(Counterparty::Organisation))
+        .ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
 }
 
-/// Party of an agreement.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "::entity::kind::SignatureParty")]
-pub enum SignatureParty {
-    /// The network, NNS.
-    Network,
-    /// The counterparty.
-    Counterparty,
+/// Returns the agreement with this id, if the viewer may see it.
+pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement>> {
+    let found = agreements::by_ids(caller(ctx), &[id], &every::<Agreement>()).await?;
+    Ok(found.into_iter().next().map(|row| Agreement(BatchRow::single(row))))
 }
 
-/// Method of signing.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "::entity::kind::SignatureMethod")]
-pub enum SignatureMethod {
-    /// On paper.
-    Paper,
-    /// By e-signature.
-    ESignature,
-}
-
-/// Signature of a party on an agreement.
-#[derive(Description)]
-pub struct Signature(pub(super) signature::Model, pub(super) Option<stored_file::Model>);
-
-#[Object(use_type_description)]
-impl Signature {
-    /// Party that signed.
-    async fn party(&self) -> SignatureParty {
-        self.0.party.into()
-    }
-
-    /// Name of the person who signed.
-    async fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// Title of the person; null when not recorded.
-    async fn title(&self) -> Option<&str> {
-        self.0.title.as_deref()
-    }
-
-    /// Day of the signature.
-    async fn signed_on(&self) -> Date {
-        Date(self.0.signed_on)
-    }
-
-    /// Method of signing.
-    async fn method(&self) -> SignatureMethod {
-        self.0.method.into()
-    }
-
-    /// SHA-256 of the signed PDF, in hexadecimal.
-    async fn document_sha256(&self) -> Sha256 {
-        Sha256::new(&self.0.document_sha256)
-    }
-
-    /// Scanned signed copy; null: none was uploaded.
-    async fn file(&self) -> Option<StoredFile> {
-        self.1.clone().map(StoredFile)
-    }
-}
-
-/// Measures the futures of the types of this file whose fields are private.
-#[cfg(test)]
-pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
-    use crate::graphql::future_sizes::row;
-    let day = NaiveDate::default();
-    let deadline = Deadline { kind: ::entity::kind::DeadlineKind::End, on: day };
-    sizes.add(&AgreementDeadline { agreement: row(), deadline, as_of: day });
-    sizes.add(&AgreementFee {
-        agreement: row(),
-        basis: FeeBasis::OneOff,
-        vat_rate: VatRate::Standard25,
-    });
-    sizes.add(&DeadlineSnooze(acknowledgement::Model::default()));
-    sizes.add(&Signature(signature::Model::default(), None));
+/// Returns the agreement that a mutation changed.
+pub(super) async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
 }

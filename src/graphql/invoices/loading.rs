@@ -8,7 +8,7 @@ use ::entity::{
 };
 use async_graphql::Context;
 
-use super::{Invoice, ids, run::Planned};
+use super::types::{Invoice, ids, run::Planned};
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped},
     caller,
@@ -19,7 +19,7 @@ use crate::graphql::{
 };
 use domain::{
     error::{Result, ValidationErrors},
-    invoices::{self, adjustments as paid_back, documents},
+    invoices::{self, documents, loading},
     receivables::{self, InvoiceBalance},
 };
 
@@ -52,7 +52,7 @@ impl Invoice {
     ) -> Result<Vec<BatchRow<adjustment::Model>>> {
         let found = self.0.share("adjustments".to_owned(), || async {
             let ids = ids(&self.0).into_iter().collect();
-            let found = paid_back::of_invoices(database(ctx).read(), ids).await?;
+            let found = loading::adjustments_of(database(ctx).read(), ids).await?;
             let rows = found.into_values().flatten().collect();
             Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });

@@ -4,38 +4,41 @@ use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::{
-    Invoice, QuantityUnit, node,
     payloads::{
         InvoiceCreditPayload, InvoiceDraftDiscardPayload, InvoiceDraftPayload,
         InvoiceDraftUpdatePayload, InvoiceIssuePayload, InvoiceRunPayload,
     },
-    run,
+    relations::changed,
+    types::{
+        Invoice,
+        lines::QuantityUnit,
+        run::{InvoiceRun, planned},
+    },
 };
 use crate::graphql::{
-    agreements::counterparty,
+    agreements::queries::counterparty,
     batch::{Batch, BatchRow},
     cost::cost,
-    fees::VatRate,
+    fees::types::VatRate,
     mutation::mutation,
     network,
     scalars::{Date, Decimal, Money, Parsed, plain_change, row_id, take},
 };
 use domain::{
-    error::{Error, Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     idempotency::Warnings,
     invoices::{
         Buyer,
         credit::{self, NewCredit},
-        draft::{self, DraftChanges, NewInvoice},
+        discard_draft::discard_draft,
+        draft::{self, NewInvoice},
         draft_lines::NewLine,
-        issue,
+        invoice_run, issue,
+        run_plan::{Fees, RunInput},
         supply_date::Supplied,
+        update_draft::{DraftChanges, update_draft},
     },
 };
-
-async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
-    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
-}
 
 /// Returns the issued invoice with its warnings.
 async fn issued(ctx: &Context<'_>, id: InvoiceId, warnings: Warnings) -> Result<Invoice> {
@@ -112,11 +115,7 @@ fn lines(parsed: Vec<InvoiceLineInput>, errors: &mut ValidationErrors) -> Vec<Ne
 
 /// Parses the id of a member or organisation.
 fn buyer(id: &ID, errors: &mut ValidationErrors) -> Buyer {
-    match counterparty(id, "buyer_id", errors) {
-        Some(domain::agreements::Counterparty::Organisation(id)) => Buyer::Organisation(id),
-        Some(domain::agreements::Counterparty::Member(id)) => Buyer::Member(id),
-        None => Buyer::Member(Default::default()),
-    }
+    counterparty(id, "buyer_id", errors).map_or(Buyer::Member(Default::default()), Buyer::from)
 }
 
 /// Input of `invoiceDraft`.
@@ -227,6 +226,75 @@ pub struct InvoiceCreditLineInput {
     amount: Parsed<Money>,
 }
 
+/// Input of `invoiceRun`. Set exactly one of `activityId`, `serviceFee` and `membershipFee`.
+#[derive(InputObject)]
+pub struct InvoiceRunInput {
+    /// Id of the activity whose special fees (särskilda avgifter) are invoiced, by its agreements.
+    activity_id: Option<ID>,
+    /// `true` to invoice the service fee (serviceavgift) of every member.
+    service_fee: Option<bool>,
+    /// `true` to invoice the membership fee (medlemsavgift) of every member.
+    membership_fee: Option<bool>,
+    /// Calendar year of the fees. An agreement in force for a part of it pays the months on whose
+    /// first day it is in force.
+    year: i32,
+    /// Day of issue, not after today; defaults to today.
+    issued_on: Option<Parsed<Date>>,
+    /// Ids of members to invoice; omit for all buyers, organisations included.
+    member_ids: Option<Vec<ID>>,
+    /// `true` to skip buyers that can't be invoiced; otherwise the run issues nothing if there is
+    /// any.
+    #[graphql(default)]
+    skip_problems: bool,
+    /// `true` to invoice a fee although it was decided after the day of issue, or after its year.
+    /// Otherwise the run fails with CONFLICT and the reason DECIDED_LATE; the preview has it among
+    /// its `warnings`.
+    #[graphql(default)]
+    confirm_decision: bool,
+    /// Contact person of the network on every invoice (Vår referens, BT-41).
+    our_reference: Option<String>,
+    /// Buyer's reference (Er referens, BT-10), when `memberIds` names one member. Defaults to that of
+    /// each buyer's billing details.
+    buyer_reference: Option<String>,
+}
+
+impl InvoiceRunInput {
+    /// Converts the input; adds an error for each bad field.
+    pub(super) fn check(self, errors: &mut ValidationErrors) -> RunInput {
+        let (service, membership) =
+            (self.service_fee == Some(true), self.membership_fee == Some(true));
+        let count = usize::from(self.activity_id.is_some())
+            + usize::from(service)
+            + usize::from(membership);
+        errors.expect(
+            count == 1,
+            "",
+            FieldErrorCode::Required
+                .problem("must have one of activity, serviceFee and membershipFee"),
+        );
+        let fees = match self.activity_id {
+            Some(id) => Fees::Special(row_id(&id, "activity_id", errors)),
+            None if membership => Fees::Membership,
+            None => Fees::Service,
+        };
+        let member = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
+            row_id(&id, &format!("member_ids[{position}]"), errors)
+        };
+        RunInput {
+            fees,
+            year: self.year,
+            issued_on: take(self.issued_on, "issued_on", errors).map(|day| day.0),
+            members: self
+                .member_ids
+                .map(|ids| ids.into_iter().enumerate().map(|id| member(id, errors)).collect()),
+            skip_problems: self.skip_problems,
+            confirm_decision: self.confirm_decision,
+            our_reference: self.our_reference,
+            buyer_reference: self.buyer_reference,
+        }
+    }
+}
+
 /// Mutations of invoices.
 #[derive(Default)]
 pub struct InvoiceMutation;
@@ -295,7 +363,7 @@ impl InvoiceMutation {
         Some(
             mutation
                 .perform(
-                    draft::update(mutation.context(), network(ctx), id, changes, errors),
+                    update_draft(mutation.context(), network(ctx), id, changes, errors),
                     async |()| Ok(InvoiceDraftUpdatePayload { invoice: changed(ctx, id).await? }),
                 )
                 .await,
@@ -314,10 +382,9 @@ impl InvoiceMutation {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
         let mutation = mutation(ctx);
-        let payload = async |was| {
-            Ok(InvoiceDraftDiscardPayload { invoice: run::planned(vec![was]).remove(0) })
-        };
-        let rule = draft::discard(mutation.context(), id, errors);
+        let payload =
+            async |was| Ok(InvoiceDraftDiscardPayload { invoice: planned(vec![was]).remove(0) });
+        let rule = discard_draft(mutation.context(), id, errors);
         Some(mutation.perform(rule, payload).await)
     }
 
@@ -409,9 +476,22 @@ impl InvoiceMutation {
     async fn invoice_run(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The fees to invoice.")] input: Box<run::InvoiceRunInput>,
+        #[graphql(desc = "The fees to invoice.")] input: Box<InvoiceRunInput>,
     ) -> Option<Result<InvoiceRunPayload>> {
-        let run = Box::pin(run::run(ctx, *input)).await;
+        let run = Box::pin(run(ctx, *input)).await;
         Some(run.map(|invoice_run| InvoiceRunPayload { invoice_run }))
     }
+}
+
+/// Runs an invoice run.
+async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
+    let mut errors = ValidationErrors::default();
+    let ask = input.check(&mut errors);
+    let mutation = mutation(ctx);
+    mutation
+        .perform(
+            invoice_run::run(mutation.context(), network(ctx), &ask, errors, |_, _| {}),
+            |done| InvoiceRun::of_result(ctx, done),
+        )
+        .await
 }

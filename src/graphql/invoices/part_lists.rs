@@ -1,177 +1,20 @@
-//! GraphQL queries of payments, refunds and reminders of all invoices: filters, orders and lists.
+//! Pages of the parts of all invoices: payments, refunds and reminders.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::Context;
 use futures_util::future::BoxFuture;
 
-use super::{Payment, Refund, Reminder, queries::buyer};
 use crate::graphql::{
-    OrderDirection, caller,
+    caller,
     connection::{self, Connection, ConnectionNode, ListRequest},
-    cost::cost,
-    scalars::{Date, Parsed, row_id, take},
 };
 use domain::{
     error::{Result, ValidationErrors},
-    invoices::parts::{self, Field, Filter, ListedPart},
+    invoices::parts::{self, Filter, ListedPart},
     page::{Args, Order},
 };
 
-/// Filter of payments. All conditions must hold.
-#[derive(InputObject, Default)]
-pub struct PaymentFilter {
-    /// Id of the invoice.
-    invoice_id: Option<ID>,
-    /// Id of the buyer of the invoice, a member or an organisation.
-    buyer_id: Option<ID>,
-    /// `receivedOn` is this day or later.
-    received_from: Option<Parsed<Date>>,
-    /// `receivedOn` is this day or earlier.
-    received_to: Option<Parsed<Date>>,
-    /// `bookedOn` is this day or later.
-    booked_from: Option<Parsed<Date>>,
-    /// `bookedOn` is this day or earlier.
-    booked_to: Option<Parsed<Date>>,
-    /// All of these words occur in the reference of the bank. A word may be the beginning of a
-    /// longer one.
-    #[graphql(directive = cost::apply("60".into()))]
-    search: Option<String>,
-}
-
-impl PaymentFilter {
-    fn check(self, errors: &mut ValidationErrors) -> Filter {
-        Filter {
-            invoice: self.invoice_id.map(|id| row_id(&id, "filter.invoiceId", errors)),
-            buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
-            from: take(self.received_from, "filter.receivedFrom", errors).map(|day| day.0),
-            to: take(self.received_to, "filter.receivedTo", errors).map(|day| day.0),
-            booked_from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),
-            booked_to: take(self.booked_to, "filter.bookedTo", errors).map(|day| day.0),
-            search: self.search,
-        }
-    }
-}
-
-/// Filter of refunds. All conditions must hold.
-#[derive(InputObject, Default)]
-pub struct RefundFilter {
-    /// Id of the invoice.
-    invoice_id: Option<ID>,
-    /// Id of the buyer of the invoice, a member or an organisation.
-    buyer_id: Option<ID>,
-    /// `paidOn` is this day or later.
-    paid_from: Option<Parsed<Date>>,
-    /// `paidOn` is this day or earlier.
-    paid_to: Option<Parsed<Date>>,
-    /// `bookedOn` is this day or later.
-    booked_from: Option<Parsed<Date>>,
-    /// `bookedOn` is this day or earlier.
-    booked_to: Option<Parsed<Date>>,
-    /// All of these words occur in the reference of the bank. A word may be the beginning of a
-    /// longer one.
-    #[graphql(directive = cost::apply("60".into()))]
-    search: Option<String>,
-}
-
-impl RefundFilter {
-    fn check(self, errors: &mut ValidationErrors) -> Filter {
-        Filter {
-            invoice: self.invoice_id.map(|id| row_id(&id, "filter.invoiceId", errors)),
-            buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
-            from: take(self.paid_from, "filter.paidFrom", errors).map(|day| day.0),
-            to: take(self.paid_to, "filter.paidTo", errors).map(|day| day.0),
-            booked_from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),
-            booked_to: take(self.booked_to, "filter.bookedTo", errors).map(|day| day.0),
-            search: self.search,
-        }
-    }
-}
-
-/// Filter of reminders. All conditions must hold.
-#[derive(InputObject, Default)]
-pub struct ReminderFilter {
-    /// Id of the invoice.
-    invoice_id: Option<ID>,
-    /// Id of the buyer of the invoice, a member or an organisation.
-    buyer_id: Option<ID>,
-    /// `sentOn` is this day or later.
-    sent_from: Option<Parsed<Date>>,
-    /// `sentOn` is this day or earlier.
-    sent_to: Option<Parsed<Date>>,
-}
-
-impl ReminderFilter {
-    fn check(self, errors: &mut ValidationErrors) -> Filter {
-        Filter {
-            invoice: self.invoice_id.map(|id| row_id(&id, "filter.invoiceId", errors)),
-            buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
-            from: take(self.sent_from, "filter.sentFrom", errors).map(|day| day.0),
-            to: take(self.sent_to, "filter.sentTo", errors).map(|day| day.0),
-            ..Filter::default()
-        }
-    }
-}
-
-/// Field to order payments by.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentOrderField {
-    /// By day at the bank.
-    ReceivedOn,
-    /// By day in the books.
-    BookedOn,
-    /// By amount.
-    Amount,
-}
-
-/// Order of payments. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct PaymentOrder {
-    /// Field to order by.
-    field: PaymentOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
-}
-
-/// Field to order refunds by.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-pub enum RefundOrderField {
-    /// By day at the bank.
-    PaidOn,
-    /// By day in the books.
-    BookedOn,
-    /// By amount.
-    Amount,
-}
-
-/// Order of refunds. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct RefundOrder {
-    /// Field to order by.
-    field: RefundOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
-}
-
-/// Field to order reminders by.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-pub enum ReminderOrderField {
-    /// By day on which it was sent.
-    SentOn,
-}
-
-/// Order of reminders. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct ReminderOrder {
-    /// Field to order by.
-    field: ReminderOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
-}
-
 /// Returns a page of parts of invoices.
-fn listed<'c, N: ConnectionNode<Row: ListedPart>>(
+pub(in crate::graphql) fn listed<'c, N: ConnectionNode<Row: ListedPart>>(
     ctx: &'c Context<'_>,
     filter: Filter,
     order: Order,
@@ -180,112 +23,8 @@ fn listed<'c, N: ConnectionNode<Row: ListedPart>>(
 ) -> BoxFuture<'c, Result<Connection<N>>> {
     connection::connection(
         ctx,
-        ListRequest::<N, _>::new(ctx, filter, order, args),
-        errors,
-        |ctx, list| {
-            Box::pin(parts::list::<N::Row>(
-                caller(ctx),
-                &list.filter,
-                &list.order,
-                &list.args,
-                &list.columns,
-            ))
-        },
+        ListRequest::<N, _>::new(filter, order, args, errors),
+        |ctx, filter, page| Box::pin(parts::list::<N::Row>(caller(ctx), filter, page)),
         |ctx, filter| Box::pin(parts::count::<N::Row>(caller(ctx), filter)),
     )
-}
-
-/// Queries of the parts of invoices.
-#[derive(Default)]
-pub struct PartQuery;
-
-#[Object]
-impl PartQuery {
-    /// Payments of the invoices that you may see, with their reversals, the latest first unless
-    /// `orderBy` says otherwise. A MEMBER sees those of its own invoices.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
-    async fn payments(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<PaymentFilter>>,
-        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<PaymentOrder>,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<Payment>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let (field, descending) = order_by.map_or((Field::Day, true), |order| {
-            let field = match order.field {
-                PaymentOrderField::ReceivedOn => Field::Day,
-                PaymentOrderField::BookedOn => Field::BookedOn,
-                PaymentOrderField::Amount => Field::Amount,
-            };
-            (field, order.direction.is_descending())
-        });
-        let order = parts::order::<::entity::payment::Model>(field, descending);
-        listed(ctx, filter, order, connection::args(first, after, last, before), errors).await
-    }
-
-    /// Refunds (återbetalningar) of the invoices that you may see, with their reversals, the latest
-    /// first unless `orderBy` says otherwise. A MEMBER sees those of its own invoices.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
-    async fn refunds(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<RefundFilter>>,
-        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<RefundOrder>,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<Refund>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let (field, descending) = order_by.map_or((Field::Day, true), |order| {
-            let field = match order.field {
-                RefundOrderField::PaidOn => Field::Day,
-                RefundOrderField::BookedOn => Field::BookedOn,
-                RefundOrderField::Amount => Field::Amount,
-            };
-            (field, order.direction.is_descending())
-        });
-        let order = parts::order::<::entity::adjustment::Model>(field, descending);
-        listed(ctx, filter, order, connection::args(first, after, last, before), errors).await
-    }
-
-    /// Reminders (påminnelser) of the invoices that you may see, the latest first unless `orderBy`
-    /// says otherwise. A MEMBER sees those of its own invoices.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
-    async fn reminders(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<ReminderFilter>>,
-        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<ReminderOrder>,
-        #[graphql(
-            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
-        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
-    ) -> Result<Connection<Reminder>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let (field, descending) = order_by.map_or((Field::Day, true), |order| {
-            let field = match order.field {
-                ReminderOrderField::SentOn => Field::Day,
-            };
-            (field, order.direction.is_descending())
-        });
-        let order = parts::order::<::entity::reminder::Model>(field, descending);
-        listed(ctx, filter, order, connection::args(first, after, last, before), errors).await
-    }
 }

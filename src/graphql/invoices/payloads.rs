@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::{Invoice, Payment, ReferenceRate, Reminder, bank::BankPayment, run};
+use super::types::{Invoice, run::InvoiceRun};
 
 /// Payload of `invoiceDraft`.
 #[derive(SimpleObject)]
@@ -45,60 +45,5 @@ pub struct InvoiceCreditPayload {
 #[derive(SimpleObject)]
 pub struct InvoiceRunPayload {
     /// The run, with the issued invoices.
-    pub(super) invoice_run: run::InvoiceRun,
-}
-
-/// Payload of `paymentRecord`.
-#[derive(SimpleObject)]
-pub struct PaymentRecordPayload {
-    /// The payment; the recorded one when it was recorded before.
-    pub(super) payment: Payment,
-    /// The invoice.
-    pub(super) invoice: Invoice,
-}
-
-/// Payload of `paymentReverse`.
-#[derive(SimpleObject)]
-pub struct PaymentReversePayload {
-    /// The reversal, a payment of the negative amount.
-    pub(super) payment: Payment,
-    /// The invoice.
-    pub(super) invoice: Invoice,
-}
-
-/// Payload of `invoiceRemind`.
-#[derive(SimpleObject)]
-pub struct InvoiceRemindPayload {
-    /// The reminder.
-    pub(super) reminder: Reminder,
-    /// The invoice.
-    pub(super) invoice: Invoice,
-}
-
-/// Payload of `bankPaymentMatch`.
-#[derive(SimpleObject)]
-pub struct BankPaymentMatchPayload {
-    /// The bank payment.
-    pub(super) bank_payment: BankPayment,
-}
-
-/// Payload of `bankPaymentExclude`.
-#[derive(SimpleObject)]
-pub struct BankPaymentExcludePayload {
-    /// The bank payment.
-    pub(super) bank_payment: BankPayment,
-}
-
-/// Payload of `bankPaymentReopen`.
-#[derive(SimpleObject)]
-pub struct BankPaymentReopenPayload {
-    /// The bank payment.
-    pub(super) bank_payment: BankPayment,
-}
-
-/// Payload of `referenceRateSet`.
-#[derive(SimpleObject)]
-pub struct ReferenceRateSetPayload {
-    /// The reference rate.
-    pub(super) reference_rate: ReferenceRate,
+    pub(super) invoice_run: InvoiceRun,
 }

@@ -1,24 +1,32 @@
 //! GraphQL queries of invoices: filters, orders and lists.
 
-use ::entity::id::NodeType;
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceStatus};
+use super::{
+    mutations::InvoiceRunInput,
+    types::{
+        Invoice,
+        run::InvoiceRun,
+        status::{InvoiceKind, InvoiceStatus},
+    },
+};
 use crate::graphql::{
-    OrderDirection,
+    agreements::queries::counterparty,
     batch::BatchRow,
     caller,
-    connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
+    connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
-    database,
-    scalars::{Date, NodeId, Parsed, row_id, take},
+    database, errors, network,
+    order::{self, order_input},
+    payments::types::InvoiceDifference,
+    scalars::{Date, Parsed, row_id, take},
 };
 use domain::{
-    error::{FieldErrorCode, FieldProblem, LINE, Result, ValidationErrors},
-    invoices::{self, Buyer, Filter, Of},
-    page::{Args, Order, Page},
+    error::{LINE, Result, ValidationErrors},
+    invoices::{self, Buyer, Filter, Parent, invoice_run},
+    page::{Args, Order},
 };
 
 /// Filter of invoices. All conditions must hold; an empty list is no condition.
@@ -81,15 +89,8 @@ impl InvoiceFilter {
 }
 
 /// Parses the id of a member or an organisation, or records an error.
-pub(super) fn buyer(id: &ID, errors: &mut ValidationErrors) -> Option<Buyer> {
-    let read = id.parse::<NodeId>().map_err(FieldProblem::from);
-    let read = read.and_then(|read| match read.node_type {
-        NodeType::Member => Ok(Buyer::Member(read.id.into())),
-        NodeType::Organisation => Ok(Buyer::Organisation(read.id.into())),
-        other => Err(FieldErrorCode::NotAnId
-            .problem(format!("is the id of a {other}, not of a member or an organisation"))),
-    });
-    read.map_err(|reason| errors.add("filter.buyerId", reason)).ok()
+pub(in crate::graphql) fn buyer(id: &ID, errors: &mut ValidationErrors) -> Option<Buyer> {
+    counterparty(id, "filter.buyerId", errors).map(Buyer::from)
 }
 
 /// Order of invoices.
@@ -106,20 +107,13 @@ pub enum InvoiceOrderField {
     Total,
 }
 
-/// Order of invoices. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct InvoiceOrder {
-    /// Field to order by.
-    field: InvoiceOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
+order_input! {
+    /// Order of invoices. Ties are ordered by id.
+    InvoiceOrder by InvoiceOrderField
 }
 
 fn order(ctx: &Context<'_>, parsed: Option<InvoiceOrder>) -> Order {
-    let (field, descending) = parsed.map_or((invoices::Field::Number, false), |order| {
-        (order.field.into(), order.direction.is_descending())
-    });
+    let (field, descending) = order::chosen(parsed, (invoices::Field::Number, false));
     invoices::order(database(ctx), field, descending)
 }
 
@@ -127,7 +121,7 @@ fn order(ctx: &Context<'_>, parsed: Option<InvoiceOrder>) -> Order {
 pub fn invoices_of<'c, M: Send + Sync + 'static>(
     ctx: &'c Context<'_>,
     row: &'c BatchRow<M>,
-    of: Of,
+    of: Parent,
     id: fn(&M) -> Uuid,
     filter: Option<Box<InvoiceFilter>>,
     order_by: Option<InvoiceOrder>,
@@ -140,15 +134,9 @@ pub fn invoices_of<'c, M: Send + Sync + 'static>(
         ctx,
         row,
         id,
-        filter,
-        move |ctx, parents, filter| {
-            Box::pin(async move {
-                let mut errors = errors;
-                Page::check(&args, &order, &mut errors);
-                errors.finish()?;
-                let columns = selected_columns::<Invoice>(ctx, CONNECTION);
-                invoices::of_each(caller(ctx), of, parents, filter, &order, &args, &columns).await
-            })
+        ListRequest::new(filter, order, args, errors),
+        move |ctx, parents, filter, page| {
+            Box::pin(invoices::of_each(caller(ctx), of, parents, filter, page))
         },
         move |ctx, parents, filter| {
             Box::pin(invoices::count_each(caller(ctx), of, parents, filter))
@@ -194,17 +182,8 @@ impl InvoiceQuery {
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<Invoice, _>::new(ctx, filter, order(ctx, order_by), args),
-            errors,
-            |ctx, list| {
-                Box::pin(invoices::list(
-                    caller(ctx),
-                    &list.filter,
-                    &list.order,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
+            ListRequest::<Invoice, _>::new(filter, order(ctx, order_by), args, errors),
+            |ctx, filter, page| Box::pin(invoices::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(invoices::count(caller(ctx), filter)),
         )
         .await
@@ -242,4 +221,31 @@ async fn find(ctx: &Context<'_>, by: InvoiceBy) -> Result<Option<Invoice>> {
         }
     };
     Ok(found.map(|row| Invoice(BatchRow::single(row))))
+}
+
+/// Queries of invoice runs.
+#[derive(Default)]
+pub struct InvoiceRunQuery;
+
+#[Object]
+impl InvoiceRunQuery {
+    /// Previews an invoice run, and changes nothing. Requires the permission to run it; fails as
+    /// `invoiceRun` does.
+    #[graphql(directive = cost::apply("5000".into()))]
+    async fn invoice_run_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The fees to invoice.")] input: Box<InvoiceRunInput>,
+    ) -> Result<InvoiceRun> {
+        Box::pin(preview(ctx, *input)).await
+    }
+}
+
+async fn preview(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
+    let mut errors = ValidationErrors::default();
+    let ask = input.check(&mut errors);
+    let plan = invoice_run::preview(caller(ctx), network(ctx), &ask, errors)
+        .await
+        .map_err(errors::within_input)?;
+    Ok(InvoiceRun::of_plan(plan))
 }

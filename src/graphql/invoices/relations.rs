@@ -1,40 +1,43 @@
-//! Relations of the parts of invoices: to their invoice, and between a part and its reversal.
+//! Invoices and their parts for mutations, and relations of parts: to their invoice, and between a
+//! part and its reversal.
 
-use ::entity::id::InvoiceId;
+use ::entity::{id::InvoiceId, invoice};
 use async_graphql::Context;
 use uuid::Uuid;
 
-use super::Invoice;
+use super::types::{Invoice, node};
 use crate::graphql::{
-    batch::{BatchRow, distinct, grouped},
+    batch::{BatchRow, grouped},
     caller,
-    connection::{ConnectionNode, DIRECT, and, selected_columns},
+    connection::{self, ConnectionNode, DIRECT, and, every, selected_columns},
 };
 use domain::{
     error::{Error, Result},
     invoices::{
         self,
-        parts::{self, Reversible},
+        parts::{self, InvoicePart, Reversible},
     },
 };
 
 /// Returns the invoice of each row of a batch; `None` for a row of an invoice that is not stored.
-pub(super) async fn stored_invoice_of<M: Send + Sync>(
+pub(in crate::graphql) async fn stored_invoice_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
     id: fn(&M) -> InvoiceId,
 ) -> Result<Option<Invoice>> {
-    let found = row.load(ctx, "invoice", || async {
-        let ids = distinct(row.batch_rows().iter().map(id));
-        let columns = selected_columns::<Invoice>(ctx, DIRECT);
-        let rows = invoices::by_ids(caller(ctx), &ids, &columns).await?;
-        Ok(grouped(BatchRow::each(rows), |row| row.id))
-    });
-    Ok(found.await?.get(&id(row)).and_then(|rows| rows.first()).cloned().map(Invoice))
+    let id = |row: &M| Some(id(row));
+    connection::referenced::<Invoice, _, _>(
+        ctx,
+        row,
+        id,
+        |row: &invoice::Model| row.id,
+        |ctx, ids, columns| Box::pin(invoices::by_ids(caller(ctx), ids, columns)),
+    )
+    .await
 }
 
 /// Returns the invoice of each row of a batch. Fails with NOT_FOUND.
-pub(super) async fn invoice_of<M: Send + Sync>(
+pub(in crate::graphql) async fn invoice_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
     id: fn(&M) -> InvoiceId,
@@ -44,22 +47,19 @@ pub(super) async fn invoice_of<M: Send + Sync>(
 }
 
 /// Returns the part that each row of a batch reverses.
-pub(super) async fn original_of<N: ConnectionNode<Row: Reversible>>(
+pub(in crate::graphql) async fn original_of<N: ConnectionNode<Row: Reversible>>(
     ctx: &Context<'_>,
     row: &BatchRow<N::Row>,
 ) -> Result<Option<N>> {
-    let Some(own) = row.reverses() else { return Ok(None) };
-    let found = row.load(ctx, "original", || async {
-        let ids: Vec<Uuid> = row.batch_rows().iter().filter_map(Reversible::reverses).collect();
-        let columns = selected_columns::<N>(ctx, DIRECT);
-        let rows = parts::by_ids::<N::Row>(caller(ctx), &ids, &columns).await?;
-        Ok(grouped(BatchRow::each(rows), |row| row.part_id()))
-    });
-    Ok(found.await?.get(&own).and_then(|rows| rows.first()).cloned().map(N::of))
+    let (id, key) = (Reversible::reverses, Reversible::part_id);
+    connection::referenced::<N, _, _>(ctx, row, id, key, |ctx, ids, columns| {
+        Box::pin(parts::by_ids::<N::Row>(caller(ctx), ids, columns))
+    })
+    .await
 }
 
 /// Returns the reversal of each row of a batch.
-pub(super) async fn reversal_of<N: ConnectionNode<Row: Reversible>>(
+pub(in crate::graphql) async fn reversal_of<N: ConnectionNode<Row: Reversible>>(
     ctx: &Context<'_>,
     row: &BatchRow<N::Row>,
 ) -> Result<Option<N>> {
@@ -71,4 +71,20 @@ pub(super) async fn reversal_of<N: ConnectionNode<Row: Reversible>>(
     });
     let own = Some(row.part_id());
     Ok(found.await?.get(&own).and_then(|rows| rows.first()).cloned().map(N::of))
+}
+
+/// Returns the invoice of a mutation. Fails with NOT_FOUND.
+pub(in crate::graphql) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// Returns a part of an invoice, with all of its columns. Fails with NOT_FOUND.
+pub(in crate::graphql) async fn part<N: ConnectionNode<Row: InvoicePart>>(
+    ctx: &Context<'_>,
+    id: Uuid,
+) -> Result<N> {
+    let found = parts::by_ids::<N::Row>(caller(ctx), &[id], &every::<N>()).await?;
+    let row = found.into_iter().next();
+    row.map(|row| N::of(BatchRow::single(row)))
+        .ok_or_else(|| Error::NotFound("there is no such part of an invoice".into()))
 }

@@ -1,299 +1,52 @@
-//! GraphQL types of the parts of an invoice: lines, VAT, payments and reminders.
+//! GraphQL type of invoices.
 
-use ::entity::{id::InvoiceId, invoice_line, payment, reminder};
-use async_graphql::{Context, Description, Enum, ID, Object};
+pub mod lines;
+pub mod run;
+pub mod run_months;
+pub mod status;
 
-use super::{
-    Invoice,
-    relations::{invoice_of, original_of, reversal_of, stored_invoice_of},
+use ::entity::{
+    id::InvoiceId,
+    invoice,
+    kind::{AdjustmentKind, FileFormat},
+};
+use async_graphql::{Context, Description, ID, Object};
+
+use self::{
+    lines::{InvoiceLine, VatAmount},
+    status::{InvoiceKind, InvoiceStatus, InvoiceWarning},
 };
 use crate::graphql::{
-    activities::{Activity, activity_of},
-    agreements::{Agreement, agreement_of},
-    batch::{BatchRow, distinct, grouped},
-    connection::{Column, ConnectionNode},
-    cost::{cost, unversioned},
+    agreements::types::{Counterparty, CounterpartyIds, counterparty_of},
+    batch::{BatchRow, grouped, listed},
+    caller,
+    connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
+    cost::{cost, list_size, unversioned},
     database,
-    fees::VatRate,
-    file_links::link,
+    error_codes::Coded,
+    network,
+    payments::types::{InvoiceDifference, Payment, Refund, WriteOff},
+    receivables::types::Reminder,
     request::LongText,
-    scalars::{Date, DateTime, Decimal, Money, Url, node_id},
-    times,
+    scalars::{Date, DateTime, Money, Parsed, Url, node_id, take},
+    times, viewer,
 };
 use domain::{
-    error::Result,
-    invoices::{amounts::RateSum, documents},
-    payments::record,
-    receivables::reminders,
+    codes::WarningCode,
+    error::{Result, ValidationErrors},
+    idempotency::{Warning, Warnings},
+    invoices::{self, amounts, claim_terms, credit, differences, draft_status, issue, loading},
+    payments::record as paid,
+    receivables::{interest_invoices::overclaims, late_interest, overdue, remind, reminders},
 };
 
-/// Unit (enhet) of the quantity of a line.
-#[derive(Enum, Copy, Clone, PartialEq, Eq)]
-#[graphql(remote = "::entity::kind::Unit")]
-pub enum QuantityUnit {
-    /// Pieces (styck).
-    Piece,
-    /// Persons.
-    Person,
-    /// Hours (timmar).
-    Hour,
-    /// Days.
-    Day,
-    /// Weeks.
-    Week,
-    /// Months.
-    Month,
-    /// Years.
-    Year,
-    /// Kilometers.
-    Kilometer,
-}
-
-/// A line of an invoice.
+/// An invoice (faktura) or credit note (kreditfaktura). Once issued, its content never changes.
 #[derive(Clone, Description)]
-pub struct InvoiceLine(pub BatchRow<invoice_line::Model>);
+pub struct Invoice(pub BatchRow<invoice::Model>);
 
 #[Object(use_type_description)]
-impl InvoiceLine {
-    /// Global id of the line, opaque. Pass it to `node` and to inputs.
-    pub async fn id(&self) -> ID {
-        node_id(self.0.id)
-    }
-
-    /// Invoice of the line; null for a line of a preview (`invoiceRunPreview`).
-    async fn invoice(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
-        stored_invoice_of(ctx, &self.0, |row| row.invoice_id).await.transpose()
-    }
-
-    /// Description, in Swedish.
-    async fn description(&self) -> LongText<&str> {
-        LongText(&self.0.description)
-    }
-
-    /// Activity that earns it; null for fees of the network itself.
-    async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
-        activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
-    }
-
-    /// Agreement that it is invoiced by; null when there is none, or you may not see it.
-    async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
-        agreement_of(ctx, &self.0, |row| row.agreement_id).await.transpose()
-    }
-
-    /// First day of the covered period; null when it covers none.
-    async fn period_from(&self) -> Option<Date> {
-        self.0.period_from.map(Date)
-    }
-
-    /// Last day of the covered period; null when it covers none.
-    async fn period_to(&self) -> Option<Date> {
-        self.0.period_to.map(Date)
-    }
-
-    /// Quantity: a decimal number with at most three decimals, `1.5`.
-    async fn quantity(&self) -> Decimal {
-        Decimal::new(self.0.quantity)
-    }
-
-    /// Unit of the quantity.
-    async fn unit(&self) -> QuantityUnit {
-        self.0.unit.into()
-    }
-
-    /// Price per unit in kronor, without VAT; negative for a deduction.
-    async fn unit_price(&self) -> Money {
-        self.0.unit_price.into()
-    }
-
-    /// VAT treatment.
-    async fn vat_rate(&self) -> VatRate {
-        self.0.vat_rate.into()
-    }
-
-    /// Reason of the exemption on the invoice (BT-120); null unless `vatRate` is EXEMPT, and when
-    /// it is that of the settings.
-    async fn exemption_reason(&self) -> Option<&str> {
-        self.0.exemption_reason.as_deref()
-    }
-
-    /// Code of the reason in the code list VATEX (BT-121), as `VATEX-EU-132-1I`; null when none
-    /// applies.
-    async fn exemption_code(&self) -> Option<&str> {
-        self.0.exemption_code.as_deref()
-    }
-
-    /// Quantity × price in kronor, without VAT.
-    async fn net(&self) -> Money {
-        self.0.net.into()
-    }
-
-    /// Its share of the invoice's VAT at its rate, in kronor; the shares of all lines add up to it.
-    async fn vat(&self) -> Money {
-        self.0.vat.into()
-    }
-
-    /// Revenue account (konto) of four digits.
-    async fn account(&self) -> &str {
-        &self.0.account
-    }
-}
-
-impl ConnectionNode for InvoiceLine {
-    type Row = invoice_line::Model;
-    const NAME: &'static str = "InvoiceLine";
-
-    fn of(row: BatchRow<Self::Row>) -> Self {
-        Self(row)
-    }
-
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
-        use invoice_line::Column as C;
-        match field {
-            "description" => &[C::Description],
-            "activity" => &[C::ActivityId],
-            "agreement" => &[C::AgreementId],
-            "periodFrom" => &[C::PeriodFrom],
-            "periodTo" => &[C::PeriodTo],
-            "quantity" => &[C::Quantity],
-            "unit" => &[C::Unit],
-            "unitPrice" => &[C::UnitPrice],
-            "vatRate" => &[C::VatRate],
-            "exemptionReason" => &[C::ExemptionReason],
-            "exemptionCode" => &[C::ExemptionCode],
-            "net" => &[C::Net],
-            "vat" => &[C::Vat],
-            "account" => &[C::Account],
-            _ => &[],
-        }
-    }
-
-    fn always() -> &'static [Column<Self::Row>] {
-        &[invoice_line::Column::Id, invoice_line::Column::InvoiceId]
-    }
-}
-
-/// Net sum and VAT of an invoice at one VAT rate (momssats).
-#[derive(Description)]
-pub struct VatAmount(pub(super) RateSum);
-
-#[Object(use_type_description)]
-impl VatAmount {
-    /// VAT treatment.
-    async fn rate(&self) -> VatRate {
-        self.0.rate.into()
-    }
-
-    /// Net sum in kronor of the lines at this rate.
-    async fn net(&self) -> Money {
-        self.0.net.into()
-    }
-
-    /// VAT in kronor on that sum.
-    async fn vat(&self) -> Money {
-        self.0.vat.into()
-    }
-}
-
-/// A payment of an invoice, or the reversal of one.
-#[derive(Clone, Description)]
-pub struct Payment(pub BatchRow<payment::Model>);
-
-#[Object(use_type_description)]
-impl Payment {
-    /// Global id of the payment, opaque. Pass it to `node` and to inputs.
-    pub async fn id(&self) -> ID {
-        node_id(self.0.id)
-    }
-
-    /// Time at which it was recorded, as in the audit trail; null when the trail has no entry that
-    /// you may learn of.
-    #[graphql(directive = cost::apply("10".into()))]
-    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        times::of_payment(ctx, &self.0).await
-    }
-
-    /// The same as `createdAt`: a payment never changes. A reversal is a payment of its own.
-    #[graphql(directive = cost::apply("10".into()))]
-    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        times::of_payment(ctx, &self.0).await
-    }
-
-    /// Invoice that it pays.
-    async fn invoice(&self, ctx: &Context<'_>) -> Result<Invoice> {
-        invoice_of(ctx, &self.0, |row| row.invoice_id).await
-    }
-
-    /// Day at the bank; of a reversal, the day from which it applies.
-    async fn received_on(&self) -> Date {
-        Date(self.0.received_on)
-    }
-
-    /// Day in the books, which revenue, receivables and vouchers follow; lateness and interest
-    /// follow `receivedOn`. It differs when the payment was matched in a later month, or when the
-    /// period of `receivedOn` was closed.
-    async fn booked_on(&self) -> Date {
-        Date(self.0.day_in_books())
-    }
-
-    /// Received amount in kronor; of a reversal, the whole payment as a negative amount.
-    async fn amount(&self) -> Money {
-        self.0.amount.into()
-    }
-
-    /// Reference of the bank.
-    async fn reference(&self) -> &str {
-        &self.0.reference
-    }
-
-    /// Payment that this one reverses (`paymentReverse`); null unless it is a reversal.
-    async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
-        original_of::<Self>(ctx, &self.0).await.transpose()
-    }
-
-    /// Reversal of this payment; null unless it is reversed.
-    async fn reversed_by(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
-        reversal_of::<Self>(ctx, &self.0).await.transpose()
-    }
-
-    /// Reason of the reversal; null for a payment.
-    async fn reason(&self) -> Option<LongText<&str>> {
-        self.0.reason.as_deref().map(LongText)
-    }
-}
-
-impl ConnectionNode for Payment {
-    type Row = payment::Model;
-    const NAME: &'static str = "Payment";
-
-    fn of(row: BatchRow<Self::Row>) -> Self {
-        Self(row)
-    }
-
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
-        use payment::Column as C;
-        match field {
-            "receivedOn" => &[C::ReceivedOn],
-            "bookedOn" => &[C::ReceivedOn, C::BookedOn],
-            "amount" => &[C::Amount],
-            "reference" => &[C::Reference],
-            "reverses" => &[C::ReversesId],
-            "reason" => &[C::Reason],
-            _ => &[],
-        }
-    }
-
-    fn always() -> &'static [Column<Self::Row>] {
-        &[payment::Column::Id, payment::Column::InvoiceId]
-    }
-}
-
-/// A reminder (påminnelse) of an invoice.
-#[derive(Clone, Description)]
-pub struct Reminder(pub BatchRow<reminder::Model>);
-
-#[Object(use_type_description)]
-impl Reminder {
-    /// Global id of the reminder, opaque. Pass it to `node`.
+impl Invoice {
+    /// Global id of the invoice, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
     }
@@ -310,38 +63,309 @@ impl Reminder {
         times::updated_at(ctx, &self.0, |row| row.id).await
     }
 
-    /// Invoice that it reminds of.
-    async fn invoice(&self, ctx: &Context<'_>) -> Result<Invoice> {
-        invoice_of(ctx, &self.0, |row| row.invoice_id).await
+    /// Invoice or credit note.
+    async fn kind(&self) -> InvoiceKind {
+        self.0.kind.into()
     }
 
-    /// Day on which it was sent.
-    async fn sent_on(&self) -> Date {
-        Date(self.0.sent_on)
+    /// Number, gapless and never reused; null while a draft. Credit notes have their own series.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
     }
 
-    /// Reminder fee (påminnelseavgift) in kronor, at most 60.00 by law 1981:739, or the
-    /// compensation for the delay (förseningsersättning), 450.00; zero when none was agreed.
-    async fn fee(&self) -> Money {
-        self.0.fee.into()
+    /// Payment reference (OCR-nummer) with its check digits; null when it has none.
+    async fn ocr(&self) -> Option<&str> {
+        self.0.ocr.as_deref()
     }
 
-    /// Fees of earlier reminders of the invoice in kronor, which are still owed and listed on its
-    /// document in addition to its own fee; zero: none.
-    async fn earlier_fees(&self, ctx: &Context<'_>) -> Result<Money> {
+    /// Status as of a day, derived from the dates of issue, payment and crediting.
+    async fn status(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Result<InvoiceStatus> {
+        Ok(amounts::state(&self.0, day_of(ctx, as_of)?).into())
+    }
+
+    /// Buyer, or recipient of a credit note.
+    async fn buyer(&self, ctx: &Context<'_>) -> Result<Counterparty> {
+        let ids = |row: &invoice::Model| CounterpartyIds {
+            member: row.member_id,
+            organisation: row.organisation_id,
+        };
+        counterparty_of(ctx, &self.0, ids).await
+    }
+
+    /// Day of issue; null while a draft.
+    async fn issued_on(&self) -> Option<Date> {
+        self.0.issued_on.map(Date)
+    }
+
+    /// Last day to pay, as printed on the invoice; null for a draft or a credit note.
+    async fn due_on(&self) -> Option<Date> {
+        self.0.due_on.map(Date)
+    }
+
+    /// Last day on which a payment is in time: `dueOn` or, when that is a Saturday, a Sunday, a
+    /// public holiday or Midsummer's, Christmas or New Year's Eve, the next banking day.
+    /// `daysLate`, `interest` and OVERDUE count from it. Null when `dueOn` is null.
+    async fn payable_until(&self) -> Option<Date> {
+        claim_terms::payable_until(&self.0).map(Date)
+    }
+
+    /// Lines, in the order of the document.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
+        let columns = selected_columns::<InvoiceLine>(ctx, DIRECT);
         let found = self.0.load(ctx, "", || async {
-            let sent = record::reminders_of(database(ctx), &reminded(&self.0)).await?;
-            Ok(grouped(sent, |row| row.invoice_id))
+            let rows = match self.0.extra::<run::Planned>() {
+                Some(planned) => planned.lines().cloned().collect(),
+                None => {
+                    invoices::lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?
+                }
+            };
+            Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
+        });
+        listed(ctx, found.await?.get(&self.0.id), InvoiceLine)
+    }
+
+    /// Sum of its lines in kronor, without VAT.
+    async fn net(&self) -> Money {
+        self.0.net.into()
+    }
+
+    /// VAT in kronor, calculated per rate on the net sum at that rate and rounded half up.
+    async fn vat(&self) -> Money {
+        self.0.vat.into()
+    }
+
+    /// Net sum and VAT at each rate that occurs, the highest first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
+        if let Some(planned) = self.0.extra::<run::Planned>() {
+            return Ok(amounts::by_rate(planned.of(self.0.id))
+                .into_iter()
+                .map(VatAmount)
+                .collect());
+        }
+        let found = self
+            .0
+            .load(ctx, "", || async { invoices::lines::vat_of(database(ctx), &ids(&self.0)).await })
+            .await?;
+        listed(ctx, found.get(&self.0.id), VatAmount)
+    }
+
+    /// Rounding to whole kronor (öresavrundning), more than -1.00 and less than 1.00.
+    async fn rounding(&self) -> Money {
+        self.0.rounding.into()
+    }
+
+    /// Sum to pay in kronor: net, VAT and rounding.
+    async fn total(&self) -> Money {
+        self.0.total.into()
+    }
+
+    /// Sum of its payments in kronor, less reversed payments and refunds.
+    async fn paid(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Only payments with a day in the books on this day or earlier; all when omitted."
+        )]
+        as_of: Option<Parsed<Date>>,
+    ) -> Result<Money> {
+        let standing = self.standing(ctx, as_of).await?;
+        Ok(standing.map_or(self.0.paid, |standing| standing.paid).into())
+    }
+
+    /// Sum of its credit notes in kronor, with VAT.
+    async fn credited(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only credit notes issued on this day or earlier; all when omitted.")]
+        as_of: Option<Parsed<Date>>,
+    ) -> Result<Money> {
+        let standing = self.standing(ctx, as_of).await?;
+        Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
+    }
+
+    /// Sum of its write-offs in kronor (`writeOffs`); negative for an overpayment of öre that is
+    /// not refunded.
+    async fn written_off(&self) -> Money {
+        self.0.written_off.into()
+    }
+
+    /// Sum in kronor that is still to be paid: the total less payments, credit notes and
+    /// write-offs, never below zero. Zero for a credit note.
+    async fn outstanding(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day in the books; everything recorded counts when omitted.")]
+        as_of: Option<Parsed<Date>>,
+    ) -> Result<Money> {
+        let standing = self.standing(ctx, as_of).await?;
+        Ok(standing
+            .map_or_else(|| invoices::outstanding(&self.0), |standing| standing.outstanding())
+            .into())
+    }
+
+    /// Balance in kronor on the account of receivables: the total and reminder fees, less payments,
+    /// credit notes and write-offs. Negative when overpaid. Zero for a credit note of an invoice,
+    /// which is part of that invoice's balance, and before the day of issue.
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day in the books; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Result<Money> {
+        let today = Parsed::Good(Date(caller(ctx).clock.today()));
+        let standing = self.standing(ctx, Some(as_of.unwrap_or(today))).await?.unwrap_or_default();
+        Ok(standing.balance().into())
+    }
+
+    /// Difference between the paid sum and its total; null when there is none.
+    async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
+        let found = self.0.load(ctx, "", || async {
+            let rows = loading::payments_of(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(rows, |row| row.invoice_id))
+        });
+        let payments = found.await?;
+        let own = payments.get(&self.0.id).map(Vec::as_slice).unwrap_or_default();
+        Ok(differences::of_row(&self.0, own).map(Into::into))
+    }
+
+    /// Refunds (`refundRecord`) and their reversals, in the order in which they were recorded.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
+        listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::Refund).await?), Refund)
+    }
+
+    /// Write-offs and their reversals, in the order in which they were made.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn write_offs(&self, ctx: &Context<'_>) -> Result<Vec<WriteOff>> {
+        listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::WriteOff).await?), WriteOff)
+    }
+
+    /// Sum in kronor that was paid, credited and written off beyond the total: to be refunded,
+    /// except what paid a reminder fee or late interest. Zero for a credit note.
+    async fn overpaid(&self) -> Money {
+        invoices::overpaid(&self.0).into()
+    }
+
+    /// Days after `payableUntil`, until the invoice was settled or until `asOf`; zero when it is not
+    /// late.
+    async fn days_late(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Result<i64> {
+        Ok(late_interest::days_late(&self.0, day_of(ctx, as_of)?))
+    }
+
+    /// Late interest (dröjsmålsränta) in kronor up to and including `asOf`, without VAT. The rate is
+    /// the reference rate plus the percentage points of the terms at issue (räntelagen 6 §); for
+    /// imported history the network's own points (8 unless set). It is simple interest on the
+    /// unpaid sum of each day up to and including the day of payment. It runs after `payableUntil`
+    /// where an agreement or the statutes provided for it at issue (räntelagen 3 §), else after the
+    /// 30th day from issue (4 §), as for imported history. Reversed payments are ignored. Null when
+    /// the invoice was never late by then, and when a reference rate of the days is not known (see
+    /// `referenceRates`).
+    async fn interest(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
+    ) -> Option<Result<Money>> {
+        let found = async {
+            let (on, points) = (day_of(ctx, as_of)?, network(ctx).invoicing.interest_points);
+            self.0
+                .load(ctx, "", || async {
+                    overdue::interest_of(database(ctx), self.0.batch_rows(), on, points).await
+                })
+                .await
+        };
+        let sum =
+            found.await.map(|found| found.get(&self.0.id).and_then(|late| late.interest.known()));
+        sum.map(|sum| sum.map(Money)).transpose()
+    }
+
+    /// Payments and their reversals, the oldest first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
+        let found = self.0.load(ctx, "", || async {
+            let rows = loading::payments_of(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
+        });
+        listed(ctx, found.await?.get(&self.0.id), Payment)
+    }
+
+    /// Reminders (påminnelser) that were sent, the oldest first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
+        let found = self.0.load(ctx, "", || async {
+            let rows = reminders::of_invoices(database(ctx), &ids(&self.0)).await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
+        });
+        listed(ctx, found.await?.get(&self.0.id), Reminder)
+    }
+
+    /// Invoice that this one corrects upwards; null when it corrects none.
+    async fn corrects(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
+        self.other(ctx, |row| row.corrects_id).await
+    }
+
+    /// Reason of the credit or correction, or another note to the buyer; null: none.
+    async fn reason(&self) -> Option<LongText<&str>> {
+        self.0.reason.as_deref().map(LongText)
+    }
+
+    /// Order reference of the buyer (BT-13), as `PO-4711`; null: none. A credit note has that of
+    /// its invoice.
+    async fn order_reference(&self) -> Option<&str> {
+        self.0.order_reference.as_deref()
+    }
+
+    /// Contact person of the network (Vår referens, BT-41); null: none. A credit note has that of
+    /// its invoice.
+    async fn our_reference(&self) -> Option<&str> {
+        self.0.our_reference.as_deref()
+    }
+
+    /// Buyer's reference (Er referens, BT-10) of this invoice; null: that of the buyer's billing
+    /// details on the day of issue.
+    async fn buyer_reference(&self) -> Option<&str> {
+        self.0.buyer_reference.as_deref()
+    }
+
+    /// Days from issue to the last day to pay, as set on the draft; null: as in the agreements of
+    /// its lines, else as in the settings.
+    async fn due_in_days(&self) -> Option<i32> {
+        self.0.due_in_days
+    }
+
+    /// Warnings: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS only in the payload of
+    /// `invoiceIssue`, OVERCLAIMED for viewers who see all invoices. Empty without warnings.
+    #[graphql(directive = list_size::apply(Some(1), None))]
+    async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
+        let of_issue =
+            self.0.extra::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
+        let found = self.0.share("warnings".to_owned(), || async {
+            let as_of = (caller(ctx).clock.today(), network(ctx).invoicing.interest_points);
+            overclaims::warnings(caller(ctx), ids(&self.0).into_iter().collect(), as_of).await
         });
         let found = found.await?;
-        let all = found.get(&self.0.invoice_id).map(Vec::as_slice).unwrap_or_default();
-        Ok(reminders::claimed_fees(all, &self.0).earlier_sum().into())
+        let of_interest = found.get(&self.0.id).into_iter().flatten();
+        let of_interest = of_interest.map(|message| InvoiceWarning {
+            code: Coded(WarningCode::Overclaimed),
+            message: message.clone(),
+        });
+        let of_issue = of_issue
+            .into_iter()
+            .map(|Warning { code, message }| InvoiceWarning { code: Coded(code), message });
+        Ok(of_issue.chain(of_interest).collect())
     }
 
-    /// Link to the PDF/A file in Swedish: absolute, and signed so that it opens without a token for
-    /// some minutes. It shows the sum that was unpaid on the day, the interest to date that no
-    /// interest invoice claims, and the fees. Null for imported history without a document of the
-    /// invoice.
+    /// Link to the PDF/A file with the embedded e-invoice: absolute, and signed so that it opens
+    /// without a token for some minutes. Null for a draft, and for imported history without a
+    /// document.
     #[graphql(directive = unversioned::apply())]
     async fn pdf_url(
         &self,
@@ -352,42 +376,137 @@ impl Reminder {
         )]
         valid_for_seconds: i32,
     ) -> Option<Result<Url>> {
+        self.url(ctx, FileFormat::Pdf, valid_for_seconds).await.transpose()
+    }
+
+    /// Link to the e-invoice, Peppol BIS Billing 3 (UBL): absolute, and signed so that it opens
+    /// without a token for some minutes. Null when `pdfUrl` is null.
+    #[graphql(directive = unversioned::apply())]
+    async fn peppol_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            default = 600,
+            desc = "Number of seconds for which the link opens without a token, from 1 to 3600."
+        )]
+        valid_for_seconds: i32,
+    ) -> Option<Result<Url>> {
+        self.url(ctx, FileFormat::Xml, valid_for_seconds).await.transpose()
+    }
+
+    /// Invoice that this credit note credits; null for an invoice.
+    async fn credits(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
+        self.other(ctx, |row| row.credits_id).await
+    }
+
+    /// Credit notes of this invoice, in order of number.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
+        let columns = and(selected_columns::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
         let found = self.0.load(ctx, "", || async {
-            documents::with_content(database(ctx), &reminded(&self.0)).await
+            let rows = invoices::credit_notes_of(caller(ctx), &ids(&self.0), &columns).await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.credits_id))
         });
-        let path = format!("/files/reminders/{}.pdf", node_id(self.0.id).as_str());
-        match found.await {
-            Ok(found) if !found.contains(&self.0.invoice_id) => None,
-            Ok(_) => Some(link(ctx, &path, None, valid_for_seconds)),
-            Err(error) => Some(Err(error)),
-        }
+        listed(ctx, found.await?.get(&Some(self.0.id)), Invoice)
+    }
+
+    /// `true` if you may change the draft (`invoiceDraftUpdate`) or discard it
+    /// (`invoiceDraftDiscard`).
+    async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
+        self.is_stored() && draft_status::can_update(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may issue the draft (`invoiceIssue`). Facts that the document needs and lacks,
+    /// as the buyer's address, may still prevent it.
+    async fn viewer_can_issue(&self, ctx: &Context<'_>) -> bool {
+        self.is_stored() && issue::can_issue(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may credit the invoice (`invoiceCredit`): it is issued, and a part of it is
+    /// not credited yet.
+    async fn viewer_can_credit(&self, ctx: &Context<'_>) -> bool {
+        credit::can_credit(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may record a payment of the invoice (`paymentRecord`): it is issued.
+    async fn viewer_can_record_payment(&self, ctx: &Context<'_>) -> bool {
+        paid::can_record(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may remind the buyer today (`invoiceRemind`): the invoice is overdue, more
+    /// than öre is left to pay, and no reminder was sent today.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn viewer_can_remind(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || remind::remindable(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id))
     }
 }
 
-/// Returns the invoices of all reminders of the batch.
-fn reminded(row: &BatchRow<reminder::Model>) -> Vec<InvoiceId> {
-    distinct(row.batch_rows().iter().map(|row| row.invoice_id))
+/// Parses the day of a calculation; defaults to today.
+fn day_of(ctx: &Context<'_>, as_of: Option<Parsed<Date>>) -> Result<chrono::NaiveDate> {
+    let mut errors = ValidationErrors::default();
+    let on =
+        take(as_of, "as_of", &mut errors).map_or_else(|| caller(ctx).clock.today(), |day| day.0);
+    errors.finish()?;
+    Ok(on)
 }
 
-impl ConnectionNode for Reminder {
-    type Row = reminder::Model;
-    const NAME: &'static str = "Reminder";
+/// Returns the ids of all rows of the batch.
+pub(super) fn ids(row: &BatchRow<invoice::Model>) -> Vec<InvoiceId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
+}
+
+impl ConnectionNode for Invoice {
+    type Row = invoice::Model;
+    const NAME: &'static str = "Invoice";
 
     fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
     fn columns(field: &str) -> &'static [Column<Self::Row>] {
-        use reminder::Column as C;
+        use invoice::Column as C;
         match field {
-            "sentOn" => &[C::SentOn],
-            "fee" => &[C::Fee],
-            "earlierFees" => &[C::SentOn, C::Fee],
+            "kind" => &[C::Kind],
+            "number" => &[C::Number],
+            "ocr" => &[C::Ocr],
+            "status" => &[C::IssuedOn, C::DueOn, C::FirstPaidOn, C::SettledOn, C::CreditedOn],
+            "buyer" => &[C::MemberId, C::OrganisationId],
+            "issuedOn" => &[C::IssuedOn],
+            "dueOn" => &[C::DueOn],
+            "payableUntil" => &[C::Kind, C::DueOn],
+            "net" => &[C::Net],
+            "vat" => &[C::Vat],
+            "rounding" => &[C::Rounding],
+            "total" => &[C::Total],
+            "paid" => &[C::Paid],
+            "credited" => &[C::Credited],
+            "writtenOff" => &[C::WrittenOff],
+            "outstanding" | "overpaid" => &[C::Kind, C::Total, C::Paid, C::Credited, C::WrittenOff],
+            "difference" => &[C::Kind, C::IssuedOn, C::Total, C::Paid, C::Credited, C::WrittenOff],
+            "daysLate" | "interest" => &late_interest::COLUMNS,
+            "credits" => &[C::CreditsId],
+            "corrects" => &[C::CorrectsId],
+            "reason" => &[C::Reason],
+            "dueInDays" => &[C::DueInDays],
+            "orderReference" => &[C::OrderReference],
+            "ourReference" => &[C::OurReference],
+            "buyerReference" => &[C::BuyerReference],
+            "viewerCanUpdateDraft" => &[C::IssuedOn],
+            "viewerCanIssue" | "viewerCanRecordPayment" => &[C::Kind, C::IssuedOn],
+            "viewerCanCredit" => &[C::Kind, C::IssuedOn, C::Total, C::Credited],
+            "viewerCanRemind" => &remind::COLUMNS,
             _ => &[],
         }
     }
 
     fn always() -> &'static [Column<Self::Row>] {
-        &[reminder::Column::Id, reminder::Column::InvoiceId]
+        &[invoice::Column::Id]
     }
+}
+
+/// Returns the invoice with this id, if the viewer may see it.
+pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
+    let found = invoices::by_ids(caller(ctx), &[id], &every::<Invoice>()).await?;
+    Ok(found.into_iter().next().map(|row| Invoice(BatchRow::single(row))))
 }

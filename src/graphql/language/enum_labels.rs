@@ -40,6 +40,14 @@ fn read() -> Vec<LabeledEnum> {
     enums
 }
 
+/// Returns the Swedish label of a value of an enum; the value itself if it has no label.
+#[must_use]
+pub fn swedish<'v>(name: &str, value: &'v str) -> &'v str {
+    let of = ENUMS.iter().find(|of| of.name == name);
+    let labeled = of.and_then(|of| of.values.iter().find(|labeled| labeled.value == value));
+    labeled.map_or(value, |labeled| labeled.swedish)
+}
+
 /// Labels of the values of an enum.
 #[derive(SimpleObject)]
 pub struct EnumLabels {
@@ -115,6 +123,13 @@ mod tests {
             _ => None,
         });
         enums.collect()
+    }
+
+    #[test]
+    fn a_value_without_a_label_is_shown_as_it_is() {
+        assert_eq!(swedish("AgreementStatus", "ACTIVE"), "Gällande");
+        assert_eq!(swedish("AgreementStatus", "NONE"), "NONE");
+        assert_eq!(swedish("Nothing", "ACTIVE"), "ACTIVE");
     }
 
     #[test]

@@ -1,19 +1,71 @@
-//! Mutations that reverse costs and grants.
+//! Mutations that record and reverse costs and grants.
 
 use ::entity::id::{CostId, GrantId};
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object};
 use domain::{
-    activities::reversals::{self, NewReversal},
     error::{Result, ValidationErrors},
-    revenue::bookings::Booked,
+    ledger::{
+        booking::{CostDetails, NewBooking},
+        record_cost::record_cost,
+        record_grant::record_grant,
+        reversal::NewReversal,
+        reverse_cost::reverse_cost,
+        reverse_grant::reverse_grant,
+    },
 };
 
-use super::{Cost, Grant, node};
-use crate::graphql::{
-    activities::{Activity, changed},
-    mutation::mutation,
-    scalars::{Date, Parsed, row_id, take},
+use super::{
+    payloads::{CostRecordPayload, CostReversePayload, GrantRecordPayload, GrantReversePayload},
+    queries::supplier,
+    types::{Cost, Grant, node, reversal_and_original},
 };
+use crate::graphql::{
+    activities::types::changed,
+    mutation::mutation,
+    scalars::{Date, Money, Parsed, row_id, take},
+};
+
+/// Input of `costRecord`.
+#[derive(InputObject)]
+pub struct CostRecordInput {
+    /// Id of the activity.
+    activity_id: ID,
+    /// Day in the books.
+    booked_on: Parsed<Date>,
+    /// Amount in kronor without deducted VAT: VAT that is not deducted is part of it. Negative for
+    /// a cost that the supplier pays back. Correct a wrong cost with `costReverse`.
+    amount: Parsed<Money>,
+    /// Purpose, as `Lokalhyra maj`.
+    description: String,
+    /// Deducted input VAT (ingående moms) in kronor, not part of `amount` and with the same sign;
+    /// omit when not known.
+    vat: Option<Parsed<Money>>,
+    /// Id of the supplier, a member or an organisation. Omit for the counterparty of the agreement.
+    supplier_id: Option<ID>,
+    /// The supplier's invoice number.
+    reference: Option<String>,
+    /// Id of the signed agreement by which the network owes the cost. It must be about this
+    /// activity or about none.
+    agreement_id: Option<ID>,
+    /// Id of the supplier's voucher, which you have uploaded with `POST /files` within a day.
+    file_id: Option<ID>,
+}
+
+/// Input of `grantRecord`.
+#[derive(InputObject)]
+pub struct GrantRecordInput {
+    /// Id of the activity.
+    activity_id: ID,
+    /// Day in the books.
+    booked_on: Parsed<Date>,
+    /// Amount in kronor; negative for a grant that is paid back.
+    amount: Parsed<Money>,
+    /// Name of the body that pays the grant.
+    funder: String,
+    /// Id of the signed cooperation agreement by which the grant comes in. It must be about this
+    /// activity or about none.
+    agreement_id: Option<ID>,
+}
 
 /// Input of `costReverse`.
 #[derive(InputObject)]
@@ -25,17 +77,6 @@ pub struct CostReverseInput {
     reversed_on: Option<Parsed<Date>>,
     /// Reason of the reversal.
     reason: String,
-}
-
-/// Payload of `costReverse`.
-#[derive(SimpleObject)]
-pub struct CostReversePayload {
-    /// The reversed cost, with unchanged amounts.
-    cost: Cost,
-    /// The reversal, with negative amounts.
-    reversal: Cost,
-    /// Activity of both.
-    activity: Activity,
 }
 
 /// Input of `grantReverse`.
@@ -50,23 +91,90 @@ pub struct GrantReverseInput {
     reason: String,
 }
 
-/// Payload of `grantReverse`.
-#[derive(SimpleObject)]
-pub struct GrantReversePayload {
-    /// The reversed grant, with an unchanged amount.
-    grant: Grant,
-    /// The reversal, with a negative amount.
-    reversal: Grant,
-    /// Activity of both.
-    activity: Activity,
-}
-
-/// Mutations of the ledger.
+/// Mutations that record costs and grants.
 #[derive(Default)]
-pub struct LedgerMutation;
+pub struct RecordMutation;
 
 #[Object]
-impl LedgerMutation {
+impl RecordMutation {
+    /// Books a cost of an activity. Without an Idempotency-Key, the same input twice books two
+    /// costs. CONFLICT with reason PERIOD_CLOSED when `bookedOn` is in a closed period.
+    ///
+    /// Requires the role OFFICE or FINANCE.
+    async fn cost_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cost to book.")] input: Box<CostRecordInput>,
+    ) -> Option<Result<CostRecordPayload>> {
+        let mut errors = ValidationErrors::default();
+        let new = NewBooking {
+            activity: row_id(&input.activity_id, "activity_id", &mut errors),
+            booked_on: input.booked_on.take("booked_on", &mut errors).0,
+            amount: input.amount.take("amount", &mut errors).0,
+            text: input.description,
+            agreement_id: input.agreement_id.map(|id| row_id(&id, "agreement_id", &mut errors)),
+        };
+        let details = CostDetails {
+            supplier_id: input.supplier_id.and_then(|id| supplier(&id, "supplier_id", &mut errors)),
+            reference: input.reference,
+            vat: take(input.vat, "vat", &mut errors).map(|vat| vat.0),
+            file_id: input.file_id.map(|id| row_id(&id, "file_id", &mut errors)),
+        };
+        let id = new.activity;
+        let mutation = mutation(ctx);
+        Some(
+            mutation
+                .perform(
+                    record_cost(mutation.context(), new, details, errors),
+                    async |cost: CostId| {
+                        Ok(CostRecordPayload {
+                            cost: node::<Cost>(ctx, cost.0).await?,
+                            activity: changed(ctx, id).await?,
+                        })
+                    },
+                )
+                .await,
+        )
+    }
+
+    /// Books a grant (bidrag) to an activity. Not idempotent: the same input twice books two
+    /// grants. CONFLICT with reason PERIOD_CLOSED when `bookedOn` is in a closed period.
+    ///
+    /// Requires the role OFFICE or FINANCE.
+    async fn grant_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The grant to book.")] input: Box<GrantRecordInput>,
+    ) -> Option<Result<GrantRecordPayload>> {
+        let mut errors = ValidationErrors::default();
+        let new = NewBooking {
+            activity: row_id(&input.activity_id, "activity_id", &mut errors),
+            booked_on: input.booked_on.take("booked_on", &mut errors).0,
+            amount: input.amount.take("amount", &mut errors).0,
+            text: input.funder,
+            agreement_id: input.agreement_id.map(|id| row_id(&id, "agreement_id", &mut errors)),
+        };
+        let id = new.activity;
+        let mutation = mutation(ctx);
+        Some(
+            mutation
+                .perform(record_grant(mutation.context(), new, errors), async |grant: GrantId| {
+                    Ok(GrantRecordPayload {
+                        grant: node::<Grant>(ctx, grant.0).await?,
+                        activity: changed(ctx, id).await?,
+                    })
+                })
+                .await,
+        )
+    }
+}
+
+/// Mutations that reverse costs and grants.
+#[derive(Default)]
+pub struct ReverseMutation;
+
+#[Object]
+impl ReverseMutation {
     /// Reverses a cost: books the negative amount on a day of its own, for the same activity,
     /// supplier and agreement. Reports of the cost's own day do not change. Record the correct cost
     /// with `costRecord`.
@@ -80,7 +188,7 @@ impl LedgerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The cost to reverse.")] input: Box<CostReverseInput>,
     ) -> Option<Result<CostReversePayload>> {
-        Some(Box::pin(reverse_cost(ctx, *input)).await)
+        Some(Box::pin(cost_reversed(ctx, *input)).await)
     }
 
     /// Reverses a grant: books the negative amount on a day of its own. Record the correct grant
@@ -95,46 +203,46 @@ impl LedgerMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The grant to reverse.")] input: Box<GrantReverseInput>,
     ) -> Option<Result<GrantReversePayload>> {
-        Some(Box::pin(reverse_grant(ctx, *input)).await)
+        Some(Box::pin(grant_reversed(ctx, *input)).await)
     }
 }
 
-async fn reverse_cost(ctx: &Context<'_>, input: CostReverseInput) -> Result<CostReversePayload> {
+async fn cost_reversed(ctx: &Context<'_>, input: CostReverseInput) -> Result<CostReversePayload> {
     let mut errors = ValidationErrors::default();
-    let new = NewReversal {
-        id: row_id(&input.cost_id, "cost_id", &mut errors),
-        reversed_on: take(input.reversed_on, "reversed_on", &mut errors).map(|day| day.0),
-        reason: input.reason,
-    };
+    let id = row_id(&input.cost_id, "cost_id", &mut errors);
+    let new = new_reversal(id, input.reversed_on, input.reason, &mut errors);
     let mutation = mutation(ctx);
     let payload = async |id: CostId| {
-        let reversal = node::<Cost>(ctx, id.0).await?;
-        let cost = node::<Cost>(ctx, reversal.0.reverses().unwrap_or_default()).await?;
-        Ok(CostReversePayload {
-            activity: changed(ctx, reversal.0.activity_id).await?,
-            cost,
-            reversal,
-        })
+        let (reversal, cost) = reversal_and_original::<Cost>(ctx, id.0).await?;
+        let activity = changed(ctx, reversal.0.activity_id).await?;
+        Ok(CostReversePayload { cost, reversal, activity })
     };
-    mutation.perform(reversals::reverse_cost(mutation.context(), new, errors), payload).await
+    mutation.perform(reverse_cost(mutation.context(), new, errors), payload).await
 }
 
-async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<GrantReversePayload> {
+async fn grant_reversed(
+    ctx: &Context<'_>,
+    input: GrantReverseInput,
+) -> Result<GrantReversePayload> {
     let mut errors = ValidationErrors::default();
-    let new = NewReversal {
-        id: row_id(&input.grant_id, "grant_id", &mut errors),
-        reversed_on: take(input.reversed_on, "reversed_on", &mut errors).map(|day| day.0),
-        reason: input.reason,
-    };
+    let id = row_id(&input.grant_id, "grant_id", &mut errors);
+    let new = new_reversal(id, input.reversed_on, input.reason, &mut errors);
     let mutation = mutation(ctx);
     let payload = async |id: GrantId| {
-        let reversal = node::<Grant>(ctx, id.0).await?;
-        let grant = node::<Grant>(ctx, reversal.0.reverses().unwrap_or_default()).await?;
-        Ok(GrantReversePayload {
-            activity: changed(ctx, reversal.0.activity_id).await?,
-            grant,
-            reversal,
-        })
+        let (reversal, grant) = reversal_and_original::<Grant>(ctx, id.0).await?;
+        let activity = changed(ctx, reversal.0.activity_id).await?;
+        Ok(GrantReversePayload { grant, reversal, activity })
     };
-    mutation.perform(reversals::reverse_grant(mutation.context(), new, errors), payload).await
+    mutation.perform(reverse_grant(mutation.context(), new, errors), payload).await
+}
+
+/// Reads the fields of a reversal that costs and grants have in common.
+fn new_reversal<I>(
+    id: I,
+    reversed_on: Option<Parsed<Date>>,
+    reason: String,
+    errors: &mut ValidationErrors,
+) -> NewReversal<I> {
+    let reversed_on = take(reversed_on, "reversed_on", errors).map(|day| day.0);
+    NewReversal { id, reversed_on, reason }
 }

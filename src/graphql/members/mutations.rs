@@ -4,19 +4,33 @@ use ::entity::id::MemberId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::{
-    AllocationBasis, Member, node,
     payloads::{
         AllocationSetPayload, MemberAdmitPayload, MemberLeavePayload, MemberMergePayload,
-        MemberUpdatePayload,
+        MemberReinstatePayload, MemberRemovePayload, MemberUpdatePayload,
     },
+    types::{AllocationBasis, Member, node},
 };
 use crate::graphql::{
+    agreements::types::Agreement,
+    batch::BatchRow,
+    caller,
+    connection::every,
     mutation::mutation,
     scalars::{Date, EmailAddress, Money, OrgNumber, Parsed, change, plain_change, row_id, take},
 };
 use domain::{
+    agreements,
     error::{Error, Result, ValidationErrors},
-    members::{admit, allocations, leave},
+    members::{
+        admit,
+        allocations::{new_allocation::NewAllocation, set},
+        billing::NewBilling,
+        changes::MemberChanges,
+        leave, merge,
+        reinstate::{self, Reinstated},
+        remove, update,
+    },
+    removal::Removed,
 };
 
 async fn changed(ctx: &Context<'_>, id: MemberId) -> Result<Member> {
@@ -41,7 +55,7 @@ pub struct BillingDetailsInput {
     city: Option<String>,
 }
 
-impl From<BillingDetailsInput> for admit::NewBilling {
+impl From<BillingDetailsInput> for NewBilling {
     fn from(input: BillingDetailsInput) -> Self {
         Self {
             email: input.email.map(|email| email.0),
@@ -61,11 +75,12 @@ pub struct MemberAdmitInput {
     name: String,
     /// Organisation number (organisationsnummer); omit when not known.
     org_number: Option<Parsed<OrgNumber>>,
-    /// County (län).
+    /// County (län), as «Skåne län».
     county: Option<String>,
     /// Municipalities (kommuner).
     municipalities: Option<Vec<String>>,
-    /// Name of the contact area; it is created if there is none of this name.
+    /// Name of the contact area, compared without regard to case. A new name makes a new area:
+    /// take one of `contactAreas`, unless you mean to make one.
     contact_area: Option<String>,
     /// First day of membership.
     joined_on: Parsed<Date>,
@@ -86,7 +101,8 @@ pub struct MemberUpdateInput {
     county: MaybeUndefined<String>,
     /// All municipalities; replaces the present ones.
     municipalities: Option<Vec<String>>,
-    /// Name of the contact area; null: none.
+    /// Name of the contact area, compared without regard to case; null removes it. A new name makes
+    /// a new area: take one of `contactAreas`, unless you mean to make one.
     contact_area: MaybeUndefined<String>,
     /// First day of membership.
     joined_on: Option<Parsed<Date>>,
@@ -188,7 +204,7 @@ impl MemberMutation {
     ) -> Option<Result<MemberUpdatePayload>> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.member_id, "member_id", &mut errors);
-        let changes = admit::MemberChanges {
+        let changes = MemberChanges {
             name: input.name,
             org_number: change(input.org_number, "org_number", &mut errors)
                 .map(|number| number.map(|number| number.0)),
@@ -201,7 +217,7 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(admit::update(mutation.context(), id, changes, errors), async |()| {
+                .perform(update::update(mutation.context(), id, changes, errors), async |()| {
                     Ok(MemberUpdatePayload { member: changed(ctx, id).await? })
                 })
                 .await,
@@ -247,7 +263,7 @@ impl MemberMutation {
         #[graphql(desc = "The members to merge.")] input: Box<MemberMergeInput>,
     ) -> Option<Result<MemberMergePayload>> {
         let mut errors = ValidationErrors::default();
-        let merger = leave::Merger {
+        let merger = merge::Merger {
             into: row_id(&input.into_id, "into_id", &mut errors),
             from: input
                 .from_ids
@@ -263,7 +279,7 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(leave::merge(mutation.context(), merger, errors), async |()| {
+                .perform(merge::merge(mutation.context(), merger, errors), async |()| {
                     Ok(MemberMergePayload { member: changed(ctx, id).await? })
                 })
                 .await,
@@ -279,7 +295,7 @@ impl MemberMutation {
         #[graphql(desc = "The allocation.")] input: Box<AllocationSetInput>,
     ) -> Option<Result<AllocationSetPayload>> {
         let mut errors = ValidationErrors::default();
-        let new = allocations::NewAllocation {
+        let new = NewAllocation {
             member: row_id(&input.member_id, "member_id", &mut errors),
             year: input.year,
             amount: input.amount.take("amount", &mut errors).0,
@@ -290,10 +306,89 @@ impl MemberMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(allocations::set(mutation.context(), new, errors), async |()| {
+                .perform(set::set(mutation.context(), new, errors), async |()| {
                     Ok(AllocationSetPayload { member: changed(ctx, id).await? })
                 })
                 .await,
         )
     }
+}
+
+/// Input of `memberReinstate`.
+#[derive(InputObject)]
+pub struct MemberReinstateInput {
+    /// Id of the member that left or is to leave.
+    member_id: ID,
+}
+
+/// Input of `memberRemove`.
+#[derive(InputObject)]
+pub struct MemberRemoveInput {
+    /// Id of the member.
+    member_id: ID,
+}
+
+/// Mutations of members that reverse mistakes. They are apart from the others so that they have
+/// their position among the mutations of the schema.
+#[derive(Default)]
+pub struct MemberReversalMutation;
+
+#[Object]
+impl MemberReversalMutation {
+    /// Reverses a departure or merger that lies ahead or was entered by mistake: the member has no
+    /// last day, and the agreements that ended with its membership are restored. CONFLICT with
+    /// reason NOT_LEFT, AGREEMENT_CHANGED when one of these was changed since, ACTIVITY_ENDED when
+    /// one would outlive its activity, or OVERLAPS when one would be in force at the same time as
+    /// another.
+    ///
+    /// Requires the role OFFICE.
+    async fn member_reinstate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The departure to reverse.")] input: Box<MemberReinstateInput>,
+    ) -> Option<Result<MemberReinstatePayload>> {
+        Some(Box::pin(reinstate(ctx, *input)).await)
+    }
+
+    /// Removes a member that was admitted by mistake, while nothing refers to it; the audit trail
+    /// retains it. CONFLICT with reason IN_USE lists the references: end the membership with
+    /// `memberLeave` instead.
+    ///
+    /// Requires the role OFFICE.
+    async fn member_remove(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The member to remove.")] input: Box<MemberRemoveInput>,
+    ) -> Option<Result<MemberRemovePayload>> {
+        Some(Box::pin(remove(ctx, *input)).await)
+    }
+}
+
+async fn reinstate(
+    ctx: &Context<'_>,
+    input: MemberReinstateInput,
+) -> Result<MemberReinstatePayload> {
+    let mut errors = ValidationErrors::default();
+    let id: MemberId = row_id(&input.member_id, "member_id", &mut errors);
+    let mutation = mutation(ctx);
+    let payload = async |done: Reinstated| {
+        let member = node(ctx, done.member)
+            .await?
+            .ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+        let rows = agreements::by_ids(caller(ctx), &done.agreements, &every::<Agreement>()).await?;
+        Ok(MemberReinstatePayload {
+            member,
+            agreements: BatchRow::each(rows).into_iter().map(Agreement).collect(),
+        })
+    };
+    mutation.perform(reinstate::reinstate(mutation.context(), id, errors), payload).await
+}
+
+async fn remove(ctx: &Context<'_>, input: MemberRemoveInput) -> Result<MemberRemovePayload> {
+    let mut errors = ValidationErrors::default();
+    let id: MemberId = row_id(&input.member_id, "member_id", &mut errors);
+    let mutation = mutation(ctx);
+    let payload =
+        async |removed: Removed| Ok(MemberRemovePayload { member_id: ID(removed.api_id) });
+    mutation.perform(remove::remove(mutation.context(), id, errors), payload).await
 }

@@ -1,8 +1,9 @@
 //! Payloads of the mutations of members.
 
-use async_graphql::SimpleObject;
+use async_graphql::{ID, SimpleObject};
 
-use super::Member;
+use super::types::Member;
+use crate::graphql::{agreements::types::Agreement, cost::list_size};
 
 /// Payload of `memberAdmit`.
 #[derive(SimpleObject)]
@@ -37,4 +38,21 @@ pub struct MemberMergePayload {
 pub struct AllocationSetPayload {
     /// The member with the allocation.
     pub(super) member: Member,
+}
+
+/// Payload of `memberReinstate`.
+#[derive(SimpleObject)]
+pub struct MemberReinstatePayload {
+    /// The member without a last day.
+    pub(super) member: Member,
+    /// Its agreements that had ended with the membership and continue, in no particular order.
+    #[graphql(directive = list_size::apply(Some(20), None))]
+    pub(super) agreements: Vec<Agreement>,
+}
+
+/// Payload of `memberRemove`.
+#[derive(SimpleObject)]
+pub struct MemberRemovePayload {
+    /// Id of the removed member.
+    pub(super) member_id: ID,
 }

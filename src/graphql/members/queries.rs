@@ -7,13 +7,14 @@ use domain::{
     members,
 };
 
-use super::{Member, MemberStatus};
+use super::types::{Member, MemberStatus};
 use crate::graphql::{
     batch::BatchRow,
     caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
+    order::{self, order_input},
     scalars::{Date, OrgNumber, Parsed, row_id, take},
 };
 
@@ -33,9 +34,9 @@ pub struct MemberFilter {
     status: Option<MemberStatus>,
     /// Day of the status and of participation; defaults to today.
     as_of: Option<Parsed<Date>>,
-    /// Is in the contact area of this name.
+    /// Is in the contact area of this name, compared without regard to case.
     contact_area: Option<String>,
-    /// Is in this county (län).
+    /// Is in this county (län), spelled as `Member.county`, in upper and lower case too.
     county: Option<String>,
     /// All of these words occur in its present and former names, its organisation number or its
     /// municipalities. A word may be the beginning of a longer one. Case and accents are ignored,
@@ -71,13 +72,18 @@ impl MemberFilter {
     }
 }
 
+/// Maximum number of activities in a filter.
+const MAX_SLUGS: usize = 20;
+
 fn slugs(parsed: Option<Vec<String>>, path: &str, errors: &mut ValidationErrors) -> Vec<String> {
     let parsed = parsed.unwrap_or_default();
     // Each value adds a condition to the statement.
     errors.expect(
-        parsed.len() <= 20,
+        parsed.len() <= MAX_SLUGS,
         path,
-        FieldErrorCode::TooMany.problem("must be at most 20").with("max", 20),
+        FieldErrorCode::TooMany
+            .problem(format!("must have at most {MAX_SLUGS} items"))
+            .with("max", MAX_SLUGS),
     );
     parsed
         .iter()
@@ -102,14 +108,9 @@ pub enum MemberOrderField {
     County,
 }
 
-/// Order of members. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct MemberOrder {
-    /// Field to order by.
-    field: MemberOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "crate::graphql::OrderDirection::Asc")]
-    direction: crate::graphql::OrderDirection,
+order_input! {
+    /// Order of members. Ties are ordered by id.
+    MemberOrder by MemberOrderField
 }
 
 /// Queries of members.
@@ -122,13 +123,16 @@ impl MemberQuery {
     async fn member_count(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Day of the count; defaults to today.")] as_of: Option<Parsed<Date>>,
+        #[graphql(
+            desc = "Day of the count; defaults to today. A later day is INVALID unless you may see every member."
+        )]
+        as_of: Option<Parsed<Date>>,
     ) -> Result<i64> {
         let mut errors = ValidationErrors::default();
         let on = take(as_of, "as_of", &mut errors)
             .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
         errors.finish()?;
-        Box::pin(coverage::member_count(database(ctx), on)).await
+        Box::pin(coverage::member_count(caller(ctx), on)).await
     }
 
     /// Members that you may see, by name unless `orderBy` says otherwise.
@@ -148,24 +152,13 @@ impl MemberQuery {
     ) -> Result<Connection<Member>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (field, descending) = order_by.map_or((members::Field::Name, false), |order| {
-            (order.field.into(), order.direction.is_descending())
-        });
+        let (field, descending) = order::chosen(order_by, (members::Field::Name, false));
         let order = members::order(database(ctx).backend(), field, descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<Member, _>::new(ctx, filter, order, args),
-            errors,
-            |ctx, list| {
-                Box::pin(members::list(
-                    caller(ctx),
-                    &list.filter,
-                    &list.order,
-                    &list.args,
-                    &list.columns,
-                ))
-            },
+            ListRequest::<Member, _>::new(filter, order, args, errors),
+            |ctx, filter, page| Box::pin(members::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(members::count(caller(ctx), filter)),
         )
         .await

@@ -17,10 +17,10 @@ use domain::{
 };
 
 use crate::graphql::{
-    activities::ids,
+    activities::types::ids,
     batch::{BatchRow, distinct},
     caller,
-    fees::FeeBasis,
+    fees::types::FeeBasis,
     scalars::{Decimal, Money, Sum},
 };
 
@@ -212,7 +212,7 @@ impl BreakEvenByFee {
         &self.missing
     }
 
-    /// Assumptions, a sentence each.
+    /// Assumptions, a sentence each in English.
     async fn assumptions(&self) -> &[String] {
         &self.found.assumptions
     }

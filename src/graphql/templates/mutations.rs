@@ -4,21 +4,25 @@ use ::entity::id::{TemplateId, TemplateVersionId};
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::{
-    AgreementTemplate, AgreementTemplateVersion, ParameterType, node,
     payloads::{
         TemplateCreatePayload, TemplateVersionDraftPayload, TemplateVersionPublishPayload,
         TemplateVersionRetirePayload,
     },
-    version_node,
+    types::{AgreementTemplate, AgreementTemplateVersion, ParameterType, node, version_node},
 };
 use crate::graphql::{
-    agreements::AgreementKind,
+    agreements::types::AgreementKind,
     mutation::mutation,
     scalars::{Json, row_id},
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
-    templates::{self, versions},
+    templates::{
+        self,
+        create::{self, NewTemplate},
+        draft_version, publish_version, retire_version,
+        version_text::NewVersion,
+    },
 };
 
 async fn changed(ctx: &Context<'_>, id: TemplateId) -> Result<AgreementTemplate> {
@@ -142,7 +146,7 @@ impl TemplateMutation {
         #[graphql(desc = "The template to create.")] input: Box<TemplateCreateInput>,
     ) -> Option<Result<TemplateCreatePayload>> {
         let mut errors = ValidationErrors::default();
-        let new = versions::NewTemplate {
+        let new = NewTemplate {
             slug: input.slug,
             title: input.title,
             kind: input.kind.into(),
@@ -154,7 +158,7 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::create(mutation.context(), new, errors), async |id| {
+                .perform(create::create(mutation.context(), new, errors), async |id| {
                     Ok(TemplateCreatePayload { template: changed(ctx, id).await? })
                 })
                 .await,
@@ -174,7 +178,7 @@ impl TemplateMutation {
     ) -> Option<Result<TemplateVersionDraftPayload>> {
         let mut errors = ValidationErrors::default();
         let template = row_id(&input.template_id, "template_id", &mut errors);
-        let new = versions::NewVersion {
+        let new = NewVersion {
             language: input.language,
             body: input.body,
             parameters: input.parameters.map(declared),
@@ -182,11 +186,14 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::draft(mutation.context(), template, new, errors), async |id| {
-                    Ok(TemplateVersionDraftPayload {
-                        template_version: changed_version(ctx, id).await?,
-                    })
-                })
+                .perform(
+                    draft_version::draft_version(mutation.context(), template, new, errors),
+                    async |id| {
+                        Ok(TemplateVersionDraftPayload {
+                            template_version: changed_version(ctx, id).await?,
+                        })
+                    },
+                )
                 .await,
         )
     }
@@ -207,11 +214,14 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::publish(mutation.context(), id, errors), async |()| {
-                    Ok(TemplateVersionPublishPayload {
-                        template_version: changed_version(ctx, id).await?,
-                    })
-                })
+                .perform(
+                    publish_version::publish_version(mutation.context(), id, errors),
+                    async |()| {
+                        Ok(TemplateVersionPublishPayload {
+                            template_version: changed_version(ctx, id).await?,
+                        })
+                    },
+                )
                 .await,
         )
     }
@@ -231,11 +241,14 @@ impl TemplateMutation {
         let mutation = mutation(ctx);
         Some(
             mutation
-                .perform(versions::retire(mutation.context(), id, errors), async |()| {
-                    Ok(TemplateVersionRetirePayload {
-                        template_version: changed_version(ctx, id).await?,
-                    })
-                })
+                .perform(
+                    retire_version::retire_version(mutation.context(), id, errors),
+                    async |()| {
+                        Ok(TemplateVersionRetirePayload {
+                            template_version: changed_version(ctx, id).await?,
+                        })
+                    },
+                )
                 .await,
         )
     }

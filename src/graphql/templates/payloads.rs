@@ -2,7 +2,7 @@
 
 use async_graphql::SimpleObject;
 
-use super::{AgreementTemplate, AgreementTemplateVersion};
+use super::types::{AgreementTemplate, AgreementTemplateVersion};
 
 /// Payload of `templateCreate`.
 #[derive(SimpleObject)]

@@ -1,19 +1,13 @@
-//! GraphQL types and queries of the placeholders and filters of template texts.
+//! GraphQL types of the placeholders and filters of template texts.
 
 use async_graphql::{Description, Object};
 
-use super::ParameterType;
-use crate::graphql::cost::list_size;
-use domain::templates::{
-    facts::Facts,
-    filters::{self, Filter},
-    placeholders::{self, Placeholder},
-    rendering,
-};
+use super::types::ParameterType;
+use domain::templates::{facts::Facts, filters::Filter, placeholders::Placeholder, rendering};
 
 /// A placeholder that every text may use without declaring it.
 #[derive(Description)]
-pub struct TemplatePlaceholder(&'static Placeholder);
+pub struct TemplatePlaceholder(pub(super) &'static Placeholder);
 
 #[Object(use_type_description)]
 impl TemplatePlaceholder {
@@ -36,7 +30,7 @@ impl TemplatePlaceholder {
     }
 
     /// Possible values, for conditions; empty: any text.
-    async fn words(&self) -> &[&str] {
+    async fn possible_values(&self) -> &[&str] {
         self.0.words
     }
 
@@ -58,7 +52,7 @@ impl TemplatePlaceholder {
 
 /// A filter, which formats a value in a text.
 #[derive(Description)]
-pub struct TemplateTextFilter(&'static Filter);
+pub struct TemplateTextFilter(pub(super) &'static Filter);
 
 #[Object(use_type_description)]
 impl TemplateTextFilter {
@@ -68,8 +62,8 @@ impl TemplateTextFilter {
     }
 
     /// Types of values that it accepts.
-    async fn takes(&self) -> Vec<ParameterType> {
-        self.0.takes.iter().copied().map(Into::into).collect()
+    async fn input_types(&self) -> Vec<ParameterType> {
+        self.0.input_types.iter().copied().map(Into::into).collect()
     }
 
     /// Possible options, one of which may follow in parentheses.
@@ -93,26 +87,7 @@ impl TemplateTextFilter {
     }
 
     /// Output of the example.
-    async fn shows(&self) -> &str {
-        self.0.shows
-    }
-}
-
-/// Queries of placeholders and filters.
-#[derive(Default)]
-pub struct PlaceholderQuery;
-
-#[Object]
-impl PlaceholderQuery {
-    /// Placeholders that every text may use without declaring them.
-    #[graphql(directive = list_size::apply(Some(50), None))]
-    async fn template_placeholders(&self) -> Vec<TemplatePlaceholder> {
-        placeholders::all().iter().map(TemplatePlaceholder).collect()
-    }
-
-    /// Filters that format values in texts.
-    #[graphql(directive = list_size::apply(Some(20), None))]
-    async fn template_filters(&self) -> Vec<TemplateTextFilter> {
-        filters::ALL.iter().map(TemplateTextFilter).collect()
+    async fn example_output(&self) -> &str {
+        self.0.example_output
     }
 }

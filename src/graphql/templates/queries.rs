@@ -1,20 +1,23 @@
-//! GraphQL queries of templates: filters, orders and the list.
+//! GraphQL queries of templates, and of the placeholders and filters of their texts.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 
-use super::AgreementTemplate;
+use super::{
+    placeholders::{TemplatePlaceholder, TemplateTextFilter},
+    types::AgreementTemplate,
+};
 use crate::graphql::{
-    OrderDirection,
-    agreements::AgreementKind,
+    agreements::types::AgreementKind,
     batch::BatchRow,
     caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
-    cost::cost,
+    cost::{cost, list_size},
+    order::{self, order_input},
     scalars::row_id,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
-    templates,
+    templates::{self, filters, placeholders},
 };
 
 /// Names a template by exactly one of its keys.
@@ -62,14 +65,9 @@ pub enum TemplateOrderField {
     Slug,
 }
 
-/// Order of templates. Ties are ordered by id.
-#[derive(InputObject)]
-pub struct TemplateOrder {
-    /// Field to order by.
-    field: TemplateOrderField,
-    /// Direction of the order.
-    #[graphql(default_with = "OrderDirection::Asc")]
-    direction: OrderDirection,
+order_input! {
+    /// Order of templates. Ties are ordered by id.
+    TemplateOrder by TemplateOrderField
 }
 
 /// Queries of templates.
@@ -96,25 +94,13 @@ impl TemplateQuery {
     ) -> Result<Connection<AgreementTemplate>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (field, descending) = order_by.map_or((templates::Field::Title, false), |order| {
-            (order.field.into(), order.direction.is_descending())
-        });
+        let (field, descending) = order::chosen(order_by, (templates::Field::Title, false));
         let order = templates::order(field, descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<AgreementTemplate, _>::new(ctx, filter, order, args),
-            errors,
-            |ctx, list| {
-                Box::pin(templates::list(
-                    caller(ctx),
-                    &list.filter,
-                    &list.order,
-                    &list.args,
-                    &list.columns,
-                    ValidationErrors::default(),
-                ))
-            },
+            ListRequest::<AgreementTemplate, _>::new(filter, order, args, errors),
+            |ctx, filter, page| Box::pin(templates::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(templates::count(caller(ctx), filter)),
         )
         .await
@@ -146,4 +132,23 @@ async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTempl
         }
     };
     Ok(found.map(|row| AgreementTemplate(BatchRow::single(row))))
+}
+
+/// Queries of placeholders and filters.
+#[derive(Default)]
+pub struct PlaceholderQuery;
+
+#[Object]
+impl PlaceholderQuery {
+    /// Placeholders that every text may use without declaring them.
+    #[graphql(directive = list_size::apply(Some(50), None))]
+    async fn template_placeholders(&self) -> Vec<TemplatePlaceholder> {
+        placeholders::all().iter().map(TemplatePlaceholder).collect()
+    }
+
+    /// Filters that format values in texts.
+    #[graphql(directive = list_size::apply(Some(20), None))]
+    async fn template_filters(&self) -> Vec<TemplateTextFilter> {
+        filters::ALL.iter().map(TemplateTextFilter).collect()
+    }
 }

@@ -1,0 +1,4 @@
+//! GraphQL API of the audit trail.
+
+pub mod queries;
+pub mod types;

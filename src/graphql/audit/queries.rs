@@ -1,0 +1,74 @@
+//! GraphQL query of the audit trail.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::types::AuditEntry;
+use crate::graphql::{
+    caller,
+    connection::{self, Connection, ListRequest},
+    scalars::{DateTime, NodeId, Parsed, take},
+};
+use domain::{
+    audit,
+    error::{Result, ValidationErrors},
+};
+
+/// Filter of the audit trail. All conditions must hold.
+#[derive(InputObject, Default)]
+pub struct AuditFilter {
+    /// Written by this actor: the subject of a token, exactly.
+    actor: Option<String>,
+    /// Id of the changed object.
+    subject_id: Option<ID>,
+    /// Committed at this time or later.
+    from: Option<Parsed<DateTime>>,
+    /// Committed before this time.
+    to: Option<Parsed<DateTime>>,
+}
+
+impl AuditFilter {
+    fn check(self, errors: &mut ValidationErrors) -> audit::Filter {
+        audit::Filter {
+            actor: errors.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
+            subject: self.subject_id.map(|id| {
+                errors.take("filter.subjectId", id.parse::<NodeId>().map(|read| read.id))
+            }),
+            from: take(self.from, "filter.from", errors).map(|from| from.0),
+            to: take(self.to, "filter.to", errors).map(|to| to.0),
+        }
+    }
+}
+
+/// Queries of the audit trail.
+#[derive(Default)]
+pub struct AuditQuery;
+
+#[Object]
+impl AuditQuery {
+    /// Entries of the audit trail, the latest first; empty when you may not read it. OFFICE and
+    /// AUDITOR read all of it. FINANCE reads the entries about what it may change: costs, grants,
+    /// allocations, fees, invoices, payments, reference rates and the books.
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AuditFilter>>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<AuditEntry, _>::new(filter, audit::order(), args, errors),
+            |ctx, filter, page| Box::pin(audit::list(caller(ctx), filter, page)),
+            |ctx, filter| Box::pin(audit::count(caller(ctx), filter)),
+        )
+        .await
+    }
+}

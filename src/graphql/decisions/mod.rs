@@ -1,0 +1,4 @@
+//! GraphQL API of decisions.
+
+pub mod queries;
+pub mod types;

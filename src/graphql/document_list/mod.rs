@@ -1,0 +1,4 @@
+//! GraphQL API of the list of documents.
+
+pub mod queries;
+pub mod types;

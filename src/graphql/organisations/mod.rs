@@ -1,0 +1,6 @@
+//! GraphQL API of organisations.
+
+pub mod mutations;
+pub mod payloads;
+pub mod queries;
+pub mod types;

@@ -1,0 +1,138 @@
+//! GraphQL type of organisations.
+
+use ::entity::{id::OrganisationId, organisation};
+use async_graphql::{Context, Description, ID, Object};
+
+use crate::graphql::{
+    agreements::{queries::agreements_of, types::Agreement},
+    batch::BatchRow,
+    caller,
+    connection::{self, Column, Connection, ConnectionNode, every},
+    cost::cost,
+    members::types::BillingDetails,
+    scalars::{DateTime, OrgNumber, node_id},
+    times, viewer,
+};
+use domain::{
+    agreements::Parent,
+    error::Result,
+    organisations::{self, billing::billing},
+};
+
+/// A counterparty that is not a member: an authority, a company, a university, a consultant.
+#[derive(Clone, Description)]
+pub struct Organisation(pub BatchRow<organisation::Model>);
+
+#[Object(use_type_description)]
+impl Organisation {
+    /// Global id of the organisation, opaque. Pass it to `node` and to inputs.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Name.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Organisation number (organisationsnummer); null when not known.
+    async fn org_number(&self) -> Option<OrgNumber> {
+        self.0.org_number.clone().map(OrgNumber)
+    }
+
+    /// Billing details, as the address of invoices; all null unless you see every member's billing
+    /// details too.
+    async fn billing(&self, ctx: &Context<'_>) -> BillingDetails {
+        BillingDetails(billing(viewer(ctx), &self.0))
+    }
+
+    /// Agreements with the organisation that you may see.
+    async fn agreements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Agreement>> {
+        agreements_of(
+            ctx,
+            &self.0,
+            Parent::Organisation,
+            |row| row.id.0,
+            None,
+            None,
+            connection::args(first, after, last, before),
+        )
+        .await
+    }
+}
+
+impl ConnectionNode for Organisation {
+    type Row = organisation::Model;
+    const NAME: &'static str = "Organisation";
+
+    fn of(row: BatchRow<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        match field {
+            "name" => &[organisation::Column::Name],
+            "orgNumber" => &[organisation::Column::OrgNumber],
+            "billing" => {
+                use organisation::Column as C;
+                &[
+                    C::BillingEmail,
+                    C::PeppolId,
+                    C::BuyerReference,
+                    C::AddressLine,
+                    C::PostalCode,
+                    C::City,
+                ]
+            }
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[organisation::Column::Id]
+    }
+}
+
+/// Returns the organisation that each row of a batch refers to, if the viewer may see it.
+pub async fn organisation_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &BatchRow<M>,
+    id: fn(&M) -> Option<OrganisationId>,
+) -> Result<Option<Organisation>> {
+    connection::referenced::<Organisation, _, _>(
+        ctx,
+        row,
+        id,
+        |row| row.id,
+        |ctx, ids, columns| Box::pin(organisations::by_ids(caller(ctx), ids, columns)),
+    )
+    .await
+}
+
+/// Returns the organisation with this id, if the viewer may see it.
+pub async fn node(ctx: &Context<'_>, id: OrganisationId) -> Result<Option<Organisation>> {
+    let found = organisations::by_ids(caller(ctx), &[id], &every::<Organisation>()).await?;
+    Ok(found.into_iter().next().map(|row| Organisation(BatchRow::single(row))))
+}

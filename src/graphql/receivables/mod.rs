@@ -1,0 +1,6 @@
+//! GraphQL API of receivables: reminders of overdue invoices.
+
+pub mod mutations;
+mod payloads;
+pub mod queries;
+pub mod types;

@@ -1,0 +1,4 @@
+//! GraphQL API of retention.
+
+pub mod queries;
+pub mod types;

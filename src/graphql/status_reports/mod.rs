@@ -1,0 +1,6 @@
+//! GraphQL API of status reports.
+
+pub mod mutations;
+mod payloads;
+pub mod queries;
+pub mod types;

@@ -1,0 +1,130 @@
+//! GraphQL query of the list of status reports.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+
+use super::types::{ActivityHealth, StatusReport};
+use crate::graphql::{
+    caller,
+    connection::{self, Connection, ListRequest},
+    database,
+    order::{self, order_input},
+    scalars::{Date, Parsed, row_id, take},
+};
+use domain::{
+    error::{FieldErrorCode, LINE, Result, ValidationErrors},
+    status_reports,
+};
+
+/// Maximum number of activities in a filter.
+const MAX_ACTIVITIES: usize = 200;
+
+/// Filter of status reports. All conditions must hold; an empty list is no condition.
+#[derive(InputObject, Default)]
+pub struct StatusReportFilter {
+    /// Is about one of these activities, at most 200 ids.
+    activity_ids: Option<Vec<ID>>,
+    /// Reports one of these healths.
+    health: Option<Vec<ActivityHealth>>,
+    /// `period` begins with this year, as `2026-T2` with 2026.
+    year: Option<i32>,
+    /// `period` is this one or sorts after it, as `2026-T2` after `2026-T1`.
+    period_from: Option<String>,
+    /// `period` is this one, begins with it or sorts before it: `2026` includes `2026-T3`.
+    period_to: Option<String>,
+    /// Reported on this day or later, Swedish time.
+    reported_from: Option<Parsed<Date>>,
+    /// Reported on this day or earlier, Swedish time.
+    reported_to: Option<Parsed<Date>>,
+}
+
+impl StatusReportFilter {
+    fn check(self, errors: &mut ValidationErrors) -> status_reports::Filter {
+        let ids = self.activity_ids.unwrap_or_default();
+        let fits = ids.len() <= MAX_ACTIVITIES;
+        let message = format!("must have at most {MAX_ACTIVITIES} items");
+        let problem = FieldErrorCode::TooMany.problem(message).with("max", MAX_ACTIVITIES);
+        errors.expect(fits, "filter.activityIds", problem);
+        let has_year = self.year.is_none_or(|year| (1900..=2999).contains(&year));
+        errors.expect(
+            has_year,
+            "filter.year",
+            FieldErrorCode::OutOfRange
+                .problem("must be 1900 to 2999")
+                .with("min", 1900)
+                .with("max", 2999),
+        );
+        status_reports::Filter {
+            activities: ids
+                .iter()
+                .enumerate()
+                .map(|(index, id)| row_id(id, &format!("filter.activityIds.{index}"), errors))
+                .collect(),
+            healths: self.health.into_iter().flatten().map(Into::into).collect(),
+            year: self.year,
+            period_from: errors.optional_text(
+                "filter.periodFrom",
+                self.period_from.as_deref(),
+                LINE,
+            ),
+            period_to: errors.optional_text("filter.periodTo", self.period_to.as_deref(), LINE),
+            reported_from: take(self.reported_from, "filter.reportedFrom", errors).map(|day| day.0),
+            reported_to: take(self.reported_to, "filter.reportedTo", errors).map(|day| day.0),
+        }
+    }
+}
+
+/// Field that status reports are ordered by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "status_reports::Field")]
+pub enum StatusReportOrderField {
+    /// By time of the report.
+    ReportedAt,
+    /// By reported period, in alphabetical order.
+    Period,
+}
+
+order_input! {
+    /// Order of status reports. Ties are ordered by id.
+    StatusReportOrder by StatusReportOrderField
+}
+
+/// Queries of status reports.
+#[derive(Default)]
+pub struct StatusReportQuery;
+
+#[Object]
+impl StatusReportQuery {
+    /// Status reports of all activities, the latest first unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn status_reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
+            Box<StatusReportFilter>,
+        >,
+        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<
+            StatusReportOrder,
+        >,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<StatusReport>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let (field, descending) =
+            order::chosen(order_by, (status_reports::Field::ReportedAt, true));
+        let order = status_reports::order(database(ctx).backend(), field, descending);
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<StatusReport, _>::new(filter, order, args, errors),
+            |ctx, filter, page| Box::pin(status_reports::list(caller(ctx), filter, page)),
+            |ctx, filter| Box::pin(status_reports::count(caller(ctx), filter)),
+        )
+        .await
+    }
+}

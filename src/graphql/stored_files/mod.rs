@@ -1,0 +1,3 @@
+//! GraphQL API of uploaded files.
+
+pub mod types;
