@@ -17,7 +17,10 @@ use domain::{
     activities,
     agreements::{
         Filter,
-        deadlines::{DEFAULT_DAYS, Window, query},
+        deadlines::{
+            query,
+            rules::{DEFAULT_DAYS, Window},
+        },
     },
     auth::viewer::Viewer,
     error::{FieldErrorCode, LINE, Origin, Result, ValidationErrors},

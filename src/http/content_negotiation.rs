@@ -94,18 +94,29 @@ pub(super) fn prefers_events(headers: &HeaderMap) -> bool {
 }
 
 /// Returns the client's preferred language of messages: of equal preferences, the first one named.
-/// English if it names neither language, or none.
+/// `*` stands for a language that it does not name. English if it accepts neither, or names none.
 pub(super) fn language(headers: &HeaderMap) -> Language {
     let lines = headers.get_all(header::ACCEPT_LANGUAGE).iter();
     let ranges = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-    let mut best = (0, Language::default());
+    let (mut named, mut others) = (Vec::new(), 0);
     for range in ranges {
         let mut parts = range.split(';').map(str::trim);
-        let Some(language) = parts.next().and_then(language_of) else { continue };
+        let tag = parts.next().unwrap_or_default();
         let quality = parts.filter_map(|part| part.split_once('=')).find_map(|(name, value)| {
             name.trim().eq_ignore_ascii_case("q").then(|| thousandths(value.trim()).unwrap_or(0))
         });
         let quality = quality.unwrap_or(1000);
+        match language_of(tag) {
+            Some(language) => named.push((quality, language)),
+            None if tag == "*" => others = quality,
+            None => {}
+        }
+    }
+    let is_named = |language: Language| named.iter().any(|(_, named)| *named == language);
+    let unnamed = [Language::En, Language::Sv].into_iter().filter(|language| !is_named(*language));
+    let accepted = named.iter().copied().chain(unnamed.map(|language| (others, language)));
+    let mut best = (0, Language::default());
+    for (quality, language) in accepted {
         if quality > best.0 {
             best = (quality, language);
         }
@@ -261,6 +272,12 @@ mod tests {
             ("sv;q=2, en;q=0.1", Language::En),
             ("da, sv;q=0.1", Language::Sv),
             ("svx", Language::En),
+            ("en;q=0, *", Language::Sv),
+            ("en;q=0, *;q=0", Language::En),
+            ("*, en;q=0.2", Language::Sv),
+            ("sv;q=0.5, *", Language::En),
+            ("*, sv", Language::Sv),
+            ("sv;q=0, *", Language::En),
         ] {
             let value = header::HeaderValue::from_str(accepted);
             let headers = HeaderMap::from_iter([(

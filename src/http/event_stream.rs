@@ -18,7 +18,6 @@ use tokio::{
     sync::watch,
     time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep},
 };
-use uuid::Uuid;
 
 use super::{
     App,
@@ -44,7 +43,7 @@ pub(super) const ROUTE: &str = "/graphql";
 
 /// The last event of an operation. An event without a line `data` would not be dispatched.
 pub(super) const COMPLETE: &str = "event: complete\ndata:\n\n";
-/// A comment, which keeps the connection open and finds out whether the client has gone.
+/// A comment, which keeps the connection open, and finds out that a network has lost the client.
 const KEEP_ALIVE: &str = ":\n\n";
 
 /// Returns the event with an answer, as serialized JSON, which contains no line break.
@@ -96,17 +95,20 @@ pub(super) fn answer(
         language: caller.language,
         links: caller.file_links(app),
         address: target.address,
+        request_id: Some(caller.request_id.as_str().into()),
         protocol: Protocol::EventStream,
         allows_mutations: target.is_post,
     };
     let steps = operations::steps(app, Arc::from("1"), graphql_request, &client);
-    let session = Session::new(app.clone(), verified, steps, permit, client.language);
+    let session = Session::new(app.clone(), verified, steps, permit, &client);
     let body = stream::unfold(session, |mut session| async move {
         let text = session.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(text)), session))
     });
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, caller.language.tag()),
+        (header::VARY, "accept, accept-language"),
         (header::CACHE_CONTROL, "no-store"),
         // Some proxies collect an answer before they send it on.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
@@ -126,7 +128,7 @@ struct Session {
     revoked: Changes,
     keep_alive: Interval,
     stopping: watch::Receiver<bool>,
-    language: Language,
+    client: Client,
     _permit: SocketPermit,
 }
 
@@ -136,7 +138,7 @@ impl Session {
         verified: Arc<Verified>,
         steps: Steps,
         permit: SocketPermit,
-        language: Language,
+        client: &Client,
     ) -> Self {
         let mut keep_alive = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -149,7 +151,7 @@ impl Session {
             steps,
             is_over: false,
             keep_alive,
-            language,
+            client: client.clone(),
             _permit: permit,
         };
         session.update_deadline();
@@ -183,8 +185,8 @@ impl Session {
                 () = self.deadline.as_mut() => {
                     self.is_over = true;
                     let reason = self.app.revocations.until(&self.verified).1;
-                    let refused = errors::refused(Error::from(reason), &Uuid::now_v7().to_string());
-                    return Some(refusal(&refused, self.language));
+                    let refused = errors::refused(Error::from(reason), &self.client.request_id());
+                    return Some(refusal(&refused, self.client.language));
                 }
                 () = self.revoked.next() => self.update_deadline(),
                 _ = self.keep_alive.tick() => return Some(KEEP_ALIVE.to_owned()),

@@ -262,6 +262,9 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
             _ => {}
         }
     }
+    if measured.operation == OperationType::Mutation {
+        most.shapes.check(&measured.document, operation, &document.variables, &mut errors);
+    }
     errors.finish()?;
     document.set_parsed_query(measured.document);
     Ok(Ready {

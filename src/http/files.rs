@@ -23,12 +23,11 @@ use domain::{
     agreements::documents::{self as agreement_documents, Pdf},
     auth::viewer::Viewer,
     error::{Error, FieldErrorCode, LimitReason, Result},
-    invoices::{
-        documents::{self, File},
-        requisitions,
-    },
+    invoices::documents::{self, File},
     receivables::reminder_documents,
-    templates::{layout, preview},
+    requisitions,
+    stored_files::file_name,
+    templates::{preview_loading, typeset},
 };
 
 /// Cost of files in points, as of the schema's fields with the same work.
@@ -145,10 +144,13 @@ pub struct Parameters {
 pub async fn template(
     State(app): State<App>,
     Path(file): Path<String>,
-    Query(query): Query<Parameters>,
     request: Request,
 ) -> Response {
     let caller = Caller::of(&request);
+    let Ok(Query(query)) = Query::<Parameters>::try_from_uri(request.uri()) else {
+        let problem = FieldErrorCode::Unreadable.problem("can't be read");
+        return caller.refuse(Error::invalid("address", problem));
+    };
     let made = make(&app, &caller, points::SET, move |app, viewer| async move {
         template_pdf(&app, &viewer, &file, query.parameters.as_deref().unwrap_or_default()).await
     });
@@ -165,7 +167,7 @@ async fn template_pdf(
     parameters: &str,
 ) -> Result<Rendered> {
     let id = id_of::<TemplateVersionId>(file, "pdf")?;
-    let source = preview::source(app.context(viewer), id).await?;
+    let source = preview_loading::source(app.context(viewer), id).await?;
     let given = if parameters.is_empty() { Some(serde_json::json!({})) } else { read(parameters) };
     let given = given.ok_or_else(|| {
         Error::invalid(
@@ -173,7 +175,9 @@ async fn template_pdf(
             FieldErrorCode::WrongType.problem("must be a JSON object in base64url"),
         )
     })?;
-    layout::render(viewer, source.document(app.context(viewer), &app.network, given).await?).await
+    let document =
+        preview_loading::document(app.context(viewer), &source, &app.network, given).await?;
+    typeset::render(viewer, document).await
 }
 
 /// Creates a file for the caller as an expensive document: it takes points from the caller's
@@ -249,13 +253,14 @@ pub(super) fn download(
     sha256: &str,
     headers: &HeaderMap,
 ) -> Response {
-    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
-    let ending: String = ending.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    let mut response = cached(bytes, media_type, stem, &ending, sha256, headers);
+    // A name of before the check of names may have another ending.
+    let name = file_name::to_save(name, media_type);
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, "bin"));
+    let mut response = cached(bytes, media_type, stem, ending, sha256, headers);
     if let Some(shown) = response.headers_mut().get_mut(header::CONTENT_DISPOSITION) {
         // RFC 6266: the second name has all characters.
         let plain = shown.to_str().unwrap_or_default().replacen("inline", "attachment", 1);
-        let text = format!("{plain}; filename*=UTF-8''{}", percent_encoded(name));
+        let text = format!("{plain}; filename*=UTF-8''{}", percent_encoded(&name));
         *shown = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"));
     }
     response

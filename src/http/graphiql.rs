@@ -2,13 +2,14 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::{StatusCode, header},
-    response::{IntoResponse, Redirect, Response},
+    extract::{Path, Request, State},
+    http::header,
+    response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
-use super::App;
+use super::{App, execution::Caller};
+use domain::error::Error;
 
 /// Initial settings of GraphiQL. Contains tokens only under `serve --demo`, where they are public.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -81,7 +82,7 @@ pub async fn page() -> Response {
 }
 
 /// Returns a file of the page.
-pub async fn file(State(app): State<App>, Path(name): Path<String>) -> Response {
+pub async fn file(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
     if name == "settings.json" {
         return Json(&*app.explorer).into_response();
     }
@@ -90,6 +91,9 @@ pub async fn file(State(app): State<App>, Path(name): Path<String>) -> Response 
             ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "max-age=3600")], *bytes)
                 .into_response()
         }
-        None => (StatusCode::NOT_FOUND, Redirect::to("/graphiql")).into_response(),
+        None => {
+            let error = Error::NotFound("no such file; the explorer is at /graphiql".into());
+            Caller::of(&request).refuse(error)
+        }
     }
 }

@@ -157,7 +157,13 @@ pub(super) fn produced_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)
     let (send, receive) = mpsc::channel(4);
     spawn(Box::pin(async move {
         let mut chunks = body.into_data_stream();
-        while let Some(chunk) = chunks.next().await {
+        loop {
+            let chunk = tokio::select! {
+                chunk = chunks.next() => chunk,
+                // The client has disconnected: the body is dropped, though it has nothing to send.
+                () = send.closed() => break,
+            };
+            let Some(chunk) = chunk else { break };
             if send.send(chunk).await.is_err() {
                 break;
             }

@@ -61,7 +61,7 @@ use domain::{
     config::{MetricsAccess, Network, Settings},
     context::Context,
     database::Database,
-    error::{Error, Result},
+    error::{Error, FieldErrorCode, Result},
     stored_files,
 };
 
@@ -147,6 +147,7 @@ impl App {
         let most = &settings.limits;
         // First, so that the schema reuses the memory that this needs temporarily.
         let costs = graphql::cost::Costs::of_schema();
+        let shapes = graphql::input_shapes::InputShapes::of_schema();
         let schema = graphql::schema(Some((db.clone(), clock, settings.network.clone())));
         Self {
             edition: conditional_requests::edition(&schema, &settings.network),
@@ -161,6 +162,7 @@ impl App {
                 aliases: most.aliases,
                 directives: most.directives,
                 costs,
+                shapes,
                 introspection: settings.exposure.introspection,
                 ..query_cost::Limits::default()
             }),
@@ -278,7 +280,8 @@ pub fn router(app: App, settings: &Settings) -> Router {
             .route("/graphiql", get(graphiql::page))
             .route("/graphiql/{file}", get(graphiql::file));
     }
-    layered(routes.fallback(unknown).with_state(app.clone()), app, settings)
+    let routes = routes.method_not_allowed_fallback(other_method).fallback(unknown);
+    layered(routes.with_state(app.clone()), app, settings)
 }
 
 /// Adds the middleware of all requests to routes.
@@ -300,6 +303,7 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         })
         .on_failure(());
     routes
+        .layer(axum::middleware::from_fn(peers::check_host))
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(headers::compression())
@@ -325,12 +329,18 @@ fn milliseconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
+/// Refuses a path that does not exist.
 async fn unknown(request: Request) -> Response {
-    if request.uri().path().starts_with("/graphql/") {
-        return execution::Caller::of(&request)
-            .refuse(Error::NotFound("no such path; the API is at /graphql".into()));
-    }
-    (StatusCode::NOT_FOUND, "no such path; the API is at /graphql\n").into_response()
+    let error = Error::NotFound("no such path; the API is at /graphql".into());
+    execution::Caller::of(&request).refuse(error)
+}
+
+/// Refuses a method that the path does not have. The router adds the header Allow.
+async fn other_method(request: Request) -> Response {
+    let problem = FieldErrorCode::Unsupported.problem("must be one that the header Allow lists");
+    let mut refused = execution::Caller::of(&request).refuse(Error::invalid("method", problem));
+    *refused.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    refused
 }
 
 /// Returns the answer to a panic: an internal error. The request's id is in the log and in the

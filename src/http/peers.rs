@@ -5,10 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use axum::{
     extract::Request,
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::Response,
 };
 use ipnet::IpNet;
 
-use super::App;
+use super::{App, execution::Caller};
+use domain::error::{Error, FieldErrorCode};
 
 /// Address of the peer, attached to each request of its connection.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +97,19 @@ impl ServerAddress {
         let scheme = if is_secure { "https" } else { "http" };
         host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
     }
+}
+
+/// Refuses a request whose header Host names no host (RFC 9112, 3.2). One without it is of an old
+/// client.
+pub async fn check_host(request: Request, next: Next) -> Response {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let is_good = hosts.next().is_none_or(|host| host.to_str().is_ok_and(is_host));
+    if is_good && hosts.next().is_none() {
+        return next.run(request).await;
+    }
+    let words = "must be the name or address of this server, with its port if it has one";
+    let problem = FieldErrorCode::InvalidValue.problem(words);
+    Caller::of(&request).refuse(Error::invalid("host", problem))
 }
 
 /// `true` for a host name or address, possibly with a port.

@@ -18,7 +18,7 @@ use self::{
     excess::{LEVELS, NESTING, within},
     traversal::Measure,
 };
-use crate::graphql::cost::Costs;
+use crate::graphql::{cost::Costs, input_shapes::InputShapes};
 use domain::codes::LimitReason;
 
 /// Maximum nesting of brackets of any kind. Not a setting: the parser recurses for each, and this
@@ -50,6 +50,8 @@ pub struct Limits {
     pub introspection_complexity: u64,
     /// Costs that the schema declares for each field.
     pub costs: Costs,
+    /// Input objects of the schema.
+    pub shapes: InputShapes,
     /// `true` if introspection is allowed.
     pub introspection: bool,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             introspection_depth: 20,
             introspection_complexity: 1_000_000,
             costs: Costs::default(),
+            shapes: InputShapes::default(),
             introspection: true,
         }
     }

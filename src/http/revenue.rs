@@ -22,6 +22,7 @@ use domain::{
         self, Basis, Period, ReportQuery,
         grouping::Grouping,
         report_table::{self, ReportTable},
+        report_workbook,
     },
     worker_pool,
 };
@@ -119,7 +120,7 @@ async fn file(
                 )
                 .await
             }
-            Format::Xlsx => report_table::workbook(ctx, &ask).await,
+            Format::Xlsx => report_workbook::workbook(ctx, &ask).await,
         },
         ReportRequest::Forecast(year) => {
             let forecast = revenue::forecast(ctx, year).await?;
@@ -134,7 +135,7 @@ async fn file(
                     .await?;
                     csv_of(viewer, shown.to_data()).await
                 }
-                Format::Xlsx => report_table::workbook_of_forecast(ctx, &forecast).await,
+                Format::Xlsx => report_workbook::workbook_of_forecast(ctx, &forecast).await,
             }
         }
         ReportRequest::Assumptions(year) => {
@@ -268,7 +269,7 @@ fn grouping(groups: Option<Vec<String>>, errors: &mut ValidationErrors) -> Group
 /// report's question.
 fn with_query_parameters(error: Error) -> Error {
     error.map_fields(|field| match field.origin {
-        Origin::Input => {
+        Origin::Input | Origin::Filter => {
             let path = query_parameter(&field.path);
             FieldError { origin: Origin::Request, path, ..field }
         }

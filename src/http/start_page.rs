@@ -1,11 +1,13 @@
 //! Start page: links to what the server has, its icon, and the documentation in the program.
 
 use axum::{
-    extract::Path,
-    http::{StatusCode, header},
+    extract::{Path, Request},
+    http::header,
     response::{Html, IntoResponse, Response},
 };
-use domain::config::Exposure;
+
+use super::execution::Caller;
+use domain::{config::Exposure, error::Error};
 
 /// Pages of the documentation.
 macro_rules! pages {
@@ -119,13 +121,14 @@ pub async fn icon() -> Response {
 }
 
 /// Returns a page of the documentation as text.
-pub async fn documentation(Path(name): Path<String>) -> Response {
+pub async fn documentation(Path(name): Path<String>, request: Request) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, STORED)];
     match PAGES.iter().find(|(file, _)| *file == name) {
         Some((_, text)) => (headers, *text).into_response(),
         None => {
-            (StatusCode::NOT_FOUND, "no such page; /docs/README.md lists them\n").into_response()
+            let error = Error::NotFound("no such page; /docs/README.md lists them".into());
+            Caller::of(&request).refuse(error)
         }
     }
 }

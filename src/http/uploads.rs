@@ -18,6 +18,7 @@ use super::{
     App,
     execution::{self, Caller, status_of},
     files::{self, points},
+    headers::IDEMPOTENCY_KEY,
 };
 use crate::graphql::scalars::node_id;
 use domain::{
@@ -61,11 +62,21 @@ async fn store(
 ) -> Result<Response, (StatusCode, Error)> {
     let refuse = |error: Error| (status_of(&error), error);
     let viewer = caller.admit(app).await.map_err(refuse)?;
+    uploads::require(app.context(&viewer)).map_err(refuse)?;
     let (parts, body) = request.into_parts();
+    if parts.headers.contains_key(IDEMPOTENCY_KEY) {
+        let words =
+            "has no effect on an upload; leave it out: a file that is uploaded twice does no harm";
+        let problem = FieldErrorCode::NotAllowed.problem(words);
+        return Err(refuse(Error::invalid(IDEMPOTENCY_KEY.as_str(), problem)));
+    }
     let Query(parameters) = Query::<Parameters>::try_from_uri(&parts.uri).map_err(|_| {
         refuse(Error::invalid("address", FieldErrorCode::Unreadable.problem("can't be read")))
     })?;
     let name = parameters.name;
+    if declared_bytes(&parts.headers).is_some_and(|bytes| bytes > max_bytes(app)) {
+        return Err(too_large(app));
+    }
     let bytes = read(app, body).await?;
     let cost = points::STORED + (bytes.len() / BYTES_PER_POINT) as u64;
     Caller::charge(app, &viewer.subject, cost, false).map_err(refuse)?;
@@ -82,10 +93,20 @@ async fn store(
     Ok((StatusCode::CREATED, [kind], json.to_string()).into_response())
 }
 
+/// Returns the number of bytes of a body, as the header Content-Length says.
+fn declared_bytes(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Returns the maximum size of a body: that of a file, and of the form around it.
+fn max_bytes(app: &App) -> usize {
+    app.upload_bytes + FORM_BYTES
+}
+
 /// Reads the whole body within its maximum size, and within the time of a request.
 async fn read(app: &App, body: Body) -> Result<Bytes, (StatusCode, Error)> {
-    let most = app.upload_bytes + FORM_BYTES;
-    let arriving = tokio::time::timeout(app.request_time, axum::body::to_bytes(body, most));
+    let arriving =
+        tokio::time::timeout(app.request_time, axum::body::to_bytes(body, max_bytes(app)));
     let arrived = tokio::select! {
         arrived = arriving => arrived,
         () = execution::cut_off(app) => {
@@ -145,7 +166,7 @@ async fn of_form(
         (StatusCode::BAD_REQUEST, error)
     };
     let unreadable = |_| bad("is not a form with one file (multipart/form-data)");
-    let limit = SizeLimit::new().whole_stream((app.upload_bytes + FORM_BYTES) as u64);
+    let limit = SizeLimit::new().whole_stream(max_bytes(app) as u64);
     let body = stream::iter([Ok::<Bytes, Infallible>(bytes)]);
     let constraints = Constraints::new().size_limit(limit);
     let mut form = Multipart::with_constraints(body, boundary, constraints);

@@ -522,6 +522,7 @@ impl Session {
                     language: self.language,
                     links: self.links.clone(),
                     address: self.address,
+                    request_id: None,
                     protocol: Protocol::WebSocket,
                     allows_mutations: true,
                 };

@@ -17,7 +17,6 @@ use async_graphql::{
 };
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::OnceCell;
-use uuid::Uuid;
 
 use super::{
     Step, Steps,
@@ -62,7 +61,7 @@ pub(in crate::http) fn steps(
     graphql_request: GraphqlRequest,
     client: &Client,
 ) -> Steps {
-    let request_id = Uuid::now_v7().to_string();
+    let request_id = client.request_id();
     let steps = match prepare(app, graphql_request, client) {
         Ok((ready, cost)) if ready.operation == OperationType::Subscription => {
             let (own, client, refusal_id) = (app.clone(), client.clone(), request_id.clone());
@@ -331,9 +330,7 @@ impl Subscription {
                             app.budget.wait(&client.viewer.subject, points).await;
                             group.answer(app, client, event, points, cost).await
                         }
-                        Err(error) => {
-                            Output::Refused(errors::refused(error, &Uuid::now_v7().to_string()))
-                        }
+                        Err(error) => Output::Refused(errors::refused(error, &client.request_id())),
                     }
                 }
             })
@@ -489,13 +486,14 @@ impl Group {
         let (schema, document_text, hides) =
             (app.schema.clone(), self.template.query.clone(), !app.suggestions);
         let (metrics, language) = (Arc::clone(&app.metrics), self.template.language);
+        let request_id = client.request_id();
+        let id = request_id.clone();
         let resolving = app.lanes.spawn(&client.viewer.subject, points, async move {
-            let request_id = Uuid::now_v7().to_string();
             let answer = schema.execute_stream(document).next().await.unwrap_or_default();
             let mut answer = match rows.check() {
-                Ok(()) if size.is_exceeded() => errors::refused(size.exceeded(), &request_id),
-                Ok(()) => errors::finish(answer, &document_text, &request_id),
-                Err(error) => errors::refused(error, &request_id),
+                Ok(()) if size.is_exceeded() => errors::refused(size.exceeded(), &id),
+                Ok(()) => errors::finish(answer, &document_text, &id),
+                Err(error) => errors::refused(error, &id),
             };
             if hides {
                 errors::hide_suggestions(&mut answer);
@@ -504,7 +502,6 @@ impl Group {
             metrics.count_result(Some(OperationType::Subscription), &answer);
             Written::within(answer, &Mutations::default(), &size, language)
         });
-        let request_id = Uuid::now_v7().to_string();
         let written = match tokio::time::timeout(app.request_time, resolving).await {
             Ok(Ok(written)) => written,
             Ok(Err(failed)) => {
