@@ -13,6 +13,7 @@ use domain::{
     auth::viewer::Viewer,
     clock::Clock,
     config::Network,
+    context::Context,
     database::Database,
     error::ValidationErrors,
     interchange,
@@ -70,8 +71,7 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
         };
         let done = RUNTIME
             .block_on(invoice_run::run(
-                &db,
-                &viewer,
+                Context::new(&db, Clock::system(), &viewer),
                 &network,
                 &input,
                 ValidationErrors::default(),
@@ -130,13 +130,13 @@ async fn register(on: On) -> (Database, ActivityId) {
         .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
     db.migrate(Clock::system().now()).await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    interchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {})
+    let ctx = Context::new(&db, Clock::system(), &viewer);
+    interchange::import::import(ctx, &network(), &files, false, &mut |_| {})
         .await
         .expect("an import");
-    let found =
-        activities::by_slugs(&db, &viewer, &["bip".to_owned()], &[entity::activity::Column::Id])
-            .await
-            .expect("the activity");
+    let found = activities::by_slugs(ctx, &["bip".to_owned()], &[entity::activity::Column::Id])
+        .await
+        .expect("the activity");
     (db, found.first().expect("the activity").id)
 }
 

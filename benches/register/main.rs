@@ -17,6 +17,7 @@ use domain::{
     auth::{token::Keys, viewer::Viewer},
     clock::Clock,
     config::{Network, Settings},
+    context::Context,
     database::Database,
     interchange,
 };
@@ -104,19 +105,26 @@ async fn open(size: Size, name: &str, postgres: bool) -> http::App {
     let viewer = Viewer::operator("bench");
     let app = http::App::new(
         db.clone(),
+        Clock::system(),
         Keys::demo(),
         &Settings::load(Vec::new(), None).expect("defaults"),
         http::graphiql::Settings::default(),
     );
-    let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["memberCount"]
+    let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["members"]
         ["totalCount"]
         == 0;
     if empty {
         let files = dir.join(format!("{name}-csv"));
         synthetic::write(&files, size).expect("CSV files");
-        interchange::import::import(&db, &viewer, &Network::default(), &files, false, &mut |_| {})
-            .await
-            .expect("an import");
+        interchange::import::import(
+            Context::new(&db, Clock::system(), &viewer),
+            &Network::default(),
+            &files,
+            false,
+            &mut |_| {},
+        )
+        .await
+        .expect("an import");
     }
     app
 }

@@ -15,8 +15,8 @@ use super::{
 #[command(after_help = "\
 Examples:
   samregister agreements list --activity bip --status ACTIVE
-  samregister agreements list --search gotland --json number,status,endsOn
-  samregister agreements show 2026-0004")]
+  samregister agreements list --search gotland --json number,status,termEndsOn
+  samregister agreements show 2026-0001")]
 pub struct Options {
     #[command(subcommand)]
     subcommand: Command,

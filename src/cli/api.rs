@@ -20,7 +20,7 @@ use crate::graphql::client::{VariableForm, VariableType, variable_type};
 #[command(after_help = "\
 Examples:
   samregister api '{ viewer { subject roles } }'
-  samregister api 'query($n: String!) { agreement(by: { number: $n }) { status endsOn } }' -f n=2026-0004
+  samregister api 'query($n: String!) { agreement(by: { number: $n }) { status termEndsOn } }' -f n=2026-0001
   samregister api --input report.graphql --variables '{\"year\": 2026}'
   samregister api --url https://register.example.se --input - < query.graphql")]
 pub struct Options {

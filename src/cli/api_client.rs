@@ -5,8 +5,9 @@ use std::{env, net::IpAddr, time::Duration};
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Result};
+use super::{Failure, Result, config_option};
 use crate::graphql::client::Value;
+use domain::config::Settings;
 
 /// Server of a command without another address.
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -59,12 +60,16 @@ impl Server {
     }
 
     /// Sends a document to the API.
+    ///
+    /// # Errors
+    /// Fails if a settings file that is named can't be read, though no setting is needed.
     pub async fn send(
         &self,
         query: &str,
         variables: &serde_json::Value,
         operation: Option<&str>,
     ) -> Result<Reply> {
+        check_settings_file()?;
         let of_environment = |name| env::var(name).ok().filter(|value| !value.trim().is_empty());
         let url = self.url.clone().or_else(|| of_environment("SAMREGISTER_URL"));
         let url = address(&url.unwrap_or_else(|| DEFAULT_URL.to_owned()));
@@ -80,6 +85,16 @@ impl Server {
             tokio::task::spawn_blocking(move || post(&url, token.trim(), &body.to_string()));
         asked.await.map_err(|cause| Failure::new(format!("the request was not sent: {cause}")))?
     }
+}
+
+/// Checks the settings file, as every other command does: one that is named must exist, and that of
+/// --config must be good.
+fn check_settings_file() -> Result<()> {
+    match config_option() {
+        Some(_) => drop(Settings::of_process(config_option())?),
+        None => drop(Settings::find_file(None)?),
+    }
+    Ok(())
 }
 
 /// Returns the address of the API on a server.

@@ -110,20 +110,20 @@ type Names = HashMap<MemberId, String>;
 
 fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
     let columns = vec![
-        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
-        Column::new("basis", "Fee", Kind::Text).swedish("Avgift"),
-        Column::new("fee", "Each", Kind::Money).swedish("Belopp"),
-        Column::new("per_mille", "Per mille", Kind::Text).swedish("Promille"),
-        Column::new("cost", "Cost", Kind::Money).swedish("Kostnad"),
-        Column::new("grants", "Grants", Kind::Money).swedish("Bidrag"),
-        Column::new("need", "Need", Kind::Money).swedish("Att täcka"),
-        Column::new("count", "Takes", Kind::Number).swedish("Antal som krävs"),
-        Column::new("joined", "Joined", Kind::Number).swedish("Anslutna"),
-        Column::new("more", "More", Kind::Number).swedish("Ytterligare"),
-        Column::new("shortfall", "Shortfall", Kind::Money).swedish("Saknas"),
-        Column::new("committed_cost", "Committed", Kind::Money).swedish("Avtalad kostnad"),
-        Column::new("committed_cost_booked", "Of it booked", Kind::Money).swedish("Därav bokförd"),
-        Column::new("committed_cost_left", "Left to book", Kind::Money).swedish("Kvar att bokföra"),
+        Column::new("activity", "Verksamhet", Kind::Text),
+        Column::new("basis", "Avgift", Kind::Text),
+        Column::new("fee", "Belopp", Kind::Money),
+        Column::new("per_mille", "Promille", Kind::Text),
+        Column::new("cost", "Kostnad", Kind::Money),
+        Column::new("grants", "Bidrag", Kind::Money),
+        Column::new("need", "Att täcka", Kind::Money),
+        Column::new("needed_count", "Antal som krävs", Kind::Number),
+        Column::new("joined_count", "Anslutna", Kind::Number),
+        Column::new("more_count", "Ytterligare", Kind::Number),
+        Column::new("shortfall", "Saknas", Kind::Money),
+        Column::new("committed_cost", "Avtalad kostnad", Kind::Money),
+        Column::new("committed_cost_booked", "Därav bokförd", Kind::Money),
+        Column::new("committed_cost_left", "Kvar att bokföra", Kind::Money),
     ];
     let number = |number: Option<i64>| number.map_or(Cell::Empty, Cell::Number);
     let row = |(own, activity): &Found, by_fee: &ByFee| {
@@ -152,16 +152,7 @@ fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
 }
 
 fn to_table(found: &[Found], names: &Names) -> String {
-    let describe = |basis| {
-        let words = match basis {
-            FeeBasis::FixedPerYear => "a year, by agreement",
-            FeeBasis::OneOff => "once, by new agreement",
-            FeeBasis::PerParticipant => "by participant",
-            FeeBasis::PerMilleOfAllocation => "a year, by member",
-        };
-        words.to_owned()
-    };
-    let grid = grid(found, describe);
+    let grid = grid(found, in_swedish);
     if grid.rows.is_empty() {
         return "no activity has a fee today\n".to_owned();
     }
@@ -205,7 +196,7 @@ struct Entry {
     committed_cost: Cell,
     committed_cost_booked: Cell,
     committed_cost_left: Cell,
-    joined: i64,
+    joined_count: i64,
     by_fee: Vec<Line>,
 }
 
@@ -215,9 +206,9 @@ struct Line {
     fee: Option<Cell>,
     per_mille: Option<String>,
     need: Cell,
-    count: Option<i64>,
-    joined: Option<i64>,
-    more: Option<i64>,
+    needed_count: Option<i64>,
+    joined_count: Option<i64>,
+    more_count: Option<i64>,
     shortfall: Cell,
     missing: Vec<Missing>,
     assumptions: Vec<String>,
@@ -239,9 +230,9 @@ fn to_data(year: i32, found: &[Found], names: &Names) -> Result<String> {
         fee: by_fee.fee.map(Cell::Money),
         per_mille: by_fee.per_mille.map(|rate| rate.to_string()),
         need: Cell::Sum(by_fee.need),
-        count: by_fee.count,
-        joined: by_fee.joined,
-        more: by_fee.more,
+        needed_count: by_fee.count,
+        joined_count: by_fee.joined,
+        more_count: by_fee.more,
         shortfall: Cell::Sum(by_fee.shortfall),
         missing: by_fee.missing.iter().map(missing).collect(),
         assumptions: by_fee.assumptions.clone(),
@@ -254,7 +245,7 @@ fn to_data(year: i32, found: &[Found], names: &Names) -> Result<String> {
         committed_cost: Cell::Sum(own.committed.cost),
         committed_cost_booked: Cell::Sum(own.committed.booked),
         committed_cost_left: Cell::Sum(own.committed.left()),
-        joined: own.joined,
+        joined_count: own.joined,
         by_fee: own.by_fee.iter().map(line).collect(),
     };
     json(&Document { year, activities: found.iter().map(entry).collect() })

@@ -5,7 +5,7 @@ use entity::id::ContactId;
 use uuid::Uuid;
 
 use super::{Outcome, Result, context, json, open, put, settings};
-use domain::{auth::viewer::Viewer, members::subject_access};
+use domain::{auth::viewer::Viewer, contacts::subject_access};
 
 /// Export personal data
 ///

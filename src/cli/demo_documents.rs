@@ -8,20 +8,24 @@ use std::{
 
 use chrono::{Days, NaiveDate};
 use entity::{
-    agreement,
+    activity, agreement,
     id::{AgreementId, InvoiceId},
     invoice,
+    kind::DecisionBody,
     money::Money,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Failure, Result, context, say};
 use domain::{
+    activities::{self, fields::ActivityChanges, update},
     agreements::offer,
     auth::viewer::Viewer,
     clock::Clock,
     config::Network,
+    context::Context,
     database::Database,
+    decisions::NewDecision,
     error::{Error, ValidationErrors},
     invoices::issue,
 };
@@ -32,6 +36,9 @@ const OFFERED: [&str; 3] = ["ind-varna", "sv-centrala-ostergotland", "bip-gavleb
 /// Import keys of the invoices that are issued, in the order of their numbers, each with its age in
 /// days.
 const ISSUED: [(&str, u64); 3] = [("f1079", 10), ("f1080", 5), ("f1081", 0)];
+
+/// Slugs of the activities that the board decided to start, each with the paragraph of the minutes.
+const DECIDED: [(&str, &str); 2] = [("bip", "§ 12"), ("indikatorer", "§ 7")];
 
 /// Import keys of the issued invoices that the demo's bank file pays.
 const PAID: [&str; 2] = ["f1080", "f1081"];
@@ -57,6 +64,28 @@ pub(super) async fn publish(db: &Database, network: &Network) -> Result<()> {
         if let Err(error) = done {
             say(&format!("note: the invoice {key} of the demo remains a draft: {error}"));
         }
+    }
+    for (slug, paragraph) in DECIDED {
+        if let Err(error) = decide(context(db, &viewer), slug, paragraph).await {
+            say(&format!("note: the activity {slug} of the demo has no decision: {error}"));
+        }
+    }
+    Ok(())
+}
+
+/// Records that the board decided to start an activity, a month before its first day.
+async fn decide(ctx: Context<'_>, slug: &str, paragraph: &str) -> std::result::Result<(), Error> {
+    let columns = [activity::Column::Id, activity::Column::StartsOn];
+    for row in activities::by_slugs(ctx, &[slug.to_owned()], &columns).await? {
+        let decision = NewDecision {
+            body: DecisionBody::Board,
+            on: row.starts_on.checked_sub_days(Days::new(30)),
+            paragraph: Some(paragraph.to_owned()),
+            document: Some(format!("Exempel: protokoll om {slug}")),
+        };
+        let changes =
+            ActivityChanges { decision: Some(Some(decision)), ..ActivityChanges::default() };
+        update::update(ctx, row.id, changes, ValidationErrors::default()).await?;
     }
     Ok(())
 }

@@ -21,8 +21,9 @@ use domain::{
     agreements::{
         Filter,
         deadlines::{
-            DEFAULT_DAYS, MAX_DAYS, Reason, Window,
-            query::{self, Expiring},
+            expiring_agreement::Expiring,
+            query,
+            rules::{DEFAULT_DAYS, MAX_DAYS, Reason, Window},
         },
     },
     auth::viewer::Viewer,
@@ -35,7 +36,7 @@ use domain::{
 ///
 /// An agreement with automatic renewal is listed by the last day to give notice, any other by its
 /// last day. Agreements with a signed successor are left out, and so are those whose deadline is
-/// acknowledged, unless --include-snoozed is set.
+/// snoozed, unless --include-snoozed is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +59,7 @@ pub struct Options {
     /// Only agreements about these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
-    /// Include agreements whose deadline is acknowledged
+    /// Include agreements whose deadline is snoozed
     #[arg(long)]
     include_snoozed: bool,
     /// Format. Defaults to that of the file name of --output (.csv, .json, .xlsx, .ics, or .txt for
@@ -170,9 +171,7 @@ const CSV_LABELS: Labels = Labels {
     deadline: DeadlineKind::word,
     reason: |reason| reason.word().to_owned(),
 };
-/// Labels of the table.
-const ENGLISH: Labels = Labels { reason: ToString::to_string, ..CSV_LABELS };
-/// Labels of the workbook.
+/// Labels for people, in tables and workbooks.
 const SWEDISH: Labels = Labels {
     kind: labels::agreement_kind,
     deadline: labels::deadline_kind,
@@ -182,14 +181,14 @@ const SWEDISH: Labels = Labels {
 /// Returns the rows; `activity` selects an activity's slug or name.
 fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, labels: Labels) -> Grid {
     let columns = vec![
-        Column::new("number", "Number", Kind::Text).swedish("Avtal"),
-        Column::new("counterparty", "Counterparty", Kind::Text).swedish("Motpart"),
-        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
-        Column::new("kind", "Kind", Kind::Text).swedish("Slag"),
-        Column::new("deadline", "Deadline", Kind::Text).swedish("Tidsgräns"),
-        Column::new("date", "Date", Kind::Day).swedish("Datum"),
-        Column::new("days_left", "Days left", Kind::Number).swedish("Dagar kvar"),
-        Column::new("reason", "Reason", Kind::Text).swedish("Orsak"),
+        Column::new("number", "Avtal", Kind::Text),
+        Column::new("counterparty", "Motpart", Kind::Text),
+        Column::new("activity", "Verksamhet", Kind::Text),
+        Column::new("kind", "Slag", Kind::Text),
+        Column::new("deadline", "Tidsgräns", Kind::Text),
+        Column::new("date", "Datum", Kind::Day),
+        Column::new("days_left", "Dagar kvar", Kind::Number),
+        Column::new("reason", "Orsak", Kind::Text),
     ];
     let rows = found.iter().map(|row| {
         vec![
@@ -214,7 +213,7 @@ fn to_table(found: &[Expiring], window: Window) -> String {
     let has = if found.len() == 1 { "has" } else { "have" };
     format!(
         "{}\n{} {has} a deadline from {from} to {to}\n",
-        table(&grid(found, |(_, name)| name, ENGLISH)),
+        table(&grid(found, |(_, name)| name, SWEDISH)),
         count(found.len(), "agreement")
     )
 }

@@ -12,7 +12,7 @@ use domain::{auth::viewer::Viewer, interchange::export, output::OwnFiles};
 ///
 /// Writes the files that `import` reads, as of one moment. Imported into an empty register and
 /// exported again, they are identical to the byte. They are no backup, since they lack the audit
-/// trail, texts and signatures of agreements, decisions, and acknowledgements of deadlines. Files
+/// trail, texts and signatures of agreements, decisions, and snoozes of deadlines. Files
 /// of the same names are replaced. Contacts count as read, which is logged.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister export ./csv")]
@@ -42,12 +42,12 @@ pub async fn run(options: Options) -> Result {
     let files = done?;
     let number = |number: u64| Cell::Number(i64::try_from(number).unwrap_or(i64::MAX));
     let columns =
-        vec![Column::new("file", "File", Kind::Text), Column::new("rows", "Rows", Kind::Number)];
+        vec![Column::new("file", "Fil", Kind::Text), Column::new("rows", "Rader", Kind::Number)];
     let rows = files
         .iter()
         .map(|file| vec![Cell::Text(file.file.name().into()), number(file.rows)])
         .collect();
-    let total = vec![Cell::Text("Total".into()), number(files.iter().map(|file| file.rows).sum())];
+    let total = vec![Cell::Text("Summa".into()), number(files.iter().map(|file| file.rows).sum())];
     put(table(&Grid { columns, rows, total: Some(total) }))?;
     say(&format!("exported to {}", options.folder.display()));
     Ok(Outcome::Done)

@@ -70,9 +70,9 @@ impl Failure {
     /// the rule's input. Settings and stored objects have their own names.
     pub(super) fn of_options(error: Error) -> Self {
         let is_usage = matches!(&error, Error::Invalid(errors)
-            if errors.iter().any(|error| error.origin == Origin::Input));
+            if errors.iter().any(|error| matches!(error.origin, Origin::Input | Origin::Filter)));
         let as_option = |field: FieldError| match field.origin {
-            Origin::Input => FieldError { path: option(&field.path), ..field },
+            Origin::Input | Origin::Filter => FieldError { path: option(&field.path), ..field },
             Origin::Record | Origin::Setting | Origin::Request => field,
         };
         let failure = Self::from(error.map_fields(as_option));
@@ -147,7 +147,7 @@ impl From<Error> for Failure {
                 vec![format!("the database failed: {cause}")]
             }
             Error::Internal(cause) => vec![cause.to_string()],
-            Error::Conflict { reason: ConflictReason::PeriodClosed, message } => {
+            Error::Conflict { reason: ConflictReason::PeriodClosed, message, .. } => {
                 vec![format!("{message} (`samregister period reopen` reopens a closed period)")]
             }
             other => vec![other.to_string()],

@@ -92,18 +92,18 @@ fn refused(rows: &[BadRow], more: u64) -> Failure {
 fn grid(report: &Report) -> Grid {
     let number = |number: u64| Cell::Number(i64::try_from(number).unwrap_or(i64::MAX));
     let columns = vec![
-        Column::new("file", "File", Kind::Text),
-        Column::new("rows", "Rows", Kind::Number),
-        Column::new("added", "Added", Kind::Number),
-        Column::new("changed", "Changed", Kind::Number),
-        Column::new("unchanged", "Unchanged", Kind::Number),
-        Column::new("separator", "Separator", Kind::Text),
+        Column::new("file", "Fil", Kind::Text),
+        Column::new("rows", "Rader", Kind::Number),
+        Column::new("added", "Nya", Kind::Number),
+        Column::new("changed", "Ändrade", Kind::Number),
+        Column::new("unchanged", "Oförändrade", Kind::Number),
+        Column::new("separator", "Avskiljare", Kind::Text),
     ];
     let rows = report.files.iter().map(|file| {
         let separator = match file.separator {
-            ',' => "comma",
-            ';' => "semicolon",
-            _ => "other",
+            ',' => "komma",
+            ';' => "semikolon",
+            _ => "annat",
         };
         vec![
             Cell::Text(file.file.name().into()),
@@ -116,7 +116,7 @@ fn grid(report: &Report) -> Grid {
     });
     let sum = |of: fn(&import::FileReport) -> u64| number(report.files.iter().map(of).sum());
     let total = vec![
-        Cell::Text("Total".into()),
+        Cell::Text("Summa".into()),
         sum(|file| file.rows),
         sum(|file| file.added),
         sum(|file| file.changed),

@@ -35,7 +35,7 @@ use domain::{
 #[command(after_help = "\
 Examples:
   samregister invoices list --from 2026-01-01 --to 2026-12-31
-  samregister invoices list --state overdue --output fakturor.xlsx
+  samregister invoices list --status OVERDUE --output fakturor.xlsx
   Invoices to refund, for Excel:
     samregister invoices list --overpaid --output att-betala-tillbaka.xlsx")]
 pub struct Options {
@@ -46,8 +46,9 @@ pub struct Options {
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     to: Option<NaiveDate>,
     /// With one of these statuses today
-    #[arg(long = "state", value_enum, num_args = 1.., value_delimiter = ',')]
-    states: Vec<StateOption>,
+    #[arg(long = "status", alias = "state", value_name = "STATUS", value_enum, ignore_case = true,
+        num_args = 1.., value_delimiter = ',')]
+    statuses: Vec<StatusOption>,
     /// With a line of one of these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
@@ -55,7 +56,8 @@ pub struct Options {
     #[arg(long)]
     overpaid: bool,
     /// With one of these differences between the paid sum and the total
-    #[arg(long = "difference", value_enum, num_args = 1.., value_delimiter = ',')]
+    #[arg(long = "difference", value_name = "DIFFERENCE", value_enum, ignore_case = true,
+        num_args = 1.., value_delimiter = ',')]
     differences: Vec<DifferenceOption>,
     #[command(flatten)]
     report: ReportOptions,
@@ -72,7 +74,7 @@ impl Options {
         }
         let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
         let words = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let states = self.states.iter().map(|state| State::from(*state).word()).collect();
+        let states = self.statuses.iter().map(|state| State::from(*state).word()).collect();
         let differences = self.differences.iter();
         let differences = differences.map(|difference| Difference::from(*difference).word());
         Some(
@@ -88,13 +90,17 @@ impl Options {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
 enum DifferenceOption {
     /// Less than one krona unpaid or overpaid
+    #[value(alias = "ore-only")]
     OreOnly,
     /// Overpaid by exactly one of two payments of the same amount
+    #[value(alias = "paid-twice")]
     PaidTwice,
     /// Paid at least twice the total
-    FarTooMuch,
+    #[value(alias = "far-too-much")]
+    PaidDoubleOrMore,
     /// Overpaid by another sum
     Overpaid,
 }
@@ -104,19 +110,21 @@ impl From<DifferenceOption> for Difference {
         match option {
             DifferenceOption::OreOnly => Self::OreOnly,
             DifferenceOption::PaidTwice => Self::PaidTwice,
-            DifferenceOption::FarTooMuch => Self::FarTooMuch,
+            DifferenceOption::PaidDoubleOrMore => Self::PaidDoubleOrMore,
             DifferenceOption::Overpaid => Self::Overpaid,
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum StateOption {
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum StatusOption {
     /// Not issued
     Draft,
     /// Not due, and nothing paid
     Issued,
     /// Not due, and paid in part
+    #[value(alias = "partly-paid")]
     PartlyPaid,
     /// Covered by payments, or by payments and credit notes
     Paid,
@@ -126,15 +134,15 @@ enum StateOption {
     Credited,
 }
 
-impl From<StateOption> for State {
-    fn from(option: StateOption) -> Self {
+impl From<StatusOption> for State {
+    fn from(option: StatusOption) -> Self {
         match option {
-            StateOption::Draft => Self::Draft,
-            StateOption::Issued => Self::Issued,
-            StateOption::PartlyPaid => Self::PartlyPaid,
-            StateOption::Paid => Self::Paid,
-            StateOption::Overdue => Self::Overdue,
-            StateOption::Credited => Self::Credited,
+            StatusOption::Draft => Self::Draft,
+            StatusOption::Issued => Self::Issued,
+            StatusOption::PartlyPaid => Self::PartlyPaid,
+            StatusOption::Paid => Self::Paid,
+            StatusOption::Overdue => Self::Overdue,
+            StatusOption::Credited => Self::Credited,
         }
     }
 }
@@ -157,7 +165,7 @@ pub async fn run(options: Options) -> Result {
     let viewer = Viewer::operator("invoices list");
     check_activities(context(&db, &viewer), &options.activities).await?;
     let filter = Filter {
-        states: options.states.iter().map(|state| State::from(*state)).collect(),
+        states: options.statuses.iter().map(|state| State::from(*state)).collect(),
         activities: options.activities.clone(),
         issued_from: options.from,
         issued_to: options.to,
@@ -174,12 +182,12 @@ pub async fn run(options: Options) -> Result {
     let document = match format {
         ReportFormat::Table => format!(
             "{}\n{}\n",
-            table(&grid(&found, today, ENGLISH)),
+            table(&grid(&found, today, SWEDISH)),
             count(found.len(), "document")
         )
         .into_bytes(),
         ReportFormat::Json => to_data(&found, today)?.into_bytes(),
-        ReportFormat::Csv => sheet::csv(&grid(&found, today, ENGLISH))?,
+        ReportFormat::Csv => sheet::csv(&grid(&found, today, CODES))?,
         ReportFormat::Xlsx => report::workbook(
             &db,
             "Fakturor",
@@ -201,12 +209,14 @@ struct Labels {
     total: &'static str,
 }
 
-const ENGLISH: Labels = Labels {
+/// Codes, for JSON and CSV.
+const CODES: Labels = Labels {
     kind: InvoiceKind::word,
     state: State::word,
     difference: Difference::word,
     total: "Total",
 };
+/// Labels for people, in tables and workbooks.
 const SWEDISH: Labels = Labels {
     kind: labels::invoice_kind,
     state: State::in_swedish,
@@ -216,23 +226,23 @@ const SWEDISH: Labels = Labels {
 
 fn grid(found: &[Listed], today: NaiveDate, labels: Labels) -> Grid {
     let columns = vec![
-        Column::new("number", "Number", Kind::Text).swedish("Nummer"),
-        Column::new("kind", "Kind", Kind::Text).swedish("Slag"),
-        Column::new("state", "State", Kind::Text).swedish("Läge"),
-        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
-        Column::new("issued_on", "Issued", Kind::Day).swedish("Fakturadatum"),
-        Column::new("due_on", "Due", Kind::Day).swedish("Förfallodag"),
-        Column::new("settled_on", "Settled", Kind::Day).swedish("Betald den"),
-        Column::new("ocr", "OCR", Kind::Text).swedish("OCR-nummer"),
-        Column::new("net", "Net", Kind::Money).swedish("Netto"),
-        Column::new("vat", "VAT", Kind::Money).swedish("Moms"),
-        Column::new("rounding", "Rounding", Kind::Money).swedish("Öresavrundning"),
-        Column::new("total", "Total", Kind::Money).swedish("Belopp"),
-        Column::new("paid", "Paid", Kind::Money).swedish("Betalt"),
-        Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
-        Column::new("outstanding", "Outstanding", Kind::Money).swedish("Obetalt"),
-        Column::new("overpaid", "Overpaid", Kind::Money).swedish("Överbetalt"),
-        Column::new("difference", "Difference", Kind::Text).swedish("Avvikelse"),
+        Column::new("number", "Nummer", Kind::Text),
+        Column::new("kind", "Slag", Kind::Text),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("buyer", "Köpare", Kind::Text),
+        Column::new("issued_on", "Fakturadatum", Kind::Day),
+        Column::new("due_on", "Förfallodag", Kind::Day),
+        Column::new("settled_on", "Betald den", Kind::Day),
+        Column::new("ocr", "OCR-nummer", Kind::Text),
+        Column::new("net", "Netto", Kind::Money),
+        Column::new("vat", "Moms", Kind::Money),
+        Column::new("rounding", "Öresavrundning", Kind::Money),
+        Column::new("total", "Belopp", Kind::Money),
+        Column::new("paid", "Betalt", Kind::Money),
+        Column::new("credited", "Krediterat", Kind::Money),
+        Column::new("outstanding", "Obetalt", Kind::Money),
+        Column::new("overpaid", "Överbetalt", Kind::Money),
+        Column::new("difference", "Avvikelse", Kind::Text),
     ];
     let rows: Vec<Vec<Cell>> = found.iter().map(|listed| row(listed, today, labels)).collect();
     let sum = |column: usize| {
@@ -287,5 +297,5 @@ struct Document<R> {
 }
 
 fn to_data(found: &[Listed], today: NaiveDate) -> Result<String> {
-    json(&Document { count: found.len(), invoices: grid(found, today, ENGLISH).objects() })
+    json(&Document { count: found.len(), invoices: grid(found, today, CODES).objects() })
 }

@@ -20,8 +20,9 @@ use domain::{
     invoices::{
         self, Buyer,
         aggregate::InvoiceAggregate,
+        fact_loading,
         invoice_run::{self, RunResult},
-        parties::{self, buyer_of},
+        parties::buyer_of,
         run_months::{InvoicedMonth, ToCredit},
         run_plan::{Fees, Problem, RunInput, UnpaidMonth},
     },
@@ -124,14 +125,20 @@ pub async fn run(options: Options) -> Result {
             ),
         )
     };
-    let names =
-        parties::names(&db, problems.iter().map(|problem| problem.buyer).chain(months.buyers()))
-            .await?;
+    let names = fact_loading::names(
+        &db,
+        problems.iter().map(|problem| problem.buyer).chain(months.buyers()),
+    )
+    .await?;
     let lines = months.lines(context(&db, &viewer), &names).await?;
     db.close().await?;
     for problem in &problems {
         let name = names.get(&problem.buyer).map(String::as_str).unwrap_or_default();
-        say(&format!("{name}: {}", problem.reason));
+        if problem.reason.contains(name) {
+            say(&problem.reason);
+        } else {
+            say(&format!("{name}: {}", problem.reason));
+        }
     }
     lines.iter().for_each(|line| say(line));
     if manual > 0 {
@@ -155,7 +162,7 @@ async fn preview(
         .await
         .map_err(Failure::of_options)?;
     let buyers = plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row));
-    let names = parties::names(ctx.db, buyers).await?;
+    let names = fact_loading::names(ctx.db, buyers).await?;
     put(super::table(&grid(&plan.invoices, &names)))?;
     for warning in plan.warnings.iter().filter(|_| !input.confirm_decision) {
         say(&format!("{warning}; set --confirm-decision to invoice it nevertheless"));
@@ -251,11 +258,11 @@ impl MonthReport {
 /// Returns the invoices that would be issued, one per row.
 fn grid(invoices: &[InvoiceAggregate], names: &HashMap<Buyer, String>) -> Grid {
     let columns = vec![
-        Column::new("buyer", "Buyer", Kind::Text),
-        Column::new("lines", "Lines", Kind::Number),
-        Column::new("net", "Net", Kind::Money),
-        Column::new("vat", "VAT", Kind::Money),
-        Column::new("total", "Total", Kind::Money),
+        Column::new("buyer", "Köpare", Kind::Text),
+        Column::new("lines", "Rader", Kind::Number),
+        Column::new("net", "Netto", Kind::Money),
+        Column::new("vat", "Moms", Kind::Money),
+        Column::new("total", "Belopp", Kind::Money),
     ];
     let lines =
         |aggregate: &InvoiceAggregate| i64::try_from(aggregate.lines.len()).unwrap_or(i64::MAX);
@@ -274,7 +281,7 @@ fn grid(invoices: &[InvoiceAggregate], names: &HashMap<Buyer, String>) -> Grid {
         Cell::Money(invoices.iter().map(|aggregate| of(&aggregate.row)).sum())
     };
     let total = vec![
-        Cell::Text("Total".to_owned()),
+        Cell::Text("Summa".to_owned()),
         Cell::Number(invoices.iter().map(lines).sum()),
         sum(|row| row.net),
         sum(|row| row.vat),

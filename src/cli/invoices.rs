@@ -67,15 +67,15 @@ struct Show {
 Examples:
   samregister invoices late
   As of the end of the year, for Excel:
-    samregister invoices late --on 2026-12-31 --output sena.xlsx
+    samregister invoices late --as-of 2026-12-31 --output sena.xlsx
   From cron, which mails the output if there is any:
     samregister invoices late --quiet-if-empty
 
 Exit codes: 0 done; with --check 3 if the list is not empty.")]
 struct Lateness {
     /// Day of the list; defaults to today
-    #[arg(long, value_name = "DATE", value_parser = super::day)]
-    on: Option<NaiveDate>,
+    #[arg(long, alias = "on", value_name = "DATE", value_parser = super::day)]
+    as_of: Option<NaiveDate>,
     #[command(flatten)]
     report: ReportOptions,
     /// Exit with 3 if the list is not empty
@@ -104,7 +104,7 @@ async fn list_late(options: Lateness) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
-    let on = options.on.unwrap_or_else(|| Clock::system().today());
+    let on = options.as_of.unwrap_or_else(|| Clock::system().today());
     report::note_future(on, Clock::system().today());
     let found = overdue::overdue(
         context(&db, &Viewer::operator("invoices late")),
@@ -134,15 +134,15 @@ fn interest(late: &OverdueInvoice) -> Cell {
 
 fn grid(found: &[OverdueInvoice]) -> Grid {
     let columns = vec![
-        Column::new("number", "Number", Kind::Text).swedish("Faktura"),
-        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
-        Column::new("issued_on", "Issued", Kind::Day).swedish("Fakturadatum"),
-        Column::new("due_on", "Due", Kind::Day).swedish("Förfallodag"),
-        Column::new("days_late", "Days late", Kind::Number).swedish("Dagar sen"),
-        Column::new("total", "Total", Kind::Money).swedish("Belopp"),
-        Column::new("outstanding", "Outstanding", Kind::Money).swedish("Obetalt"),
-        Column::new("interest", "Interest", Kind::Money).swedish("Ränta"),
-        Column::new("reminder_fees", "Reminder fees", Kind::Money).swedish("Påminnelseavgifter"),
+        Column::new("number", "Faktura", Kind::Text),
+        Column::new("buyer", "Köpare", Kind::Text),
+        Column::new("issued_on", "Fakturadatum", Kind::Day),
+        Column::new("due_on", "Förfallodag", Kind::Day),
+        Column::new("days_late", "Dagar sen", Kind::Number),
+        Column::new("total", "Belopp", Kind::Money),
+        Column::new("outstanding", "Obetalt", Kind::Money),
+        Column::new("interest", "Ränta", Kind::Money),
+        Column::new("reminder_fees", "Påminnelseavgifter", Kind::Money),
     ];
     let rows = found.iter().map(|late| {
         vec![
@@ -220,7 +220,7 @@ fn to_table(found: &[OverdueInvoice], on: NaiveDate) -> String {
 /// JSON output.
 #[derive(Serialize)]
 struct Document<R> {
-    on: NaiveDate,
+    as_of: NaiveDate,
     count: usize,
     outstanding: Cell,
     /// Sum of the known interest.
@@ -233,7 +233,7 @@ struct Document<R> {
 
 fn to_data(found: &[OverdueInvoice], on: NaiveDate) -> Result<String> {
     json(&Document {
-        on,
+        as_of: on,
         count: found.len(),
         outstanding: Cell::Sum(outstanding(found)),
         interest: Cell::Sum(known_interest(found)),

@@ -17,9 +17,9 @@ use domain::{
     activities,
     auth::viewer::Viewer,
     context::Context,
-    revenue::{
+    ledger::{
+        Filter, Status,
         booking_list::{self, Listed},
-        bookings::{Filter, Status},
     },
 };
 
@@ -64,16 +64,17 @@ struct ListOptions {
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
     /// With one of these statuses
-    #[arg(long = "status", value_enum, num_args = 1.., value_delimiter = ',')]
+    #[arg(long = "status", value_name = "STATUS", value_enum, ignore_case = true, num_args = 1.., value_delimiter = ',')]
     statuses: Vec<StatusOption>,
     #[command(flatten)]
     report: ReportOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
 enum StatusOption {
     /// Neither reversed nor a reversal
-    Standing,
+    Booked,
     /// Corrected by a reversal
     Reversed,
     /// A reversal
@@ -83,7 +84,7 @@ enum StatusOption {
 impl From<StatusOption> for Status {
     fn from(option: StatusOption) -> Self {
         match option {
-            StatusOption::Standing => Self::Standing,
+            StatusOption::Booked => Self::Booked,
             StatusOption::Reversed => Self::Reversed,
             StatusOption::Reversal => Self::Reversal,
         }
@@ -121,14 +122,14 @@ pub async fn run_costs(options: CostOptions) -> Result {
             .await?;
     let document = match format {
         ReportFormat::Table => {
-            format!("{}\n{}\n", table(&of_costs(&found, ENGLISH)), count(found.len(), "cost"))
+            format!("{}\n{}\n", table(&of_costs(&found, SWEDISH)), count(found.len(), "cost"))
                 .into_bytes()
         }
         ReportFormat::Json => {
-            json(&Costs { count: found.len(), costs: of_costs(&found, ENGLISH).objects() })?
+            json(&Costs { count: found.len(), costs: of_costs(&found, CODES).objects() })?
                 .into_bytes()
         }
-        ReportFormat::Csv => sheet::csv(&of_costs(&found, ENGLISH))?,
+        ReportFormat::Csv => sheet::csv(&of_costs(&found, CODES))?,
         ReportFormat::Xlsx => {
             report::workbook(&db, "Kostnader", "Kostnader".to_owned(), of_costs(&found, SWEDISH))?
         }
@@ -153,14 +154,14 @@ pub async fn run_grants(options: GrantOptions) -> Result {
             .await?;
     let document = match format {
         ReportFormat::Table => {
-            format!("{}\n{}\n", table(&of_grants(&found, ENGLISH)), count(found.len(), "grant"))
+            format!("{}\n{}\n", table(&of_grants(&found, SWEDISH)), count(found.len(), "grant"))
                 .into_bytes()
         }
         ReportFormat::Json => {
-            json(&Grants { count: found.len(), grants: of_grants(&found, ENGLISH).objects() })?
+            json(&Grants { count: found.len(), grants: of_grants(&found, CODES).objects() })?
                 .into_bytes()
         }
-        ReportFormat::Csv => sheet::csv(&of_grants(&found, ENGLISH))?,
+        ReportFormat::Csv => sheet::csv(&of_grants(&found, CODES))?,
         ReportFormat::Xlsx => {
             report::workbook(&db, "Bidrag", "Bidrag".to_owned(), of_grants(&found, SWEDISH))?
         }
@@ -193,22 +194,24 @@ struct Labels {
     total: &'static str,
 }
 
-const ENGLISH: Labels = Labels { activity: |(slug, _)| slug, status: Status::word, total: "Total" };
+/// Codes, for JSON and CSV.
+const CODES: Labels = Labels { activity: |(slug, _)| slug, status: Status::word, total: "Summa" };
+/// Labels for people, in tables and workbooks.
 const SWEDISH: Labels =
     Labels { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
 
 fn of_costs(found: &[Listed<cost::Model>], labels: Labels) -> Grid {
     let columns = vec![
-        Column::new("booked_on", "Date", Kind::Day).swedish("Datum"),
-        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
-        Column::new("description", "Description", Kind::Text).swedish("Beskrivning"),
-        Column::new("supplier", "Supplier", Kind::Text).swedish("Leverantör"),
-        Column::new("reference", "Invoice number", Kind::Text).swedish("Fakturanummer"),
-        Column::new("agreement", "Agreement", Kind::Text).swedish("Avtal"),
-        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
-        Column::new("vat", "VAT", Kind::Money).swedish("Avdragen moms"),
-        Column::new("status", "Status", Kind::Text).swedish("Status"),
-        Column::new("reason", "Reason", Kind::Text).swedish("Orsak till rättelse"),
+        Column::new("booked_on", "Datum", Kind::Day),
+        Column::new("activity", "Verksamhet", Kind::Text),
+        Column::new("description", "Beskrivning", Kind::Text),
+        Column::new("supplier", "Leverantör", Kind::Text),
+        Column::new("reference", "Fakturanummer", Kind::Text),
+        Column::new("agreement", "Avtal", Kind::Text),
+        Column::new("amount", "Belopp", Kind::Money),
+        Column::new("vat", "Avdragen moms", Kind::Money),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("reason", "Orsak till rättelse", Kind::Text),
     ];
     let row = |listed: &Listed<cost::Model>| {
         vec![
@@ -229,13 +232,13 @@ fn of_costs(found: &[Listed<cost::Model>], labels: Labels) -> Grid {
 
 fn of_grants(found: &[Listed<grant::Model>], labels: Labels) -> Grid {
     let columns = vec![
-        Column::new("booked_on", "Date", Kind::Day).swedish("Datum"),
-        Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
-        Column::new("funder", "Funder", Kind::Text).swedish("Bidragsgivare"),
-        Column::new("agreement", "Agreement", Kind::Text).swedish("Avtal"),
-        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
-        Column::new("status", "Status", Kind::Text).swedish("Status"),
-        Column::new("reason", "Reason", Kind::Text).swedish("Orsak till rättelse"),
+        Column::new("booked_on", "Datum", Kind::Day),
+        Column::new("activity", "Verksamhet", Kind::Text),
+        Column::new("funder", "Bidragsgivare", Kind::Text),
+        Column::new("agreement", "Avtal", Kind::Text),
+        Column::new("amount", "Belopp", Kind::Money),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("reason", "Orsak till rättelse", Kind::Text),
     ];
     let row = |listed: &Listed<grant::Model>| {
         vec![

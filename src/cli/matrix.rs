@@ -32,11 +32,11 @@ use domain::{
 #[command(after_help = "\
 Examples:
   samregister matrix --activity bip indikatorer
-  samregister matrix --on 2026-12-31 --output matris.xlsx")]
+  samregister matrix --as-of 2026-12-31 --output matris.xlsx")]
 pub struct Options {
     /// Day of the matrix; defaults to today
-    #[arg(long, value_name = "DATE", value_parser = super::day)]
-    on: Option<NaiveDate>,
+    #[arg(long, alias = "on", value_name = "DATE", value_parser = super::day)]
+    as_of: Option<NaiveDate>,
     /// Only these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
@@ -54,12 +54,12 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     check_activities(context(&db, &Viewer::operator("matrix")), &options.activities).await?;
-    let on = options.on.unwrap_or_else(|| Clock::system().today());
+    let on = options.as_of.unwrap_or_else(|| Clock::system().today());
     let found = Matrix::load(&db, on, &options.activities).await?;
     let document = match format {
         ReportFormat::Table => format!(
             "{}\n{} on {on}\n",
-            table(&found.grid("Total")),
+            table(&found.grid("Antal avtal")),
             count(found.members.len(), "member")
         )
         .into_bytes(),
@@ -96,15 +96,14 @@ impl Matrix {
             &[member::Column::Id, member::Column::Name],
         )
         .await?;
-        members.sort_by_cached_key(|member| domain::swedish::key(&member.name));
-        let ids: (Vec<MemberId>, Vec<ActivityId>) = (
-            members.iter().map(|row| row.id).collect(),
-            activities.iter().map(|row| row.id).collect(),
-        );
+        members.sort_by_cached_key(|member| domain::collation::key(&member.name));
+        let member_ids: Vec<MemberId> = members.iter().map(|row| row.id).collect();
+        let activity_ids: Vec<ActivityId> = activities.iter().map(|row| row.id).collect();
         let columns =
             [agreement::Column::MemberId, agreement::Column::ActivityId, agreement::Column::Number];
         let mut numbers = HashMap::new();
-        for row in matrix::cells(context(db, &viewer), (&ids.0, &ids.1), on, &columns).await? {
+        let ctx = context(db, &viewer);
+        for row in matrix::cells(ctx, &member_ids, &activity_ids, on, &columns).await? {
             if let (Some(member), Some(activity)) = (row.member_id, row.activity_id) {
                 // The one that began last comes first.
                 numbers.entry((member, activity)).or_insert_with(|| row.number.unwrap_or_default());
@@ -120,11 +119,11 @@ impl Matrix {
     /// Returns a row per member and a column per activity, with the number of agreements of each
     /// activity.
     fn grid(&self, total: &str) -> Grid {
-        let mut columns = vec![Column::new("member_name", "Member", Kind::Text).swedish("Medlem")];
+        let mut columns = vec![Column::new("member_name", "Medlem", Kind::Text)];
         columns.extend(
-            self.activities.iter().map(|activity| {
-                Column::new("number", "", Kind::Text).swedish(activity.name.clone())
-            }),
+            self.activities
+                .iter()
+                .map(|activity| Column::new("number", activity.name.clone(), Kind::Text)),
         );
         let row = |member: &member::Model| {
             let numbers =
@@ -149,10 +148,10 @@ impl Matrix {
     /// Returns a row for each agreement.
     fn pairs(&self) -> Grid {
         let columns = vec![
-            Column::new("member", "Member", Kind::Text),
-            Column::new("member_name", "Member's name", Kind::Text),
-            Column::new("activity", "Activity", Kind::Text),
-            Column::new("number", "Number", Kind::Text),
+            Column::new("member", "Medlemmens id", Kind::Text),
+            Column::new("member_name", "Medlem", Kind::Text),
+            Column::new("activity", "Verksamhet", Kind::Text),
+            Column::new("number", "Avtal", Kind::Text),
         ];
         let of = |member: &member::Model, activity: &activity::Model| {
             Some(vec![

@@ -31,7 +31,7 @@ enum Command {
 /// List members
 #[derive(Debug, Args)]
 struct List {
-    /// Only members with this status: UPCOMING, ACTIVE or LEFT
+    /// Only members with this status
     #[arg(long, value_name = "STATUS", value_parser = ["UPCOMING", "ACTIVE", "LEFT"], ignore_case = true)]
     status: Option<String>,
     /// Only members in one of these activities

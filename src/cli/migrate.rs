@@ -148,11 +148,11 @@ impl<'s> From<&'s StepStatus> for Step<'s> {
 
 fn grid(steps: &[&StepStatus]) -> Grid {
     let columns = vec![
-        Column::new("name", "Migration", Kind::Text),
+        Column::new("name", "Migrering", Kind::Text),
         Column::new("status", "Status", Kind::Text),
-        Column::new("applied_at", "Applied at", Kind::Text),
-        Column::new("applied_by", "By version", Kind::Text),
-        Column::new("oldest_program", "Oldest program", Kind::Text),
+        Column::new("applied_at", "Utförd", Kind::Text),
+        Column::new("applied_by", "Av version", Kind::Text),
+        Column::new("oldest_program", "Äldsta program", Kind::Text),
     ];
     let text = |text: Option<&str>| text.map_or(Cell::Empty, |text| Cell::Text(text.to_owned()));
     let row = |step: &StepStatus| {

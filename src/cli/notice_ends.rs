@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::{Outcome, Result, context, count, open, put, settings, table};
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
-    agreements::notice_ends::{self, NoticeEnd},
+    agreements::{former_notice_ends::NoticeEnd, notice_ends},
     auth::viewer::Viewer,
 };
 
@@ -62,10 +62,10 @@ pub async fn run(options: Options) -> Result {
 
 fn grid(found: &[NoticeEnd]) -> Grid {
     let columns = vec![
-        Column::new("number", "Number", Kind::Text),
-        Column::new("notice_given_on", "Notice given", Kind::Day),
-        Column::new("ends_on", "Ends on", Kind::Day),
-        Column::new("rule_ends_on", "By the rule", Kind::Day),
+        Column::new("number", "Avtal", Kind::Text),
+        Column::new("notice_given_on", "Uppsagt", Kind::Day),
+        Column::new("ends_on", "Sista dag", Kind::Day),
+        Column::new("rule_ends_on", "Enligt regeln", Kind::Day),
     ];
     let row = |end: &NoticeEnd| {
         vec![

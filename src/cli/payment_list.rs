@@ -1,7 +1,7 @@
 //! `samregister payments list`: bank payments of a period.
 
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use entity::{kind::BankFinding, money::Money};
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ use domain::{
 #[command(after_help = "\
 Examples:
   samregister payments list --from 2026-01-01 --to 2026-01-31
-  samregister payments list --waiting --output inbetalningar.xlsx")]
+  samregister payments list --status PENDING --output inbetalningar.xlsx")]
 pub struct Options {
     /// At the bank on this day or later
     #[arg(long, value_name = "DATE", value_parser = super::day)]
@@ -35,11 +35,47 @@ pub struct Options {
     /// At the bank on this day or earlier
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     to: Option<NaiveDate>,
-    /// Only those that someone must match or exclude
-    #[arg(long)]
+    /// With one of these statuses
+    #[arg(long = "status", value_name = "STATUS", value_enum, ignore_case = true, num_args = 1..,
+        value_delimiter = ',')]
+    statuses: Vec<StatusOption>,
+    /// As --status PENDING
+    #[arg(long, hide = true)]
     waiting: bool,
     #[command(flatten)]
     report: ReportOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+enum StatusOption {
+    /// Booked on invoices
+    Matched,
+    /// Excluded, since it pays no invoice
+    Excluded,
+    /// Another bank payment is of the same money
+    Duplicate,
+    /// Someone must match or exclude it
+    Pending,
+}
+
+impl From<StatusOption> for State {
+    fn from(option: StatusOption) -> Self {
+        match option {
+            StatusOption::Matched => Self::Matched,
+            StatusOption::Excluded => Self::Excluded,
+            StatusOption::Duplicate => Self::Duplicate,
+            StatusOption::Pending => Self::Pending,
+        }
+    }
+}
+
+impl Options {
+    /// Returns the requested statuses; none: any.
+    fn states(&self) -> Vec<State> {
+        let stated = self.statuses.iter().map(|status| State::from(*status));
+        stated.chain(self.waiting.then_some(State::Pending)).collect()
+    }
 }
 
 /// Lists bank payments.
@@ -52,7 +88,7 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let filter = Filter {
-        states: if options.waiting { vec![State::Pending] } else { Vec::new() },
+        states: options.states(),
         from: options.from,
         to: options.to,
         ..Filter::default()
@@ -60,14 +96,14 @@ pub async fn run(options: Options) -> Result {
     let found = listing::all(context(&db, &Viewer::operator("payments list")), &filter).await?;
     let document = match format {
         ReportFormat::Table => {
-            format!("{}\n{}\n", table(&grid(&found, TABLE)), count(found.len(), "bank payment"))
+            format!("{}\n{}\n", table(&grid(&found, SWEDISH)), count(found.len(), "bank payment"))
                 .into_bytes()
         }
         ReportFormat::Json => {
-            json(&Document { count: found.len(), payments: grid(&found, ENGLISH).objects() })?
+            json(&Document { count: found.len(), payments: grid(&found, CODES).objects() })?
                 .into_bytes()
         }
-        ReportFormat::Csv => sheet::csv(&grid(&found, ENGLISH))?,
+        ReportFormat::Csv => sheet::csv(&grid(&found, CODES))?,
         ReportFormat::Xlsx => report::workbook(
             &db,
             "Inbetalningar",
@@ -95,17 +131,18 @@ struct Labels {
     amount: fn(Money) -> String,
 }
 
-const ENGLISH: Labels = Labels {
+/// Codes, for JSON and CSV.
+const CODES: Labels = Labels {
     state: |state| match state {
         State::Matched => "MATCHED",
         State::Excluded => "EXCLUDED",
         State::Duplicate => "DUPLICATE",
-        State::Pending => "WAITING",
+        State::Pending => "PENDING",
     },
     finding: BankFinding::word,
     amount: |amount| amount.to_string(),
 };
-const TABLE: Labels = Labels { amount: kronor, ..ENGLISH };
+/// Labels for people, in tables and workbooks.
 const SWEDISH: Labels = Labels {
     state: |state| match state {
         State::Matched => "Bokad på faktura",
@@ -119,17 +156,17 @@ const SWEDISH: Labels = Labels {
 
 fn grid(found: &[Listed], labels: Labels) -> Grid {
     let columns = vec![
-        Column::new("date", "Date", Kind::Day).swedish("Datum"),
-        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
-        Column::new("left", "Left", Kind::Money).swedish("Kvar att boka"),
-        Column::new("state", "State", Kind::Text).swedish("Läge"),
-        Column::new("payer", "Payer", Kind::Text).swedish("Betalare"),
-        Column::new("reference", "Reference", Kind::Text).swedish("Referens"),
-        Column::new("message", "Message", Kind::Text).swedish("Meddelande"),
-        Column::new("finding", "Finding", Kind::Text).swedish("Igenkänd på"),
-        Column::new("invoices", "Invoices", Kind::Text).swedish("Fakturor"),
-        Column::new("account", "Account", Kind::Text).swedish("Konto"),
-        Column::new("bank_reference", "Bank's reference", Kind::Text).swedish("Bankens referens"),
+        Column::new("date", "Datum", Kind::Day),
+        Column::new("amount", "Belopp", Kind::Money),
+        Column::new("unmatched", "Kvar att boka", Kind::Money),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("payer", "Betalare", Kind::Text),
+        Column::new("reference", "Referens", Kind::Text),
+        Column::new("message", "Meddelande", Kind::Text),
+        Column::new("finding", "Igenkänd på", Kind::Text),
+        Column::new("invoices", "Fakturor", Kind::Text),
+        Column::new("account", "Konto", Kind::Text),
+        Column::new("bank_reference", "Bankens referens", Kind::Text),
     ];
     let row = |listed: &Listed| {
         let Listed { row, invoices } = listed;

@@ -38,7 +38,7 @@ Examples:
   Preview an import:
     samregister payments import camt054.xml --dry-run
   Payments without a match, for Excel:
-    samregister payments list --waiting --output inbetalningar.xlsx")]
+    samregister payments list --status PENDING --output inbetalningar.xlsx")]
 pub struct Options {
     #[command(subcommand)]
     subcommand: Command,
@@ -109,14 +109,19 @@ async fn run_import(import: Import) -> Result {
     let made_at = Clock::system().now();
     db.close().await?;
     let report = done?;
-    for left in &report.skipped {
-        say(&format!("left: {}:{}: {}", report.source.file_name, left.line, describe(left)));
+    for skipped in &report.skipped {
+        say(&format!(
+            "skipped: {}:{}: {}",
+            report.source.file_name,
+            skipped.line,
+            describe(skipped)
+        ));
     }
     say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
     target.write(&match format {
         ReportFormat::Table => to_table(&report).into_bytes(),
         ReportFormat::Json => json(&Document::of(&report))?.into_bytes(),
-        ReportFormat::Csv => sheet::csv(&grid(&report, ENGLISH))?,
+        ReportFormat::Csv => sheet::csv(&grid(&report, CODES))?,
         ReportFormat::Xlsx => sheet::workbook_of(
             "Inlästa inbetalningar",
             made_at,
@@ -129,39 +134,39 @@ async fn run_import(import: Import) -> Result {
 /// Returns the outcome of a payment in one word.
 fn outcome_label(outcome: &import::ImportedPayment) -> &'static str {
     match (outcome.was_known, outcome.booked.is_empty(), outcome.row.set_aside_on) {
-        _ if outcome.refunded.is_some() => "REFUND",
-        (true, ..) => "KNOWN",
+        _ if outcome.refunded.is_some() => "REFUNDED",
+        (true, ..) => "ALREADY_IMPORTED",
+        (false, true, _) if outcome.row.duplicate_of_id.is_some() => "DUPLICATE",
         (false, false, _) => "MATCHED",
         (false, true, Some(_)) => "EXCLUDED",
-        (false, true, None) => "WAITING",
+        (false, true, None) => "PENDING",
     }
 }
 
 /// Labels of the outcome of a payment and of the finding about it.
 #[derive(Clone, Copy)]
 struct Labels {
-    fate: fn(&'static str) -> &'static str,
+    status: fn(&'static str) -> &'static str,
     finding: fn(BankFinding) -> &'static str,
     difference: fn(Difference) -> &'static str,
     amount: fn(Money) -> String,
 }
 
-/// Labels of CSV.
-const ENGLISH: Labels = Labels {
-    fate: |word| word,
+/// Codes, for JSON and CSV.
+const CODES: Labels = Labels {
+    status: |word| word,
     finding: BankFinding::word,
     difference: Difference::word,
     amount: |amount| amount.to_string(),
 };
-/// Labels of the table.
-const TABLE: Labels = Labels { amount: kronor, ..ENGLISH };
-/// Labels of the workbook.
+/// Labels for people, in tables and workbooks.
 const SWEDISH: Labels = Labels {
-    fate: |word| match word {
-        "KNOWN" => "Känd sedan tidigare",
+    status: |word| match word {
+        "ALREADY_IMPORTED" => "Redan inläst",
+        "DUPLICATE" => "Dubblett",
         "MATCHED" => "Bokad på faktura",
         "EXCLUDED" => "Undantagen",
-        "REFUND" => "Återbetald",
+        "REFUNDED" => "Återbetald",
         _ => "Väntar",
     },
     finding: labels::bank_finding,
@@ -170,26 +175,26 @@ const SWEDISH: Labels = Labels {
 };
 
 /// Describes a payment that is not the network's to book.
-fn describe(left: &SkippedPayment) -> String {
-    let why = match left.reason {
+fn describe(skipped: &SkippedPayment) -> String {
+    let why = match skipped.reason {
         SkipReason::Account => "not an account of the network's own",
         SkipReason::Currency => "in another currency than kronor",
     };
-    format!("{} {} on {}, {why}", left.amount, left.currency, left.account)
+    format!("{} {} on {}, {why}", skipped.amount, skipped.currency, skipped.account)
 }
 
 fn grid(report: &Report, labels: Labels) -> Grid {
     let columns = vec![
-        Column::new("date", "Date", Kind::Day).swedish("Datum"),
-        Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
-        Column::new("payer", "Payer", Kind::Text).swedish("Betalare"),
-        Column::new("reference", "Reference", Kind::Text).swedish("Referens"),
-        Column::new("message", "Message", Kind::Text).swedish("Meddelande"),
-        Column::new("fate", "Fate", Kind::Text).swedish("Läge"),
-        Column::new("finding", "Finding", Kind::Text).swedish("Igenkänd på"),
-        Column::new("invoices", "Invoices", Kind::Text).swedish("Fakturor"),
-        Column::new("difference", "Difference", Kind::Text).swedish("Avvikelse"),
-        Column::new("bank_reference", "Bank's reference", Kind::Text).swedish("Bankens referens"),
+        Column::new("date", "Datum", Kind::Day),
+        Column::new("amount", "Belopp", Kind::Money),
+        Column::new("payer", "Betalare", Kind::Text),
+        Column::new("reference", "Referens", Kind::Text),
+        Column::new("message", "Meddelande", Kind::Text),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("finding", "Igenkänd på", Kind::Text),
+        Column::new("invoices", "Fakturor", Kind::Text),
+        Column::new("difference", "Avvikelse", Kind::Text),
+        Column::new("bank_reference", "Bankens referens", Kind::Text),
     ];
     let rows = report.outcomes.iter().map(|outcome| {
         let row = &outcome.row;
@@ -222,7 +227,7 @@ fn grid(report: &Report, labels: Labels) -> Grid {
             Cell::text(row.payer_name.as_ref()),
             Cell::text(row.reference.as_ref()),
             Cell::text(row.message.as_ref().map(|message| message.replace('\n', " ")).as_ref()),
-            Cell::Text((labels.fate)(outcome_label(outcome)).into()),
+            Cell::Text((labels.status)(outcome_label(outcome)).into()),
             Cell::Text((labels.finding)(row.finding).into()),
             Cell::Text(invoices.join(", ")),
             Cell::Text(differences.join(", ")),
@@ -233,7 +238,7 @@ fn grid(report: &Report, labels: Labels) -> Grid {
 }
 
 fn to_table(report: &Report) -> String {
-    let mut grid = grid(report, TABLE);
+    let mut grid = grid(report, SWEDISH);
     // References of the bank are long, and not needed in the table.
     grid.columns.pop();
     grid.rows.iter_mut().for_each(|row| drop(row.pop()));
@@ -250,20 +255,24 @@ fn to_table(report: &Report) -> String {
     let parts = [
         ("MATCHED", "matched"),
         ("EXCLUDED", "deducted for credit notes"),
-        ("REFUND", "paid back"),
-        ("WAITING", "waiting"),
-        ("KNOWN", "known from before"),
+        ("DUPLICATE", "duplicate"),
+        ("REFUNDED", "refunded"),
+        ("PENDING", "pending"),
+        ("ALREADY_IMPORTED", "already imported"),
     ];
-    let parts = parts
-        .iter()
-        .filter(|(word, _)| !["EXCLUDED", "REFUND"].contains(word) || of(word).next().is_some());
+    let parts = parts.iter().filter(|(word, _)| {
+        !["EXCLUDED", "DUPLICATE", "REFUNDED"].contains(word) || of(word).next().is_some()
+    });
     let parts: Vec<_> = parts
         .map(|(word, labels)| format!("{} {labels} ({})", of(word).count(), kronor(sum(word))))
         .collect();
     text.push_str(&parts.join(", "));
-    for difference in
-        [Difference::Overpaid, Difference::PaidTwice, Difference::FarTooMuch, Difference::OreOnly]
-    {
+    for difference in [
+        Difference::Overpaid,
+        Difference::PaidTwice,
+        Difference::PaidDoubleOrMore,
+        Difference::OreOnly,
+    ] {
         let booked = report.outcomes.iter().flat_map(|outcome| &outcome.booked);
         let numbers: BTreeSet<&str> = booked
             .filter(|own| own.difference == Some(difference))
@@ -276,7 +285,7 @@ fn to_table(report: &Report) -> String {
     }
     if report.passed_over > 0 {
         text.push_str(&format!(
-            "; {} passed over",
+            "; {} ignored",
             count(report.passed_over, "other entry").replace("entrys", "entries")
         ));
     }
@@ -304,17 +313,20 @@ struct Document<'r> {
     accounts: Vec<&'r str>,
     dry_run: bool,
     matched: usize,
-    set_aside: usize,
-    waiting: usize,
-    known: usize,
-    passed_over: usize,
+    excluded: usize,
+    pending: usize,
+    duplicate: usize,
+    refunded: usize,
+    already_imported: usize,
+    /// Entries of the file that are no incoming payments.
+    ignored: usize,
     /// Payments that are not the network's to book.
-    left: Vec<LeftEntry<'r>>,
+    skipped: Vec<SkippedEntry<'r>>,
     payments: Vec<Entry<'r>>,
 }
 
 #[derive(Serialize)]
-struct LeftEntry<'r> {
+struct SkippedEntry<'r> {
     line: u64,
     amount: &'r str,
     currency: &'r str,
@@ -331,7 +343,7 @@ struct Entry<'r> {
     payer_org_number: Option<&'r str>,
     reference: Option<&'r str>,
     message: Option<&'r str>,
-    fate: &'static str,
+    status: &'static str,
     finding: BankFinding,
     invoices: Vec<BookedEntry<'r>>,
     /// Invoice whose overpayment it refunds.
@@ -368,19 +380,19 @@ impl<'r> Document<'r> {
                 payer_org_number: row.payer_org_number.as_deref(),
                 reference: row.reference.as_deref(),
                 message: row.message.as_deref(),
-                fate: outcome_label(outcome),
+                status: outcome_label(outcome),
                 finding: row.finding,
                 invoices: outcome.booked.iter().map(booked).collect(),
                 refunded: outcome.refunded.as_deref(),
                 is_duplicate: row.duplicate_of_id.is_some(),
             }
         };
-        let left = |left: &'r SkippedPayment| LeftEntry {
-            line: left.line,
-            amount: &left.amount,
-            currency: &left.currency,
-            account: &left.account,
-            reason: left.reason.word(),
+        let skipped = |skipped: &'r SkippedPayment| SkippedEntry {
+            line: skipped.line,
+            amount: &skipped.amount,
+            currency: &skipped.currency,
+            account: &skipped.account,
+            reason: skipped.reason.word(),
         };
         Self {
             file: &report.source.file_name,
@@ -389,11 +401,13 @@ impl<'r> Document<'r> {
             accounts: report.accounts.iter().map(String::as_str).collect(),
             dry_run: report.dry_run,
             matched: number("MATCHED"),
-            set_aside: number("EXCLUDED"),
-            waiting: number("WAITING"),
-            known: number("KNOWN"),
-            passed_over: report.passed_over,
-            left: report.skipped.iter().map(left).collect(),
+            excluded: number("EXCLUDED"),
+            pending: number("PENDING"),
+            duplicate: number("DUPLICATE"),
+            refunded: number("REFUNDED"),
+            already_imported: number("ALREADY_IMPORTED"),
+            ignored: report.passed_over,
+            skipped: report.skipped.iter().map(skipped).collect(),
             payments: report.outcomes.iter().map(entry).collect(),
         }
     }

@@ -75,14 +75,20 @@ pub async fn run(options: Options) -> Result {
             .await,
         ),
         Action::Reopen { from, reason } => Some(
-            books::reopen(context(&db, &viewer), from, &reason, ValidationErrors::default()).await,
+            books::reopen::reopen(
+                context(&db, &viewer),
+                from,
+                &reason,
+                ValidationErrors::default(),
+            )
+            .await,
         ),
     };
     let closing = Closing::load(db.read()).await;
     db.close().await?;
     if let Some(done) = done {
         done.map_err(|error| match error {
-            Error::Conflict { reason: ConflictReason::AlreadyClosed, message } => {
+            Error::Conflict { reason: ConflictReason::AlreadyClosed, message, .. } => {
                 Failure::new(format!("{message} (`samregister period reopen` reopens them)"))
             }
             other => Failure::of_options(other),

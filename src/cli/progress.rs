@@ -17,7 +17,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Meter {
     bar: Option<ProgressBar>,
+    /// File of the last progress.
     file: Option<File>,
+    /// File and per cent of the last line.
+    line: Option<(File, u64)>,
     reported_at: Instant,
 }
 
@@ -25,7 +28,7 @@ impl Meter {
     /// Creates a meter that shows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { bar: bar(), file: None, reported_at: Instant::now() }
+        Self { bar: bar(), file: None, line: None, reported_at: Instant::now() }
     }
 
     /// Shows the progress.
@@ -41,12 +44,15 @@ impl Meter {
                 bar.set_prefix(format!("{rows} rows"));
                 bar.set_position(done.min(of));
             }
-            None if is_new || self.reported_at.elapsed() >= PROGRESS_INTERVAL => {
-                self.reported_at = Instant::now();
+            None => {
                 let percent = done.saturating_mul(100).checked_div(of).unwrap_or(100).min(100);
-                say(&format!("{}: {percent} %, {rows} rows", file.name()));
+                let is_complete = percent == 100 && self.line != Some((file, percent));
+                if is_new || is_complete || self.reported_at.elapsed() >= PROGRESS_INTERVAL {
+                    self.reported_at = Instant::now();
+                    self.line = Some((file, percent));
+                    say(&format!("{}: {percent} %, {rows} rows", file.name()));
+                }
             }
-            None => {}
         }
     }
 

@@ -58,19 +58,19 @@ pub async fn run(options: Options) -> Result {
     let as_of = options.as_of.unwrap_or_else(|| Clock::system().today());
     report::note_future(as_of, Clock::system().today());
     let found = receivables::open(context(&db, &Viewer::operator("receivables")), as_of).await?;
-    let grid = |total: &str| match options.by {
-        By::Invoice => by_invoice(&found, as_of, total),
-        By::Buyer => by_buyer(&found, as_of, total),
+    let grid = match options.by {
+        By::Invoice => by_invoice(&found, as_of),
+        By::Buyer => by_buyer(&found, as_of),
     };
     let document = match format {
-        ReportFormat::Table => format!("{}\nas of {as_of}\n", table(&grid("Total"))).into_bytes(),
-        ReportFormat::Json => json(&grid("Total").objects())?.into_bytes(),
-        ReportFormat::Csv => sheet::csv(&grid("Total"))?,
+        ReportFormat::Table => format!("{}\nas of {as_of}\n", table(&grid)).into_bytes(),
+        ReportFormat::Json => json(&grid.objects())?.into_bytes(),
+        ReportFormat::Csv => sheet::csv(&grid)?,
         ReportFormat::Xlsx => report::workbook(
             &db,
             &format!("Kundreskontra {as_of}"),
             format!("Kundreskontra {as_of}"),
-            grid("Summa"),
+            grid,
         )?,
     };
     db.close().await?;
@@ -83,11 +83,10 @@ type Found = (String, InvoiceBalance);
 /// Returns the columns of the ages.
 fn ages() -> Vec<Column> {
     let names = ["not_due", "days_1_to_30", "days_31_to_60", "days_61_to_90", "over_90"];
-    let titles = ["Not due", "1-30 days", "31-60 days", "61-90 days", "Over 90 days"];
-    let column = |((name, title), bucket): ((&'static str, &'static str), Bucket)| {
-        Column::new(name, title, Kind::Money).swedish(bucket.in_swedish())
+    let column = |(name, bucket): (&'static str, &Bucket)| {
+        Column::new(name, bucket.in_swedish(), Kind::Money)
     };
-    names.into_iter().zip(titles).zip(Bucket::ALL.iter().copied()).map(column).collect()
+    names.into_iter().zip(Bucket::ALL).map(column).collect()
 }
 
 fn by_age(aged: &AgedBalance) -> impl Iterator<Item = Cell> + '_ {
@@ -103,18 +102,18 @@ fn aged<'f>(found: impl Iterator<Item = &'f InvoiceBalance>, as_of: NaiveDate) -
     aged
 }
 
-fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
+fn by_invoice(found: &[Found], as_of: NaiveDate) -> Grid {
     let mut columns = vec![
-        Column::new("number", "Number", Kind::Text).swedish("Nummer"),
-        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
-        Column::new("issued_on", "Issued", Kind::Day).swedish("Fakturadatum"),
-        Column::new("due_on", "Due", Kind::Day).swedish("Förfallodag"),
-        Column::new("total", "Total", Kind::Money).swedish("Belopp"),
-        Column::new("paid", "Paid", Kind::Money).swedish("Betalt"),
-        Column::new("credited", "Credited", Kind::Money).swedish("Krediterat"),
-        Column::new("written_off", "Written off", Kind::Money).swedish("Avskrivet"),
-        Column::new("reminder_fees", "Reminder fees", Kind::Money).swedish("Påminnelseavgifter"),
-        Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
+        Column::new("number", "Nummer", Kind::Text),
+        Column::new("buyer", "Köpare", Kind::Text),
+        Column::new("issued_on", "Fakturadatum", Kind::Day),
+        Column::new("due_on", "Förfallodag", Kind::Day),
+        Column::new("total", "Belopp", Kind::Money),
+        Column::new("paid", "Betalt", Kind::Money),
+        Column::new("credited", "Krediterat", Kind::Money),
+        Column::new("written_off", "Avskrivet", Kind::Money),
+        Column::new("reminder_fees", "Påminnelseavgifter", Kind::Money),
+        Column::new("balance", "Saldo", Kind::Money),
     ];
     columns.extend(ages());
     let amounts = |item: &InvoiceBalance| {
@@ -137,16 +136,16 @@ fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
             *sum += amount;
         }
     }
-    let head = [Cell::Text(total.to_owned()), Cell::Empty, Cell::Empty, Cell::Empty];
+    let head = [Cell::Text("Summa".to_owned()), Cell::Empty, Cell::Empty, Cell::Empty];
     let all = aged(found.iter().map(|(_, item)| item), as_of);
     let total = head.into_iter().chain(sums.map(Cell::Sum)).chain(by_age(&all)).collect();
     Grid { columns, rows: found.iter().map(row).collect(), total: Some(total) }
 }
 
-fn by_buyer(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
+fn by_buyer(found: &[Found], as_of: NaiveDate) -> Grid {
     let mut columns = vec![
-        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
-        Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
+        Column::new("buyer", "Köpare", Kind::Text),
+        Column::new("balance", "Saldo", Kind::Money),
     ];
     columns.extend(ages());
     let mut buyers: Vec<(&str, Option<Buyer>, AgedBalance)> = Vec::new();
@@ -168,6 +167,6 @@ fn by_buyer(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
     Grid {
         columns,
         rows: buyers.iter().map(|(name, _, aged)| row(name, aged)).collect(),
-        total: Some(row(total, &all)),
+        total: Some(row("Summa", &all)),
     }
 }

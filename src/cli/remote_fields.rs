@@ -15,6 +15,8 @@ pub(super) struct Field {
     pub heading: &'static str,
     /// Type of its column.
     pub kind: Kind,
+    /// Enum of its values, which tables show by their Swedish labels.
+    pub labels: Option<&'static str>,
     /// `true` if lists show it without --json.
     pub is_column: bool,
 }
@@ -50,13 +52,16 @@ impl Noun {
 macro_rules! fields {
     (@column +) => { true };
     (@column -) => { false };
-    ($($mark:tt $name:literal $selection:literal $path:literal $heading:literal $kind:ident),* $(,)?) => {
+    (@labels) => { None };
+    (@labels $labels:literal) => { Some($labels) };
+    ($($mark:tt $name:literal $selection:literal $path:literal $heading:literal $kind:ident $(of $labels:literal)?),* $(,)?) => {
         &[$(Field {
             name: $name,
             selection: $selection,
             path: $path,
             heading: $heading,
             kind: Kind::$kind,
+            labels: fields!(@labels $($labels)?),
             is_column: fields!(@column $mark),
         }),*]
     };
@@ -72,7 +77,7 @@ pub(super) const MEMBERS: Noun = Noun {
         - "id" "id" "id" "Id" Text,
         + "name" "name" "name" "Namn" Text,
         + "orgNumber" "orgNumber" "orgNumber" "Organisationsnummer" Text,
-        + "status" "status" "status" "Status" Text,
+        + "status" "status" "status" "Status" Text of "MemberStatus",
         + "county" "county" "county" "Län" Text,
         + "contactArea" "contactArea { name }" "contactArea.name" "Kontaktområde" Text,
         - "municipalities" "municipalities" "municipalities" "Kommuner" Text,
@@ -95,11 +100,12 @@ pub(super) const AGREEMENTS: Noun = Noun {
         + "number" "number" "number" "Nummer" Text,
         + "counterparty" "counterparty { ... on Member { id name } ... on Organisation { id name } }" "counterparty.name" "Motpart" Text,
         + "activity" "activity { slug name }" "activity.name" "Verksamhet" Text,
-        + "kind" "kind" "kind" "Slag" Text,
-        + "status" "status" "status" "Status" Text,
+        + "kind" "kind" "kind" "Slag" Text of "AgreementKind",
+        + "status" "status" "status" "Status" Text of "AgreementStatus",
         + "startsOn" "startsOn" "startsOn" "Från" Day,
-        + "endsOn" "endsOn" "endsOn" "Till" Day,
-        - "direction" "direction" "direction" "Riktning" Text,
+        + "termEndsOn" "termEndsOn" "termEndsOn" "Till" Day,
+        - "endsOn" "endsOn" "endsOn" "Avtalad sista dag" Day,
+        - "direction" "direction" "direction" "Riktning" Text of "AgreementDirection",
         - "noticeMonths" "noticeMonths" "noticeMonths" "Uppsägningstid, månader" Number,
         - "renewalMonths" "renewalMonths" "renewalMonths" "Förlängs, månader" Number,
         - "offeredAt" "offeredAt" "offeredAt" "Erbjudet" Text,
@@ -121,7 +127,7 @@ pub(super) const ACTIVITIES: Noun = Noun {
         - "id" "id" "id" "Id" Text,
         + "slug" "slug" "slug" "Kortnamn" Text,
         + "name" "name" "name" "Namn" Text,
-        + "funding" "funding" "funding" "Finansiering" Text,
+        + "funding" "funding" "funding" "Finansiering" Text of "FundingKind",
         + "startsOn" "startsOn" "startsOn" "Från" Day,
         + "endsOn" "endsOn" "endsOn" "Till" Day,
         + "coverage" "coverage { connectedCount memberCount share }" "coverage.connectedCount" "Anslutna" Number,
@@ -139,8 +145,8 @@ pub(super) const INVOICES: Noun = Noun {
     fields: fields![
         - "id" "id" "id" "Id" Text,
         + "number" "number" "number" "Nummer" Text,
-        + "kind" "kind" "kind" "Slag" Text,
-        + "status" "status" "status" "Status" Text,
+        + "kind" "kind" "kind" "Slag" Text of "InvoiceKind",
+        + "status" "status" "status" "Status" Text of "InvoiceStatus",
         + "buyer" "buyer { ... on Member { id name } ... on Organisation { id name } }" "buyer.name" "Köpare" Text,
         + "issuedOn" "issuedOn" "issuedOn" "Fakturadatum" Day,
         + "dueOn" "dueOn" "dueOn" "Förfallodag" Day,

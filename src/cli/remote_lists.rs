@@ -11,7 +11,7 @@ use super::{
     remote_fields::{Field, Noun},
     say, table,
 };
-use crate::graphql::client::Value;
+use crate::graphql::{client::Value, language::enum_labels};
 
 /// Number of rows that are requested at a time.
 const PAGE: u32 = 100;
@@ -274,7 +274,7 @@ fn cell(of: &Field, row: &Value) -> Cell {
         },
         None => field(row, of.path),
     };
-    let text = value.map(plain).unwrap_or_default();
+    let text = value.map(|value| labeled(of, value)).unwrap_or_default();
     let parsed = match of.kind {
         _ if text.is_empty() => Some(Cell::Empty),
         Kind::Money => text.parse().ok().map(Cell::Money),
@@ -283,6 +283,18 @@ fn cell(of: &Field, row: &Value) -> Cell {
         Kind::Text => None,
     };
     parsed.unwrap_or(Cell::Text(text))
+}
+
+/// Returns a value as text, with the Swedish label of each value of an enum.
+fn labeled(of: &Field, value: &Value) -> String {
+    match (of.labels, value) {
+        (Some(_), Value::List(items)) => {
+            items.iter().map(|item| labeled(of, item)).collect::<Vec<_>>().join(", ")
+        }
+        (Some(labels), Value::Enum(word)) => enum_labels::swedish(labels, word).to_owned(),
+        (Some(labels), Value::String(word)) => enum_labels::swedish(labels, word).to_owned(),
+        _ => plain(value),
+    }
 }
 
 /// Returns a value as text.
@@ -298,7 +310,7 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::remote_fields::{AGREEMENTS, INVOICES, MEMBERS};
+    use crate::cli::remote_fields::{ACTIVITIES, AGREEMENTS, INVOICES, MEMBERS};
 
     fn value(text: &str) -> Value {
         serde_json::from_str(text).unwrap()
@@ -315,6 +327,15 @@ mod tests {
             ["number", "total", "dueOn", "buyer", "lines", "ocr", "issuedOn"].map(cell),
             ["1081", "18000.00", "2026-12-31", "Alfa", "A, B", "", ""]
         );
+    }
+
+    #[test]
+    fn values_of_enums_are_shown_by_their_swedish_labels() {
+        let row = value(r#"{"status":"PARTLY_PAID","kind":"CREDIT_NOTE","funding":["GRANT"]}"#);
+        let cell = |noun: &Noun, name: &str| cell(noun.field(name).unwrap(), &row).plain();
+        assert_eq!(cell(&INVOICES, "status"), "Delbetald");
+        assert_eq!(cell(&INVOICES, "kind"), "Kreditfaktura");
+        assert_eq!(cell(&ACTIVITIES, "funding"), "Bidrag");
     }
 
     #[test]

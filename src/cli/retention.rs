@@ -6,12 +6,13 @@ use entity::id::{ContactId, Identifier};
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, context, count, json, open, put, say, settings, table};
+use crate::graphql::language::enum_labels;
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
     clock::Clock,
     persons,
-    retention::{self, Report},
+    retention::{self, Holding, Report},
 };
 
 /// List stored data, with what may be erased and what must be retained by which law
@@ -28,13 +29,14 @@ use domain::{
 Examples:
   samregister retention
   Data that may be erased from 1 January on:
-    samregister retention --on 2027-01-01
+    samregister retention --as-of 2027-01-01
   Each month, from cron:
     samregister retention --erase")]
 pub struct Options {
     /// Day of the report; defaults to today
-    #[arg(long, value_name = "DATE", value_parser = super::day, conflicts_with = "erase")]
-    on: Option<NaiveDate>,
+    #[arg(long, alias = "on", value_name = "DATE", value_parser = super::day,
+        conflicts_with = "erase")]
+    as_of: Option<NaiveDate>,
     /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -54,27 +56,27 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let viewer = Viewer::operator("retention");
     let erased = if options.erase {
-        Some(retention::erase(context(&db, &viewer), &decided).await)
+        Some(retention::erase::erase(context(&db, &viewer), &decided).await)
     } else {
         None
     };
     let payers = if options.erase {
-        persons::erase_due_payers(context(&db, &viewer), &decided).await
+        persons::erase::erase_due_payers(context(&db, &viewer), &decided).await
     } else {
         Ok(0)
     };
     let report = retention::report(
         context(&db, &viewer),
         &decided,
-        options.on.unwrap_or_else(|| Clock::system().today()),
+        options.as_of.unwrap_or_else(|| Clock::system().today()),
     )
     .await;
     db.close().await?;
     let (erased, payers, report) = (erased.transpose()?, payers?, report?);
     put(match options.format {
-        Format::Table => table(&grid(&report)).into_bytes(),
+        Format::Table => table(&grid(&report, swedish)).into_bytes(),
         Format::Json => to_data(&report)?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&report))?,
+        Format::Csv => sheet::csv(&grid(&report, code))?,
     })?;
     if let Some(erased) = erased {
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -92,22 +94,32 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-fn grid(report: &Report) -> Grid {
+/// Returns the kind of stored data as the API has it.
+fn code(held: &Holding) -> &'static str {
+    held.kind.word()
+}
+
+/// Returns the Swedish label of the kind of stored data.
+fn swedish(held: &Holding) -> &'static str {
+    enum_labels::swedish("RetentionKind", held.kind.word())
+}
+
+fn grid(report: &Report, kind: fn(&Holding) -> &'static str) -> Grid {
     let columns = vec![
-        Column::new("kind", "Kind", Kind::Text),
-        Column::new("count", "Count", Kind::Number),
-        Column::new("oldest", "Oldest", Kind::Day),
-        Column::new("may_go_from", "May go from", Kind::Day),
-        Column::new("due", "May go", Kind::Number),
-        Column::new("law", "Law", Kind::Text),
+        Column::new("kind", "Slag", Kind::Text),
+        Column::new("count", "Antal", Kind::Number),
+        Column::new("oldest", "Äldsta", Kind::Day),
+        Column::new("erasable_from", "Får raderas från", Kind::Day),
+        Column::new("due", "Får raderas", Kind::Number),
+        Column::new("law", "Lag", Kind::Text),
     ];
     let day = |day: Option<NaiveDate>| day.map_or(Cell::Empty, Cell::Day);
     let rows = report.holdings.iter().map(|held| {
         vec![
-            Cell::Text(held.kind.word().into()),
+            Cell::Text(kind(held).into()),
             Cell::Number(held.count),
             day(held.oldest),
-            day(held.may_go_from),
+            day(held.erasable_from),
             Cell::Number(held.due),
             Cell::Text(held.kind.law().into()),
         ]
@@ -118,7 +130,7 @@ fn grid(report: &Report) -> Grid {
 /// JSON output.
 #[derive(Serialize)]
 struct Document<R> {
-    on: NaiveDate,
+    as_of: NaiveDate,
     holdings: Vec<R>,
     /// Contacts that may be erased, by their ids in the API; at most 1000.
     contacts: Vec<String>,
@@ -127,8 +139,8 @@ struct Document<R> {
 fn to_data(report: &Report) -> Result<String> {
     let id = |id: &ContactId| id.global_id();
     json(&Document {
-        on: report.on,
-        holdings: grid(report).objects(),
+        as_of: report.on,
+        holdings: grid(report, code).objects(),
         contacts: report.contacts.iter().map(id).collect(),
     })
 }

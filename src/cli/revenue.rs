@@ -20,6 +20,7 @@ use domain::{
         self, Period, ReportQuery,
         grouping::Grouping,
         report_table::{self, ReportTable},
+        report_workbook,
     },
 };
 
@@ -138,7 +139,7 @@ impl Options {
     async fn document(&self, ctx: Context<'_>, format: Format) -> Result<Vec<u8>> {
         let ask = self.ask();
         if format == Format::Xlsx {
-            return report_table::workbook(ctx, &ask).await.map_err(Failure::of_options);
+            return report_workbook::workbook(ctx, &ask).await.map_err(Failure::of_options);
         }
         let report = revenue::report(ctx, &ask, ValidationErrors::default())
             .await

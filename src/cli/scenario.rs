@@ -19,7 +19,10 @@ use domain::{
     auth::viewer::Viewer,
     clock::Clock,
     error::ValidationErrors,
-    fees::scenario::{self, Proposal, Scenario},
+    fees::scenario::{
+        self,
+        comparison::{Proposal, Scenario},
+    },
     members,
 };
 
@@ -38,7 +41,7 @@ Examples:
     samregister scenario --year 2026 --per-mille 2 4 --cap none 100000
   As if two members had left:
     samregister scenario --year 2026 --per-mille 2.5 --minimum 5000 \\
-      --without 222000-1834 222000-2568 --output avgifter.xlsx")]
+      --without 229999-0016 229999-0024 --output avgifter.xlsx")]
 pub struct Options {
     /// Calendar year
     #[arg(long, value_parser = clap::value_parser!(i32).range(1900..=2999))]
@@ -171,14 +174,14 @@ fn to_table(found: &[Found], names: &Names) -> String {
         lines += &format!("no member of {} has a known allocation\n", ask.year);
     } else {
         let mut columns = vec![
-            Column::new("member_name", "Member", Kind::Text),
-            Column::new("allocation", "Allocation", Kind::Money),
-            Column::new("current", "Current", Kind::Money),
+            Column::new("member_name", "Medlem", Kind::Text),
+            Column::new("allocation", "Tilldelning", Kind::Money),
+            Column::new("current", "Avgift nu", Kind::Money),
         ];
         for title in &TITLES[..found.len()] {
             columns.extend([
-                Column::new("proposed", title, Kind::Money),
-                Column::new("change", "Change", Kind::Money),
+                Column::new("proposed", *title, Kind::Money),
+                Column::new("change", "Skillnad", Kind::Money),
             ]);
         }
         let rows = first.rows.iter().enumerate().map(|(position, row)| {
@@ -193,7 +196,7 @@ fn to_table(found: &[Found], names: &Names) -> String {
             cells
         });
         let mut total =
-            vec![Cell::Text("Total".into()), Cell::Empty, Cell::Money(first.current_total)];
+            vec![Cell::Text("Summa".into()), Cell::Empty, Cell::Money(first.current_total)];
         for (_, scenario) in found {
             total.extend([
                 Cell::Money(scenario.total),
@@ -240,16 +243,16 @@ fn to_table(found: &[Found], names: &Names) -> String {
 /// Returns a row for each member of each scenario; members without an allocation have no sums.
 fn consecutive_rows(found: &[Found], names: &Names) -> Grid {
     let columns = vec![
-        Column::new("per_mille", "Per mille", Kind::Text),
-        Column::new("cap", "Cap", Kind::Money),
-        Column::new("minimum", "Minimum", Kind::Money),
-        Column::new("member", "Member", Kind::Text),
-        Column::new("member_name", "Member's name", Kind::Text),
-        Column::new("allocation", "Allocation", Kind::Money),
-        Column::new("current", "Current", Kind::Money),
-        Column::new("proposed", "Proposed", Kind::Money),
-        Column::new("change", "Change", Kind::Money),
-        Column::new("capped", "Capped", Kind::Text),
+        Column::new("per_mille", "Promille", Kind::Text),
+        Column::new("cap", "Tak", Kind::Money),
+        Column::new("minimum", "Lägsta avgift", Kind::Money),
+        Column::new("member", "Medlemmens id", Kind::Text),
+        Column::new("member_name", "Medlem", Kind::Text),
+        Column::new("allocation", "Tilldelning", Kind::Money),
+        Column::new("current", "Avgift nu", Kind::Money),
+        Column::new("proposed", "Föreslagen avgift", Kind::Money),
+        Column::new("change", "Skillnad", Kind::Money),
+        Column::new("capped", "Begränsad av taket", Kind::Text),
     ];
     let money = |sum: Option<Money>| sum.map_or(Cell::Empty, Cell::Money);
     let mut rows = Vec::new();
@@ -280,12 +283,12 @@ fn consecutive_rows(found: &[Found], names: &Names) -> Grid {
 fn sheets(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
     let sheet = |(index, (ask, scenario)): (usize, &Found)| {
         let columns = vec![
-            Column::new("member_name", "Member", Kind::Text).swedish("Medlem"),
-            Column::new("allocation", "Allocation", Kind::Money).swedish("Tilldelning"),
-            Column::new("current", "Current", Kind::Money).swedish("Avgift nu"),
-            Column::new("proposed", "Proposed", Kind::Money).swedish(describe_in_swedish(ask)),
-            Column::new("change", "Change", Kind::Money).swedish("Skillnad"),
-            Column::new("capped", "Capped", Kind::Text).swedish("Begränsad av taket"),
+            Column::new("member_name", "Medlem", Kind::Text),
+            Column::new("allocation", "Tilldelning", Kind::Money),
+            Column::new("current", "Avgift nu", Kind::Money),
+            Column::new("proposed", describe_in_swedish(ask), Kind::Money),
+            Column::new("change", "Skillnad", Kind::Money),
+            Column::new("capped", "Begränsad av taket", Kind::Text),
         ];
         let mut rows: Vec<_> = scenario
             .rows
@@ -346,7 +349,7 @@ struct Entry {
     total: Cell,
     current_total: Cell,
     without_total: Cell,
-    capped_members: usize,
+    capped_member_count: usize,
     lost_to_cap: Cell,
     missing: Vec<Member>,
 }
@@ -388,7 +391,7 @@ fn to_data(found: &[Found], names: &Names) -> Result<String> {
         total: Cell::Money(scenario.total),
         current_total: Cell::Money(scenario.current_total),
         without_total: Cell::Money(scenario.without_total),
-        capped_members: scenario.capped_members,
+        capped_member_count: scenario.capped_members,
         lost_to_cap: Cell::Money(scenario.lost_to_cap),
         missing: scenario.missing.iter().copied().map(member).collect(),
     };

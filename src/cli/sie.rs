@@ -18,7 +18,7 @@ use domain::{
     database::Database,
     error::ValidationErrors,
     output::{self, OwnFiles},
-    vouchers::{self, export_batches},
+    vouchers::{self, export, export_batches},
 };
 
 /// Write a bookkeeping file (SIE 4I)
@@ -117,7 +117,7 @@ async fn file(
     }
     if options.new {
         let through = options.through.unwrap_or_else(|| Clock::system().today());
-        let batch = export_batches::export(
+        let batch = export::export(
             context(db, &viewer),
             &settings.network,
             through,
@@ -139,10 +139,10 @@ async fn file(
 
 fn grid(found: &[export_batch::Model]) -> Grid {
     let columns = vec![
-        Column::new("number", "Batch", Kind::Distinct),
-        Column::new("made_at", "Made", Kind::Text),
-        Column::new("through_on", "Through", Kind::Day),
-        Column::new("vouchers", "Vouchers", Kind::Number),
+        Column::new("number", "Bunt", Kind::Distinct),
+        Column::new("made_at", "Skapad", Kind::Text),
+        Column::new("through_on", "Till och med", Kind::Day),
+        Column::new("vouchers", "Verifikationer", Kind::Number),
         Column::new("file_sha256", "SHA-256", Kind::Text),
     ];
     let row = |row: &export_batch::Model| {

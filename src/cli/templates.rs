@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 
 use super::{Outcome, Result, context, open, put, say, settings, table};
+use crate::graphql::language::enum_labels;
 use documents::{Cell, Column, Grid, Kind};
 use domain::{
     auth::viewer::Viewer,
-    templates::library::{self, LoadOutcome},
+    templates::load::{self, LoadOutcome},
 };
 
 /// Load the bundled templates
@@ -55,28 +56,28 @@ pub async fn run(options: Options) -> Result {
     let Command::Load(load) = options.subcommand;
     let settings = settings()?;
     let db = open(&settings).await?;
-    let done = library::load(context(&db, &Viewer::operator("templates load")), load.publish).await;
+    let done = load::load(context(&db, &Viewer::operator("templates load")), load.publish).await;
     db.close().await?;
     let loaded = done?;
     let columns = vec![
-        Column::new("template", "Template", Kind::Text),
+        Column::new("template", "Mall", Kind::Text),
         Column::new("version", "Version", Kind::Number),
-        Column::new("state", "State", Kind::Text),
-        Column::new("change", "Change", Kind::Text),
+        Column::new("status", "Status", Kind::Text),
+        Column::new("change", "Ändring", Kind::Text),
     ];
     let rows = loaded.iter().map(|loaded| {
-        let fate = match loaded.outcome {
-            LoadOutcome::Added => "added",
-            LoadOutcome::Changed => "changed",
-            LoadOutcome::Published => "published",
-            LoadOutcome::Retained => "kept",
-            LoadOutcome::Unchanged => "none",
+        let change = match loaded.outcome {
+            LoadOutcome::Added => "ny",
+            LoadOutcome::Changed => "ändrad",
+            LoadOutcome::Published => "publicerad",
+            LoadOutcome::Retained => "behållen",
+            LoadOutcome::Unchanged => "ingen",
         };
         vec![
             Cell::Text(loaded.slug.into()),
             Cell::Number(loaded.version.into()),
-            Cell::Text(loaded.state.word().into()),
-            Cell::Text(fate.into()),
+            Cell::Text(enum_labels::swedish("TemplateVersionStatus", loaded.state.word()).into()),
+            Cell::Text(change.into()),
         ]
     });
     put(table(&Grid { columns, rows: rows.collect(), total: None }))?;

@@ -34,7 +34,7 @@ use domain::{
     after_help = "\
 Examples:
   samregister token --role OFFICE --subject anna@example.se
-  samregister token --role MEMBER --member 222000-1834
+  samregister token --role MEMBER --member 229999-0016
   samregister token --role ACTIVITY_LEAD --activity bip indikatorer --days 90
   samregister token --role SERVICE --scope agreements:read --subject cron
   samregister token revoke --subject anna@example.se --reason \"has left\""
@@ -193,7 +193,7 @@ async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     let db = db.as_ref().map_err(Clone::clone)?;
     find(
         &members::all(
-            context(&db, &Viewer::operator("token")),
+            context(db, &Viewer::operator("token")),
             &members::Filter::default(),
             &COLUMNS,
         )

@@ -13,7 +13,7 @@ use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
     config::VatBox,
-    vouchers::vat_return::{self, VatReturn},
+    vouchers::{vat_boxes::VatReturn, vat_return},
 };
 
 /// Calculate the VAT return (momsdeklaration)
@@ -79,11 +79,11 @@ pub async fn run(options: Options) -> Result {
 
 fn grid(found: &VatReturn) -> Grid {
     let columns = vec![
-        Column::new("box", "Box", Kind::Text).swedish("Ruta"),
-        Column::new("what", "What", Kind::Text).swedish("Avser"),
-        Column::new("vouchers", "Vouchers", Kind::Money).swedish("Enligt verifikationer"),
-        Column::new("invoices", "Invoices", Kind::Money).swedish("Enligt fakturor"),
-        Column::new("difference", "Difference", Kind::Money).swedish("Skillnad"),
+        Column::new("box", "Ruta", Kind::Text),
+        Column::new("what", "Avser", Kind::Text),
+        Column::new("vouchers", "Enligt verifikationer", Kind::Money),
+        Column::new("invoices", "Enligt fakturor", Kind::Money),
+        Column::new("difference", "Skillnad", Kind::Money),
     ];
     let rows = found.boxes.iter().map(|sums| {
         let difference = sums.of_vouchers - sums.of_documents;
