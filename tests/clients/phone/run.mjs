@@ -24,14 +24,14 @@ const values = {
   BOOLEAN: () => true,
 };
 
-const listed = "{ templates(first: 50) { nodes { slug current { id parameters { name type default minimum } } } } }";
-const templates = (await ask(listed)).templates.nodes.filter(({ current }) => current);
+const listed = "{ templates(first: 50) { nodes { slug currentVersion { id parameters { name type default minimum } } } } }";
+const templates = (await ask(listed)).templates.nodes.filter(({ currentVersion }) => currentVersion);
 assert.ok(templates.length > 5, `only ${templates.length} templates`);
 
 // No sandbox, since root may have none; nothing is opened but our own page.
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 const page = await browser.newPage({ viewport: { width, height: 844 } });
-for (const { slug, current } of templates) {
+for (const { slug, currentVersion: current } of templates) {
   const given = current.parameters.map((parameter) => [parameter.name, parameter.default ?? values[parameter.type](parameter)]);
   const query = "query($id: ID!, $parameters: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $parameters) { html } } } }";
   const { node } = await ask(query, { id: current.id, parameters: Object.fromEntries(given) });

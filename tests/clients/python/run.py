@@ -44,7 +44,7 @@ RECORD_COST = gql("""
 """)
 
 CHANGES = gql("""
-  subscription Changes($after: String) {
+  subscription Changes($after: Revision) {
     changes(kinds: [ACTIVITY], after: $after) {
       revision
       kind

@@ -33,7 +33,7 @@ export function Reports({ slug }: { slug: string }) {
     useMemo(
       () => ({
         subscription: graphql`
-          subscription reportsChangesSubscription($after: String) {
+          subscription reportsChangesSubscription($after: Revision) {
             changes(kinds: [ACTIVITY], after: $after) {
               revision
               action

@@ -60,7 +60,7 @@ const REVISION = graphql(`
 `);
 
 const CHANGES = graphql(`
-  subscription Changes($after: String) {
+  subscription Changes($after: Revision) {
     changes(kinds: [ACTIVITY], after: $after) {
       revision
       kind
