@@ -91,6 +91,10 @@ fn every_action_is_begun_by_a_rule() {
         let (_, variant) = arguments.split_once(" Action::")?;
         Some(variant.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
     });
+    // Rules of several nouns begin the action that each of them declares.
+    let of_nouns = code.split("ACTION: Action = Action::").skip(1);
+    let of_nouns = of_nouns.filter_map(|rest| Some(rest.split_once(';')?.0.to_owned()));
+    let begun = begun.chain(of_nouns);
     // The trail's migration is a transaction of its own, and a clock is accepted without being
     // checked against the trail.
     let begun: BTreeSet<String> =

@@ -157,7 +157,7 @@ class Reader:
         return dict(sorted(found.items()))
 
     def bank_payments(self):
-        keys = ("bookedOn", "amount", "finding", "status", "matched", "remaining", "excludedOn")
+        keys = ("receivedOn", "amount", "finding", "status", "matched", "remaining", "excludedOn")
         return sorted([[row[key] for key in keys] for row in self.client.every("FINANCE", "bankPayments", "", " ".join(keys))], key=str)
 
     def receivables(self, on):

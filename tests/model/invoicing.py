@@ -94,7 +94,8 @@ class Register(BankPayments, Settlement, Model):
         refuse_if(invoice.kind == "CREDIT_NOTE", "CREDIT_NOTE")
         refuse_if(invoice.issued is None, "NOT_ISSUED")
         left = {index: line.net - line.credited for index, line in enumerate(invoice.lines)}
-        refuse_if(not any(left.values()), "NOTHING_LEFT")
+        # Some ore of a line that the rounding of the notes makes up for are not credited.
+        refuse_if(self.credited(invoice) >= invoice.total or not any(left.values()), "NOTHING_LEFT")
         amounts = {index: amount for index, amount in left.items() if amount}
         if given.get("lines"):
             amounts = {line["lineId"]: ore(line["amount"]) for line in given["lines"]}
@@ -145,7 +146,7 @@ class Register(BankPayments, Settlement, Model):
         refuse_if(invoice.issued is None or invoice.kind == "CREDIT_NOTE", "DRAFT", "NOT_ISSUED", "CREDIT_NOTE", "INVALID")
         refuse_if(not invoice.issued <= on <= self.today or amount <= 0, "INVALID")
         told = [p for p in self.true_payments(invoice) if p.bank and p.amount == amount and abs((p.on - on).days) <= 7]
-        refuse_if(told and not given.get("isAnother"), "POSSIBLE_DUPLICATE")
+        refuse_if(told and not given.get("isDifferentPayment"), "POSSIBLE_DUPLICATE")
         self.pay(Record(handle=handle, invoice=invoice.handle, on=on, amount=amount, reverses=None, bank=None), on)
 
     def pay(self, payment, booked):
@@ -162,6 +163,7 @@ class Register(BankPayments, Settlement, Model):
             lambda: refuse_if(payment.reverses, "IS_REVERSAL"),
             lambda: refuse_if(payment.reversed, "PAYMENT_REVERSED"),
             lambda: refuse_if(not payment.on <= on <= self.today, "INVALID"),
+            lambda: self.require_open(on),
         )
         payment.reversed = on
         if payment.bank:
@@ -218,11 +220,13 @@ class Register(BankPayments, Settlement, Model):
         return max(0, self.covered(invoice) - invoice.total)
 
     def settled_on(self, invoice):
-        """The day on which payments, credit notes and write-offs first covered the total; `None` while they do not."""
+        """The day from which payments, credit notes and write-offs cover the total; `None` if they do not in the end, as after a refund of what was not too much."""
         days = {p.on for p in self.true_payments(invoice)} | {self.invoices[handle].issued for handle in invoice.credit_notes}
         days |= {a.on for a in invoice.adjustments if not a.reverses and not a.is_reversed}
-        covered = [on for on in sorted(days) if self.covered(invoice, on) >= invoice.total]
-        return covered[0] if covered else None
+        since = None
+        for on in sorted(days):
+            since = (since or on) if self.covered(invoice, on) >= invoice.total else None
+        return since
 
     def late_until(self, invoice, on):
         """The last day by which lateness counts on a day; not after the due date when it is not late."""

@@ -135,7 +135,7 @@ class Events:
         left, on = self.books.left(claim), self.year.day(claim.issued, self.year.last)
         shape = self.random.random()
         amount = left if shape < 0.5 else left + self.random.choice([-1, 1]) * self.random.randint(1, 99) if shape < 0.7 else self.random.randint(200, left + 90_000)
-        given = {"invoiceId": self.id_of(claim), "receivedOn": str(on), "amount": kronor(amount), "reference": self.year.reference(), "isAnother": True}
+        given = {"invoiceId": self.id_of(claim), "receivedOn": str(on), "amount": kronor(amount), "reference": self.year.reference(), "isDifferentPayment": True}
         self.mutate("paymentRecord", given)
         self.books.pay(claim, on, amount)
         self.books.settle(claim)
@@ -215,13 +215,13 @@ class Events:
 
     def waiting(self):
         """The rows that wait, with their ids. Fails unless they are those of the books."""
-        document = "id bookedOn amount remaining finding status"
+        document = "id receivedOn amount remaining finding status"
         nodes = self.client.every("FINANCE", "bankPayments", ", filter: { status: PENDING }", document)
         own = [row for row in self.books.rows.values() if self.books.row_left(row)]
         key = lambda on, amount, left, finding: (str(on), amount, left, finding)
         found = {}
         for node in nodes:
-            found.setdefault(key(node["bookedOn"], ore(node["amount"]), ore(node["remaining"]), node["finding"]), []).append(node["id"])
+            found.setdefault(key(node["receivedOn"], ore(node["amount"]), ore(node["remaining"]), node["finding"]), []).append(node["id"])
         wanted = sorted(key(row.on, row.amount, self.books.row_left(row), row.told.kind) for row in own)
         actual = sorted(each for each, ids in found.items() for _ in ids)
         if wanted != actual:

@@ -206,7 +206,7 @@ async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, permit: us
         json!({ "activityId": samples.id("bip"), "bookedOn": day, "amount": "1.00", text: "x" });
     app.office().does(&format!("{noun}Record"), "id", input).await.data();
     let list = format!(
-        "{{ {noun}s(filter: {{ from: \"{day}\", to: \"{day}\", status: STANDING }}) {{ nodes {{ id }} }} }}"
+        "{{ {noun}s(filter: {{ from: \"{day}\", to: \"{day}\", status: BOOKED }}) {{ nodes {{ id }} }} }}"
     );
     app.office().query(&list).await[format!("{noun}s").as_str()]["nodes"][0]["id"].clone()
 }

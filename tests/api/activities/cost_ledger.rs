@@ -64,7 +64,7 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
     let fields = "bookedOn amount vat description reference status activity { slug } supplier { ... on Organisation { name } } agreement { number }";
     let found = costs(&app.board(), json!({ "from": "2026-06-01" }), fields).await;
     let expected = json!([{ "bookedOn": "2026-06-01", "amount": "1000.00", "vat": "1.25", "description": "Uppdrag", "reference": "F-17",
-        "status": "STANDING", "activity": { "slug": "bip" }, "supplier": { "name": "Konsult Gamma AB" }, "agreement": { "number": "2026-7003" } }]);
+        "status": "BOOKED", "activity": { "slug": "bip" }, "supplier": { "name": "Konsult Gamma AB" }, "agreement": { "number": "2026-7003" } }]);
     assert_eq!(found, expected);
     let old = costs(
         &app.board(),
@@ -73,7 +73,7 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
     )
     .await;
     let expected = json!([{ "bookedOn": "2026-04-01", "amount": "3333.31", "vat": null, "description": "Lokal", "reference": null,
-        "status": "STANDING", "activity": { "slug": "bip" }, "supplier": null, "agreement": null }]);
+        "status": "BOOKED", "activity": { "slug": "bip" }, "supplier": null, "agreement": null }]);
     assert_eq!(old, expected);
     for (filter, amounts) in [
         (json!({}), vec!["1000.00", "4444.41", "3333.31"]),
@@ -85,7 +85,7 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
         (json!({ "supplierId": samples.id("gamma") }), vec!["1000.00"]),
         (json!({ "supplierId": samples.id("alfa") }), vec![]),
         (
-            json!({ "agreementId": samples.id("avtal gamma"), "status": ["STANDING", "REVERSED"] }),
+            json!({ "agreementId": samples.id("avtal gamma"), "status": ["BOOKED", "REVERSED"] }),
             vec!["1000.00"],
         ),
         (json!({ "agreementId": samples.id("avtal alfa") }), vec![]),
@@ -115,7 +115,7 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
     let expected = json!([
         { "slug": "bip", "costs": { "totalCount": 0, "nodes": [] }, "grants": { "totalCount": 0, "nodes": [] } },
         { "slug": "indikatorer", "costs": { "totalCount": 1, "nodes": [{ "amount": "4444.41" }] },
-            "grants": { "totalCount": 1, "nodes": [{ "amount": "6666.61", "funder": "Myndighet", "status": "STANDING" }] } },
+            "grants": { "totalCount": 1, "nodes": [{ "amount": "6666.61", "funder": "Myndighet", "status": "BOOKED" }] } },
     ]);
     assert_eq!(found, expected);
     let bad = json!({ "activityIds": ["x"], "supplierId": samples.id("bip"), "agreementId": "y", "from": "2026-02-30" });

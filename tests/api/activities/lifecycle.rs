@@ -199,6 +199,8 @@ on_both!(an_activity_with_agreements_does_not_end, |app| async move {
             refused.error()["message"],
             format!("BIP has agreements in force after {on}: {numbers}; end them first")
         );
+        let named = numbers.split(", ").collect::<Vec<_>>();
+        assert_eq!(refused.error()["extensions"]["agreements"], json!(named), "{on}");
         let refused = app
             .office()
             .does("activityUpdate", "id", json!({ "activityId": bip, "endsOn": on }))
@@ -296,11 +298,57 @@ on_both!(coverage_counts_the_same_for_everyone_and_names_members_to_few, |app| a
         );
         assert_eq!(caller.query("{ memberCount }").await["memberCount"], 2);
     }
-    for (day, members) in [("1999-01-01", 0), ("2026-06-30", 3), ("2027-01-01", 3)] {
+    for (day, members) in [("1999-01-01", 0), ("2026-06-30", 3), ("2026-11-21", 2)] {
         let document = format!("{{ memberCount(asOf: \"{day}\") }}");
         let answer = app.service("templates:read").query(&document).await;
         assert_eq!(answer["memberCount"], members, "{day}");
     }
+});
+
+on_both!(numbers_of_later_days_reveal_no_leaving_to_those_who_may_not_see_it, |app| async move {
+    fill(&app).await;
+    let ale = member(&app, "Ale").await;
+    let coverage = |slug: &str| {
+        format!(
+            "{{ activity(by: {{ slug: \"{slug}\" }}) {{ coverage(asOf: \"2027-01-01\") {{ connectedCount memberCount }} }} }}"
+        )
+    };
+    let (count, matrix) = (
+        "{ memberCount(asOf: \"2027-01-01\") }",
+        "{ activityMatrix(asOf: \"2027-01-01\", comparedTo: \"2026-01-01\") { activities { coverage { connectedCount } } } }",
+    );
+    for (caller, sees_members, sees_bip) in [
+        (app.office(), true, true),
+        (app.board(), true, true),
+        (app.lead(&["bip"]), true, true),
+        (app.lead(&["natverk"]), true, false),
+        (app.service("agreements:read"), true, true),
+        (app.service("members:read"), true, false),
+        (app.service("templates:read"), false, false),
+        (app.member(&ale), false, false),
+    ] {
+        let counted = caller.query(count).await;
+        let covered = caller.query(&coverage("bip")).await;
+        for (answer, sees) in [(&counted, sees_members), (&covered, sees_bip)] {
+            if sees {
+                answer.data();
+            } else {
+                let field = &answer.error()["extensions"]["fields"][0];
+                assert_eq!(
+                    (&field["path"], &field["code"], &field["max"]),
+                    (&json!("asOf"), &json!("TOO_LATE"), &json!("2026-11-21")),
+                    "{}",
+                    answer.text()
+                );
+            }
+        }
+        if sees_bip {
+            assert_eq!(covered["activity"]["coverage"]["connectedCount"], 1);
+        }
+    }
+    // A member's own agreement gives it a column, and no number of a later day.
+    let matrix = app.member(&ale).query(matrix).await;
+    assert!(!matrix.text().contains("connectedCount\":"), "{}", matrix.text());
 });
 
 on_both!(a_page_costs_as_many_statements_as_a_row, |app| async move {

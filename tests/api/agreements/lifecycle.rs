@@ -21,7 +21,7 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
         "noticeMonths": 3, "renewalMonths": 12, "parameters": { "days": 7, "place": "Örebro" },
         "decision": { "body": "BOARD", "decidedOn": "2026-10-01", "paragraph": "§ 12" },
     });
-    let selection = "id number status kind direction activity { slug } counterparty { ... on Member { name } } template { version } parameters startsOn endsOn
+    let selection = "id number status kind direction activity { slug } counterparty { ... on Member { name } } templateVersion { version } parameters startsOn endsOn
         noticeMonths renewalMonths fee { basis amount vatRate } decision { body paragraph } offeredAt signedOn document { sha256 } preview { html }";
     let draft =
         mutate(&app.office(), "agreementDraft", input, selection).await["agreementDraft"].clone();
@@ -30,7 +30,7 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
         with(draft.clone(), json!({ "id": null, "preview": null })),
         json!({
             "id": null, "number": null, "status": "DRAFT", "kind": "PARTICIPATION", "direction": "INCOME", "activity": { "slug": "bip" },
-            "counterparty": { "name": "Förbund 01" }, "template": { "version": 1 }, "parameters": { "days": 7, "place": "Örebro" },
+            "counterparty": { "name": "Förbund 01" }, "templateVersion": { "version": 1 }, "parameters": { "days": 7, "place": "Örebro" },
             "startsOn": "2026-11-01", "endsOn": "2027-10-31", "noticeMonths": 3, "renewalMonths": 12,
             "fee": { "basis": "FIXED_PER_YEAR", "amount": "15000.00", "vatRate": "STANDARD_25" },
             "decision": { "body": "BOARD", "paragraph": "§ 12" }, "offeredAt": null, "signedOn": null, "document": null, "preview": null,

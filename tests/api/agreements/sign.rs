@@ -135,12 +135,11 @@ on_both!(two_overlapping_agreements_signed_at_the_same_moment_never_both_hold, |
         with(register.draft(0, "bip", "2027-05-31"), json!({ "endsOn": "2027-05-31" })),
     )
     .await;
-    assert_eq!(
-        mutate(&app.office(), "agreementOffer", json!({ "agreementId": fourth }), "id")
-            .await
-            .reason(),
-        "OVERLAPS"
-    );
+    let refused =
+        mutate(&app.office(), "agreementOffer", json!({ "agreementId": fourth }), "id").await;
+    assert_eq!(refused.reason(), "OVERLAPS");
+    let named = refused.error()["extensions"]["agreements"].as_array().unwrap();
+    assert!(matches!(named.as_slice(), [Value::String(_)]), "{named:?}");
     assert_eq!(read_agreement(&app, &fourth, "number").await["number"], Value::Null);
 
     // The database holds it by itself, without the write lock of the register.

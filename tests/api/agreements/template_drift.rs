@@ -103,7 +103,7 @@ async fn refill(app: &App, number: &str, parameters: &str) {
 }
 
 const QUESTION: &str = "query($filter: AgreementFilter, $first: Int, $after: String) { templateConsistency(filter: $filter, first: $first, after: $after) {
-    totalCount pageInfo { endCursor } nodes { agreement { number activity { slug } } reasons version { version template { slug } } current { version }
+    totalCount pageInfo { endCursor } nodes { agreement { number activity { slug } } reasons version { version template { slug } } currentVersion { version }
     missingParameters unknownParameters differingParameters diff } } }";
 
 async fn deviating(caller: Caller<'_>, filter: Value) -> Vec<(String, Value)> {
@@ -152,7 +152,7 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
     assert_eq!(
         page["nodes"][1],
         json!({ "agreement": { "number": "2026-0002", "activity": { "slug": "bip" } }, "reasons": ["OLD_VERSION", "PARAMETERS"],
-            "version": { "version": 2, "template": { "slug": "bip" } }, "current": { "version": 3 },
+            "version": { "version": 2, "template": { "slug": "bip" } }, "currentVersion": { "version": 3 },
             "missingParameters": [], "unknownParameters": ["färg"], "differingParameters": [],
             "diff": "--- version 2\n+++ version 3\n@@ -1,4 +1,4 @@\n # Avtal {{ plats }} {{ dagar }} {{ anm }}\n Ett\n-Två\n+Två och en halv\n Tre\n" })
     );
@@ -164,7 +164,7 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
     let next = &next["templateConsistency"]["nodes"];
     assert_eq!(next.as_array().unwrap().len(), 1);
     assert_eq!(
-        (&next[0]["version"]["version"], &next[0]["current"], &next[0]["diff"]),
+        (&next[0]["version"]["version"], &next[0]["currentVersion"], &next[0]["diff"]),
         (&json!(1), &Value::Null, &Value::Null)
     );
 
@@ -205,7 +205,7 @@ on_both!(texts_are_compared_only_when_asked_for, |app| async move {
     fill(&app).await;
     app.statements();
     app.office()
-        .query("{ templateConsistency { nodes { reasons agreement { number } version { version } current { version } } } }")
+        .query("{ templateConsistency { nodes { reasons agreement { number } version { version } currentVersion { version } } } }")
         .await
         .data();
     let statements = app.statements();

@@ -15,8 +15,11 @@ use domain::{
     audit::{self, Action},
     auth::viewer::Viewer,
     clock,
+    clock::Clock,
+    collation,
+    context::Context,
     database::Database,
-    swedish, term_sql,
+    term_sql,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sea_orm::{
@@ -153,7 +156,7 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
         let name = format!("Förbund {position}");
         let row = member::Model {
             id: *id,
-            name_key: swedish::key(&name),
+            name_key: collation::key(&name),
             name,
             joined_on: day("2010-01-01"),
             ..member::Model::default()
@@ -193,7 +196,7 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
             own.push(term_sql::of(&row));
         }
         row.number = row.offered_at.map(|_| format!("2020-{position}"));
-        row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
+        row.number_key = row.number.as_deref().map(collation::number_key).unwrap_or_default();
         (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
         agreements.push(row);
     }

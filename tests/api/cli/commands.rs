@@ -90,7 +90,7 @@ fn help_exits_with_zero_and_a_mistake_does_not() {
         ("expirng", "similar subcommands exist: 'export', 'expiring'"),
         ("memberz", "a similar subcommand exists: 'members'"),
         ("expiring --within-day 3", "a similar argument exists: '--within-days'"),
-        ("invoices list --state overdu", "a similar value exists: 'overdue'"),
+        ("invoices list --status OVERDU", "a similar value exists: 'OVERDUE'"),
         ("api", "QUERY"),
         ("api {a} -f x", "must be a name and a value, as year=2026"),
         ("members list --status gone", "possible values: UPCOMING, ACTIVE, LEFT"),
@@ -101,7 +101,7 @@ fn help_exits_with_zero_and_a_mistake_does_not() {
         ("scenario --year 2026 --per-mille x", "is not a rate in per mille"),
         ("scenario --year 2026 --per-mille 1,2,3,4 --cap none,5", "make 8 scenarios; at most 6"),
         ("invoices", "Usage: samregister invoices"),
-        ("invoices late --on x", "is not a date; write it as 2026-12-31"),
+        ("invoices late --as-of x", "is not a date; write it as 2026-12-31"),
         ("token --role KING", "possible values: OFFICE"),
         ("serve --bind 8080", "must be an address and a port, as 127.0.0.1:8080"),
     ] {
@@ -188,6 +188,11 @@ fn the_settings_file_can_be_elsewhere() {
     assert!(run(by_variable, "migrate").failed(1).contains(expected));
     let message = run(program(), "migrate --config none.toml").failed(1);
     assert_eq!(message, "error: --config names none.toml, which does not exist\n");
+    // Also for the commands that ask a server, which need no settings.
+    for command in ["api {x}", "members list", "agreements list", "invoices show 1"] {
+        let message = run(program(), &format!("{command} --config none.toml")).failed(1);
+        assert_eq!(message, "error: --config names none.toml, which does not exist\n", "{command}");
+    }
     fs::write(&file, "DATABASE_URL = 'sqlite://elsewhere.db?mode=rwc'\n").unwrap();
     run(program(), "migrate --config other.toml").done();
     assert!(folder.path().join("elsewhere.db").exists());

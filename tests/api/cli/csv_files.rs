@@ -33,14 +33,14 @@ on_both!(files_go_in_and_come_out_the_same, |app| async move {
     let members = table.lines().find(|line| line.starts_with("members.csv")).unwrap();
     assert_eq!(
         members.split_whitespace().collect::<Vec<_>>(),
-        ["members.csv", "2", "2", "0", "0", "comma"]
+        ["members.csv", "2", "2", "0", "0", "komma"]
     );
     let revision = app.revision().await;
     let again = run(app.program(), &import).done();
     let members = again.lines().find(|line| line.starts_with("members.csv")).unwrap();
     assert_eq!(
         members.split_whitespace().collect::<Vec<_>>(),
-        ["members.csv", "2", "0", "0", "2", "comma"]
+        ["members.csv", "2", "0", "0", "2", "komma"]
     );
     assert_eq!(app.revision().await, revision);
 

@@ -89,9 +89,16 @@ fn the_demo_has_documents_and_commands_work_on_it() {
         line.split("samregister ").nth(1).filter(|line| line.starts_with("payments import"))
     });
     let imported = command(&import.unwrap().replace('\'', "")).done();
-    assert_eq!(imported.matches("MATCHED").count(), 2, "{imported}");
+    assert_eq!(imported.matches("Bokad på faktura").count(), 2, "{imported}");
     assert!(command("expiring").done().contains("agreements have a deadline"));
     assert!(command("invoices list").done().contains("1081"));
+    let overdue = command("invoices list --status overdue").done();
+    assert!(overdue.starts_with("Nummer ") && overdue.contains("Förfallen"), "{overdue}");
+    assert_eq!(command("invoices list --state OVERDUE").done(), overdue);
+    assert_eq!(
+        command("payments list --status matched").done().matches("Bokad på faktura").count(),
+        2
+    );
     let token = command("token --role MEMBER --member 229999-0016").done();
     let answer = demo.server.post(token.trim(), r#"{"query":"{ viewer { member { name } } }"}"#);
     assert!(answer.contains("Finsam Gotland"), "{answer}");
@@ -112,7 +119,7 @@ fn the_demo_has_documents_and_commands_work_on_it() {
     let member = command("members show gotland").done();
     assert!(member.contains("Finsam Gotland") && member.contains("229999-0016"), "{member}");
     let number = offered[0]["number"].as_str().unwrap();
-    assert!(command(&format!("agreements show {number}")).done().contains("OFFERED"));
+    assert!(command(&format!("agreements show {number}")).done().contains("Erbjudet"));
     assert!(command("activities show bip").done().contains("BIP"));
     let invoice = command("invoices show 1081").done().replace('\u{a0}', " ");
     assert!(invoice.contains("16 875,00 kr") && invoice.contains(".pdf"), "{invoice}");

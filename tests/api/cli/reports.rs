@@ -31,11 +31,11 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     let expiring = |rest: &str| run(app.program(), &format!("expiring --from 2026-11-21 {rest}"));
     let table = expiring("--within-days 90").done();
     insta::allow_duplicates!(insta::assert_snapshot!(table, @r"
-    Number     Counterparty               Activity     Kind           Deadline  Date        Days left  Reason
-    ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    2026-7001  Samordningsförbundet Alfa  BIP          PARTICIPATION  NOTICE    2026-12-31         40  prolonged by 12 months unless notice is given
-    2026-7002  Samordningsförbundet Beta  Indikatorer  PARTICIPATION  END       2027-01-31         71  ends, nothing prolongs it
-    2026-7003  Konsult Gamma AB           BIP          ASSIGNMENT     END       2027-02-10         81  ends, nothing prolongs it
+    Avtal      Motpart                    Verksamhet   Slag            Tidsgräns                 Datum       Dagar kvar  Orsak
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    2026-7001  Samordningsförbundet Alfa  BIP          Särskilt avtal  Sista dag för uppsägning  2026-12-31          40  Förlängs med 12 månader om det inte sägs upp
+    2026-7002  Samordningsförbundet Beta  Indikatorer  Särskilt avtal  Avtalets sista dag        2027-01-31          71  Upphör, förlängs inte automatiskt
+    2026-7003  Konsult Gamma AB           BIP          Uppdragsavtal   Avtalets sista dag        2027-02-10          81  Upphör, förlängs inte automatiskt
 
     3 agreements have a deadline from 2026-11-21 to 2027-02-19
     "));
@@ -111,12 +111,12 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     };
     insta::allow_duplicates!(
         insta::assert_snapshot!(revenue("").done().replace('\u{a0}', " "), @r"
-    Activity           Net       VAT      Gross  Credited      Cost     Grants     Result  Invoices  Committed  Of it booked  Left to book
-    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    BIP          11 311,31  2 827,83  14 139,14         –  3 333,31   5 555,51  13 533,51         1  31 481,48             –     31 481,48
-    Indikatorer  22 422,42  5 605,61  28 028,03         –  4 444,41   6 666,61  24 644,62         1          –             –             –
-    ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    Total        33 733,73  8 433,44  42 167,17         –  7 777,72  12 222,12  38 178,13         2  31 481,48             –     31 481,48
+    Verksamhet       Netto      Moms     Brutto  Krediterat   Kostnad     Bidrag   Resultat  Antal fakturor  Avtalad kostnad  Därav bokförd  Kvar att bokföra
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    BIP          11 311,31  2 827,83  14 139,14           –  3 333,31   5 555,51  13 533,51               1        31 481,48              –         31 481,48
+    Indikatorer  22 422,42  5 605,61  28 028,03           –  4 444,41   6 666,61  24 644,62               1                –              –                 –
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Summa        33 733,73  8 433,44  42 167,17           –  7 777,72  12 222,12  38 178,13               2        31 481,48              –         31 481,48
 
     Invoiced from 2026-01-01 to 2026-12-31, in kronor; net, credited, cost, grants and result are without VAT
     ")
@@ -142,10 +142,13 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     assert_eq!(revenue(&format!("--format xlsx --output {}", file.display())).done(), "");
     assert!(fs::read(&file).unwrap().starts_with(b"PK"));
     for (line, why) in [
-        ("revenue --from 2026-01-02 --to 2026-01-01", "error: --to must not be before from\n"),
+        (
+            "revenue --from 2026-01-02 --to 2026-01-01",
+            "error: --to must not be before the first day\n",
+        ),
         (
             "revenue --from 1900-01-02 --to 2026-01-01",
-            "error: --to must be less than 100 years after from\n",
+            "error: --to must be less than 100 years after the first day\n",
         ),
     ] {
         assert_eq!(run(app.program(), line).failed(2), why);
@@ -164,12 +167,12 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
     let scenario = |rest: &str| run(app.program(), &format!("scenario --year 2026 {rest}"));
     let table = scenario("--per-mille 2,4 --cap none 60000").done();
     insta::allow_duplicates!(insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
-    Member                        Allocation    Current  Scenario 1  Change  Scenario 2  Change  Scenario 3     Change  Scenario 4     Change
-    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    Samordningsförbundet Alfa  13 571 357,00  27 142,71   27 142,71       –   27 142,71       –   54 285,43  27 142,72   54 285,43  27 142,72
-    Samordningsförbundet Beta  24 682 468,00  49 364,94   49 364,94       –   49 364,94       –   98 729,87  49 364,93   60 000,00  10 635,06
-    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    Total                                     76 507,65   76 507,65       –   76 507,65       –  153 015,30  76 507,65  114 285,43  37 777,78
+    Medlem                       Tilldelning  Avgift nu  Scenario 1  Skillnad  Scenario 2  Skillnad  Scenario 3   Skillnad  Scenario 4   Skillnad
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Samordningsförbundet Alfa  13 571 357,00  27 142,71   27 142,71         –   27 142,71         –   54 285,43  27 142,72   54 285,43  27 142,72
+    Samordningsförbundet Beta  24 682 468,00  49 364,94   49 364,94         –   49 364,94         –   98 729,87  49 364,93   60 000,00  10 635,06
+    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    Summa                                     76 507,65   76 507,65         –   76 507,65         –  153 015,30  76 507,65  114 285,43  37 777,78
 
     Scenario 1: 2 ‰
     Scenario 2: 2 ‰, at most 60 000,00 kr; the cap reduces no fee
@@ -230,32 +233,36 @@ on_both!(late_invoices_are_written_in_three_ways, |app| async move {
     filled(&app).await;
     let late = |rest: &str| run(app.program(), &format!("invoices late {rest}"));
     insta::allow_duplicates!(
-        insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @r"
-    Number  Buyer                      Issued      Due         Days late      Total  Outstanding  Interest  Reminder fees
-    ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    8801    Samordningsförbundet Alfa  2026-03-01  2026-03-31        235  14 139,14    13 139,13    845,94              –
-    8802    Samordningsförbundet Beta  2026-03-02  2026-04-01        234  28 028,03    26 028,01  1 668,65              –
+        insta::assert_snapshot!(late("--as-of 2026-11-21").done().replace('\u{a0}', " "), @r"
+    Faktura  Köpare                     Fakturadatum  Förfallodag  Dagar sen     Belopp    Obetalt     Ränta  Påminnelseavgifter
+    ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    8801     Samordningsförbundet Alfa  2026-03-01    2026-03-31         235  14 139,14  13 139,13    845,94                   –
+    8802     Samordningsförbundet Beta  2026-03-02    2026-04-01         234  28 028,03  26 028,01  1 668,65                   –
 
     2 invoices are overdue on 2026-11-21: 39 167,14 kr outstanding, 2 514,59 kr interest to date, 0,00 kr reminder fees
     ")
     );
     insta::allow_duplicates!(
-        insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @r"
+        insta::assert_snapshot!(late("--as-of 2026-11-21 --format csv").done().replace("\r\n", "\n"), @r"
     number,buyer,issued_on,due_on,days_late,total,outstanding,interest,reminder_fees
     8801,Samordningsförbundet Alfa,2026-03-01,2026-03-31,235,14139.14,13139.13,845.94,0.00
     8802,Samordningsförbundet Beta,2026-03-02,2026-04-01,234,28028.03,26028.01,1668.65,0.00
     ")
     );
     let document: Value =
-        serde_json::from_str(&late("--on 2027-02-01 --format json").done()).unwrap();
+        serde_json::from_str(&late("--as-of 2027-02-01 --format json").done()).unwrap();
     assert_eq!(
-        (&document["on"], &document["unknown_rates"], &document["interest"]),
+        (&document["as_of"], &document["unknown_rates"], &document["interest"]),
         (&json!("2027-02-01"), &json!(["2027-01-01"]), &json!(0.0))
     );
     assert_eq!(document["invoices"][0]["interest"], Value::Null);
     assert!(
-        late("--on 2027-02-01").done().contains("the reference rate from 2027-01-01 is not known")
+        late("--as-of 2027-02-01")
+            .done()
+            .contains("the reference rate from 2027-01-01 is not known")
     );
+    assert_eq!(late("--as-of 2026-11-21 --check").code, Some(3));
+    // The former name of the option.
     assert_eq!(late("--on 2026-11-21 --check").code, Some(3));
-    assert_eq!(late("--on 2026-01-01 --check").done(), "no invoice is overdue on 2026-01-01\n");
+    assert_eq!(late("--as-of 2026-01-01 --check").done(), "no invoice is overdue on 2026-01-01\n");
 });

@@ -1,6 +1,7 @@
 //! Tests that a migration can be interrupted at any point and finished, that a failed one changes
 //! nothing, and that programs which migrate at the same time wait for each other.
 
+use chrono::{DateTime, Utc};
 use std::{
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -185,6 +186,7 @@ fn first_line(server: &mut Child) -> String {
 fn slow<'a>(
     _: &'a Database,
     tx: &'a DatabaseTransaction,
+    _: DateTime<Utc>,
 ) -> futures_util::future::BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         tx.execute_unprepared("CREATE TABLE converted (id integer)").await?;
@@ -197,6 +199,7 @@ fn slow<'a>(
 fn failing<'a>(
     _: &'a Database,
     tx: &'a DatabaseTransaction,
+    _: DateTime<Utc>,
 ) -> futures_util::future::BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         tx.execute_unprepared("CREATE TABLE converted (id integer)").await?;

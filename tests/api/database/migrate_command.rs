@@ -1,6 +1,7 @@
 //! Tests of `migrate --status` and `--dry-run`, of `serve --no-migrate`, and of programs that are
 //! older than the register allows.
 
+use chrono::{DateTime, Utc};
 use std::process::Output;
 
 use axum::http::StatusCode;
@@ -28,7 +29,11 @@ fn run(database: &TestDatabase, line: &str) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-fn nothing<'a>(_: &'a Database, _: &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>> {
+fn nothing<'a>(
+    _: &'a Database,
+    _: &'a DatabaseTransaction,
+    _: DateTime<Utc>,
+) -> BoxFuture<'a, Result<()>> {
     Box::pin(async { Ok(()) })
 }
 

@@ -1,5 +1,6 @@
 //! Registers of earlier versions: a change of the schema loses none of their data.
 
+use domain::clock::Clock;
 use domain::database::{Database, plan::Plan};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 

@@ -1,5 +1,6 @@
 //! Requests while the database is away, moved, or busy with other work.
 
+use domain::context::Context;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -66,7 +67,10 @@ on_both!(changes_that_wait_for_another_program_do_not_block_reads, |app| async m
     let (members, before) =
         (app.office().query(READ).await["members"]["totalCount"].clone(), app.revision().await);
     let other = Database::connect(&app.url(), None).await.unwrap().with_trail_key(trail_key());
-    let import = audit::begin(&other, &Viewer::operator("import"), Action::Import).await.unwrap();
+    let import =
+        audit::begin(Context::new(&other, app.clock, &Viewer::operator("import")), Action::Import)
+            .await
+            .unwrap();
     // A new file has to be stored before it is served, and waits for longer than changes do.
     let (path, began) = (format!("/files/invoices/{id}.pdf"), Instant::now());
     let file = tokio::spawn({

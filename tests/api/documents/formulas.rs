@@ -115,7 +115,7 @@ on_both!(no_text_is_a_formula_in_a_report, |app| async move {
             format!("revenue {year} --group-by activity,member --format csv"),
             &["'=1+1", "Beta;'=1+1", "-150.00"],
         ),
-        ("invoices late --on 2027-12-31 --format csv".to_owned(), &["'=1+1", "Beta;'=1+1"]),
+        ("invoices late --as-of 2027-12-31 --format csv".to_owned(), &["'=1+1", "Beta;'=1+1"]),
         (
             "expiring --from 2026-11-21 --within-days 90 --format csv".to_owned(),
             &["'=1+1", "'-2+3"],

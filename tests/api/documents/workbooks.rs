@@ -82,7 +82,7 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
             "A1:M7",
         ),
         (
-            "invoices late --on 2026-11-21".to_owned(),
+            "invoices late --as-of 2026-11-21".to_owned(),
             "Sena fakturor",
             "Faktura|Köpare|Fakturadatum|Förfallodag|Dagar sen|Belopp|Obetalt|Ränta|Påminnelseavgifter",
             "A1:I3",
@@ -90,7 +90,7 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
         (
             format!("invoices list {year}"),
             "Fakturor",
-            "Nummer|Slag|Läge|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt|Överbetalt|Avvikelse",
+            "Nummer|Slag|Status|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt|Överbetalt|Avvikelse",
             "A1:Q3",
         ),
         (
@@ -127,10 +127,10 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
         (
             "payments list".to_owned(),
             "Inbetalningar",
-            "Datum|Belopp|Kvar att boka|Läge|Betalare|Referens|Meddelande|Igenkänd på|Fakturor|Konto|Bankens referens",
+            "Datum|Belopp|Kvar att boka|Status|Betalare|Referens|Meddelande|Igenkänd på|Fakturor|Konto|Bankens referens",
             "A1:K2",
         ),
-        ("matrix --on 2026-11-21".to_owned(), "Matris", "Medlem|BIP|Indikatorer", "A1:C3"),
+        ("matrix --as-of 2026-11-21".to_owned(), "Matris", "Medlem|BIP|Indikatorer", "A1:C3"),
         (
             "scenario --year 2026 --per-mille 2.5 --cap 60000".to_owned(),
             "Scenario 1",
@@ -182,7 +182,7 @@ on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
         "revenue --from 2026-01-01 --to 2026-12-31 --group-by quarter",
     );
     assert_eq!((book.row(2)[0].as_str(), book.row(6)[0].as_str()), ("kvartal 1 2026", "Summa"));
-    let book = workbook(&app, folder.path(), "matrix --on 2026-11-21");
+    let book = workbook(&app, folder.path(), "matrix --as-of 2026-11-21");
     assert_eq!(book.row(2), ["Samordningsförbundet Alfa", "2026-7001"]);
     assert_eq!(book.row(4), ["Antal avtal", "1", "1"]);
     // 1 and 31 March, and 20 November.
@@ -209,7 +209,7 @@ on_both!(a_file_with_an_unknown_ending_is_refused, |app| async move {
     for (line, known) in [
         ("receivables --as-of 2026-11-21".to_owned(), known),
         (format!("revenue {year}"), known),
-        ("invoices late --on 2026-11-21".to_owned(), known),
+        ("invoices late --as-of 2026-11-21".to_owned(), known),
         ("invoices list".to_owned(), known),
         ("payments list".to_owned(), known),
         ("matrix".to_owned(), known),
@@ -247,11 +247,11 @@ on_both!(csv_is_for_programs_and_says_so, |app| async move {
     for (line, header) in [
         (
             "invoices list --from 2026-01-01",
-            "number,kind,state,buyer,issued_on,due_on,settled_on,ocr,net,",
+            "number,kind,status,buyer,issued_on,due_on,settled_on,ocr,net,",
         ),
-        ("invoices late --on 2026-11-21", "number,buyer,issued_on,"),
-        ("payments list", "date,amount,left,state,"),
-        ("matrix --on 2026-11-21", "member,member_name,activity,number\r\n"),
+        ("invoices late --as-of 2026-11-21", "number,buyer,issued_on,"),
+        ("payments list", "date,amount,unmatched,status,"),
+        ("matrix --as-of 2026-11-21", "member,member_name,activity,number\r\n"),
     ] {
         let output = run(&app, folder.path(), &format!("{line} --output rapport.CSV"));
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));

@@ -473,3 +473,108 @@ on_both!(values_of_the_wrong_type_are_refused_before_anything_is_done, |app| asy
     assert_eq!(app.revision().await, before);
     app.office().query("{ members { totalCount } }").await.data();
 });
+
+on_both!(an_input_that_is_no_object_is_refused_before_any_mutation_is_applied, |app| async move {
+    let before = app.revision().await;
+    let admit = |alias: &str, input: &str| {
+        format!("{alias}: memberAdmit(input: {input}) {{ member {{ id }} }}")
+    };
+    let good = admit("first", "{ name: \"Norra\", joinedOn: \"2026-01-01\" }");
+    for (parts, variables, path) in [
+        (admit("second", "[]"), json!({}), "input"),
+        (admit("second", "$i"), json!({ "i": [] }), "input"),
+        (admit("second", "$i"), json!({ "i": "a" }), "input"),
+        (
+            admit("second", "{ name: \"X\", joinedOn: \"2026-01-01\", billing: [] }"),
+            json!({}),
+            "input.billing",
+        ),
+        (
+            format!("...P }} fragment P on Mutation {{ {}", admit("second", "[]")),
+            json!({}),
+            "input",
+        ),
+        (
+            "second: invoiceDraft(input: { buyerId: \"a\", lines: [[]] }) { invoice { id } }"
+                .to_owned(),
+            json!({}),
+            "input.lines.0",
+        ),
+        (
+            format!(
+                "second: memberAdmit(input: {{ name: \"X\", joinedOn: \"2026-01-01\" }}) {{ member {{ agreements(filter: {}) {{ totalCount }} }} }}",
+                "[]"
+            ),
+            json!({}),
+            "filter",
+        ),
+    ] {
+        let head =
+            if variables == json!({}) { "mutation" } else { "mutation($i: MemberAdmitInput!)" };
+        let document = format!("{head} {{ {good} {parts} }}");
+        let answer = app.office().ask(&document, variables).await;
+        is_clear(&answer, "INVALID");
+        assert!(answer.json.get("data").is_none(), "{document}: {}", answer.text());
+        let fields = answer.bad_fields();
+        assert_eq!(fields, [path], "{document}");
+    }
+    assert_eq!(app.revision().await, before, "nothing was committed");
+});
+
+on_both!(activities_of_filters_must_exist, |app| async move {
+    Samples::fill(&app).await;
+    for (question, path) in [
+        ("members(filter: { inActivitySlugs: [\"bip\", \"bop\"] })", "filter.inActivitySlugs.1"),
+        ("members(filter: { notInActivitySlugs: [\"bop\"] })", "filter.notInActivitySlugs.0"),
+        ("agreements(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
+        (
+            "expiringAgreements(withinDays: 9, filter: { activitySlugs: [\"bop\"] })",
+            "filter.activitySlugs.0",
+        ),
+        ("templateConsistency(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
+        ("templates(filter: { activitySlug: \"bop\" })", "filter.activitySlug"),
+        ("invoices(filter: { activitySlugs: [\"bip\", \"bop\"] })", "filter.activitySlugs.1"),
+        ("activityMatrix(activitySlugs: [\"bip\", \"bop\"])", "activitySlugs.1"),
+    ] {
+        let selection =
+            if question.starts_with("activityMatrix") { "asOf" } else { "nodes { __typename }" };
+        let answer = app.office().query(&format!("{{ {question} {{ {selection} }} }}")).await;
+        assert_eq!(answer.bad_fields(), [path], "{question}");
+        let field = &answer.error()["extensions"]["fields"][0];
+        assert_eq!(field["code"], "UNKNOWN", "{question}");
+        assert_eq!(field["message"], "is not the slug of an activity: \"bop\"");
+    }
+    // So do those of a list of each row.
+    let nested = "{ members { nodes { agreements(filter: { activitySlugs: [\"bop\"] }) { totalCount } invoices(filter: { activitySlugs: [\"bop\"] }) { totalCount } } } }";
+    let answer = app.office().query(nested).await;
+    for error in answer.errors() {
+        assert_eq!(error["extensions"]["fields"][0]["path"], "filter.activitySlugs.0", "{error}");
+    }
+    assert!(!answer.errors().is_empty(), "{}", answer.text());
+});
+
+on_both!(numbers_and_ids_are_refused_with_what_is_possible, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let office = app.office();
+    let large = office.query("{ members(first: 99999999999) { totalCount } }").await;
+    let expected = json!([{
+        "path": "first", "code": "OUT_OF_RANGE", "min": i32::MIN, "max": i32::MAX,
+        "message": "must be a whole number from -2147483648 to 2147483647",
+    }]);
+    assert_eq!(large.error()["extensions"]["fields"], expected);
+    assert_eq!(
+        large.error()["message"],
+        "first must be a whole number from -2147483648 to 2147483647"
+    );
+    // An object has a single id.
+    let (word, id) = samples.id("alfa").rsplit_once('_').unwrap();
+    let other = format!("{word}_{}", id.to_uppercase());
+    let refused = office.query(&format!("{{ node(id: \"{other}\") {{ id }} }}")).await;
+    assert_eq!(refused.bad_fields(), ["id"]);
+    // A part of a document is reported a single time.
+    let unknown = office.query("query($x: Foo) { members(first: $x) { totalCount } }").await;
+    let about = unknown.errors().iter().filter(|error| {
+        error["message"].as_str().is_some_and(|message| message.starts_with("Unknown type"))
+    });
+    assert_eq!(about.count(), 1, "{}", unknown.text());
+});

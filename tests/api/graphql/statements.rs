@@ -226,7 +226,7 @@ const WAYS: [&str; 4] = [
         counterparty { ... on Member { name contacts { name } allocations { amount } agreements(first: 3) { totalCount nodes { number } } } } } }
         coverage { notConnected { name county } } statusReports { nodes { summary activity { name funding } } } } }",
     "invoices(first: SIZE, filter: { kind: INVOICE }) { nodes { number creditNotes { number credits { number } lines { net } }
-        lines { agreement { number template { version template { title versions { version } } } } }
+        lines { agreement { number templateVersion { version template { title versions { version } } } } }
         buyer { ... on Member { name billing { email } invoices(first: 3) { totalCount nodes { number payments { amount } } } } } } }",
     "templates(first: SIZE) { nodes { title activity { name agreements(first: 3) { totalCount nodes { number nextDeadline { deadlineOn } counterparty { ... on Member { name } } } } }
         versions { version template { title } } usage { agreementCount activeCount version { version } } } }",

@@ -172,3 +172,46 @@ on_both!(streams_count_among_the_sockets_of_their_subject, |app| async move {
     drop((open, refused, other));
     server.stop().await;
 });
+
+on_both!(a_stream_is_over_when_its_client_disconnects, |app| async move {
+    let app = app.with(&[("SAMREGISTER_SOCKETS_PER_SUBJECT", "1")]);
+    let server = HttpServer::start(&app).await;
+    let office = app.office();
+    let mut stream = Stream::open(&server, &office, CHANGES).await;
+    assert!(stream.line().await.unwrap().starts_with("HTTP/1.1 200"));
+    drop(stream);
+    // Long before the next comment would find out.
+    let mut status = String::new();
+    for _ in 0..50 {
+        let mut again = Stream::open(&server, &office, CHANGES).await;
+        status = again.line().await.unwrap();
+        if status.starts_with("HTTP/1.1 200") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    server.stop().await;
+});
+
+on_both!(errors_on_a_stream_have_the_id_and_the_language_of_the_request, |app| async move {
+    for query in ["{ node(id: \"x\") { id } }", "{ memberz { id } }", "{", "subscription { x }"] {
+        let request = app
+            .office()
+            .request(Method::POST, "/graphql")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "text/event-stream")
+            .header(header::ACCEPT_LANGUAGE, "sv");
+        let body = json!({ "query": query }).to_string();
+        let answer = app.send(request.body(body.into()).unwrap()).await;
+        let error = &events(&answer)[0].1["errors"][0];
+        assert_eq!(
+            error["extensions"]["requestId"],
+            answer.header("x-request-id"),
+            "{query}: {error}"
+        );
+        assert_eq!(answer.header("content-language"), "sv");
+        let vary = answer.header("vary").to_ascii_lowercase();
+        assert!(vary.contains("accept-language"), "{vary}");
+    }
+});

@@ -67,7 +67,7 @@ async fn every_limit_is_a_setting_and_says_what_was_found() {
         );
         assert_eq!(
             extensions["limits"],
-            json!([{ "limit": reason, "found": found, "most": set }]),
+            json!([{ "limit": reason, "actual": found, "max": set }]),
             "{}",
             refused.text()
         );

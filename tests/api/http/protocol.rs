@@ -438,3 +438,48 @@ async fn no_web_page_can_send_requests_in_a_users_name() {
         assert!(answer.header("access-control-expose-headers").contains(name), "{name}");
     }
 }
+
+#[tokio::test]
+async fn every_refusal_is_json() {
+    let app = App::sqlite().await;
+    for (method, path, status, allow) in [
+        (Method::PUT, "/graphql", 405, "GET, HEAD, POST"),
+        (Method::GET, "/files", 405, "POST"),
+        (Method::DELETE, "/files/invoices/x.pdf", 405, "GET,HEAD"),
+        (Method::POST, "/files/stored/x", 405, "GET,HEAD"),
+        (Method::POST, "/healthz", 405, "GET,HEAD"),
+        (Method::GET, "/nothing", 404, ""),
+        (Method::GET, "/graphql/nothing", 404, ""),
+        (Method::GET, "/files/nothing", 404, ""),
+        (Method::GET, "/docs/nothing.md", 404, ""),
+        (Method::GET, "/files/templates/x.pdf?parameters=a&parameters=b", 400, ""),
+    ] {
+        let answer = send(&app, method.clone(), path, &[], "").await;
+        let code = if status == 404 { "NOT_FOUND" } else { "INVALID" };
+        assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{method} {path}");
+        assert_eq!(answer.error()["extensions"]["requestId"], answer.header("x-request-id"));
+        if status == 405 {
+            assert_eq!(answer.header("allow"), allow, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_header_host_names_a_host() {
+    let app = App::sqlite().await;
+    for host in ["evil.example/x?", "a b", "a@b", "", "å.se"] {
+        let value = axum::http::HeaderValue::from_bytes(host.as_bytes()).unwrap();
+        let request = app
+            .office()
+            .request(Method::GET, "/graphql?query=%7Bviewer%7Bsubject%7D%7D")
+            .header(header::HOST, value);
+        let refused = app.send(request.body(Body::empty()).unwrap()).await;
+        is_refused(&refused, StatusCode::BAD_REQUEST);
+        assert_eq!(refused.bad_fields(), ["host"], "{host}");
+    }
+    for host in ["register.example.se", "127.0.0.1:8080", "[::1]:8080", "my_host"] {
+        let path = "/graphql?query=%7Bviewer%7Bsubject%7D%7D";
+        let answer = send(&app, Method::GET, path, &[(header::HOST, host)], "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{host}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The time limit of a request, wherever it is spent; and the end of a server, which waits for
 //! nothing that only reads.
 
+use domain::context::Context;
 use std::time::{Duration, Instant};
 
 use axum::{
@@ -208,8 +209,12 @@ async fn small_queries_of_one_subject_leave_connections_to_others() {
     let app = App::postgres().await;
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "40")]).with_lanes();
     let other = Database::connect(&app.url(), None).await.unwrap().with_trail_key(trail_key());
-    let writing =
-        audit::begin(&other, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
+    let writing = audit::begin(
+        Context::new(&other, app.clock, &Viewer::operator("test")),
+        Action::MemberUpdate,
+    )
+    .await
+    .unwrap();
     writing.tx().execute_unprepared("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();
     // Each holds its connection until the lock is released: more than there are, and none of them
     // expensive.

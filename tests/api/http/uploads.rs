@@ -1,18 +1,25 @@
 //! Uploads: `POST /files`, the mutations that take the files, and what becomes of files that none
 //! takes.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{Method, header},
 };
 use domain::stored_files::uploads;
 use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
 
 use crate::{
     access::table::{Table, caller},
     support::{
         app::{App, on_both},
         caller::Answer,
+        http_server::HttpServer,
         lifecycle_fixtures::{
             Register, agreed, drafted, mutate, offered, raw, read_agreement, signature, with,
         },
@@ -247,3 +254,94 @@ async fn a_request_without_a_body_is_refused() {
     let refused = app.send(request).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "INVALID"));
 }
+
+on_both!(the_ending_of_a_name_is_that_of_the_type, |app| async move {
+    for (name, taken) in [
+        ("faktura.pdf", true),
+        ("faktura", true),
+        ("FAKTURA.PDF", true),
+        ("faktura.html", false),
+        ("faktura.pdf.exe", false),
+        ("a%E2%80%AEfdp.pdf", false),
+        ("a%0Ab.pdf", false),
+    ] {
+        let answer = upload(&app.office(), name, "application/pdf", PDF).await;
+        if taken {
+            assert_eq!(answer.status, 201, "{name}: {}", answer.text());
+        } else {
+            assert_eq!(
+                (answer.status.as_u16(), answer.bad_fields()),
+                (400, vec!["name"]),
+                "{name}"
+            );
+        }
+    }
+    let answer = upload(&app.office(), "faktura.html", "application/pdf", PDF).await;
+    let field = &answer.error()["extensions"]["fields"][0];
+    assert_eq!(field["message"], "must end with .pdf, as its content is application/pdf");
+    for bytes in [
+        b"<?xml nonsense".as_slice(),
+        b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"><script/></svg>",
+        b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0xl/workbook.xml",
+    ] {
+        let refused = upload(&app.office(), "x", "application/octet-stream", bytes).await;
+        assert_eq!((refused.status.as_u16(), refused.bad_fields()), (400, vec!["mediaType"]));
+    }
+});
+
+on_both!(a_signed_copy_is_a_document_or_a_picture, |app| async move {
+    let register = Register::fill(&app).await;
+    let id = drafted(&app, register.draft(0, "bip", "2026-01-01")).await;
+    let (_, sha256) = offered(&app, &id).await;
+    let csv = upload(&app.office(), "x.csv", "text/csv", b"a;b\n1;2\n").await;
+    let file = csv.json["id"].as_str().unwrap();
+    let signed = with(signature(&app, &id, "COUNTERPARTY", &sha256), json!({ "fileId": file }));
+    let refused = mutate(&app.office(), "agreementSign", signed, "id").await;
+    assert_eq!(refused.bad_fields(), ["input.fileId"]);
+    assert_eq!(read_agreement(&app, &id, "status").await["status"], "OFFERED");
+});
+
+/// Sends the head of an upload that declares a body of this length and sends none of it, and reads
+/// the first line of the answer.
+async fn answered_before_the_body(
+    server: &HttpServer,
+    authorization: &str,
+    length: usize,
+) -> String {
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /files?name=x.pdf HTTP/1.1\r\nhost: x\r\nauthorization: {authorization}\r\n\
+         content-type: application/pdf\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    let mut lines = BufReader::new(&mut stream);
+    let read = tokio::time::timeout(Duration::from_secs(5), lines.read_line(&mut line)).await;
+    // It does not wait for a body that it will refuse.
+    read.unwrap().unwrap();
+    line
+}
+
+on_both!(permission_and_size_are_checked_before_the_body, |app| async move {
+    let samples = crate::support::fixtures::Samples::fill(&app).await;
+    let member = app.member(samples.id("alfa"));
+    let server = HttpServer::start(&app).await;
+    let refused =
+        answered_before_the_body(&server, member.authorization().unwrap(), 1_000_000).await;
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let office = app.office();
+    let refused =
+        answered_before_the_body(&server, office.authorization().unwrap(), 100_000_000).await;
+    assert!(refused.starts_with("HTTP/1.1 413"), "{refused}");
+    server.stop().await;
+});
+
+on_both!(an_upload_has_no_idempotency_key, |app| async move {
+    let request = app
+        .office()
+        .request(Method::POST, "/files?name=x.pdf")
+        .header(header::CONTENT_TYPE, "application/pdf")
+        .header("idempotency-key", "one");
+    let refused = app.send(request.body(PDF.to_vec().into()).unwrap()).await;
+    assert_eq!((refused.status.as_u16(), refused.bad_fields()), (400, vec!["idempotency-key"]));
+});

@@ -378,8 +378,7 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
     let (served, settings) = limited.server();
     let server = HttpServer::of(served.clone(), settings.clone()).await;
     let writing = domain::audit::begin(
-        &app.db,
-        &domain::auth::viewer::Viewer::operator("test"),
+        app.context(&domain::auth::viewer::Viewer::operator("test")),
         domain::audit::Action::MemberUpdate,
     )
     .await

@@ -6,7 +6,10 @@ use documents::{
     invoice::{Invoice, Line, Reference},
     peppol,
 };
-use entity::kind::{InvoiceKind, VatRate};
+use entity::{
+    date_range::DateRange,
+    kind::{InvoiceKind, VatRate},
+};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
 
@@ -49,8 +52,10 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
                     let from = day("2025-01-01") + chrono::Days::new(from.unsigned_abs());
                     Line {
                         agreement: (about & 1 == 1).then(|| format!("2026-{about:04}")),
-                        period: (about & 2 == 2)
-                            .then(|| (from, from + chrono::Days::new(length.unsigned_abs()))),
+                        period: (about & 2 == 2).then(|| {
+                            let to = from + chrono::Days::new(length.unsigned_abs());
+                            DateRange::new(from, to)
+                        }),
                         ..line(&text, quantity, price, rates[rate % rates.len()])
                     }
                 });

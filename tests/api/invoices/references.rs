@@ -176,7 +176,7 @@ on_both!(
         issue(&app.finance(), &id, "id").await.data();
         let refused = erase(&app, &id).await;
         assert_eq!(
-            (refused.reason(), &refused.error()["extensions"]["mayGoFrom"]),
+            (refused.reason(), &refused.error()["extensions"]["erasableFrom"]),
             ("RETAINED", &json!("2034-01-01"))
         );
         let changed = crate::support::lifecycle_fixtures::raw(

@@ -351,6 +351,7 @@ on_both!(members_merge_into_a_new_one, |app| async move {
             (refused.reason(), &refused.error()["message"]),
             ("AGREEMENTS_IN_FORCE", &json!(expected))
         );
+        assert_eq!(refused.error()["extensions"]["agreements"], json!(["2026-0009"]));
     }
     assert_eq!(app.revision().await, before);
     let taken_over = merge(&app, &new, &[&bo], "2027-06-30", true).await;

@@ -1,6 +1,6 @@
 //! Everything stored about a person: `contactExport` and `samregister contact export`.
 
-use domain::{audit::reads, members::subject_access};
+use domain::{audit::reads, contacts::subject_access};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -255,6 +255,6 @@ async fn every_column_of_texts_is_searched_or_known_to_need_no_search() {
     }
     assert_eq!(
         unknown, [""; 0],
-        "add to MENTIONS in domain/src/members/subject_access.rs, or here"
+        "add to MENTIONS in domain/src/contacts/subject_access.rs, or here"
     );
 }

@@ -41,11 +41,11 @@ async fn erased(app: &App, input: Value, kind: &str) -> usize {
     revisions
 }
 
-async fn is_retained(app: &App, input: Value, may_go_from: Value) {
+async fn is_retained(app: &App, input: Value, erasable_from: Value) {
     let last = app.revision().await;
     let answer = erase(app, input.clone()).await;
     assert_eq!((answer.code(), answer.reason()), ("CONFLICT", "RETAINED"), "{input}");
-    assert_eq!(answer.error()["extensions"]["mayGoFrom"], may_go_from, "{input}");
+    assert_eq!(answer.error()["extensions"]["erasableFrom"], erasable_from, "{input}");
     assert_eq!(app.revision().await, last);
 }
 
@@ -150,7 +150,7 @@ on_both!(payers_are_erased_when_the_retention_of_the_payment_ends, |app| async m
     )
     .await
     .data();
-    let year: i32 = payment["bookedOn"].as_str().unwrap()[..4].parse().unwrap();
+    let year: i32 = payment["receivedOn"].as_str().unwrap()[..4].parse().unwrap();
     is_retained(&app, json!({ "bankPaymentId": id }), json!(format!("{}-01-01", year + 8))).await;
     let later = app.at(&format!("{}-01-01T11:00:00Z", year + 8));
     let before = keys(&later).await;

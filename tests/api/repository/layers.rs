@@ -8,24 +8,30 @@ use crate::repository::source_files::{
 };
 
 /// The nouns of the domain in order: each may use those before it.
-const RULES: [&str; 22] = [
+const RULES: [&str; 28] = [
     "term_sql",
     "books",
     "members",
+    "contacts",
     "organisations",
+    "decisions",
     "activities",
+    "status_reports",
+    "tax_decisions",
     "templates",
     "agreements",
     "fees",
     "interest",
     "invoices",
+    "requisitions",
     "payments",
     "receivables",
     "vouchers",
+    "ledger",
     "revenue",
     "file_access",
     "document_list",
-    "decisions",
+    "decision_list",
     "change_feed",
     "interchange",
     "retention",
@@ -33,13 +39,16 @@ const RULES: [&str; 22] = [
     "integrity",
 ];
 /// The modules of the domain below all nouns. They may use no noun.
-const BELOW: [&str; 21] = [
+const BELOW: [&str; 25] = [
+    "activity_slugs",
     "audit",
     "auth",
     "clock",
     "codes",
+    "collation",
     "config",
     "conflict_reason",
+    "context",
     "database",
     "date_order",
     "document_text",
@@ -51,9 +60,10 @@ const BELOW: [&str; 21] = [
     "idempotency",
     "output",
     "page",
+    "query",
+    "removal",
     "search",
     "stored_files",
-    "swedish",
     "worker_pool",
 ];
 /// The interfaces, which are built on the domain and unknown to it.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Calls and attributes whose texts are messages.
-const MESSAGES: [&str; 28] = [
+const MESSAGES: [&str; 30] = [
     "Error::conflict",
     "Error::invalid",
     "Error::invalid_of",
@@ -38,6 +38,8 @@ const MESSAGES: [&str; 28] = [
     "#[error",
     "refuse",
     "problem",
+    "too_early",
+    "too_late",
     "with_message",
 ];
 /// Calls whose texts are for the log or for programs, also within others.
@@ -47,7 +49,7 @@ const VARIABLES: [&str; 8] =
     ["message", "words", "advice", "problem", "named", "late", "reason", "wrong"];
 
 /// Files whose messages only the operator of the server sees, on its command line or in its log.
-const OF_OPERATOR: [&str; 23] = [
+const OF_OPERATOR: [&str; 24] = [
     "documents/src/sie.rs",
     "documents/src/sie_reading.rs",
     "documents/src/swedish.rs",
@@ -64,6 +66,7 @@ const OF_OPERATOR: [&str; 23] = [
     "domain/src/output.rs",
     "domain/src/search.rs",
     "domain/src/templates/library.rs",
+    "domain/src/templates/load.rs",
     "domain/src/vouchers/",
     "entity/src/total.rs",
     "src/cli/",

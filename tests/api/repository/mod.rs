@@ -7,5 +7,6 @@ mod laws;
 mod language;
 mod layers;
 mod messages;
+mod mutation_files;
 pub mod source_files;
 mod source_form;

@@ -146,7 +146,7 @@ on_both!(the_command_says_the_same, |app| async move {
     let (_, csv, _) = run("--format csv");
     assert_eq!(
         csv.replace("\r\n", "\n"),
-        "activity,basis,fee,per_mille,cost,grants,need,count,joined,more,shortfall,committed_cost,committed_cost_booked,committed_cost_left\n\
+        "activity,basis,fee,per_mille,cost,grants,need,needed_count,joined_count,more_count,shortfall,committed_cost,committed_cost_booked,committed_cost_left\n\
          bip,PER_MILLE_OF_ALLOCATION,,2,100.10,0.00,100.10,1,0,1,0.00,0.00,0.00,0.00\n\
          indikatorer,FIXED_PER_YEAR,8000.00,,20000.00,0.00,20000.00,3,2,1,0.00,90000.00,0.00,90000.00\n"
     );

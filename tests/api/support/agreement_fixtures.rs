@@ -16,7 +16,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
     audit::{self, Action, Change},
     auth::viewer::Viewer,
-    swedish, term_sql,
+    collation, term_sql,
 };
 
 use crate::support::app::App;
@@ -59,7 +59,7 @@ impl Writer {
         let row = member::Model {
             id,
             name: name.into(),
-            name_key: swedish::key(name),
+            name_key: collation::key(name),
             county: Some(county.into()),
             contact_area_id: Some(area),
             joined_on: day("2015-01-01"),
@@ -74,7 +74,7 @@ impl Writer {
         let id = ContactAreaId::new();
         audit::insert(
             &self.change,
-            contact_area::Model { id, name: name.into(), name_key: swedish::key(name) },
+            contact_area::Model { id, name: name.into(), name_key: collation::key(name) },
         )
         .await
         .unwrap();
@@ -108,7 +108,7 @@ impl Writer {
         let row = template::Model {
             id,
             slug: slug.into(),
-            title_key: swedish::key(&title),
+            title_key: collation::key(&title),
             title,
             kind,
             activity_id: activity,
@@ -144,7 +144,7 @@ impl Writer {
 
     async fn agreement(&mut self, name: &str, mut row: agreement::Model) -> AgreementId {
         row.id = AgreementId::new();
-        row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
+        row.number_key = row.number.as_deref().map(collation::number_key).unwrap_or_default();
         row.offered_at = row
             .number
             .as_ref()
@@ -198,7 +198,7 @@ pub(crate) async fn fill(app: &App) -> Register {
     let row = organisation::Model {
         id: advisers,
         name: "Rådgivarna AB".into(),
-        name_key: swedish::key("Rådgivarna AB"),
+        name_key: collation::key("Rådgivarna AB"),
         ..organisation::Model::default()
     };
     audit::insert(&writer.change, row).await.unwrap();

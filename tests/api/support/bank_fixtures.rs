@@ -74,7 +74,7 @@ pub async fn errors(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<Strin
 /// The bank payments that a filter lets through, the latest first.
 pub async fn bank_payments(app: &App, filter: &str) -> Vec<Value> {
     let document = format!(
-        "{{ bankPayments(filter: {{ {filter} }}, first: 200) {{ totalCount nodes {{ id bankReference account bookedOn amount reference message payerName payerOrgNumber
+        "{{ bankPayments(filter: {{ {filter} }}, first: 200) {{ totalCount nodes {{ id bankReference account receivedOn amount reference message payerName payerOrgNumber
             finding status matched remaining excludedOn exclusionReason fileName matches {{ payment {{ amount receivedOn reference }} invoice {{ number }} }} }} }} }}"
     );
     let answer = app.finance().query(&document).await;

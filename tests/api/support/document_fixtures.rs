@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use documents::invoice::{Buyer, Invoice, Line, RateSum, Reference, Seller, Terms};
 use domain::invoices::amounts::{self, Priced};
 use entity::{
+    date_range::DateRange,
     kind::{InvoiceKind, VatRate},
     money::{Money, Quantity},
     number::ocr,
@@ -21,7 +22,7 @@ pub fn line(description: &str, quantity: i64, unit_price: i64, vat_rate: VatRate
         description: description.into(),
         activity: Some("BIP".into()),
         agreement: Some("2026-0042".into()),
-        period: Some((day("2026-01-01"), day("2026-12-31"))),
+        period: Some(DateRange::new(day("2026-01-01"), day("2026-12-31"))),
         quantity,
         unit: entity::kind::Unit::Piece,
         unit_price,
@@ -343,7 +344,7 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
                 Line {
                     agreement: Some("2026-0043".into()),
                     activity: Some("Indikatorer".into()),
-                    period: Some((day("2026-04-01"), day("2027-03-31"))),
+                    period: Some(DateRange::new(day("2026-04-01"), day("2027-03-31"))),
                     ..line("Indikatorer", 1000, 1_800_000, Standard25)
                 },
                 alone(line("Resa", 1000, 50_000, Standard25)),

@@ -136,7 +136,7 @@ impl Samples {
             .query(
                 "{ members { nodes { id contactArea { id boardContacts { id } } contacts { id } } }
                    activities { nodes { id statusReports { nodes { id } } } }
-                   agreements(orderBy: { field: STARTS_ON }) { nodes { id number counterparty { ... on Organisation { id } } template { id } } }
+                   agreements(orderBy: { field: STARTS_ON }) { nodes { id number counterparty { ... on Organisation { id } } templateVersion { id } } }
                    invoices { nodes { id } }
                    templates { nodes { id versions { id } } }
                    auditEntries(last: 1) { nodes { id } } }",

@@ -13,11 +13,11 @@ use crate::support::{
 };
 
 const CREATE: &str =
-    "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { template { id slug title kind activity { slug } current { version }
+    "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { template { id slug title kind activity { slug } currentVersion { version }
         versions { id version status language body publishedAt parameters { name label type required default } } } } }";
 const DRAFT: &str = "mutation($input: TemplateVersionDraftInput!) { templateVersionDraft(input: $input) { templateVersion { id version status language body parameters { name } template { slug } } } }";
-const PUBLISH: &str = "mutation($id: ID!) { templateVersionPublish(input: { templateVersionId: $id }) { templateVersion { id version status publishedAt template { current { version } } } } }";
-const RETIRE: &str = "mutation($id: ID!) { templateVersionRetire(input: { templateVersionId: $id }) { templateVersion { id version status template { current { version } } } } }";
+const PUBLISH: &str = "mutation($id: ID!) { templateVersionPublish(input: { templateVersionId: $id }) { templateVersion { id version status publishedAt template { currentVersion { version } } } } }";
+const RETIRE: &str = "mutation($id: ID!) { templateVersionRetire(input: { templateVersionId: $id }) { templateVersion { id version status template { currentVersion { version } } } } }";
 
 fn new(slug: &str) -> Value {
     json!({ "slug": slug, "title": "Avtal om prov", "kind": "COOPERATION", "body": "## 1. Tid\n\nInom {{ days }} dagar från {{ agreement.starts_on | datum }}.\n",
@@ -56,7 +56,7 @@ on_both!(a_template_is_created_as_a_draft, |app| async move {
     );
     assert_eq!(
         created,
-        json!({ "id": null, "slug": "prov", "title": "Avtal om prov", "kind": "COOPERATION", "activity": null, "current": null, "versions": [{
+        json!({ "id": null, "slug": "prov", "title": "Avtal om prov", "kind": "COOPERATION", "activity": null, "currentVersion": null, "versions": [{
             "id": null, "version": 1, "status": "DRAFT", "language": "sv", "publishedAt": null, "body": new("prov")["body"],
             "parameters": [{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true, "default": 14 }] }] })
     );
@@ -109,7 +109,7 @@ on_both!(versions_are_drafted_published_and_retired, |app| async move {
         publish(&app, &first).await["templateVersionPublish"]["templateVersion"].clone();
     assert_eq!(
         published,
-        json!({ "id": first, "version": 1, "status": "PUBLISHED", "publishedAt": "2026-11-21T09:00:00Z", "template": { "current": { "version": 1 } } })
+        json!({ "id": first, "version": 1, "status": "PUBLISHED", "publishedAt": "2026-11-21T09:00:00Z", "template": { "currentVersion": { "version": 1 } } })
     );
 
     // A draft begins as the last version is, and stays one draft however often it is changed.
@@ -140,7 +140,7 @@ on_both!(versions_are_drafted_published_and_retired, |app| async move {
 
     // The newest published one is current; those before stay published until they are retired.
     assert_eq!(
-        publish(&app, &second).await["templateVersionPublish"]["templateVersion"]["template"]["current"]
+        publish(&app, &second).await["templateVersionPublish"]["templateVersion"]["template"]["currentVersion"]
             ["version"],
         2
     );
@@ -151,12 +151,12 @@ on_both!(versions_are_drafted_published_and_retired, |app| async move {
         json!([{ "status": "PUBLISHED" }, { "status": "PUBLISHED" }])
     );
     assert_eq!(
-        retire(&app, &second).await["templateVersionRetire"]["templateVersion"]["template"]["current"]
+        retire(&app, &second).await["templateVersionRetire"]["templateVersion"]["template"]["currentVersion"]
             ["version"],
         1
     );
     assert_eq!(
-        retire(&app, &first).await["templateVersionRetire"]["templateVersion"]["template"]["current"],
+        retire(&app, &first).await["templateVersionRetire"]["templateVersion"]["template"]["currentVersion"],
         Value::Null
     );
     // The next one follows the last, whatever became of it.
@@ -381,24 +381,28 @@ on_both!(bundled_templates_are_loaded_once_and_leave_later_versions_alone, |app|
     let state = async || {
         let answer = app
             .office()
-            .query("{ templates { nodes { slug kind activity { slug } current { version } versions { version status } } } }")
+            .query("{ templates { nodes { slug kind activity { slug } currentVersion { version } versions { version status } } } }")
             .await;
         answer["templates"]["nodes"].clone()
     };
     let (table, said) = load("");
-    assert_eq!((table.matches("DRAFT").count(), table.matches("added").count()), (6, 6), "{table}");
+    assert_eq!(
+        (table.matches("Utkast").count(), table.matches(" ny\n").count()),
+        (6, 6),
+        "{table}"
+    );
     assert_eq!(said, "loaded\n");
     let drafts = state().await;
     assert_eq!(drafts.as_array().unwrap().len(), 6);
     assert!(
-        drafts.as_array().unwrap().iter().all(|template| template["current"].is_null()),
+        drafts.as_array().unwrap().iter().all(|template| template["currentVersion"].is_null()),
         "{drafts}"
     );
     let revision = app.revision().await;
     assert_eq!(load("").1, "nothing was changed\n");
     assert_eq!(app.revision().await, revision);
 
-    assert!(load("--publish").0.matches("published").count() == 6);
+    assert!(load("--publish").0.matches("publicerad").count() == 6);
     assert_eq!(load("--publish").1, "nothing was changed\n");
     let published = state().await;
     let version = |number: u32, state: &str| json!({ "version": number, "status": state });
@@ -465,12 +469,12 @@ on_both!(an_unfinished_draft_is_not_overwritten_by_a_bundled_template, |app| asy
     let revision = app.revision().await;
     let (table, said) = load("");
     assert_eq!(
-        (table.matches("kept").count(), table.matches("none").count(), said.as_str()),
+        (table.matches("behållen").count(), table.matches("ingen").count(), said.as_str()),
         (1, 5, "nothing was changed\n"),
         "{table}"
     );
     assert_eq!(app.revision().await, revision);
-    assert!(load("--publish").0.matches("kept").count() == 1);
+    assert!(load("--publish").0.matches("behållen").count() == 1);
     let after = reported("samarbetsavtal").await;
     assert_eq!(
         (&after["versions"][0]["status"], &after["versions"][0]["body"]),
@@ -482,7 +486,7 @@ on_both!(an_unfinished_draft_is_not_overwritten_by_a_bundled_template, |app| asy
     draft(&app, json!({ "templateId": boxed["id"], "body": format!("{body}Och ett till.\n") }))
         .await
         .data();
-    assert_eq!(load("").0.matches("kept").count(), 1);
+    assert_eq!(load("").0.matches("behållen").count(), 1);
 });
 
 on_both!(a_draft_of_a_bundled_template_follows_the_bundle, |app| async move {
@@ -505,7 +509,7 @@ on_both!(a_draft_of_a_bundled_template_follows_the_bundle, |app| async move {
     .await
     .unwrap();
     let (table, said) = load();
-    assert_eq!((table.matches("changed").count(), said.as_str()), (1, "loaded\n"), "{table}");
+    assert_eq!((table.matches("ändrad").count(), said.as_str()), (1, "loaded\n"), "{table}");
     let after = app
         .office()
         .query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#)

@@ -299,7 +299,7 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
 });
 
 on_both!(what_texts_may_show_is_documented, |app| async move {
-    let answer = app.lead(&["bip"]).query("{ templatePlaceholders { name type optional words label description example } templateFilters { name takes options label description example shows } }").await;
+    let answer = app.lead(&["bip"]).query("{ templatePlaceholders { name type optional possibleValues label description example } templateFilters { name inputTypes options label description example exampleOutput } }").await;
     let placeholders = answer["templatePlaceholders"].as_array().unwrap();
     for name in [
         "network.name",
@@ -320,7 +320,7 @@ on_both!(what_texts_may_show_is_documented, |app| async move {
         |name: &str| placeholders.iter().find(|placeholder| placeholder["name"] == name).unwrap();
     assert_eq!(find("fee.amount")["example"], "20\u{a0}000,00");
     assert_eq!(
-        (&find("fee.basis")["words"][0], &find("agreement.starts_on")["type"]),
+        (&find("fee.basis")["possibleValues"][0], &find("agreement.starts_on")["type"]),
         (&json!("FIXED_PER_YEAR"), &json!("DATE"))
     );
 
@@ -351,7 +351,7 @@ on_both!(what_texts_may_show_is_documented, |app| async move {
             .replace('\\', "")
             .replace("&nbsp;", "\u{a0}");
         assert!(
-            html.contains(&format!("«{}»", filter["shows"].as_str().unwrap())),
+            html.contains(&format!("«{}»", filter["exampleOutput"].as_str().unwrap())),
             "{name}: {html}"
         );
     }

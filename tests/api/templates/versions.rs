@@ -16,7 +16,7 @@ on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
         .query(
             r#"{ template(by: { slug: "bip" }) { id slug title kind activity { slug }
                 versions { version status language publishedAt body parameters { name label type required default } template { slug } }
-                current { version } usage { version { version } agreementCount activeCount } } }"#,
+                currentVersion { version } usage { version { version } agreementCount activeCount } } }"#,
         )
         .await;
     let version = |number: u32, state: &str, published_at: Option<&str>| {
@@ -29,7 +29,7 @@ on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
         json!({
             "id": register.id("mall bip"), "slug": "bip", "title": "Mall bip", "kind": "PARTICIPATION", "activity": { "slug": "bip" },
             "versions": [version(1, "RETIRED", published), version(2, "PUBLISHED", published), version(3, "DRAFT", None)],
-            "current": { "version": 2 },
+            "currentVersion": { "version": 2 },
             "usage": [
                 { "version": { "version": 1 }, "agreementCount": 1, "activeCount": 1 },
                 { "version": { "version": 2 }, "agreementCount": 2, "activeCount": 2 },
@@ -41,8 +41,8 @@ on_both!(a_template_lists_its_versions_and_their_use, |app| async move {
 
 on_both!(what_is_not_published_is_seen_by_few, |app| async move {
     let register = fill(&app).await;
-    let list = "{ templates { totalCount nodes { slug versions { version } current { version } usage { version { version } agreementCount activeCount } } } }";
-    let secret = json!({ "slug": "hemlig", "versions": [{ "version": 1 }], "current": null, "usage": [{ "version": { "version": 1 }, "agreementCount": 0, "activeCount": 0 }] });
+    let list = "{ templates { totalCount nodes { slug versions { version } currentVersion { version } usage { version { version } agreementCount activeCount } } } }";
+    let secret = json!({ "slug": "hemlig", "versions": [{ "version": 1 }], "currentVersion": null, "usage": [{ "version": { "version": 1 }, "agreementCount": 0, "activeCount": 0 }] });
     let usage = json!([{ "version": { "version": 1 }, "agreementCount": null, "activeCount": null }, { "version": { "version": 2 }, "agreementCount": null, "activeCount": null }]);
     for caller in [app.office(), app.service("templates:read agreements:read")] {
         let answer = caller.query(list).await;
@@ -61,7 +61,7 @@ on_both!(what_is_not_published_is_seen_by_few, |app| async move {
         let answer = caller.query(list).await;
         assert_eq!(
             answer["templates"],
-            json!({ "totalCount": 1, "nodes": [{ "slug": "bip", "versions": [{ "version": 1 }, { "version": 2 }], "current": { "version": 2 }, "usage": usage }] })
+            json!({ "totalCount": 1, "nodes": [{ "slug": "bip", "versions": [{ "version": 1 }, { "version": 2 }], "currentVersion": { "version": 2 }, "usage": usage }] })
         );
     }
     let member = app.member(register.id("Halland"));
@@ -133,7 +133,7 @@ on_both!(texts_are_read_only_when_asked_for, |app| async move {
     let statements = app.statements();
     assert_eq!(statements.len(), 2, "{statements:#?}");
     assert!(!statements.iter().any(|sql| sql.contains("agreement_template_text")));
-    app.office().query("{ templates { nodes { usage { version { version } agreementCount activeCount } versions { body parameters { name } } current { version } } } }").await.data();
+    app.office().query("{ templates { nodes { usage { version { version } agreementCount activeCount } versions { body parameters { name } } currentVersion { version } } } }").await.data();
     // The page, versions and counts of the usage, versions, bodies, parameters, current versions.
     assert_eq!(app.statements().len(), 7);
 });

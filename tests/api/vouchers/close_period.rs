@@ -294,15 +294,17 @@ on_both!(rows_of_a_late_bank_file_are_booked_on_the_first_open_day, |app| async 
     assert_eq!(books(&app, "2026-04-01", "2026-04-01"), sums);
 
     // Their own days are fields of their own, and lateness goes by them.
-    let rows = app.finance().query("{ bankPayments { nodes { amount bookedOn postedOn } } }").await
-        ["bankPayments"]["nodes"]
+    let rows = app
+        .finance()
+        .query("{ bankPayments { nodes { amount receivedOn bookedOn } } }")
+        .await["bankPayments"]["nodes"]
         .clone();
     for (amount, booked_on) in
         [("800.00", "2026-03-20"), ("50.00", "2026-03-20"), ("-100.00", "2026-03-25")]
     {
         let row = find(rows.as_array().unwrap(), amount);
         assert_eq!(
-            (&row["bookedOn"], &row["postedOn"]),
+            (&row["receivedOn"], &row["bookedOn"]),
             (&json!(booked_on), &json!("2026-04-01")),
             "{amount}"
         );

@@ -75,7 +75,7 @@ on_both!(a_match_that_links_automatically_changes_no_closed_day, |app| async mov
     let (app, numbers) = invoiced(&app).await;
     let invoice_id = id(&app, &numbers[0]).await;
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 12_500)).await;
-    let recorded = json!({ "invoiceId": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    let recorded = json!({ "invoiceId": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isDifferentPayment": true });
     does(&app, "paymentRecord", recorded, "id").await.data();
     close(&app, "2026-12-05").await;
     let december = books(&app, "2026-12-01", "2026-12-05");

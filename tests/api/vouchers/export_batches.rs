@@ -8,7 +8,7 @@ use domain::{
     error::ValidationErrors,
     interchange::{export::export, import::import},
     output::OwnFiles,
-    vouchers::export_batches,
+    vouchers::export,
 };
 use sea_orm::ConnectionTrait;
 
@@ -39,7 +39,7 @@ fn written(app: &App, folder: &Path, line: &str) -> Vec<u8> {
 /// Makes a new batch by the clock of the register, which the command does by the machine's.
 pub async fn new_batch(app: &App, through: &str) -> Option<Vec<u8>> {
     let network = Network { name: Some("Nätverket".into()), ..Network::default() };
-    let made = export_batches::export(
+    let made = export::export(
         app.context(&Viewer::operator("sie")),
         &network,
         through.parse().unwrap(),

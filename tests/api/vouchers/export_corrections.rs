@@ -9,7 +9,7 @@ use domain::{
     error::ValidationErrors,
     interchange::{export::export, import::import as import_folder},
     output::OwnFiles,
-    vouchers::export_batches,
+    vouchers::{export, export_batches},
 };
 use serde_json::{Value, json};
 
@@ -152,7 +152,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     exports.step(&app, "matched again", 0).await;
 
     // A payment that was recorded and exported, and that the bank reports on another day.
-    let recorded = json!({ "invoiceId": id(&app, b).await, "receivedOn": "2026-12-02", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    let recorded = json!({ "invoiceId": id(&app, b).await, "receivedOn": "2026-12-02", "amount": "125.00", "reference": "kontoutdrag", "isDifferentPayment": true });
     does(&app, "paymentRecord", recorded, "id").await.data();
     exports.step(&app, "recorded manually", 12_500).await;
     assert!(
@@ -309,7 +309,7 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
     let mut network = Network { name: Some("Nätverket".into()), ..Network::default() };
     (network.accounts.bank, network.accounts.observation) = (1940, 2990);
     let export = async || {
-        export_batches::export(
+        export::export(
             app.context(&Viewer::operator("sie")),
             &network,
             TODAY.parse().unwrap(),
@@ -405,8 +405,8 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
         .await
         .data();
     let taken_up =
-        does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "postedOn").await;
-    assert_eq!(taken_up["bankPaymentReopen"]["postedOn"], "2026-12-06");
+        does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "bookedOn").await;
+    assert_eq!(taken_up["bankPaymentReopen"]["bookedOn"], "2026-12-06");
     let files = exported(&app).await;
     for other in [unmarked, marked] {
         try_import(&other, &files).await.unwrap();

@@ -1,6 +1,7 @@
 //! Bookkeeping files: a checker of SIE 4I accepts them, and they have what was invoiced and paid to
 //! the öre.
 
+use domain::{clock::Clock, context::Context};
 use std::{fs, path::Path, process::Stdio};
 
 use chrono::Datelike;
@@ -205,7 +206,7 @@ async fn the_demos_years_can_be_booked() {
         include_str!("../../../assets/demo/samregister.toml"),
     )
     .unwrap();
-    let this_year = demo.clock.today().year();
+    let this_year = Clock::system().today().year();
     for year in [this_year - 1, this_year] {
         let (from, to) = (day(&format!("{year}-01-01")), day(&format!("{year}-12-31")));
         let mut program = app::program();
@@ -239,11 +240,15 @@ async fn the_demos_years_can_be_booked() {
             counts: (false, false),
             committed: false,
         };
-        let total = revenue::report(demo.context(&viewer), &ask, ValidationErrors::default())
-            .await
-            .unwrap()
-            .total
-            .unwrap();
+        let total = revenue::report(
+            Context::new(&demo.db, Clock::system(), &viewer),
+            &ask,
+            ValidationErrors::default(),
+        )
+        .await
+        .unwrap()
+        .total
+        .unwrap();
         assert_eq!(
             (booked(&text, &["30", "39"]), booked(&text, &["26"])),
             (total.net.to_string(), total.vat.to_string()),
@@ -270,7 +275,7 @@ on_both!(a_bookkeeping_file_names_its_owner_and_its_days, |app| async move {
     fs::write(folder.path().join("samregister.toml"), NETWORK).unwrap();
     assert_eq!(
         ran("sie --from 2026-01-02 --to 2026-01-01"),
-        (Some(2), "error: --to must not be before from\n".to_owned())
+        (Some(2), "error: --to must not be before the first day\n".to_owned())
     );
     assert_eq!(
         ran("sie --from 2026-01-01 --to 2026-01-31 --output empty.si"),
@@ -308,7 +313,7 @@ fn hostile_texts_and_every_letter_are_taken() {
         made_on: day("2026-03-01"),
         company: HOSTILE.concat(),
         org_number: None,
-        years: vec![(day("2026-01-01"), day("2026-12-31"))],
+        years: vec![entity::date_range::DateRange::new(day("2026-01-01"), day("2026-12-31"))],
         accounts: vec![(1510, HOSTILE[1].into()), (3041, String::new())],
         projects: vouchers
             .iter()

@@ -245,8 +245,7 @@ async fn failures_under_load_lose_no_answered_change() {
 async fn no_later_statement_commits_alone_after_a_failure() {
     let app = app::App::sqlite().await;
     let mut change = domain::audit::begin(
-        &app.db,
-        &domain::auth::viewer::Viewer::operator("test"),
+        app.context(&domain::auth::viewer::Viewer::operator("test")),
         domain::audit::Action::MemberUpdate,
     )
     .await

@@ -301,7 +301,7 @@ on_both!(a_payment_recorded_manually_a_few_days_off_is_shown_and_linked, |app| a
     let own = json!({ "invoiceId": id(&app, "1002").await, "receivedOn": "2026-11-21", "amount": "800.00", "reference": "kontoutdrag 2" });
     assert_eq!(does(&app, "paymentRecord", own.clone(), "id").await.reason(), "POSSIBLE_DUPLICATE");
     let mut another = own;
-    another["isAnother"] = json!(true);
+    another["isDifferentPayment"] = json!(true);
     assert_eq!(
         does(&app, "paymentRecord", another, "overpaid").await["paymentRecord"]["overpaid"],
         "800.00"

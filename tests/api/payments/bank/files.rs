@@ -58,7 +58,7 @@ on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
             &gavle["payerName"],
             &gavle["payerOrgNumber"],
             &gavle["account"],
-            &gavle["bookedOn"],
+            &gavle["receivedOn"],
             &gavle["fileName"]
         ),
         (
@@ -96,9 +96,9 @@ on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
         ("status: MATCHED", 3),
         ("status: [PENDING, EXCLUDED, DUPLICATE]", 3),
         ("status: [EXCLUDED, DUPLICATE]", 0),
-        ("from: \"2026-11-19\"", 3),
-        ("to: \"2026-11-18\"", 3),
-        ("from: \"2026-11-19\", to: \"2026-11-18\"", 0),
+        ("receivedFrom: \"2026-11-19\"", 3),
+        ("receivedTo: \"2026-11-18\"", 3),
+        ("receivedFrom: \"2026-11-19\", receivedTo: \"2026-11-18\"", 0),
     ] {
         assert_eq!(bank_payments(&app, filter).await.len(), count, "{filter}");
     }
@@ -493,24 +493,24 @@ on_both!(the_command_reports_what_was_matched, |app| async move {
     assert_eq!(err, "error: bad.txt:26: states that the file has 6 payments (20), but it has 5\n");
     let (code, out, err) = run(&app, &[&good, "--dry-run"]);
     assert_eq!((code, err.as_str()), (Some(0), "nothing was changed: a dry run\n"));
-    assert!(out.contains("BgMax, 6 payments: 3 matched (4\u{a0}755,99\u{a0}kr), 3 waiting (10,00\u{a0}kr), 0 known from before (0,00\u{a0}kr); on 50501055\n"), "{out}");
+    assert!(out.contains("BgMax, 6 payments: 3 matched (4\u{a0}755,99\u{a0}kr), 3 pending (10,00\u{a0}kr), 0 already imported (0,00\u{a0}kr); on 50501055\n"), "{out}");
     assert_eq!(app.revision().await, before);
     let (code, out, _) = run(&app, &[&good, "--format", "csv"]);
     assert_eq!(code, Some(0));
     let header =
-        "date,amount,payer,reference,message,fate,finding,invoices,difference,bank_reference\r\n";
+        "date,amount,payer,reference,message,status,finding,invoices,difference,bank_reference\r\n";
     let first = "2026-11-18,800.00,Gävle samordningsförbund Ekonomi,100263,,MATCHED,OCR,1002,,BG 50501055 20261118 00074 490630174260\r\n";
     let ocr = ocr(&app, "1002").await;
     assert!(out.starts_with(&format!("{header}{}", first.replace("100263", &ocr))), "{out}");
     let (code, out, _) = run(&app, &[&good, "--format", "json"]);
     let document: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
-        (code, &document["known"], &document["matched"], &document["layout"]),
+        (code, &document["already_imported"], &document["matched"], &document["layout"]),
         (Some(0), &json!(6), &json!(0), &json!("BgMax"))
     );
     assert_eq!(
-        (&document["payments"][0]["fate"], &document["accounts"]),
-        (&json!("KNOWN"), &json!(["50501055"]))
+        (&document["payments"][0]["status"], &document["accounts"]),
+        (&json!("ALREADY_IMPORTED"), &json!(["50501055"]))
     );
     assert!(run(&app, &[folder.path().join("none").to_str().unwrap()]).2.contains("cannot read"));
     assert!(

@@ -34,6 +34,8 @@ on_both!(bank_payments_are_found_by_every_filter, |app| async move {
         ("status: [MATCHED, DUPLICATE]", ""),
         ("status: []", "B-2 B-1 B-3"),
         ("finding: UNKNOWN_REFERENCE", "B-2"),
+        ("receivedFrom: \"2026-11-18\"", "B-2 B-1"),
+        ("receivedFrom: \"2026-11-18\", receivedTo: \"2026-11-18\"", "B-1"),
         ("finding: [NO_REFERENCE, OCR]", "B-1 B-3"),
         ("status: PENDING, finding: UNKNOWN_REFERENCE", ""),
         ("search: \"åse\"", "B-1"),
@@ -50,8 +52,8 @@ on_both!(bank_payments_have_two_orders, |app| async move {
     fill(&app).await;
     for (order, expected) in [
         ("", "B-2 B-1 B-3"),
-        ("(orderBy: { field: BOOKED_ON })", "B-3 B-1 B-2"),
-        ("(orderBy: { field: BOOKED_ON, direction: DESC })", "B-2 B-1 B-3"),
+        ("(orderBy: { field: RECEIVED_ON })", "B-3 B-1 B-2"),
+        ("(orderBy: { field: RECEIVED_ON, direction: DESC })", "B-2 B-1 B-3"),
         ("(orderBy: { field: AMOUNT })", "B-2 B-3 B-1"),
         ("(orderBy: { field: AMOUNT, direction: DESC })", "B-1 B-3 B-2"),
     ] {

@@ -430,10 +430,10 @@ on_both!(money_that_came_before_the_invoice_counts_from_its_day_of_issue, |app| 
     assert_eq!(import(&app, "bg.txt", early).await, ["BEFORE_ISSUE 1000.00"]);
     let waits = waiting(&app).await;
     let input = json!({ "bankPaymentId": waits[0]["id"], "invoiceId": id(&app, "1004").await });
-    let selection = "status bookedOn matches { payment { receivedOn } }";
+    let selection = "status receivedOn matches { payment { receivedOn } }";
     assert_eq!(
         does(&app, "bankPaymentMatch", input, selection).await["bankPaymentMatch"],
-        json!({ "status": "MATCHED", "bookedOn": "2026-11-01", "matches": [{ "payment": { "receivedOn": "2026-11-02" } }] })
+        json!({ "status": "MATCHED", "receivedOn": "2026-11-01", "matches": [{ "payment": { "receivedOn": "2026-11-02" } }] })
     );
     assert_eq!(paid(&app, "1004").await["status"], "PAID");
     adds_up(&app).await;
