@@ -176,7 +176,7 @@ impl MutationField {
     }
 
     /// Applies a rule that writes through
-    /// [`for_mutation`](crate::database::Database::for_mutation) of this field, unless it was
+    /// [`for_mutation`](crate::context::Context::for_mutation) of this field, unless it was
     /// applied before: then returns its outcome.
     ///
     /// Two fields with the same response key in a document are one mutation, because GraphQL merges
