@@ -38,6 +38,7 @@ fn former_end(ends_on: NaiveDate, renewal: i32, notice: i32, given_on: NaiveDate
 }
 
 /// Returns the last day by the present rule, if the stored one follows the former rule and differs.
+/// A successor that ends the agreement by the sooner of the two leaves nothing to decide.
 pub(super) fn deviation(row: &Model, agreed: NaiveDate) -> Option<NoticeEnd> {
     let (given_on, ends_on, renewal) = (row.notice_given_on?, row.ends_on?, row.renewal_months?);
     let from = given_on.max(row.starts_on);
@@ -45,8 +46,18 @@ pub(super) fn deviation(row: &Model, agreed: NaiveDate) -> Option<NoticeEnd> {
     let rule_ends_on = agreed_term.ends_by_notice(from);
     let is_former =
         ends_on == former_end(agreed, renewal, row.notice_months, from) && ends_on != rule_ends_on;
+    let is_replaced = row
+        .replaced_from
+        .and_then(|from| from.pred_opt())
+        .is_some_and(|last| last <= ends_on.min(rule_ends_on));
     let number = row.number.clone().unwrap_or_default();
-    is_former.then_some(NoticeEnd { agreement: row.id, number, given_on, ends_on, rule_ends_on })
+    (is_former && !is_replaced).then_some(NoticeEnd {
+        agreement: row.id,
+        number,
+        given_on,
+        ends_on,
+        rule_ends_on,
+    })
 }
 
 /// Fails unless a day is one of the two that can be decided on.
@@ -97,6 +108,26 @@ mod tests {
                 present.map(day),
                 "{agreed} {given_on}"
             );
+        }
+    }
+
+    #[test]
+    fn a_successor_leaves_nothing_to_decide() {
+        for (replaced_from, is_open) in
+            [(None, true), (Some("2026-12-31"), false), (Some("2027-01-01"), true)]
+        {
+            let row = Model {
+                starts_on: day("2026-01-01"),
+                ends_on: Some(day("2026-12-30")),
+                renewal_months: Some(6),
+                notice_months: 3,
+                notice_given_on: Some(day("2026-09-30")),
+                signed_on: Some(day("2025-12-01")),
+                replaced_from: replaced_from.map(day),
+                ..Model::default()
+            };
+            let found = deviation(&row, day("2026-06-30"));
+            assert_eq!(found.is_some(), is_open, "{replaced_from:?}");
         }
     }
 

@@ -123,7 +123,7 @@ pub(super) fn with_deadline(mut row: Model) -> Model {
     row
 }
 
-/// Fails unless an agreement has a notice that has not taken effect.
+/// Fails unless an agreement has a notice, and has not ended, by the notice or by a successor.
 ///
 /// # Errors
 /// CONFLICT `NO_NOTICE` or `ENDED`.
@@ -134,14 +134,20 @@ pub(super) fn require_pending(row: &Model, today: NaiveDate) -> Result<()> {
             format!("no notice was given on {}; there is none to withdraw", name(row)),
         ));
     };
-    if let Some(last) = row.ends_on.filter(|last| *last < today) {
-        let message = format!(
-            "the notice given on {given_on} took effect: {} ended on {last}; draft a new one",
-            name(row)
-        );
-        return Err(Error::conflict(ConflictReason::Ended, message));
-    }
-    Ok(())
+    let Some(last) = term_sql::of(row).last_day(today).filter(|last| *last < today) else {
+        return Ok(());
+    };
+    let name = name(row);
+    let message = if row.ends_on == Some(last) {
+        format!(
+            "the notice given on {given_on} took effect: {name} ended on {last}; draft a new one"
+        )
+    } else {
+        format!(
+            "{name} ended on {last}, the day before its successor; the notice given on {given_on} can't be withdrawn"
+        )
+    };
+    Err(Error::conflict(ConflictReason::Ended, message))
 }
 
 /// Returns the last day that was agreed before the notice: `known` from the audit trail or, if the
@@ -287,6 +293,9 @@ mod tests {
         assert!(require_pending(&noticed, day("2027-12-31")).is_ok());
         assert!(require_pending(&noticed, day("2028-01-01")).is_err());
         assert!(require_pending(&row, day("2026-10-01")).is_err());
+        let replaced = Model { replaced_from: Some(day("2027-03-01")), ..noticed.clone() };
+        assert!(require_pending(&replaced, day("2027-02-28")).is_ok());
+        assert!(require_pending(&replaced, day("2027-03-01")).is_err());
         let known = Some(day("2026-12-31"));
         let restored = without_notice(noticed.clone(), known);
         assert_eq!((restored.ends_on, restored.notice_given_on), (known, None));

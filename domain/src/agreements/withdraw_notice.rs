@@ -32,9 +32,9 @@ pub struct NoticeWithdrawal {
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID naming every bad field,
-/// CONFLICT `NO_NOTICE`, `ENDED` when the notice has taken effect, `AGREED_END_UNKNOWN`,
-/// `NOT_A_MEMBER` or `ACTIVITY_ENDED` when it would outlive its member's membership or its
-/// activity, or `OVERLAPS`.
+/// CONFLICT `NO_NOTICE`, `ENDED` when the agreement has ended, by the notice or by a successor,
+/// `AGREED_END_UNKNOWN`, `NOT_A_MEMBER` or `ACTIVITY_ENDED` when it would outlive its member's
+/// membership or its activity, or `OVERLAPS`.
 pub async fn withdraw_notice(
     ctx: Context<'_>,
     withdrawal: NoticeWithdrawal,

@@ -88,6 +88,34 @@ on_both!(a_notice_is_withdrawn_before_it_takes_effect, |app| async move {
     verified(&app);
 });
 
+on_both!(a_notice_is_not_withdrawn_after_a_successor_has_begun, |app| async move {
+    let register = Register::fill(&app).await;
+    let terms = json!({ "endsOn": "2026-12-31", "renewalMonths": 12, "noticeMonths": 3 });
+    let id = agreed(&app, with(register.draft(0, "bip", "2026-01-01"), terms)).await;
+    let notice = json!({ "agreementId": id, "givenOn": TODAY });
+    mutate(&app.office(), "agreementGiveNotice", notice.clone(), "id").await.data();
+    replaced(&app, &id, "2027-02-01").await;
+    let again = register.draft(1, "bip", "2026-01-01");
+    let other = agreed(&app, with(again, json!({ "noticeMonths": 3 }))).await;
+    let notice = json!({ "agreementId": other, "givenOn": TODAY });
+    mutate(&app.office(), "agreementGiveNotice", notice, "id").await.data();
+    replaced(&app, &other, "2027-01-01").await;
+    let after = app.at("2027-01-01T09:00:00Z");
+    let revision = app.revision().await;
+    let refused = withdraw_notice(&after, json!({ "agreementId": other })).await;
+    assert_eq!(refused.reason(), "ENDED");
+    assert_eq!(app.revision().await, revision);
+    assert_eq!(
+        read_agreement(&after, &other, "status noticeGivenOn").await,
+        json!({ "status": "ENDED", "noticeGivenOn": TODAY })
+    );
+    // The day before the first of the other's successor, its notice can still be withdrawn.
+    let before = app.at("2027-01-31T09:00:00Z");
+    let answer = withdraw_notice(&before, json!({ "agreementId": id })).await;
+    assert_eq!(answer["agreementNoticeWithdraw"]["agreement"]["status"], "ACTIVE");
+    verified(&app);
+});
+
 on_both!(an_imported_notice_is_withdrawn_with_the_agreed_day, |app| async move {
     Register::fill(&app).await;
     let agreements = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
