@@ -71,11 +71,11 @@ class Settlement:
     # Write-offs
 
     def settle_small(self, invoice):
-        """Writes off a difference below a krona once something is paid, and reverses a write-off that is no longer the difference."""
+        """Writes off a difference below a krona and below what is paid, and reverses a write-off that is no longer the difference."""
         written = [a for a in invoice.adjustments if a.kind == "WRITE_OFF" and not a.is_reversed and not a.reverses]
         before = sum(a.amount for a in written)
         difference = invoice.total - self.covered(invoice) + before
-        is_small = difference and abs(difference) <= WRITE_OFF_LIMIT and self.paid(invoice)
+        is_small = difference and abs(difference) <= WRITE_OFF_LIMIT and abs(difference) < self.paid(invoice)
         wanted = difference if is_small or difference == before else 0
         if wanted == before:
             return
