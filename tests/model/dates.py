@@ -1,6 +1,6 @@
 """Calculates the days of terms, notices and payments as `domain.md` section 2 states them."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 
 DAY = timedelta(days=1)
 FOREVER = date(9999, 12, 31)
@@ -9,6 +9,14 @@ FOREVER = date(9999, 12, 31)
 def day(text):
     """Reads an ISO date; `None` stays `None`."""
     return date.fromisoformat(text) if isinstance(text, str) else text
+
+
+def swedish_today():
+    """The day in Sweden, which is the register's: for an hour or two each night it is the next one of UTC."""
+    now = datetime.now(timezone.utc)
+    last_sunday = lambda month: date(now.year, month, 31) - timedelta(days=(date(now.year, month, 31).weekday() + 1) % 7)
+    begins, ends = (datetime.combine(last_sunday(month), time(1), timezone.utc) for month in (3, 10))
+    return (now + timedelta(hours=2 if begins <= now < ends else 1)).date()
 
 
 def month_start(year, months):

@@ -11,6 +11,7 @@ import time
 from datetime import date, timedelta
 
 from client import Client
+from dates import swedish_today
 from year_bank import Bank
 from year_draw import Year
 from year_events import Events
@@ -83,7 +84,7 @@ def options():
     parser.add_argument("--documents", type=int, default=300, help="invoices and credit notes through November")
     parser.add_argument("--sie", help="write the SIE file of all days to this file")
     # All of the year is over, and so is the time to pay its last invoices.
-    parser.add_argument("--year", type=int, default=(date.today() - timedelta(days=100)).year - 1)
+    parser.add_argument("--year", type=int, default=(swedish_today() - timedelta(days=100)).year - 1)
     return parser.parse_args()
 
 

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from bank import bgmax, camt
-from dates import DAY
+from dates import DAY, swedish_today
 from money import kronor, ore
 
 PAYMENTS = "payments { id receivedOn amount reverses { id } }"
@@ -195,7 +195,7 @@ class Events:
     def remind(self, claim):
         """Reminds of an invoice that the register has issued to a member, whose statutes have a fee."""
         on = claim.due + timedelta(days=20)
-        if claim.payments or on > date.today() or self.random.random() < 0.5:
+        if claim.payments or on > swedish_today() or self.random.random() < 0.5:
             return
         node = self.mutate("invoiceRemind", {"invoiceId": self.id_of(claim), "sentOn": str(on)}, "reminders { fee }")
         fee = ore(node["reminders"][0]["fee"])
@@ -208,7 +208,7 @@ class Events:
         claim = self.any_claim(lambda claim: not claim.credits and claim.get("is_own"))
         if claim:
             self.mutate("invoiceCredit", {"invoiceId": self.id_of(claim), "reason": "Rättelse"})
-            self.books.credit(claim, date.today(), claim.lines, claim.rounding)
+            self.books.credit(claim, swedish_today(), claim.lines, claim.rounding)
             self.books.settle(claim)
 
     # What waits

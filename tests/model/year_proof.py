@@ -6,7 +6,7 @@ import json
 import re
 from datetime import date
 
-from dates import last_of_month
+from dates import last_of_month, swedish_today
 from money import kronor, ore
 from year_books import BANK, OBSERVATION, RECEIVABLES, sums
 
@@ -32,7 +32,7 @@ class Proof:
     def __init__(self, program, year, client):
         self.program, self.year, self.books, self.client = program, year, year.books, client
         self.found, self.values, self.rows = [], 0, []
-        self.sie = program.run("sie", "--from", f"{year.year}-01-01", "--to", str(date.today()))
+        self.sie = program.run("sie", "--from", f"{year.year}-01-01", "--to", str(swedish_today()))
         self.booked = read_sie(self.sie)
 
     def compare(self, title, expected, actual):
@@ -54,7 +54,7 @@ class Proof:
         ends = [last_of_month(date(self.year.year, month, 1)) for month in range(1, 13)]
         for end in ends:
             self.month(end)
-        self.balances(date.today(), "today")
+        self.balances(swedish_today(), "today")
         self.members(ends)
         self.revenue(ends)
         self.documents()
