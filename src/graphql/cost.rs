@@ -54,7 +54,9 @@ pub fn cost(weight: String) {}
 #[TypeDirective(name = "listSize", location = "FieldDefinition")]
 pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
 
-/// The value may change without a new revision, so that an answer with it has no ETag.
+/// An answer with this field is of one request: the value depends on the caller or the time of
+/// day, may change without a new revision, or reading it is logged. Such an answer is not stored
+/// for equal requests, and has no ETag.
 #[TypeDirective(location = "FieldDefinition")]
 pub fn unversioned() {}
 
@@ -88,7 +90,7 @@ pub struct FieldCost {
     pub is_list: bool,
     /// Name of the type that it returns.
     pub type_name: String,
-    /// `true` if its value may change without a new revision.
+    /// `true` if an answer with it is neither stored nor has a validator.
     pub is_unversioned: bool,
     /// `true` if its value is the same for all viewers with the same permissions, and its readers
     /// are not logged.

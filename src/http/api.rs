@@ -9,22 +9,23 @@ use std::sync::Arc;
 use async_graphql::{Request as Document, parser::types::OperationType};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Query, Request, State, rejection::BytesRejection},
+    extract::{self, FromRequest, Request, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
 use super::{
-    App, conditional_requests,
+    App,
     content_negotiation::{Media, is_utf8},
     denials::Denials,
     event_stream::{self, EventTarget},
-    execution::{
-        Allowance, Caller, Execution, Ready, cut_off, execute, measure, refused, status_of,
-    },
+    execution::{Allowance, Caller, Execution, Ready, cut_off, execute, refused, status_of},
     graphql_request::{Body, GraphqlRequest},
     graphql_response::{self, Written},
-    idempotency_key, lanes, query_cost,
+    idempotency_key, lanes,
+    prepared_documents::{Prepared, Source},
+    queries::{self, Query},
+    query_cost,
 };
 use crate::graphql::{self, errors};
 use domain::{
@@ -55,8 +56,8 @@ pub async fn get(State(app): State<App>, request: Request) -> Response {
 
 /// Reads the request in the address.
 fn request_of(request: &Parts) -> Result<GraphqlRequest> {
-    let parameters = Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
-    let Query(parameters) = parameters.map_err(|_| {
+    let parameters = extract::Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
+    let extract::Query(parameters) = parameters.map_err(|_| {
         Error::invalid("address", FieldErrorCode::Unreadable.problem("can't be read"))
     })?;
     GraphqlRequest::of_address(parameters)
@@ -73,50 +74,36 @@ async fn get_events(
 }
 
 async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Response, Refused> {
-    let media = caller.accepted()?;
-    let viewer = caller.admit(app).await?;
-    let ready = ready(app, request_of(request)?, &viewer.subject)?;
-    if ready.operation != OperationType::Query {
-        return Err(Refused(
-            StatusCode::METHOD_NOT_ALLOWED,
-            Error::invalid(
-                "query",
-                FieldErrorCode::Unsupported.problem("must be a query; send mutations with POST"),
-            ),
-        ));
-    }
+    caller.accepted()?;
+    caller.admit(app).await?;
     let allowance = Allowance::of(app);
-    let validator = conditional_requests::validator(app, &viewer, &ready, media, caller.language);
-    let validator = allowance.within_reason(validator).await;
-    let about = |validator: &str| {
-        let validator = HeaderValue::from_str(validator).unwrap_or(HeaderValue::from_static("*"));
-        // Private to the caller, who must revalidate it on each use.
-        let (private, vary) = (
-            HeaderValue::from_static("private, no-cache"),
-            HeaderValue::from_static("authorization, accept, accept-language"),
-        );
-        HeaderMap::from_iter([
-            (header::ETAG, validator),
-            (header::CACHE_CONTROL, private),
-            (header::VARY, vary),
-        ])
+    let (viewer, revision) = caller.revalidate(app).await?;
+    let address = request.uri.query().unwrap_or_default();
+    let raw = app.prepared.raw(Source::Address, address.as_bytes());
+    let prepared = match raw.and_then(|raw| app.prepared.find(raw)) {
+        Some(prepared) => prepared,
+        None => {
+            let graphql_request = request_of(request)?;
+            let raw = raw.filter(|_| graphql_request.is_self_contained());
+            let prepared = ready(app, graphql_request, &viewer.subject)?;
+            if prepared.operation != OperationType::Query {
+                return Err(Refused(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    Error::invalid(
+                        "query",
+                        FieldErrorCode::Unsupported
+                            .problem("must be a query; send mutations with POST"),
+                    ),
+                ));
+            }
+            if let Some(raw) = raw {
+                app.prepared.store(raw, &prepared);
+            }
+            prepared
+        }
     };
-    if let Some(known) = validator
-        .as_ref()
-        .filter(|validator| conditional_requests::is_known(&request.headers, validator))
-    {
-        return Ok((StatusCode::NOT_MODIFIED, about(known)).into_response());
-    }
-    let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
-    let written =
-        execute(app, caller.execution(app, viewer, ready, cost, allowance), &caller.request_id)
-            .await;
-    let is_ok = written.answer.is_ok();
-    let mut response = caller.respond_written(written);
-    if let Some(validator) = validator.filter(|_| is_ok) {
-        response.headers_mut().extend(about(&validator));
-    }
-    Ok(response)
+    let query = Query { viewer, prepared, revision, allowance };
+    queries::answer(app, caller, query, Some(&request.headers)).await
 }
 
 /// Executes the document of a JSON body, or a batch of several.
@@ -133,10 +120,17 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     }
     is_json(request.headers())
         .map_err(|error| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))?;
-    let viewer = caller.admit(app).await?;
+    caller.admit(app).await?;
     let key = idempotency_key::key_of(request.headers())?;
     let body = read(app, request).await?;
     let allowance = Allowance::of(app);
+    let (viewer, revision) = caller.revalidate(app).await?;
+    let is_plain = events.is_none() && key.is_none();
+    let raw = if is_plain { app.prepared.raw(Source::Body, &body) } else { None };
+    if let Some(prepared) = raw.and_then(|raw| app.prepared.find(raw)) {
+        let query = Query { viewer, prepared, revision, allowance };
+        return queries::answer(app, caller, query, None).await;
+    }
     let body_content = lanes::on_text(body.len(), || Body::read(&body, app.batch));
     let body_content =
         body_content.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?;
@@ -145,12 +139,20 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     }
     match (body_content, key) {
         (Body::One(graphql_request), key) => {
-            let ready = ready(app, graphql_request, &viewer.subject)?;
-            let cost =
-                Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
-            let is_mutation = ready.operation == OperationType::Mutation;
-            let execution = caller.execution(app, viewer.clone(), ready, cost, allowance);
-            match key.filter(|_| is_mutation) {
+            let raw = raw.filter(|_| graphql_request.is_self_contained());
+            let prepared = ready(app, graphql_request, &viewer.subject)?;
+            if prepared.operation == OperationType::Query {
+                if let Some(raw) = raw {
+                    app.prepared.store(raw, &prepared);
+                }
+                let query = Query { viewer, prepared, revision, allowance };
+                return queries::answer(app, caller, query, None).await;
+            }
+            let (points, reports_cost) = (prepared.figures.complexity, prepared.reports_cost);
+            let cost = Caller::charge(app, &viewer.subject, points, reports_cost)?;
+            let execution =
+                caller.execution(app, viewer.clone(), prepared.ready(), cost, allowance);
+            match key {
                 Some(key) => {
                     idempotency_key::execute_with_key(app, caller, &viewer, execution, key, &body)
                         .await
@@ -198,7 +200,7 @@ async fn execute_batch(
     batch: Vec<GraphqlRequest>,
     allowance: Allowance,
 ) -> Result<Response, Refused> {
-    let batch: Vec<Result<Ready, Refused>> = batch
+    let batch: Vec<Result<Arc<Prepared>, Refused>> = batch
         .into_iter()
         .map(|graphql_request| ready(app, graphql_request, &viewer.subject))
         .collect();
@@ -215,7 +217,7 @@ async fn execute_batch(
         let Written { answer, json } = match charged {
             Ok((ready, cost)) => {
                 let execution =
-                    caller.execution(app, viewer.clone(), ready, cost, allowance.clone());
+                    caller.execution(app, viewer.clone(), ready.ready(), cost, allowance.clone());
                 execute(app, execution, &caller.request_id).await
             }
             Err(Refused(_, error)) => {
@@ -252,12 +254,16 @@ fn with_batch_message(error: Error) -> Error {
 }
 
 /// Finds and measures the requested document.
-fn ready(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Ready, Refused> {
-    let ready = prepare(app, graphql_request, subject).map_err(|error| match error {
+fn ready(
+    app: &App,
+    graphql_request: GraphqlRequest,
+    subject: &str,
+) -> Result<Arc<Prepared>, Refused> {
+    let prepared = prepared(app, graphql_request, subject).map_err(|error| match error {
         Error::Throttled { .. } => error.into(),
         error => Refused(StatusCode::OK, error),
     })?;
-    if ready.operation == OperationType::Subscription {
+    if prepared.operation == OperationType::Subscription {
         return Err(Refused(
             StatusCode::OK,
             Error::invalid(
@@ -268,25 +274,30 @@ fn ready(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Re
             ),
         ));
     }
-    Ok(ready)
+    Ok(Arc::new(prepared))
 }
 
 /// Finds and measures the requested document, over HTTP or WebSocket. A missing or refused document
 /// is an error of GraphQL, not of HTTP.
 pub(super) fn prepare(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Ready> {
+    Ok(prepared(app, graphql_request, subject)?.ready())
+}
+
+fn prepared(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Prepared> {
     let (query, digest) = app.documents.find(&graphql_request, subject)?;
     let reports_cost =
         graphql_request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-    let mut document = Document::new(query).variables(graphql_request.variables);
-    document.operation_name = graphql_request.operation_name;
-    let bytes = document.query.len();
-    let ready = lanes::on_text(bytes, || measure(document, &app.limits))
-        .map_err(|error| charge_refused(app, subject, bytes, error))?;
-    let ready = Ready { reports_cost, ..ready };
-    if let Some(digest) = digest.filter(|_| ready.operation != OperationType::Subscription) {
-        app.documents.store(subject, digest, &ready.document.query);
+    let GraphqlRequest { operation_name, variables, .. } = graphql_request;
+    let bytes = query.len();
+    let mut prepared = lanes::on_text(bytes, || {
+        app.prepared.prepare(query, operation_name, variables, &app.limits)
+    })
+    .map_err(|error| charge_refused(app, subject, bytes, error))?;
+    prepared.reports_cost = reports_cost;
+    if let Some(digest) = digest.filter(|_| prepared.operation != OperationType::Subscription) {
+        app.documents.store(subject, digest, prepared.text());
     }
-    Ok(ready)
+    Ok(prepared)
 }
 
 /// Bytes of a refused document or body that cost one point: the time to read them.
@@ -400,7 +411,7 @@ impl Caller {
     }
 
     /// Creates the execution of a document for the viewer.
-    fn execution(
+    pub(super) fn execution(
         &self,
         app: &App,
         viewer: Viewer,
@@ -410,8 +421,8 @@ impl Caller {
     ) -> Execution {
         let subject = viewer.subject.clone();
         let ready = Ready { document: self.data(app, viewer, ready.document), ..ready };
-        let language = self.language;
-        Execution { ready, subject, cost, allowance, mutations: Arc::default(), language }
+        let (mutations, language) = (Arc::default(), self.language);
+        Execution { ready, subject, cost, allowance, mutations, language, key: None }
     }
 
     fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {

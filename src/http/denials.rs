@@ -107,15 +107,15 @@ fn denial(error: &ServerError) -> Option<Denial> {
 
 /// Logs and counts the denials of each answer.
 pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
-    let route =
-        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let method = request.method().clone();
     let mut response = next.run(request).await;
     let denials =
         response.extensions_mut().remove::<Denials>().or_else(|| unexplained(response.status()));
     if let Some(denials) = denials {
-        denials.note(&app, address, method.as_str(), &route);
+        let route = route.as_ref().map_or("none", MatchedPath::as_str);
+        denials.note(&app, address, method.as_str(), route);
     }
     response
 }

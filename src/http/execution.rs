@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_graphql::{
-    Name, Request as Document, Response as Answer, Value, parser::types::OperationType,
+    Name, Request as Document, Response as Answer, Value, Variables, parser::types::OperationType,
 };
 use axum::{
     extract::Request,
@@ -22,13 +22,14 @@ use tower_http::request_id::RequestId;
 
 use super::{
     App,
+    answer_cache::{self, AnswerKey},
     concurrency_limit::Permit,
     content_negotiation::{self, Media},
     graphql_response::Written,
     lanes::EXPENSIVE,
     panic_message,
     peers::ServerAddress,
-    query_cost::{self, Exceeded, Figures, Limits},
+    query_cost::{self, Exceeded, Figures, Limits, Parsed},
     signed_links::SignedFor,
     stopped,
 };
@@ -140,6 +141,28 @@ impl Caller {
         Ok(viewer)
     }
 
+    /// Asks the database for the last revision, and checks the token again against all revocations
+    /// up to it. Returns the viewer and the revision, `None` if the database does not return it
+    /// soon.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED if the token is no longer valid.
+    pub(super) async fn revalidate(&self, app: &App) -> Result<(Viewer, Option<i64>)> {
+        let reading = async {
+            let revision = app.db.last_revision().await?;
+            app.revocations.catch_up(&app.db, revision).await?;
+            Ok::<_, Error>(revision)
+        };
+        // The rest of the time is for the execution.
+        let time = Ord::min(app.request_time / 2, PROBE_AFTER);
+        let revision = tokio::time::timeout(time, reading).await.ok().and_then(Result::ok);
+        let verified = self.verified.get().ok_or_else(|| {
+            Error::internal(std::io::Error::other("the caller of a request is not verified"))
+        })?;
+        let verified = app.revocations.check((**verified).clone(), app.clock.now())?;
+        Ok((verified.viewer, revision))
+    }
+
     /// Takes the cost of a request from the subject's budget, and returns `extensions.cost` of the
     /// answer if it was `asked_for`.
     ///
@@ -233,22 +256,34 @@ pub(super) struct Ready {
 /// # Errors
 /// INVALID naming every limit that it exceeds, or every required variable that is missing.
 pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
-    let measured = query_cost::measure(
-        &document.query,
-        &document.variables,
-        document.operation_name.as_deref(),
-        most,
-    )
-    .map_err(refused)?;
+    let parsed = query_cost::parse(&document.query, most).map_err(refused)?;
+    let name = document.operation_name.as_deref();
+    let (operation, figures) = check(&parsed, &document.variables, name, most)?;
+    document.set_parsed_query(parsed.document);
+    Ok(Ready { document, operation, figures, reports_cost: false })
+}
+
+/// Measures a parsed document with these variables. Returns the type of the chosen operation and
+/// the figures.
+///
+/// # Errors
+/// INVALID naming every limit that it exceeds, or every required variable that is missing.
+pub(super) fn check(
+    parsed: &Parsed,
+    variables: &Variables,
+    operation_name: Option<&str>,
+    most: &Limits,
+) -> Result<(OperationType, Figures)> {
+    let (operation_type, figures, _) =
+        parsed.measure(variables, operation_name, most).map_err(refused)?;
     let operation =
-        query_cost::choose(&measured.document.operations, document.operation_name.as_deref())
-            .map_err(refused)?;
+        query_cost::choose(&parsed.document.operations, operation_name).map_err(refused)?;
     // The library would report it only during execution, too late for an error of the request.
     let mut errors = ValidationErrors::of(Origin::Request);
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
-        match document.variables.get(name) {
+        match variables.get(name) {
             Some(Value::Null) if !type_name.nullable => errors.add(
                 path,
                 FieldErrorCode::Required
@@ -262,17 +297,11 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
             _ => {}
         }
     }
-    if measured.operation == OperationType::Mutation {
-        most.shapes.check(&measured.document, operation, &document.variables, &mut errors);
+    if operation_type == OperationType::Mutation {
+        most.shapes.check(&parsed.document, operation, variables, &mut errors);
     }
     errors.finish()?;
-    document.set_parsed_query(measured.document);
-    Ok(Ready {
-        document,
-        operation: measured.operation,
-        figures: measured.figures,
-        reports_cost: false,
-    })
+    Ok((operation_type, figures))
 }
 
 pub(super) fn refused(exceeded: Exceeded) -> Error {
@@ -331,18 +360,6 @@ impl Allowance {
             .await
             .unwrap_or_else(|_| Err(Error::limit(LimitReason::LimitTime, "query", words())))
     }
-
-    /// Awaits an optional part of the answer for at most the time after which the database is
-    /// probed.
-    pub(super) async fn within_reason<T>(
-        &self,
-        wanted: impl Future<Output = Option<T>>,
-    ) -> Option<T> {
-        tokio::time::timeout_at(Ord::min(self.deadline, Instant::now() + PROBE_AFTER), wanted)
-            .await
-            .ok()
-            .flatten()
-    }
 }
 
 /// A document with all that its execution needs.
@@ -358,6 +375,8 @@ pub(super) struct Execution {
     pub(super) mutations: Arc<Mutations>,
     /// Language of the messages of the answer.
     pub(super) language: Language,
+    /// Key under which the answer is stored; `None` if it is not.
+    pub(super) key: Option<AnswerKey>,
 }
 
 /// Executes a document in the lane of its cost, and serializes the answer there. It returns within
@@ -371,7 +390,7 @@ pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -
 }
 
 async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
-    let Execution { ready, subject, cost, allowance, mutations, language } = execution;
+    let Execution { ready, subject, cost, allowance, mutations, language, key } = execution;
     let operation = ready.operation;
     let refuse = |error| Written::refused(errors::refused(error, request_id), language);
     // A mutation finds that out where it writes, and is counted as a failed one.
@@ -416,6 +435,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         drop(running);
         written
     };
+    let (answers, db) = (Arc::clone(&app.answers), app.db.clone());
+    let execution = answer_cache::join(answers, db, key, Box::pin(execution));
     let failed = |failed: JoinError| refuse(Error::internal(failed));
     if operation == OperationType::Mutation {
         // A mutation runs to its end even if its client disconnects, so that the outcome does not
@@ -518,6 +539,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
                 cost: None,
                 allowance: Allowance::of(app),
                 mutations: Arc::default(),
+                key: None,
                 language: Language::default(),
             };
             execute(app, execution, &id).await.answer
@@ -544,7 +566,8 @@ mod tests {
         let Ok(ready) = ready else { panic!("not measured") };
         let (subject, allowance) = ("subject".to_owned(), Allowance::of(&app));
         let (mutations, language) = (Arc::default(), Language::default());
-        let execution = Execution { ready, subject, cost: None, allowance, mutations, language };
+        let (cost, key) = (None, None);
+        let execution = Execution { ready, subject, cost, allowance, mutations, language, key };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
         let extension = |name: &str| {

@@ -200,8 +200,8 @@ where
     let made = async {
         let viewer = caller.admit(app).await?;
         Caller::charge(app, &viewer.subject, points, false)?;
-        let (subject, expensive) =
-            (viewer.subject.clone(), App { db: app.db.for_costly_document(), ..app.clone() });
+        let (subject, db) = (viewer.subject.clone(), app.db.for_costly_document());
+        let expensive = app.clone().with(|state| state.db = db);
         app.lanes
             .spawn(&subject, points.max(EXPENSIVE), make(expensive, viewer))
             .await

@@ -126,6 +126,15 @@ impl GraphqlRequest {
         )
     }
 
+    /// `true` if the request names no persisted document, so that its text alone determines the
+    /// document.
+    #[must_use]
+    pub fn is_self_contained(&self) -> bool {
+        self.query.is_some()
+            && self.document_id.is_none()
+            && !self.extensions.contains_key("persistedQuery")
+    }
+
     /// Parses the payload of an operation on a WebSocket.
     ///
     /// # Errors

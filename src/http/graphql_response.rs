@@ -5,7 +5,7 @@ use std::io;
 
 use async_graphql::{Name, Response as Answer, ServerError, Value};
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::Next,
@@ -39,6 +39,11 @@ impl Written {
     /// Serializes an answer to a request that was not executed, which is short.
     pub(super) fn refused(answer: Answer, language: Language) -> Self {
         Self { json: json(&answer, language), answer }
+    }
+
+    /// Returns an answer without errors that was stored as JSON.
+    pub(super) fn stored(json: &[u8]) -> Self {
+        Self { json: String::from_utf8_lossy(json).into_owned(), answer: Answer::default() }
     }
 
     /// Serializes an answer within its maximum size. A larger answer is replaced by an error; for a
@@ -205,7 +210,8 @@ impl Caller {
     }
 
     /// Returns a response with JSON that is an answer, or a list of answers.
-    pub(super) fn write(&self, status: StatusCode, json: String) -> Response {
+    pub(super) fn write(&self, status: StatusCode, json: impl Into<Bytes>) -> Response {
+        let json: Bytes = json.into();
         let kind = self.media.unwrap_or(Media::Json).content_type();
         let is_large = json.len() > LARGE_BODY_BYTES;
         let about = [

@@ -76,26 +76,42 @@ pub fn compression() -> CompressionLayer<Worth> {
         .compress_when(SizeAbove::new(1024).and(worth))
 }
 
-/// Adds the security headers of every answer. `hsts`: number of seconds for which browsers must use
-/// HTTPS.
-pub async fn harden(State(hsts): State<u64>, request: Request, next: Next) -> Response {
+/// Security headers of every answer.
+const SECURITY: [(HeaderName, HeaderValue); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// Returns the header by which browsers use only HTTPS for this number of seconds; `None` for zero.
+pub fn https_only(seconds: u64) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(&format!("max-age={seconds}; includeSubDomains")).ok();
+    value.filter(|_| seconds > 0)
+}
+
+/// Adds the security headers of every answer, with the one of [`https_only`].
+pub async fn harden(
+    State(https_only): State<Option<HeaderValue>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+    for (name, value) in SECURITY {
+        headers.insert(name, value);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(nothing);
-    if hsts > 0
-        && let Ok(value) = HeaderValue::from_str(&format!("max-age={hsts}; includeSubDomains"))
-    {
+    if let Some(value) = https_only {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response

@@ -28,6 +28,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     App,
+    answer_cache::AnswerMetrics,
     denials::Denied,
     execution::{Caller, bearer},
     graphql_response, health, peers,
@@ -55,7 +56,7 @@ const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
-    method: String,
+    method: &'static str,
     route: String,
     status: u16,
 }
@@ -95,6 +96,7 @@ pub struct Metrics {
     accept_failures: Family<Refusal, Counter>,
     expiring: Family<Within, Gauge>,
     pub(super) denied: Family<Denied, Counter>,
+    pub(super) answers: AnswerMetrics,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     failed_writes: Counter<u64, AtomicU64>,
     /// Times at which the database's figures were last requested and last read.
@@ -151,6 +153,8 @@ impl Default for Metrics {
             "Requests and fields to which access was denied, by code and route",
             denied.clone(),
         );
+        let answers = AnswerMetrics::default();
+        answers.register(&mut registry);
         registry.register(
             "database_up",
             "1 if the database is reachable, migrated and accepts changes, else 0",
@@ -174,6 +178,7 @@ impl Default for Metrics {
             accept_failures,
             expiring,
             denied,
+            answers,
             database_up,
             failed_writes,
             figures: Mutex::default(),
@@ -350,18 +355,17 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
 pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let known =
-        [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method());
-    let method = if known { request.method().to_string() } else { "other".to_owned() };
-    let began = Instant::now();
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let (began, route) = (Instant::now(), Route { route });
     let response = next.run(request).await;
-    app.metrics
-        .seconds
-        .get_or_create(&Route { route: route.clone() })
-        .observe(began.elapsed().as_secs_f64());
-    app.metrics
-        .requests
-        .get_or_create(&Answered { method, route, status: response.status().as_u16() })
-        .inc();
+    app.metrics.seconds.get_or_create(&route).observe(began.elapsed().as_secs_f64());
+    let (status, Route { route }) = (response.status().as_u16(), route);
+    app.metrics.requests.get_or_create(&Answered { method, route, status }).inc();
     response
 }

@@ -1,5 +1,6 @@
 //! HTTP server. Only this folder and the program's start depend on axum.
 
+mod answer_cache;
 pub mod content_negotiation;
 pub mod graphql_response;
 pub mod api;
@@ -18,19 +19,23 @@ mod front;
 pub mod headers;
 pub mod health;
 pub mod lanes;
+mod lru;
 pub mod query_cost;
 pub mod metrics;
 pub mod peers;
+mod prepared_documents;
+mod queries;
 pub mod idempotency_key;
 pub mod request_ids;
 pub mod revenue;
 mod signed_links;
 pub mod uploads;
 mod start_page;
+mod verified_tokens;
 pub mod websocket;
 pub mod concurrency_limit;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -51,7 +56,7 @@ use tracing::field::Empty;
 use self::front::Front;
 use crate::graphql::{self, Register, errors};
 use domain::{
-    audit::{self, reads},
+    audit::reads,
     auth::viewer::Viewer,
     auth::{
         revocations::Revocations,
@@ -65,9 +70,21 @@ use domain::{
     stored_files,
 };
 
-/// State shared by all requests.
+/// Handle of the state shared by all requests. Each middleware clones it for each request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<AppState>);
+
+impl Deref for App {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.0
+    }
+}
+
+/// Parts of the state shared by all requests.
+#[derive(Clone)]
+pub struct AppState {
     /// Database.
     pub db: Database,
     /// Clock of the register.
@@ -82,6 +99,12 @@ pub struct App {
     pub batch: usize,
     /// Persisted documents, which clients name instead of sending their text.
     pub documents: Arc<persisted_documents::Documents>,
+    /// Documents that were parsed, and queries that were read.
+    pub prepared: Arc<prepared_documents::PreparedDocuments>,
+    /// Answers for equal requests.
+    pub answers: Arc<answer_cache::AnswerCache>,
+    /// Tokens that were verified.
+    pub tokens: Arc<verified_tokens::VerifiedTokens>,
     /// Permits of the requests in progress, by subject.
     pub permits: Arc<concurrency_limit::ConcurrencyLimit>,
     /// Requests in progress with an idempotency key.
@@ -149,7 +172,10 @@ impl App {
         let costs = graphql::cost::Costs::of_schema();
         let shapes = graphql::input_shapes::InputShapes::of_schema();
         let schema = graphql::schema(Some((db.clone(), clock, settings.network.clone())));
-        Self {
+        let metrics = Arc::<metrics::Metrics>::default();
+        let answers =
+            answer_cache::AnswerCache::new(most.answer_cache_bytes, metrics.answers.clone());
+        Self(Arc::new(AppState {
             edition: conditional_requests::edition(&schema, &settings.network),
             schema,
             db,
@@ -168,6 +194,9 @@ impl App {
             }),
             batch: most.batch,
             documents: Arc::default(),
+            prepared: Arc::default(),
+            answers: Arc::new(answers),
+            tokens: Arc::default(),
             permits: Arc::new(concurrency_limit::ConcurrencyLimit::new(most.concurrent)),
             running_keys: Arc::default(),
             budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
@@ -178,7 +207,7 @@ impl App {
             request_time: most.request_time,
             network: Arc::new(settings.network.clone()),
             explorer: Arc::new(explorer),
-            metrics: Arc::default(),
+            metrics,
             readiness: Arc::default(),
             metrics_access: Arc::new(settings.metrics.clone()),
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
@@ -186,7 +215,15 @@ impl App {
             revocations: Revocations::new(settings.former_member_days),
             sockets: Arc::new(websocket::Sockets::new(settings)),
             stopping: watch::Sender::new(false),
-        }
+        }))
+    }
+
+    /// Returns a handle of the state with a change.
+    #[must_use]
+    pub fn with(self, change: impl FnOnce(&mut AppState)) -> Self {
+        let mut state = Arc::unwrap_or_clone(self.0);
+        change(&mut state);
+        Self(Arc::new(state))
     }
 
     /// Verifies a token.
@@ -203,24 +240,24 @@ impl App {
     /// # Errors
     /// UNAUTHENTICATED if it is not valid.
     async fn verify_noting(&self, token: &str, note: impl FnOnce(&str)) -> Result<Verified> {
-        self.keys.refresh_for(token).await;
         let now = self.clock.now();
-        let verified = self.keys.verify(token, now)?;
+        let verified = self.tokens.verify(&self.keys, token, now).await?;
         note(&verified.viewer.subject);
-        self.revocations.check(verified, now)
+        self.revocations.check(Verified::clone(&verified), now)
     }
 
     /// Reads what a server must know before it answers, and keeps it up to date until the server
     /// stops.
     pub async fn start(&self) -> Result<()> {
-        // Tokens that are revoked in between are read twice.
-        let read = audit::revision(&self.db).await?;
         self.revocations.read(&self.db).await?;
+        // Opens the connection through which each request reads the revision.
+        self.answers.advance(self.db.last_revision().await?);
         let (app, mut stopping) = (self.clone(), self.stopping.subscribe());
         tokio::spawn(async move {
             tokio::select! {
                 () = app.db.listen() => {}
-                () = app.revocations.refresh_continuously(&app.db, read) => {}
+                () = app.revocations.refresh_continuously(&app.db) => {}
+                () = app.answers.advance_continuously(&app.db) => {}
                 () = app.keys.refresh() => {}
                 () = app.documents.refresh_continuously(&app.limits) => {}
                 () = stopped(&mut stopping) => {}
@@ -240,7 +277,7 @@ impl App {
             exposure.only_documents,
             &self.limits,
         )?;
-        Ok(Self { documents: Arc::new(documents), ..self })
+        Ok(self.with(|state| state.documents = Arc::new(documents)))
     }
 }
 
@@ -319,7 +356,7 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(axum::middleware::from_fn(request_ids::take))
         .layer(axum::middleware::from_fn_with_state(
-            settings.exposure.hsts_seconds,
+            headers::https_only(settings.exposure.hsts_seconds),
             headers::harden,
         ))
 }
@@ -386,7 +423,8 @@ pub async fn serve(
     settings: &Settings,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
-    let app = App { lanes: lanes::Lanes::start().map_err(Error::internal)?, ..app };
+    let lanes = lanes::Lanes::start().map_err(Error::internal)?;
+    let app = app.with(|state| state.lanes = lanes);
     app.start().await?;
     let (db, clock, stopping) = (app.db.clone(), app.clock, app.stopping.clone());
     let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;

@@ -88,11 +88,30 @@ pub struct Measured {
     pub document: ExecutableDocument,
 }
 
-/// Measures the document and checks the limits; `operation` is the request's operationName.
+/// A parsed document whose text is within the limits.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// The document.
+    pub document: ExecutableDocument,
+    tokens: u64,
+}
+
+/// Parses a document whose text is within the limits. The text is scanned first, since the parser
+/// recurses.
 ///
-/// The text is scanned before it is parsed, since the parser recurses. Every operation and fragment
-/// is measured, not only the executed ones, since the library validates them all. Unknown fields
-/// and fragments are left to validation.
+/// # Errors
+/// The limits of texts that the document exceeds, or its syntax error.
+pub fn parse(document: &str, limits: &Limits) -> Result<Parsed, Exceeded> {
+    let (tokens, brackets) = scan(document)?;
+    within([
+        (LimitReason::LimitTokens, "has # tokens", tokens, limits.tokens as u64),
+        (LimitReason::LimitNesting, "nests brackets # levels deep", brackets, BRACKETS),
+    ])?;
+    Ok(Parsed { document: parser::parse_query(document).map_err(refused)?, tokens })
+}
+
+/// Measures the document and checks the limits; `operation` is the request's operationName. Every
+/// operation and fragment is measured, as in [`Parsed::measure`].
 ///
 /// # Errors
 /// Every limit that the document exceeds, or the reason why it can't be measured.
@@ -102,54 +121,69 @@ pub fn measure(
     operation: Option<&str>,
     limits: &Limits,
 ) -> Result<Measured, Exceeded> {
-    let (tokens, brackets) = scan(document)?;
-    within([
-        (LimitReason::LimitTokens, "has # tokens", tokens, limits.tokens as u64),
-        (LimitReason::LimitNesting, "nests brackets # levels deep", brackets, BRACKETS),
-    ])?;
-    let document = parser::parse_query(document).map_err(refused)?;
-    let chosen = choose(&document.operations, operation)?;
-    let (figures, visited) = Measure::of(&document, chosen, variables, &limits.costs)?;
-    let figures = Figures { tokens, ..figures };
-    within([
-        (LimitReason::LimitDepth, "is # levels deep", figures.depth, limits.depth as u64),
-        (
-            LimitReason::LimitComplexity,
-            "has a cost of # points",
-            figures.complexity,
-            limits.complexity,
-        ),
-        (LimitReason::LimitAliases, "has # aliases", figures.aliases, limits.aliases as u64),
-        (
-            LimitReason::LimitDirectives,
-            "has # directives",
-            figures.directives,
-            limits.directives as u64,
-        ),
-        (LimitReason::LimitNesting, NESTING, figures.nesting, LEVELS),
-        (
-            LimitReason::LimitExpansion,
-            "grows to # parts when its fragments are spread",
-            figures.expansion,
-            limits.expansion as u64,
-        ),
-        (
-            LimitReason::LimitIntrospectionDepth,
-            "has introspection # levels deep",
-            figures.introspection_depth,
-            limits.introspection_depth as u64,
-        ),
-        (
-            LimitReason::LimitIntrospectionComplexity,
-            "has an introspection cost of #",
-            figures.introspection_complexity,
-            limits.introspection_complexity,
-        ),
-    ])?;
-    if figures.introspection_complexity > 0 && !limits.introspection {
-        return Err(Exceeded::Introspection);
+    let parsed = parse(document, limits)?;
+    let (operation, figures, visited) = parsed.measure(variables, operation, limits)?;
+    Ok(Measured { operation, figures, visited, document: parsed.document })
+}
+
+impl Parsed {
+    /// Measures the document with these variables, and checks the limits. Returns the type of the
+    /// chosen operation, its figures, and the number of visited parts.
+    ///
+    /// Every operation and fragment is measured, not only the executed ones, since the library
+    /// validates them all. Unknown fields and fragments are left to validation.
+    ///
+    /// # Errors
+    /// Every limit that the document exceeds, or the reason why it can't be measured.
+    pub fn measure(
+        &self,
+        variables: &Variables,
+        operation: Option<&str>,
+        limits: &Limits,
+    ) -> Result<(OperationType, Figures, usize), Exceeded> {
+        let chosen = choose(&self.document.operations, operation)?;
+        let (figures, visited) = Measure::of(&self.document, chosen, variables, &limits.costs)?;
+        let figures = Figures { tokens: self.tokens, ..figures };
+        within([
+            (LimitReason::LimitDepth, "is # levels deep", figures.depth, limits.depth as u64),
+            (
+                LimitReason::LimitComplexity,
+                "has a cost of # points",
+                figures.complexity,
+                limits.complexity,
+            ),
+            (LimitReason::LimitAliases, "has # aliases", figures.aliases, limits.aliases as u64),
+            (
+                LimitReason::LimitDirectives,
+                "has # directives",
+                figures.directives,
+                limits.directives as u64,
+            ),
+            (LimitReason::LimitNesting, NESTING, figures.nesting, LEVELS),
+            (
+                LimitReason::LimitExpansion,
+                "grows to # parts when its fragments are spread",
+                figures.expansion,
+                limits.expansion as u64,
+            ),
+            (
+                LimitReason::LimitIntrospectionDepth,
+                "has introspection # levels deep",
+                figures.introspection_depth,
+                limits.introspection_depth as u64,
+            ),
+            (
+                LimitReason::LimitIntrospectionComplexity,
+                "has an introspection cost of #",
+                figures.introspection_complexity,
+                limits.introspection_complexity,
+            ),
+        ])?;
+        if figures.introspection_complexity > 0 && !limits.introspection {
+            return Err(Exceeded::Introspection);
+        }
+        Ok((chosen.ty, figures, visited))
     }
-    Ok(Measured { operation: chosen.ty, figures, visited, document })
 }
 
 /// Checks the sums of the figures of several documents against the limits.

@@ -19,7 +19,7 @@ use crate::{
     access::table::{self, Table},
     support::{
         app::{App, on_both},
-        caller::Caller,
+        caller::{Answer, Caller},
         http_server::HttpServer,
         invoicing_fixtures::{NETWORK, with_network},
         query_fuzzer::{Asker, Known},
@@ -154,7 +154,7 @@ async fn reported(app: &App) -> Vec<Value> {
 }
 
 /// Every query that can be asked without knowing anything, with every field below it.
-fn plain(schema: &Schema, depth: usize) -> Vec<String> {
+pub(crate) fn plain(schema: &Schema, depth: usize) -> Vec<String> {
     let arguments = |name: &str| match name {
         "auditEntries" => Some("(first: 200)"),
         "activityMatrix" => Some("(asOf: \"2026-11-21\", comparedTo: \"2026-01-31\")"),
@@ -173,6 +173,7 @@ fn plain(schema: &Schema, depth: usize) -> Vec<String> {
     };
     let names = schema.field_names("Query").into_iter();
     names
+        .filter(|name| schema.selects("Query", name))
         .filter_map(|name| {
             arguments(name).map(|arguments| schema.widest("Query", name, arguments, depth))
         })
@@ -264,14 +265,7 @@ impl Trial {
     ) -> Option<[String; 2]> {
         let mut first = None;
         for world in &self.worlds {
-            let answer = world.send(request(caller(world, &self.alfa, self.column))).await;
-            let mut headers = answer.headers.clone();
-            // Follows from the body, which says more.
-            headers.remove(header::CONTENT_LENGTH);
-            // Each request has one of its own, which its errors say too.
-            let request_id = headers.remove("x-request-id").unwrap();
-            let shown = format!("{} {} {headers:?}", unsigned(&answer.text()), answer.status)
-                .replace(request_id.to_str().unwrap(), "the-request");
+            let shown = shown(&world.send(request(caller(world, &self.alfa, self.column))).await);
             match &first {
                 None => first = Some(shown),
                 Some(first) if *first == shown => {}
@@ -296,6 +290,30 @@ impl Trial {
         }
     }
 
+    /// Asks each register what may be stored, in turn with the office, which sees more: each gets
+    /// its own answer, and the same again.
+    async fn ask_in_turn(&self, document: &str, found: &mut Found) {
+        found.questions += 1;
+        let body = json!({ "query": document }).to_string();
+        let mut of_column = Vec::new();
+        for world in &self.worlds {
+            let (office, own) = (world.office(), caller(world, &self.alfa, self.column));
+            let mut answers = Vec::new();
+            for caller in [&office, &own, &office, &own] {
+                answers.push(shown(&caller.post(body.clone()).await));
+            }
+            for (first, again) in [(0, 2), (1, 3)] {
+                if answers[first] != answers[again] {
+                    found.note(self, document, &[answers[first].clone(), answers[again].clone()]);
+                }
+            }
+            of_column.push(answers.swap_remove(1));
+        }
+        if let Some(other) = of_column[1..].iter().find(|other| **other != of_column[0]) {
+            found.note(self, document, &[of_column[0].clone(), other.clone()]);
+        }
+    }
+
     /// Fetches a path.
     async fn fetch(&self, path: &str, found: &mut Found) {
         found.questions += 1;
@@ -307,10 +325,13 @@ impl Trial {
     }
 
     /// All that is tried on the registers.
-    async fn run(&self, schema: &Schema, found: &mut Found) {
+    async fn run(&self, [schema, stored]: [&Schema; 2], found: &mut Found) {
         // The widest questions cost the most.
         for question in plain(schema, if self.seed % 10 < 2 { 2 } else { 1 }) {
             self.ask(&format!("{{ {question} }}"), found).await;
+        }
+        for question in plain(stored, 1) {
+            self.ask_in_turn(&format!("{{ {question} }}"), found).await;
         }
         // By their ids, those of the others too.
         for ids in self.known.ids().collect::<Vec<_>>().chunks(40) {
@@ -319,6 +340,17 @@ impl Trial {
                 None => format!("n{n}: node(id: \"{id}\") {{ id }}"),
             });
             self.ask(&format!("{{ {} }}", each.collect::<Vec<_>>().join(" ")), found).await;
+        }
+        let mut asker = Asker::new(stored, &self.known, without(self.column), self.seed + 1);
+        for _ in 0..QUESTIONS / 2 {
+            let question = asker.question();
+            self.ask_in_turn(&format!("{{ {question} }}"), found).await;
+        }
+        for world in &self.worlds {
+            let metrics = world.get("/metrics").await.text();
+            let hits = metrics.lines().find(|line| line.contains("answer_cache_hits_total "));
+            let hits: u64 = hits.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+            assert!(hits > 20, "{hits} answers were stored ones");
         }
         let mut asker = Asker::new(schema, &self.known, without(self.column), self.seed);
         for _ in 0..QUESTIONS {
@@ -465,6 +497,7 @@ impl Found {
 
 on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
     let schema = Schema::of_program().await.without(Table::read().aggregates);
+    let stored = Schema::of_program().await.without(Table::read().aggregates).stored();
     let (mut found, mut told_apart) = (Found::default(), BTreeSet::new());
     let numbers = numbers();
     for seed in numbers.iter().copied() {
@@ -481,7 +514,7 @@ on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
                 }
             }
         }
-        trial.run(&schema, &mut found).await;
+        trial.run([&schema, &stored], &mut found).await;
         found.registers += 1;
         eprintln!(
             "{} of register {seed}: {} questions, mutations and files so far",
@@ -512,6 +545,17 @@ on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
         "the registers don't differ in {missing:?}"
     );
 });
+
+/// Returns the text, the status and the headers of an answer, without what is of one request.
+fn shown(answer: &Answer) -> String {
+    let mut headers = answer.headers.clone();
+    // Follows from the body, which says more.
+    headers.remove(header::CONTENT_LENGTH);
+    // Each request has one of its own, which its errors say too.
+    let request_id = headers.remove("x-request-id").unwrap();
+    format!("{} {} {headers:?}", unsigned(&answer.text()), answer.status)
+        .replace(request_id.to_str().unwrap(), "the-request")
+}
 
 /// Returns an answer without the signatures of its links to files, which contain the id of the
 /// token.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
 
 use ::entity::id::ContactId;
@@ -15,6 +18,8 @@ pub struct Reads {
     /// Held while reads are written, so that a caller who gets it knows that earlier writes are
     /// done.
     pub(super) writing: tokio::sync::Mutex<()>,
+    /// Number of reads that were noted since the start of the program.
+    count: AtomicU64,
 }
 
 pub(super) type Key = (Arc<str>, ContactId, NaiveDate);
@@ -27,6 +32,16 @@ pub(super) struct Times {
 }
 
 impl Reads {
+    /// Counts a read.
+    pub(super) fn increment(&self) {
+        self.count.fetch_add(1, SeqCst);
+    }
+
+    /// Returns the number of reads that were noted since the start of the program.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(SeqCst)
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<Key, Times>> {
         // A panic while it was held can only have interrupted counting.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)

@@ -50,8 +50,9 @@ const DELAY: Duration = Duration::from_secs(2);
 /// without a log.
 pub fn note(ctx: Context<'_>, contacts: impl IntoIterator<Item = ContactId>) -> Result<()> {
     let (now, reader) = (ctx.clock.now(), Arc::<str>::from(ctx.viewer.subject.as_str()));
-    let mut noted = ctx.db.reads.lock();
+    let (reads, mut noted) = (&ctx.db.reads, ctx.db.reads.lock());
     for contact in contacts {
+        reads.increment();
         let is_full = noted.len() >= MAX_UNWRITTEN;
         match noted.entry((Arc::clone(&reader), contact, day_of(now))) {
             Entry::Occupied(mut known) => {
@@ -65,6 +66,13 @@ pub fn note(ctx: Context<'_>, contacts: impl IntoIterator<Item = ContactId>) -> 
         }
     }
     Ok(())
+}
+
+/// Returns the number of reads that were noted since the start of the program. An answer during
+/// whose calculation it grew may show a contact, and must not be given to another reader.
+#[must_use]
+pub fn noted(db: &Database) -> u64 {
+    db.reads.count()
 }
 
 /// Writes the noted reads. If that fails, they are written the next time.

@@ -6,7 +6,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -56,6 +59,8 @@ enum Source {
 pub(super) struct KeySet {
     source: Source,
     keys: watch::Sender<Vec<Arc<Key>>>,
+    /// Number of times that the keys were re-read.
+    refreshed: AtomicU64,
     /// Time of the last read that an unknown key ID caused.
     last_refetch: Mutex<Option<Instant>>,
 }
@@ -75,7 +80,13 @@ const MAX_SET_KEYS: usize = 100;
 impl KeySet {
     fn new(source: Source, keys: Vec<Key>) -> Arc<Self> {
         let keys = keys.into_iter().map(Arc::new).collect();
-        Arc::new(Self { source, keys: watch::Sender::new(keys), last_refetch: Mutex::default() })
+        let keys = watch::Sender::new(keys);
+        Arc::new(Self {
+            source,
+            keys,
+            refreshed: AtomicU64::new(0),
+            last_refetch: Mutex::default(),
+        })
     }
 
     /// Returns a set of keys that never change.
@@ -118,6 +129,11 @@ impl KeySet {
     /// Returns `true` if the source is a key set, whose keys have IDs.
     pub(super) fn is_set(&self) -> bool {
         matches!(self.source, Source::File(_) | Source::Issuer(..))
+    }
+
+    /// Returns a number that grows whenever the keys may have changed.
+    pub(super) fn generation(&self) -> u64 {
+        self.refreshed.load(SeqCst)
     }
 
     /// Returns every key.
@@ -213,6 +229,7 @@ impl KeySet {
             }
         };
         self.keys.send_replace(keys.into_iter().map(Arc::new).collect());
+        self.refreshed.fetch_add(1, SeqCst);
         Ok(())
     }
 }

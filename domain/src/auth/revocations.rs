@@ -1,12 +1,16 @@
 //! Tokens that become invalid before they expire: revoked tokens, tokens of members that have left,
 //! and tokens of members' contacts that have ended.
 //!
-//! Every request is checked against a copy in memory and makes no query. The server reads the copy
-//! at start, and again when the audit trail has a new revocation.
+//! Every request is checked against a copy in memory. The server reads the copy at start, and again
+//! when the audit trail has a new revocation: at the latest for the first request that comes after
+//! its commit ([`Revocations::catch_up`]).
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -20,7 +24,7 @@ use ::entity::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
 use super::{
@@ -221,8 +225,24 @@ impl RevocationState {
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     known: watch::Sender<Arc<RevocationState>>,
+    progress: Arc<Progress>,
     /// Time for which a member that has left may read its own agreements and invoices.
     former_days: TimeDelta,
+}
+
+/// The part of the audit trail whose revocations are known.
+#[derive(Debug)]
+struct Progress {
+    /// Revision up to which they were read; negative before the first read.
+    upto: AtomicI64,
+    /// Held while they are read.
+    reading: Mutex<()>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { upto: AtomicI64::new(-1), reading: Mutex::default() }
+    }
 }
 
 impl Revocations {
@@ -258,6 +278,31 @@ impl Revocations {
 
     /// Reads all revocations, the contacts that have ended, and the members that have left.
     pub async fn read(&self, db: &Database) -> Result<()> {
+        // Tokens that are revoked in between are read twice.
+        let upto = audit::revision(db).await?;
+        self.read_all(db).await?;
+        self.progress.upto.fetch_max(upto, SeqCst);
+        Ok(())
+    }
+
+    /// Reads the revocations that were committed up to this revision and are not known yet.
+    /// Concurrent callers share the read. Does nothing before the first [`Revocations::read`].
+    pub async fn catch_up(&self, db: &Database, revision: i64) -> Result<()> {
+        let missing = || {
+            let upto = self.progress.upto.load(SeqCst);
+            (0..revision).contains(&upto).then_some(upto)
+        };
+        if missing().is_none() {
+            return Ok(());
+        }
+        let _alone = self.progress.reading.lock().await;
+        let Some(upto) = missing() else { return Ok(()) };
+        self.read_between(&db.for_revision(), upto, revision).await?;
+        self.progress.upto.fetch_max(revision, SeqCst);
+        Ok(())
+    }
+
+    async fn read_all(&self, db: &Database) -> Result<()> {
         let mut known = RevocationState {
             ended: ended(db).await?,
             left: left(db).await?,
@@ -282,15 +327,14 @@ impl Revocations {
         Ok(())
     }
 
-    /// Reads them again whenever the audit trail has new ones after the revision `read`, for as
-    /// long as it is polled.
-    pub async fn refresh_continuously(&self, db: &Database, mut read: i64) {
-        let mut changed = db.changed();
+    /// Reads them again whenever the audit trail has new ones, for as long as it is polled.
+    pub async fn refresh_continuously(&self, db: &Database) {
+        let (mut changed, mut read) = (db.changed(), 0);
         loop {
             let Ok(last) = changed.wait_for(|last| *last > read).await.map(|last| *last) else {
                 return;
             };
-            match self.read_between(db, read, last).await {
+            match self.catch_up(db, last).await {
                 Ok(()) => read = last,
                 Err(cause) => {
                     tracing::warn!(?cause, "revoked tokens can't be read; trying again");
@@ -312,7 +356,7 @@ impl Revocations {
             ]))
             .limit(1);
         let more: Option<i64> = more.into_tuple().one(db.read()).await?;
-        if more.is_some() { self.read(db).await } else { Ok(()) }
+        if more.is_some() { self.read_all(db).await } else { Ok(()) }
     }
 }
 

@@ -177,6 +177,13 @@ impl Keys {
         !self.verifying.all().is_empty()
     }
 
+    /// Returns a number that grows whenever the keys may have changed: a token that was verified
+    /// before must be verified again.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.verifying.generation()
+    }
+
     /// Re-reads the key set if the token names an unknown key. Call it before [`Keys::verify`].
     pub async fn refresh_for(&self, token: &str) {
         let named = Some(token)

@@ -239,6 +239,15 @@ impl Viewer {
             .collect()
     }
 
+    /// Returns all that decides which data the viewer may read, as unambiguous text: everything but
+    /// the subject. Viewers of one class get the same answers, except those that depend on the
+    /// caller.
+    #[must_use]
+    pub fn visibility_class(&self) -> String {
+        let Self { subject: _, roles, member, is_former_member, as_of, activities, scopes } = self;
+        format!("{roles:?} {member:?} {is_former_member} {as_of:?} {activities:?} {scopes:?}")
+    }
+
     /// Returns `true` if the viewer has the role.
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
@@ -365,6 +374,35 @@ impl Viewer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn viewers_of_one_class_differ_in_their_subject_alone() {
+        let viewer = |subject: &str, activities: &[&str]| Viewer {
+            subject: subject.to_owned(),
+            roles: vec![Role::ActivityLead],
+            activities: activities.iter().map(|slug| (*slug).to_owned()).collect(),
+            ..Viewer::default()
+        };
+        let one = viewer("a", &["bip", "ny"]);
+        assert_eq!(one.visibility_class(), viewer("b", &["bip", "ny"]).visibility_class());
+        let id = |number| Some(MemberId(uuid::Uuid::from_u128(number)));
+        let day = "2026-11-21".parse().ok();
+        for other in [
+            viewer("a", &["bip ny"]),
+            viewer("a", &["bip\", \"ny"]),
+            viewer("a", &["bip"]),
+            Viewer { roles: vec![Role::ActivityLead, Role::Board], ..one.clone() },
+            Viewer { member: id(1), ..one.clone() },
+            Viewer { member: id(2), ..one.clone() },
+            Viewer { member: id(1), is_former_member: true, ..one.clone() },
+            Viewer { member: id(1), as_of: day, ..one.clone() },
+            Viewer { scopes: vec!["audit:read".to_owned()], ..one.clone() },
+        ] {
+            assert_ne!(one.visibility_class(), other.visibility_class(), "{other:?}");
+        }
+        let of_member = |number| Viewer { member: id(number), ..one.clone() };
+        assert_ne!(of_member(1).visibility_class(), of_member(2).visibility_class());
+    }
 
     #[test]
     fn names_of_roles_in_tokens_never_change() {

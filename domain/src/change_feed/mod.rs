@@ -170,8 +170,7 @@ const MAX_CACHED_PAGES: usize = 8;
 impl Followers {
     /// Returns the group of viewers with these rights who follow these kinds.
     fn of(&self, viewer: &Viewer, kinds: &[Kind]) -> Arc<Group> {
-        // All properties of a viewer except its subject decide which events it receives.
-        let key = format!("{:?} {kinds:?}", Viewer { subject: String::new(), ..viewer.clone() });
+        let key = format!("{} {kinds:?}", viewer.visibility_class());
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
             return group;

@@ -16,6 +16,8 @@ pub struct Limits {
     pub cost_per_minute: u32,
     /// Bytes of a response; for a batch, of all its responses together.
     pub answer_bytes: usize,
+    /// Bytes of the answers that are stored for equal requests; 0: none are.
+    pub answer_cache_bytes: usize,
     /// Fields with an alias.
     pub aliases: usize,
     /// Directives of a document.
@@ -66,6 +68,8 @@ impl Environment {
             answer_bytes: self.take("SAMREGISTER_MAX_ANSWER_BYTES", 16 << 20, |text| {
                 number(text, 1 << 10..=1 << 30)
             }),
+            answer_cache_bytes: self
+                .take("SAMREGISTER_ANSWER_CACHE_BYTES", 16 << 20, |text| number(text, 0..=1 << 30)),
             aliases: self.take("SAMREGISTER_MAX_ALIASES", 200, |text| number(text, 0..=10_000)),
             directives: self
                 .take("SAMREGISTER_MAX_DIRECTIVES", 50, |text| number(text, 0..=10_000)),

@@ -16,7 +16,7 @@ use crate::graphql::{
     caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     contacts::types::{Contact, ContactRole, contact_of},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     decisions::types::{Decision, decision_of},
     fees::types::FeeSchedule,
@@ -340,18 +340,21 @@ impl Activity {
     }
 
     /// `true` if you may change the activity (`activityUpdate`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
         activities::update::can_update(viewer(ctx))
     }
 
     /// `true` if you may close the activity (`activityClose`): it has not ended. Agreements in
     /// force may still prevent it.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_close(&self, ctx: &Context<'_>) -> bool {
         activities::close::can_close(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
 
     /// `true` if you may report on the activity (`statusReportFile`): you lead it, or are the
     /// OFFICE.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_report(&self, ctx: &Context<'_>) -> bool {
         status_reports::file::can_report(viewer(ctx), &self.0)
     }

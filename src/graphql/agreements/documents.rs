@@ -40,7 +40,7 @@ impl AgreementDocument {
     }
 
     /// Text as an HTML page, in which all values are escaped.
-    #[graphql(directive = cost::apply("20".into()))]
+    #[graphql(directive = cost::apply("20".into()), directive = unversioned::apply())]
     async fn html(&self) -> LongText<&str> {
         LongText(&self.row.html)
     }

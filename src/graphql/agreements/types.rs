@@ -20,7 +20,7 @@ use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed},
     caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     decisions::types::{Decision, decision_of},
     invoices::{
@@ -291,7 +291,7 @@ impl Agreement {
 
     /// Text that the draft would be offered with today, marked UTKAST (draft) and without a number;
     /// null unless it is a draft with a template.
-    #[graphql(directive = cost::apply("100".into()))]
+    #[graphql(directive = cost::apply("100".into()), directive = unversioned::apply())]
     async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementPreview>> {
         Box::pin(documents::preview(ctx, &self.0)).await.transpose()
     }
@@ -372,23 +372,27 @@ impl Agreement {
     }
 
     /// `true` if you may change the draft (`agreementDraftUpdate`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
         self.can(ctx, Transition::Update)
     }
 
     /// `true` if you may offer the draft (`agreementOffer`). A missing or retired template, or a
     /// counterparty that is no member, may still prevent it.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_offer(&self, ctx: &Context<'_>) -> bool {
         self.can(ctx, Transition::Offer)
     }
 
     /// `true` if you may record a signature (`agreementSign`): it is offered, and not signed by
     /// both parties.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_sign(&self, ctx: &Context<'_>) -> bool {
         self.can(ctx, Transition::Sign)
     }
 
     /// `true` if you may withdraw the draft or the offer (`agreementWithdraw`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_withdraw(&self, ctx: &Context<'_>) -> bool {
         self.can(ctx, Transition::Withdraw)
     }
@@ -396,13 +400,14 @@ impl Agreement {
     /// `true` if you may give notice (`agreementGiveNotice`): it is signed, has not ended, and is
     /// neither replaced nor given notice already. Before its first day, and for a fixed term, the
     /// notice needs an explicit last day (`endsOn`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_give_notice(&self, ctx: &Context<'_>) -> bool {
         notice::can_give_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
 
     /// `true` if you may draft a successor (`agreementReplace`): it is signed, has not ended, and
     /// has no successor, not even a draft.
-    #[graphql(directive = cost::apply("3".into()))]
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
     async fn viewer_can_replace(&self, ctx: &Context<'_>) -> Result<bool> {
         let found = self.0.load(ctx, "", || replace::replaceable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))

@@ -15,7 +15,7 @@ use crate::graphql::{
     batch::BatchRow,
     caller,
     connection::{self, Column, Connection, ConnectionNode, ListRequest},
-    cost::cost,
+    cost::{cost, unversioned},
     node::{self, Node},
     request::take_bytes,
     scalars::{DateTime, Json, NodeId, Revision, Sha256, node_id},
@@ -82,6 +82,7 @@ impl AuditEntry {
 
     /// Changed object as it is now; null when its type has no node, it was deleted, or you may not
     /// see it.
+    #[graphql(directive = unversioned::apply())]
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         let key = |row: &audit_entry::Model| {
             node_type(row.subject_kind).map(|node_type| NodeId { node_type, id: row.subject_id })
@@ -109,13 +110,13 @@ impl AuditEntry {
     }
 
     /// The record before the change, as it was stored; null when it did not exist.
-    #[graphql(directive = cost::apply("3".into()))]
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
     async fn before(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         stored(ctx, self.0.before.as_deref())
     }
 
     /// The record after the change, as it was stored; null when it was deleted.
-    #[graphql(directive = cost::apply("3".into()))]
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
     async fn after(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         stored(ctx, self.0.after.as_deref())
     }

@@ -164,6 +164,7 @@ impl ContactQuery {
     /// Present and past contacts that you may see, by name unless `orderBy` says otherwise. A
     /// MEMBER sees those of its own association. Personal data: a read of a name, an e-mail
     /// address, a phone number or a cursor is logged (`contactReads`).
+    #[graphql(directive = unversioned::apply())]
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn contacts(
         &self,

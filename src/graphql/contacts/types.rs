@@ -11,7 +11,7 @@ use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed, take_rows},
     caller,
     connection::{self, Column, ConnectionNode, DIRECT, and, every, selected_columns},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     members::types::{Member, member_of},
     organisations::types::{Organisation, organisation_of},
@@ -66,6 +66,7 @@ impl Contact {
     }
 
     /// Name; a pseudonym when the person was erased.
+    #[graphql(directive = unversioned::apply())]
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -76,11 +77,13 @@ impl Contact {
     }
 
     /// E-mail address; null when not known.
+    #[graphql(directive = unversioned::apply())]
     async fn email(&self) -> Option<EmailAddress> {
         self.0.email.as_deref().map(EmailAddress::new)
     }
 
     /// Phone number; null when not known.
+    #[graphql(directive = unversioned::apply())]
     async fn phone(&self) -> Option<&str> {
         self.0.phone.as_deref()
     }

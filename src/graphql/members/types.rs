@@ -13,7 +13,7 @@ use crate::graphql::{
     caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     contacts::types::{Contact, ContactArea, contact_area_of},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     fees::types::{FeeQuote, Quotes},
     invoices::{
@@ -366,12 +366,14 @@ impl Member {
     }
 
     /// `true` if you may change the member (`memberUpdate`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
         members::update::can_update(viewer(ctx))
     }
 
     /// `true` if you may end the membership (`memberLeave`): it has no last day yet. Agreements in
     /// force may still prevent it.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_leave(&self, ctx: &Context<'_>) -> bool {
         members::leave::can_leave(viewer(ctx), &self.0, caller(ctx).clock.today())
     }

@@ -9,7 +9,7 @@ use crate::graphql::{
     batch::BatchRow,
     caller,
     connection::{self, Column, Connection, ConnectionNode, ListRequest, every},
-    cost::cost,
+    cost::{cost, unversioned},
     database,
     request::LongText,
     scalars::{DateTime, node_id},
@@ -95,6 +95,7 @@ impl StatusReport {
 
     /// Author: the subject of the token that filed it. Null when you may not see the revenue of the
     /// activity, unless you filed it.
+    #[graphql(directive = unversioned::apply())]
     async fn reported_by(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let authors = self.0.load(ctx, "", || async {
             status_reports::authors_of(caller(ctx), self.0.batch_rows()).await

@@ -15,7 +15,7 @@ use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed},
     caller,
     connection::{self, Column, ConnectionNode, DIRECT, and, every, selected_columns},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database, network,
     request::LongText,
     scalars::{DateTime, Json, node_id},
@@ -273,7 +273,7 @@ impl AgreementTemplateVersion {
     /// Preview of the text with these parameters, laid out as an agreement, with example values for
     /// the other placeholders. INVALID names every parameter that is missing, unknown, of another
     /// type or out of bounds, as `parameters.days`.
-    #[graphql(directive = cost::apply("100".into()))]
+    #[graphql(directive = cost::apply("100".into()), directive = unversioned::apply())]
     async fn preview(
         &self,
         ctx: &Context<'_>,
@@ -304,11 +304,13 @@ impl AgreementTemplateVersion {
     }
 
     /// `true` if you may publish the version (`templateVersionPublish`): it is a draft.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_publish(&self, ctx: &Context<'_>) -> bool {
         versions::can_publish(viewer(ctx), &self.0)
     }
 
     /// `true` if you may retire the version (`templateVersionRetire`): it is published.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_retire(&self, ctx: &Context<'_>) -> bool {
         versions::can_retire(viewer(ctx), &self.0)
     }

@@ -14,7 +14,7 @@ pub struct Figures {
     pub expansion: u64,
     pub introspection_depth: u64,
     pub introspection_complexity: u64,
-    /// `true` if a field's value may change without a new revision.
+    /// `true` if a field declares that an answer with it is neither stored nor has a validator.
     pub is_unversioned: bool,
     /// `true` if a field's value differs between viewers with the same permissions.
     pub is_personal: bool,

@@ -227,6 +227,7 @@ async fn answer(
         allowance: Allowance::of(app),
         mutations: Arc::default(),
         language: client.language,
+        key: None,
     };
     Output::written(execute(app, execution, request_id).await)
 }
@@ -377,13 +378,11 @@ impl Template {
     /// Returns a key of what the answers depend on: the document, its variables, the language and
     /// the viewer's permissions; also the subject if a field is specific to it.
     fn key(is_personal: bool, document: &Document, viewer: &Viewer, language: Language) -> String {
-        let viewer = Viewer {
-            subject: if is_personal { viewer.subject.clone() } else { String::new() },
-            ..viewer.clone()
-        };
+        let subject = if is_personal { viewer.subject.as_str() } else { "" };
+        let class = viewer.visibility_class();
         let variables = serde_json::to_string(&document.variables).unwrap_or_default();
         let (name, language) = (&document.operation_name, language.tag());
-        format!("{viewer:?}\n{language}\n{name:?}\n{variables}\n{}", document.query)
+        format!("{subject:?}\n{class}\n{language}\n{name:?}\n{variables}\n{}", document.query)
     }
 
     fn document(&self) -> Document {

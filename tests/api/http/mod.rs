@@ -1,5 +1,6 @@
 //! The server: GraphQL over HTTP and WebSocket, its limits, and its other routes.
 
+mod answer_cache;
 mod conditional_requests;
 mod connections;
 mod cors;

@@ -15,6 +15,7 @@ use crate::support::{
 };
 
 const QUESTION: &str = "{ viewer { subject } }";
+const COUNT: &str = "{ memberCount }";
 
 fn digest(text: &str) -> String {
     hex::encode(Sha256::digest(text))
@@ -37,7 +38,7 @@ async fn get_by_digest(app: &App, digest: &str) -> Answer {
 #[tokio::test]
 async fn a_document_that_was_sent_before_is_known_by_its_digest() {
     let app = App::sqlite().await;
-    let digest = digest(QUESTION);
+    let (digest, of_count) = (digest(QUESTION), digest(COUNT));
     // Clients look for this message, and then send the text.
     for answer in [
         ask(&app, json!({ "extensions": persisted(&digest) })).await,
@@ -55,7 +56,9 @@ async fn a_document_that_was_sent_before_is_known_by_its_digest() {
     ask(&app, body).await.data();
     let known = get_by_digest(&app, &digest).await;
     assert_eq!(known["viewer"]["subject"], "office@example.se");
-    assert!(!known.header("etag").is_empty());
+    let body = json!({ "query": COUNT, "extensions": persisted(&of_count) });
+    ask(&app, body).await.data();
+    assert!(!get_by_digest(&app, &of_count).await.header("etag").is_empty());
     ask(&app, json!({ "extensions": persisted(&digest.to_uppercase()) })).await.data();
     // Another server has not heard of it.
     assert_eq!(get_by_digest(&app.with(&[]), &digest).await.code(), "NOT_FOUND");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use samregister::graphql;
+use samregister::graphql::{self, cost::Costs};
 use serde_json::Value;
 
 const INTROSPECTION: &str = "{ __schema { types { kind name description isOneOf interfaces { name } possibleTypes { name }
@@ -16,7 +16,7 @@ const INTROSPECTION: &str = "{ __schema { types { kind name description isOneOf 
 pub struct Schema {
     types: BTreeMap<String, Value>,
     /// Fields that no document selects, as `Coverage.share`.
-    left_out: BTreeSet<&'static str>,
+    left_out: BTreeSet<String>,
 }
 
 impl Schema {
@@ -35,8 +35,24 @@ impl Schema {
     }
 
     /// The same schema, of whose fields no document selects these below a query.
-    pub fn without(self, left_out: BTreeSet<&'static str>) -> Self {
-        Self { left_out, ..self }
+    pub fn without(mut self, left_out: BTreeSet<&'static str>) -> Self {
+        self.left_out.extend(left_out.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// The same schema, of whose fields no document selects those with which an answer is not
+    /// stored.
+    pub fn stored(mut self) -> Self {
+        let costs = Costs::of_schema();
+        let unversioned = costs.fields().filter(|field| field.cost.is_unversioned);
+        let unversioned = unversioned.map(|field| format!("{}.{}", field.type_name, field.name));
+        self.left_out.extend(unversioned);
+        self
+    }
+
+    /// Returns `true` if documents may select the field.
+    pub fn selects(&self, of: &str, name: &str) -> bool {
+        !self.left_out.contains(&format!("{of}.{name}"))
     }
 
     /// Our own types, without those of GraphQL itself.
@@ -156,10 +172,8 @@ impl Schema {
 
     fn object(&self, name: &str, depth: usize, within: &mut Vec<String>, prefix: &str) -> String {
         within.push(name.to_owned());
-        let is_left_out = |field: &&Value| {
-            let field = field["name"].as_str().unwrap_or_default();
-            self.left_out.contains(format!("{name}.{field}").as_str())
-        };
+        let is_left_out =
+            |field: &&Value| !self.selects(name, field["name"].as_str().unwrap_or_default());
         let fields = self.fields(name).iter().filter(|field| !is_left_out(field));
         let fields = fields.filter_map(|field| self.nested(field, depth, within, prefix));
         let fields: Vec<_> = fields.collect();

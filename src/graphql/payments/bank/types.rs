@@ -13,7 +13,7 @@ use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed},
     caller,
     connection::{Column, ConnectionNode, DIRECT, selected_columns},
-    cost::{cost, list_size},
+    cost::{cost, list_size, unversioned},
     database,
     invoices::types::Invoice,
     payments::types::Payment,
@@ -260,18 +260,20 @@ impl BankPayment {
     }
 
     /// `true` if you may match it with an invoice (`bankPaymentMatch`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_match(&self, ctx: &Context<'_>) -> bool {
         bank::status::can_match(viewer(ctx), &self.0)
     }
 
     /// `true` if you may exclude the unmatched part (`bankPaymentExclude`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_exclude(&self, ctx: &Context<'_>) -> bool {
         bank::status::can_exclude(viewer(ctx), &self.0)
     }
 
     /// `true` if you may reopen it (`bankPaymentReopen`): it is excluded or a duplicate, is no
     /// refund, and would count no money twice. A closed period may still prevent it.
-    #[graphql(directive = cost::apply("5".into()))]
+    #[graphql(directive = cost::apply("5".into()), directive = unversioned::apply())]
     async fn viewer_can_reopen(&self, ctx: &Context<'_>) -> Result<bool> {
         let found = self.0.load(ctx, "", || reopen::reopenable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))

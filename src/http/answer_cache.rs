@@ -1,0 +1,371 @@
+//! Answers to queries, stored for equal requests until the next commit.
+//!
+//! A key names all that an answer depends on, the last revision among it. Every request asks the
+//! database for that after it has arrived, so that no stored answer is older than a commit whose
+//! answer the client has seen. Equal requests that come while the first is executed wait for its
+//! answer.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use futures_util::future::BoxFuture;
+use prometheus_client::{
+    metrics::{counter::Counter, gauge::Gauge},
+    registry::Registry,
+};
+use tokio::sync::watch;
+
+use super::{
+    App,
+    content_negotiation::Media,
+    execution::Caller,
+    graphql_response::Written,
+    lru::{Digest, Lru},
+    prepared_documents::{Prepared, digest_of},
+};
+use async_graphql::parser::types::OperationType;
+use domain::{audit::reads, auth::viewer::Viewer, database::Database};
+
+/// Memory that an entry needs in addition to its answer.
+const ENTRY_BYTES: usize = 256;
+
+/// Time for which a request waits for the answer to an equal one before it is executed itself. The
+/// first may wait for what only its own subject has to wait for, as a rendering.
+const FOLLOW_TIME: Duration = Duration::from_secs(2);
+
+/// All that an answer depends on, as a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AnswerKey {
+    digest: Digest,
+    revision: i64,
+}
+
+impl AnswerKey {
+    /// Returns the key of the answer to a query; `None` if the answer may not be given to an equal
+    /// request: it selects a field that is `@unversioned`, or reports the cost.
+    pub(super) fn of(
+        app: &App,
+        caller: &Caller,
+        viewer: &Viewer,
+        prepared: &Prepared,
+        revision: i64,
+    ) -> Option<Self> {
+        let is_stable = prepared.operation == OperationType::Query
+            && !prepared.figures.is_unversioned
+            && !prepared.reports_cost;
+        is_stable.then(|| {
+            let media = caller.media.unwrap_or(Media::Json);
+            let digest = digest_of(&[
+                &prepared.digest,
+                app.edition.as_bytes(),
+                &revision.to_le_bytes(),
+                // Statuses depend on the day without any write.
+                app.clock.today().to_string().as_bytes(),
+                viewer.visibility_class().as_bytes(),
+                media.content_type().as_bytes(),
+                caller.language.tag().as_bytes(),
+                caller.base_url(app).as_bytes(),
+            ]);
+            Self { digest, revision }
+        })
+    }
+
+    /// Returns the validator of the answer (`ETag`). It is weak (`W/`), since the same answer may
+    /// be compressed or not.
+    ///
+    /// It is calculated before the answer: a write in between makes the answer newer than its
+    /// validator, which costs one more request and never returns a stale answer.
+    pub(super) fn validator(&self) -> String {
+        format!("W/\"{}\"", hex::encode(self.digest))
+    }
+}
+
+/// Metrics of the stored answers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AnswerMetrics {
+    hits: Counter,
+    misses: Counter,
+    bytes: Gauge,
+}
+
+impl AnswerMetrics {
+    /// Registers the metrics.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "answer_cache_hits",
+            "Queries that were answered with a stored answer, or with that of an equal query in progress",
+            self.hits.clone(),
+        );
+        registry.register(
+            "answer_cache_misses",
+            "Queries that were executed although their answers may be stored",
+            self.misses.clone(),
+        );
+        registry.register("answer_cache_bytes", "Size of the stored answers", self.bytes.clone());
+    }
+}
+
+/// Answers of the last revision, and queries in progress.
+#[derive(Debug)]
+pub struct AnswerCache {
+    /// Maximum size of the answers; 0: none is stored.
+    most: usize,
+    state: Mutex<State>,
+    metrics: AnswerMetrics,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Last known revision. Answers of earlier ones can't be found any more.
+    revision: i64,
+    answers: Lru<Bytes>,
+    running: HashMap<Digest, watch::Receiver<Progress>>,
+}
+
+/// State of a query in progress.
+#[derive(Clone, Debug)]
+enum Progress {
+    Running,
+    /// It has this answer; `None` if the answer may not be given to others.
+    Done(Option<Bytes>),
+}
+
+/// Part that a request takes in a query.
+enum Part {
+    /// The answer is stored.
+    Answered(Bytes),
+    /// An equal query is in progress.
+    Follow(watch::Receiver<Progress>),
+    /// It is the first.
+    Lead(Lead),
+}
+
+/// The first of equal queries. Others wait until this is dropped.
+struct Lead {
+    cache: Arc<AnswerCache>,
+    key: AnswerKey,
+    progress: watch::Sender<Progress>,
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.cache.lock().running.remove(&self.key.digest);
+    }
+}
+
+impl AnswerCache {
+    /// Creates a cache for answers of this total size.
+    pub(super) fn new(most: usize, metrics: AnswerMetrics) -> Self {
+        let state = State { revision: 0, answers: Lru::new(most), running: HashMap::new() };
+        Self { most, state: Mutex::new(state), metrics }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns a stored answer, and counts the hit.
+    pub(super) fn get(&self, key: &AnswerKey) -> Option<Bytes> {
+        if self.most == 0 {
+            return None;
+        }
+        self.advance(key.revision);
+        let found = self.lock().answers.get(&key.digest)?;
+        self.metrics.hits.inc();
+        Some(found)
+    }
+
+    /// Removes the answers of revisions before this one, which no request can find any more.
+    pub(super) fn advance(&self, revision: i64) {
+        let mut state = self.lock();
+        if revision <= state.revision {
+            return;
+        }
+        state.revision = revision;
+        if state.answers.size() > 0 {
+            let removed = std::mem::replace(&mut state.answers, Lru::new(self.most));
+            self.metrics.bytes.set(0);
+            // They are many, and others wait for the lock.
+            drop(state);
+            drop(removed);
+        }
+    }
+
+    /// Removes answers as soon as a commit is known, for as long as this is polled.
+    pub(super) async fn advance_continuously(&self, db: &Database) {
+        let mut changed = db.changed();
+        loop {
+            let revision = *changed.borrow_and_update();
+            self.advance(revision);
+            if changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn begin(self: &Arc<Self>, key: AnswerKey) -> Part {
+        let mut state = self.lock();
+        if let Some(found) = state.answers.get(&key.digest) {
+            return Part::Answered(found);
+        }
+        if let Some(running) = state.running.get(&key.digest) {
+            return Part::Follow(running.clone());
+        }
+        let (progress, receiver) = watch::channel(Progress::Running);
+        state.running.insert(key.digest, receiver);
+        Part::Lead(Lead { cache: Arc::clone(self), key, progress })
+    }
+
+    fn store(&self, key: AnswerKey, answer: &Bytes) {
+        let mut state = self.lock();
+        if key.revision == state.revision {
+            state.answers.insert(key.digest, answer.clone(), answer.len() + ENTRY_BYTES);
+            self.metrics.bytes.set(i64::try_from(state.answers.size()).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+impl Lead {
+    /// Stores an answer without errors, and passes it to the requests that wait for it. An answer
+    /// during whose execution the read of a contact was logged is given to its reader alone.
+    fn finish(self, written: &Written, has_logged: bool) {
+        let is_whole = written.answer.is_ok() && written.answer.extensions.is_empty();
+        let shared =
+            (is_whole && !has_logged).then(|| Bytes::copy_from_slice(written.json.as_bytes()));
+        if let Some(answer) = &shared {
+            self.cache.store(self.key, answer);
+        }
+        self.progress.send_replace(Progress::Done(shared));
+    }
+}
+
+/// Executes a query with a key, or waits for an equal one that is in progress. Without a key, or if
+/// nothing is stored, executes it.
+pub(super) async fn join(
+    cache: Arc<AnswerCache>,
+    db: Database,
+    key: Option<AnswerKey>,
+    execution: BoxFuture<'static, Written>,
+) -> Written {
+    let Some(key) = key.filter(|_| cache.most > 0) else { return execution.await };
+    loop {
+        match cache.begin(key) {
+            Part::Answered(answer) => {
+                cache.metrics.hits.inc();
+                return Written::stored(&answer);
+            }
+            Part::Lead(lead) => {
+                cache.metrics.misses.inc();
+                let noted = reads::noted(&db);
+                let written = execution.await;
+                lead.finish(&written, reads::noted(&db) != noted);
+                return written;
+            }
+            Part::Follow(mut progress) => {
+                let done = async {
+                    let is_done = |progress: &Progress| matches!(progress, Progress::Done(_));
+                    progress.wait_for(is_done).await.map(|done| done.clone())
+                };
+                match tokio::time::timeout(FOLLOW_TIME, done).await {
+                    Ok(Ok(Progress::Done(Some(answer)))) => {
+                        cache.metrics.hits.inc();
+                        return Written::stored(&answer);
+                    }
+                    // The first was cancelled, as when its client disconnected.
+                    Ok(Err(_)) => {}
+                    Ok(Ok(_)) | Err(_) => {
+                        cache.metrics.misses.inc();
+                        return execution.await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use async_graphql::{Response as Answer, Value};
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn cache(most: usize) -> Arc<AnswerCache> {
+        Arc::new(AnswerCache::new(most, AnswerMetrics::default()))
+    }
+
+    fn key(number: u8, revision: i64) -> AnswerKey {
+        AnswerKey { digest: [number; 32], revision }
+    }
+
+    fn written(json: &str) -> Written {
+        Written { answer: Answer::new(Value::Null), json: json.to_owned() }
+    }
+
+    async fn database() -> Database {
+        let db = Database::connect("sqlite::memory:", None).await;
+        db.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[tokio::test]
+    async fn answers_are_stored_until_a_later_revision() {
+        let (cache, db) = (cache(1 << 20), database().await);
+        let make = |number, revision, json: &'static str| {
+            join(
+                cache.clone(),
+                db.clone(),
+                Some(key(number, revision)),
+                ready(written(json)).boxed(),
+            )
+        };
+        cache.advance(5);
+        assert_eq!(make(1, 5, "a").await.json, "a");
+        assert_eq!(make(1, 5, "b").await.json, "a");
+        assert_eq!(cache.get(&key(1, 5)).as_deref(), Some(&b"a"[..]));
+        assert!(cache.get(&key(2, 6)).is_none());
+        assert!(cache.get(&key(1, 5)).is_none(), "another revision is the last");
+        // What was asked before the commit is given to those who waited, and not stored.
+        assert_eq!(make(1, 5, "c").await.json, "c");
+        assert_eq!(make(1, 5, "d").await.json, "d");
+        assert_eq!(cache.metrics.bytes.get(), 0);
+        assert!(cache.lock().running.is_empty());
+    }
+
+    #[tokio::test]
+    async fn errors_and_logged_reads_are_given_to_one_request() {
+        let (cache, db) = (cache(1 << 20), database().await);
+        let mut wrong = written("a");
+        wrong.answer.errors.push(async_graphql::ServerError::new("wrong", None));
+        let first = join(cache.clone(), db.clone(), Some(key(1, 0)), ready(wrong).boxed());
+        assert_eq!(first.await.json, "a");
+        assert!(cache.get(&key(1, 0)).is_none());
+        let Part::Lead(lead) = cache.begin(key(1, 0)) else { panic!("it is not the first") };
+        lead.finish(&written("b"), true);
+        assert!(cache.get(&key(1, 0)).is_none());
+        let own = join(cache.clone(), db, Some(key(1, 0)), ready(written("c")).boxed());
+        assert_eq!(own.await.json, "c");
+        assert!(cache.get(&key(1, 0)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_waits_goes_ahead_when_the_first_is_cancelled() {
+        let (cache, db) = (cache(1 << 20), database().await);
+        let first =
+            tokio::spawn(join(cache.clone(), db.clone(), Some(key(1, 0)), pending().boxed()));
+        while cache.lock().running.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let second = join(cache.clone(), db, Some(key(1, 0)), ready(written("b")).boxed());
+        let second = tokio::spawn(second);
+        tokio::task::yield_now().await;
+        first.abort();
+        assert!(second.await.is_ok_and(|written| written.json == "b"));
+        assert!(cache.lock().running.is_empty());
+    }
+}
