@@ -49,7 +49,10 @@ pub mod times;
 
 use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
 
-use self::{cost::list_size, subscription::Subscription};
+use self::{
+    cost::{list_size, unversioned},
+    subscription::Subscription,
+};
 use domain::{
     auth::viewer, clock::Clock, config::Network, context::Context as Caller, database::Database,
     error::Result,
@@ -236,6 +239,7 @@ pub struct Viewer {
 #[Object]
 impl ViewerQuery {
     /// The caller, as the token names it.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         let own = viewer(ctx);
         let look_ahead = ctx.look_ahead();

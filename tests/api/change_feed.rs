@@ -86,10 +86,11 @@ fn every_action_is_begun_by_a_rule() {
         };
         rest.split(ends).next().unwrap_or_default().to_owned()
     };
-    let begun = code.split("begin(").skip(1).filter_map(|rest| {
+    let begins = ["begin(", "begin_after("].into_iter().flat_map(|begin| code.split(begin).skip(1));
+    let begun = begins.filter_map(|rest| {
         let arguments = arguments(rest);
         let (_, variant) = arguments.split_once(" Action::")?;
-        Some(variant.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
+        Some(variant.chars().take_while(|c| c.is_alphanumeric()).collect::<String>())
     });
     // Rules of several nouns begin the action that each of them declares.
     let of_nouns = code.split("ACTION: Action = Action::").skip(1);

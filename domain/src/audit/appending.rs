@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ::entity::audit_entry::{self, Entity};
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryTrait};
 
 use super::{
     action::Action,
@@ -15,7 +15,10 @@ use super::{
     sealing::{self, Text},
     signature::TrailKey,
 };
-use crate::error::{Error, Result};
+use crate::{
+    database::Batch,
+    error::{Error, Result},
+};
 
 /// Number of entries that are written together.
 const BATCH: usize = 250;
@@ -107,6 +110,11 @@ impl Appender {
         Ok(())
     }
 
+    /// `true` if so many entries are pending that they are worth a statement.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= BATCH
+    }
+
     /// `true` if an unwritten entry names one of these persons.
     pub(super) fn waits_about(&self, persons: &BTreeSet<Person>) -> bool {
         self.waiting
@@ -131,16 +139,29 @@ impl Appender {
         tx: &impl ConnectionTrait,
         key: Option<&TrailKey>,
     ) -> Result<()> {
+        let mut batch = Batch::default();
+        self.seal(tx, &mut batch, key).await?;
+        batch.run(tx).await
+    }
+
+    /// Seals the pending entries and adds them to a batch; the last one is signed if there is a key.
+    /// Of many entries, the first are written at once.
+    pub(super) async fn seal(
+        &mut self,
+        tx: &impl ConnectionTrait,
+        batch: &mut Batch,
+        key: Option<&TrailKey>,
+    ) -> Result<()> {
         let mut left = self.waiting.len();
         let mut drafts = std::mem::take(&mut self.waiting).into_iter();
         while left > 0 {
-            let batch: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
-            left -= batch.len();
+            let some: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
+            left -= some.len();
             let persons: BTreeSet<Person> =
-                batch.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).collect();
-            let keys = person_keys::of_persons(tx, &persons).await?;
-            let (mut rows, mut used) = (Vec::with_capacity(batch.len()), BTreeSet::new());
-            for Draft { mut entry, texts } in batch {
+                some.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).collect();
+            let keys = person_keys::of_persons(tx, batch, &persons).await?;
+            let (mut rows, mut used) = (Vec::with_capacity(some.len()), BTreeSet::new());
+            for Draft { mut entry, texts } in some {
                 let names_persons = texts.iter().flat_map(Text::persons).next().is_some();
                 [entry.before, entry.after] = sealing::seal(entry.revision, texts, &keys)?;
                 if names_persons {
@@ -157,8 +178,12 @@ impl Appender {
                 }
                 rows.push(entry.into_active_model());
             }
-            Entity::insert_many(rows).exec_without_returning(tx).await?;
-            person_keys::note_use(tx, used).await?;
+            let values = rows.len() * audit_entry::Column::iter().count();
+            batch.push(Entity::insert_many(rows).into_query(), values);
+            person_keys::note_use(batch, used);
+            if left > 0 {
+                batch.run(tx).await?;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use ::entity::kind::SubjectKind;
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
+    QueryTrait,
+    sea_query::{SelectStatement, SubQueryStatement},
+};
 use uuid::Uuid;
 
 use super::{
@@ -12,18 +16,21 @@ use super::{
     appending::Appender,
     clock_order,
     forms::Erasure,
-    head::trusted,
+    opening::{Basis, Opening},
     person_keys,
     recorded::{Person, Recorded},
 };
 use crate::{
     clock::Clock,
     context::Context,
-    database::{Database, Transaction},
+    database::{Batch, Database, Transaction},
     error::{Error, Result},
     idempotency::{MutationField, Outcome},
     search,
 };
+
+/// Rows that one statement inserts; with their columns they stay below the limit of bound values.
+const ROWS: usize = 250;
 
 /// A change that is not committed yet: a transaction with its audit entries. Dropping it without
 /// [`Change::commit`] rolls it back.
@@ -38,6 +45,12 @@ pub struct Change {
     trail: Appender,
     /// Keys of persons that are deleted after the entries of their erasure were written.
     erased: Vec<Uuid>,
+    /// What its first statement read.
+    opening: Opening,
+    /// Statements that are sent together with the last entries.
+    batch: Batch,
+    /// Objects whose search words the batch writes.
+    indexed: BTreeSet<Uuid>,
 }
 
 /// Begins a change.
@@ -50,20 +63,44 @@ pub async fn begin(ctx: Context<'_>, action: Action) -> Result<Change> {
     start(ctx, action, clock_order::check).await
 }
 
+/// Begins a change with facts that were read before it: [`Change::holds`] returns whether they still
+/// hold. Its first statement also answers `questions`, each of which selects one text:
+/// [`Change::answers`].
+///
+/// # Errors
+/// As [`begin`].
+pub(crate) async fn begin_after(
+    ctx: Context<'_>,
+    action: Action,
+    basis: Basis<'_>,
+    questions: &[SelectStatement],
+) -> Result<Change> {
+    open(ctx, action, clock_order::check, (Some(basis), questions)).await
+}
+
 /// Begins a change if `check` accepts the clock, the revision of the last entry and its time.
 pub(super) async fn start(
     ctx: Context<'_>,
     action: Action,
     check: impl Fn(&Clock, i64, DateTime<Utc>) -> Result<()>,
 ) -> Result<Change> {
+    open(ctx, action, check, (None, &[])).await
+}
+
+async fn open(
+    ctx: Context<'_>,
+    action: Action,
+    check: impl Fn(&Clock, i64, DateTime<Utc>) -> Result<()>,
+    (basis, questions): (Option<Basis<'_>>, &[SelectStatement]),
+) -> Result<Change> {
     if ctx.db.trail_key().is_none() {
         return Err(Error::internal(std::io::Error::other(
             "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
         )));
     }
-    let tx = ctx.db.write().await?;
-    let (last, hash, last_at) = trusted(ctx.db, &tx).await?;
-    check(&ctx.clock, last, last_at)?;
+    let tx = ctx.db.write_unchecked().await?;
+    let opening = Opening::load(ctx.db, &tx, basis, questions).await?;
+    check(&ctx.clock, opening.revision, opening.at)?;
     let (db, actor, at) = (ctx.db.clone(), ctx.viewer.subject.clone(), ctx.clock.now());
     let mutation = ctx.idempotency.cloned().filter(|mutation| mutation.is_by(&actor));
     if let Some(mutation) = &mutation {
@@ -78,8 +115,11 @@ pub(super) async fn start(
         tx,
         db,
         mutation,
-        trail: Appender::new(last, hash, actor, action, at),
+        trail: Appender::new(opening.revision, opening.hash.clone(), actor, action, at),
         erased: Vec::new(),
+        opening,
+        batch: Batch::default(),
+        indexed: BTreeSet::new(),
     })
 }
 
@@ -96,6 +136,52 @@ impl Change {
         self.trail.at()
     }
 
+    /// Returns the answers to the questions of [`begin_after`] in their order; none if the trail was
+    /// empty.
+    pub(crate) fn answers(&self) -> &[Option<String>] {
+        &self.opening.answers
+    }
+
+    /// Returns `true` if the facts of [`begin_after`] still hold: every change since is about a
+    /// subject that they do not depend on.
+    pub(crate) fn holds(&self) -> bool {
+        self.opening.holds
+    }
+
+    /// Adds a statement with this number of bound values. It is sent with the entries when the
+    /// change is committed, together with others that must not depend on it.
+    pub(crate) fn write_later(&mut self, statement: impl Into<SubQueryStatement>, values: usize) {
+        self.batch.push(statement, values);
+    }
+
+    /// Inserts rows when the change is committed, as [`Change::write_later`] does.
+    pub(crate) fn insert_later<M, A>(&mut self, rows: Vec<M>)
+    where
+        M: IntoActiveModel<A>,
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        let columns = <A::Entity as EntityTrait>::Column::iter().count();
+        let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
+        while rows.peek().is_some() {
+            let some: Vec<A> = rows.by_ref().take(ROWS).collect();
+            let values = some.len() * columns;
+            self.batch.push(A::Entity::insert_many(some).into_query(), values);
+        }
+    }
+
+    /// Writes the search words of objects, by [`search::words_of`], when the change is committed.
+    /// The rows that they come from are not read again.
+    pub(crate) fn index(&mut self, documents: impl IntoIterator<Item = (Uuid, String)>) {
+        let mut documents = documents.into_iter().peekable();
+        while documents.peek().is_some() {
+            let some: Vec<_> = documents.by_ref().take(ROWS).collect();
+            self.indexed.extend(some.iter().map(|(id, _)| *id));
+            let values = 2 * some.len();
+            self.batch.push(search::upsert(some), values);
+        }
+    }
+
     /// Records a record before and after the change; `None` before it exists, and after it is
     /// removed.
     ///
@@ -105,10 +191,16 @@ impl Change {
         self.trail.record(before, after)
     }
 
-    /// Writes the pending entries except the last, so that a change of any size needs little
-    /// memory.
+    /// Writes the pending entries except the last if there are many, so that a change of any size
+    /// needs little memory.
     pub async fn flush(&mut self) -> Result<()> {
-        self.trail.flush(&self.tx).await
+        if self.trail.is_full() { self.trail.flush(&self.tx).await } else { Ok(()) }
+    }
+
+    /// Runs the statements that were added to be run later, for a change that reads what they
+    /// write, or that has many of them.
+    pub(crate) async fn write_now(&mut self) -> Result<()> {
+        self.batch.run(&self.tx).await
     }
 
     /// Erases persons from the trail: their keys are deleted with this change, each with an entry
@@ -124,7 +216,7 @@ impl Change {
             // of the deletion becomes the last one, which is signed.
             self.trail.write(&self.tx, None).await?;
         } else {
-            self.flush().await?;
+            self.trail.flush(&self.tx).await?;
         }
         let keys = person_keys::ids_of(&self.tx, persons).await?;
         let mut erased = BTreeSet::new();
@@ -170,17 +262,17 @@ impl Change {
             return self.finish_unchanged(outcome).await;
         }
         let db = self.db.clone();
-        self.trail.write(&self.tx, db.trail_key()).await?;
-        person_keys::delete(&self.tx, &self.erased).await?;
-        search::refresh(&self.tx).await?;
+        self.trail.seal(&self.tx, &mut self.batch, db.trail_key()).await?;
         let (at, (last, hash)) = (self.trail.at(), self.trail.end());
         let hash = hash.to_owned();
         if let Some(mutation) = &self.mutation {
-            mutation.store(&self.tx, &outcome, last, at).await?;
+            mutation.store_later(&self.tx, &mut self.batch, &outcome, (last, at)).await?;
         }
+        self.batch.run(&self.tx).await?;
+        person_keys::delete(&self.tx, &self.erased).await?;
+        search::refresh_others(&self.tx, &self.indexed).await?;
         db.notify_remote(&self.tx, last).await?;
         db.commit(self.tx, Some((last, &hash))).await?;
-        db.trail_head.set(last, hash);
         if let Some(mutation) = self.mutation {
             mutation.committed(outcome, last);
         }
@@ -221,7 +313,7 @@ impl Change {
 pub async fn insert<M, A>(change: &Change, row: M) -> Result<()>
 where
     M: IntoActiveModel<A>,
-    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    A: ActiveModelTrait + ActiveModelBehavior + Send,
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
 {
     A::Entity::insert(row.into_active_model()).exec_without_returning(change.tx()).await?;
@@ -232,9 +324,10 @@ where
 pub async fn replace<M, A>(change: &Change, row: M) -> Result<()>
 where
     M: IntoActiveModel<A>,
-    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    A: ActiveModelTrait + ActiveModelBehavior + Send,
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
 {
-    A::Entity::update(row.into_active_model().reset_all()).validate()?.exec(change.tx()).await?;
+    let update = A::Entity::update(row.into_active_model().reset_all());
+    update.validate()?.exec_without_returning(change.tx()).await?;
     Ok(())
 }

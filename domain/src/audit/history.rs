@@ -85,12 +85,16 @@ impl History {
         ))
     }
 
+    /// Returns the condition that an entry is about an object of this type.
+    pub(crate) fn is_own(self) -> SimpleExpr {
+        match self {
+            Self::Subject(kind) => Column::SubjectKind.eq(kind),
+            Self::Record(form, _) => Column::Form.eq(form),
+        }
+    }
+
     /// Selects the entries about these objects.
     pub(crate) fn entries(self, backend: DbBackend, ids: &[Uuid]) -> Condition {
-        let own = Condition::all().add(among(backend, self.id(), ids.iter().copied()));
-        match self {
-            Self::Subject(kind) => own.add(Column::SubjectKind.eq(kind)),
-            Self::Record(form, _) => own.add(Column::Form.eq(form)),
-        }
+        Condition::all().add(among(backend, self.id(), ids.iter().copied())).add(self.is_own())
     }
 }

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     auth::viewer::Viewer,
-    database::Database,
+    database::{Batch, Database},
     error::{Error, Result},
 };
 
@@ -134,7 +134,8 @@ impl Run {
                 .iter()
                 .flat_map(|(_, _, texts)| texts.iter().flat_map(Text::persons))
                 .collect();
-            let keys = person_keys::of_persons(tx, &persons).await?;
+            let mut batch = Batch::default();
+            let keys = person_keys::of_persons(tx, &mut batch, &persons).await?;
             let mut used = BTreeSet::new();
             for (mut entry, (form, record_id, texts)) in entries.into_iter().zip(texts) {
                 self.check(&mut entry);
@@ -150,7 +151,8 @@ impl Run {
                 (self.last, self.hash) = (entry.revision, entry.hash.clone());
                 update(tx, entry).await?;
             }
-            person_keys::note_use(tx, used).await?;
+            person_keys::note_use(&mut batch, used);
+            batch.run(tx).await?;
         }
     }
 

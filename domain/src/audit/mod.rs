@@ -18,6 +18,7 @@ mod history;
 mod key_owners;
 mod key_replacement;
 pub(crate) mod migration;
+mod opening;
 pub(crate) mod past;
 pub(crate) mod pending_reads;
 mod person_keys;
@@ -41,6 +42,7 @@ pub use self::{
     head::{is_appointed, last_key, replacement},
     history::History,
     key_replacement::replace_key,
+    opening::{Basis, Seen},
     reading::{
         Filter, by_revisions, count, count_each, last_action, list, of_each, order, revision,
         revision_in,
@@ -52,6 +54,7 @@ pub use self::{
 };
 pub(crate) use self::{
     appending::Appender,
+    change::begin_after,
     head::trusted,
     reading::{opened, visible},
     recorded::fields,

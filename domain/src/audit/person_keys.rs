@@ -13,14 +13,14 @@ use chacha20poly1305::{
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, sea_query::Expr,
+    QuerySelect, QueryTrait, sea_query::Expr,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::recorded::{Person, first_half};
 use crate::{
-    database::among,
+    database::{Batch, among},
     error::{Error, Result},
 };
 
@@ -29,6 +29,10 @@ const NONCE: usize = 24;
 
 /// Number of rows that are inserted together.
 const BATCH: usize = 250;
+
+/// Numbers of columns of a key, and of a record of its use.
+const KEY_COLUMNS: usize = 4;
+const USE_COLUMNS: usize = 2;
 
 /// A person's key.
 #[derive(Clone)]
@@ -71,9 +75,10 @@ fn id_of(key: &[u8]) -> Uuid {
     first_half(&Sha256::digest(key))
 }
 
-/// Returns the keys of these persons. Creates the missing ones.
+/// Returns the keys of these persons. Creates the missing ones, and adds them to the batch.
 pub(super) async fn of_persons(
     tx: &impl ConnectionTrait,
+    batch: &mut Batch,
     persons: &BTreeSet<Person>,
 ) -> Result<HashMap<Person, PersonKey>> {
     let mut keys = HashMap::new();
@@ -99,9 +104,9 @@ pub(super) async fn of_persons(
             added.push(row);
         }
     }
-    for batch in added.chunks(BATCH) {
-        let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
-        Entity::insert_many(rows).exec_without_returning(tx).await?;
+    for some in added.chunks(BATCH) {
+        let rows = some.iter().cloned().map(IntoActiveModel::into_active_model);
+        batch.push(Entity::insert_many(rows).into_query(), some.len() * KEY_COLUMNS);
     }
     Ok(keys)
 }
@@ -160,17 +165,16 @@ pub(super) async fn by_ids(
         .collect()
 }
 
-/// Records the entries with fields that each key sealed.
-pub(super) async fn note_use(tx: &impl ConnectionTrait, used: BTreeSet<(Uuid, i64)>) -> Result<()> {
+/// Adds the records of which entries have fields that each key sealed to the batch.
+pub(super) fn note_use(batch: &mut Batch, used: BTreeSet<(Uuid, i64)>) {
     let rows: Vec<_> = used
         .into_iter()
         .map(|(key_id, revision)| sealed_entry::Model { key_id, revision })
         .collect();
-    for batch in rows.chunks(BATCH) {
-        let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
-        sealed_entry::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    for some in rows.chunks(BATCH) {
+        let rows = some.iter().cloned().map(IntoActiveModel::into_active_model);
+        batch.push(sealed_entry::Entity::insert_many(rows).into_query(), some.len() * USE_COLUMNS);
     }
-    Ok(())
 }
 
 /// Returns the revisions with fields that a key sealed, in order.

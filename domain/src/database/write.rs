@@ -39,6 +39,17 @@ impl Database {
     /// CONFLICT with the reason BUSY if others write for too long, or `PROGRAM_TOO_OLD` if a newer
     /// program has migrated the register.
     pub(crate) async fn write(&self) -> Result<Transaction> {
+        let tx = self.write_unchecked().await?;
+        self.check_program(&tx).await?;
+        Ok(tx)
+    }
+
+    /// Begins a writing transaction as [`Database::write`] does. The caller must check with its
+    /// first statement that this program is new enough: [`Database::require_program`].
+    ///
+    /// # Errors
+    /// CONFLICT with the reason BUSY.
+    pub(crate) async fn write_unchecked(&self) -> Result<Transaction> {
         let permit =
             tokio::time::timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned())
                 .await;
@@ -64,7 +75,6 @@ impl Database {
             );
             tx.execute_unprepared(&lock).await.map_err(or_busy)?;
         }
-        self.check_program(&tx).await?;
         Ok(tx)
     }
 
@@ -80,7 +90,12 @@ impl Database {
             self.check_files().await.ok();
             return Err(cause);
         }
-        match tx.commit().await {
+        let known = || {
+            if let Some((revision, hash)) = last {
+                self.trail_head.set(revision, hash.to_owned());
+            }
+        };
+        match tx.commit(known).await {
             Ok(()) => {}
             Err(Uncommitted::RolledBack(cause)) => return Err(cause.into()),
             Err(Uncommitted::Unknown(cause)) => match last {
@@ -89,6 +104,7 @@ impl Database {
                     if !self.was_committed(revision, hash).await? {
                         return Err(cause.into());
                     }
+                    self.trail_head.set(revision, hash.to_owned());
                     tracing::warn!(%cause, revision, "COMMIT was not answered, but the change is in the database");
                 }
                 _ => return Err(cause.into()),

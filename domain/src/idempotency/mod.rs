@@ -18,13 +18,21 @@ use ::entity::{
     idempotent_request::{self, Entity as Requests},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait,
+};
 
 pub use self::outcome::{FromOutcome, ObjectId, Outcome, Warning, Warnings};
-use crate::error::{ConflictReason, Error, FieldErrorCode, Origin, Result};
+use crate::{
+    database::Batch,
+    error::{ConflictReason, Error, FieldErrorCode, Origin, Result},
+};
 
 /// Time for which a request with a key is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
+/// Numbers of columns of a request, and of an outcome.
+const REQUEST_COLUMNS: usize = 5;
+const OUTCOME_COLUMNS: usize = 5;
 /// The field under which a reused key is reported.
 const HEADER: &str = "idempotency-key";
 
@@ -259,7 +267,21 @@ impl MutationField {
         revision: i64,
         at: DateTime<Utc>,
     ) -> Result<()> {
+        let mut batch = Batch::default();
+        self.store_later(tx, &mut batch, outcome, (revision, at)).await?;
+        batch.run(tx).await
+    }
+
+    /// Adds the statements that store the outcome to a batch, after deleting expired requests.
+    pub(crate) async fn store_later(
+        &self,
+        tx: &impl ConnectionTrait,
+        batch: &mut Batch,
+        outcome: &Outcome,
+        (revision, at): (i64, DateTime<Utc>),
+    ) -> Result<()> {
         let Some(key) = &self.mutations.key else { return Ok(()) };
+        // First: one of them may have the same key.
         Requests::delete_many()
             .filter(idempotent_request::Column::At.lte(at - RETENTION))
             .exec(tx)
@@ -272,17 +294,13 @@ impl MutationField {
             revision: None,
             at,
         };
-        Requests::insert(request.into_active_model())
-            .on_conflict_do_nothing()
-            .exec_without_returning(tx)
-            .await?;
+        let insert = Requests::insert(request.into_active_model()).on_conflict_do_nothing();
+        batch.push(insert.into_query(), REQUEST_COLUMNS);
         let (response_key, outcome) =
             (self.response_key.clone(), serde_json::to_string(outcome).map_err(Error::internal)?);
         let row = idempotent_outcome::Model { subject, key: name, response_key, revision, outcome };
-        Outcomes::insert(row.into_active_model())
-            .on_conflict_do_nothing()
-            .exec_without_returning(tx)
-            .await?;
+        let insert = Outcomes::insert(row.into_active_model()).on_conflict_do_nothing();
+        batch.push(insert.into_query(), OUTCOME_COLUMNS);
         Ok(())
     }
 

@@ -70,19 +70,28 @@ impl Names {
             names.agreements =
                 found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         }
-        if !invoices.is_empty() {
-            let columns = [Column::Id, Column::Number, Column::IssuedOn];
-            let theirs = among(backend, Expr::col(Column::Id), invoices);
-            let select =
-                Query::select().columns(columns).from(invoice::Entity).and_where(theirs).take();
-            let found: Vec<invoice::Model> = rows(db, &select, &columns).await?;
-            let reference = |row: invoice::Model| {
-                Some((row.id, Reference { number: row.number?, issued_on: row.issued_on? }))
-            };
-            names.invoices = found.into_iter().filter_map(reference).collect();
-        }
+        names.invoices = references(db, invoices).await?;
         Ok(names)
     }
+}
+
+/// Returns the numbers and days of those of these invoices that are issued; without a statement if
+/// there are none.
+pub(super) async fn references(
+    db: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Reference>> {
+    if invoices.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let columns = [Column::Id, Column::Number, Column::IssuedOn];
+    let theirs = among(db.get_database_backend(), Expr::col(Column::Id), invoices);
+    let select = Query::select().columns(columns).from(invoice::Entity).and_where(theirs).take();
+    let found: Vec<invoice::Model> = rows(db, &select, &columns).await?;
+    let reference = |row: invoice::Model| {
+        Some((row.id, Reference { number: row.number?, issued_on: row.issued_on? }))
+    };
+    Ok(found.into_iter().filter_map(reference).collect())
 }
 
 /// Returns the content of an invoice as it was issued; `None` if no document is stored, as for

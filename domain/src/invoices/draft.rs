@@ -1,6 +1,9 @@
 //! Creation of a draft of an invoice.
 
-use ::entity::{id::InvoiceId, invoice};
+use ::entity::{id::InvoiceId, invoice, kind::SubjectKind};
+use chrono::NaiveDate;
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
 
 use super::{
     Buyer,
@@ -8,13 +11,15 @@ use super::{
     draft_checks::{check, check_characters},
     draft_line_loading,
     draft_lines::{NewLine, spread},
-    draft_references, lines,
+    draft_references,
+    parties::Buyers,
     supply_date::Supplied,
 };
 use crate::{
     agreements,
-    audit::{self, Action},
+    audit::{self, Action, Basis, Seen},
     auth::viewer::Permission,
+    clock::day_of,
     config::Network,
     context::Context,
     error::{LINE, Result, TEXT, ValidationErrors},
@@ -44,6 +49,13 @@ pub struct NewInvoice {
     pub supplied: Supplied,
 }
 
+/// A draft that is not stored yet, with the facts about its buyer.
+#[derive(Debug)]
+pub(super) struct NewDraft {
+    pub(super) aggregate: InvoiceAggregate,
+    pub(super) buyers: Buyers,
+}
+
 /// Creates a draft. `errors` are those found while the input was parsed.
 ///
 /// # Errors
@@ -54,10 +66,45 @@ pub async fn draft(
     ctx: Context<'_>,
     network: &Network,
     new: NewInvoice,
-    mut errors: ValidationErrors,
+    errors: ValidationErrors,
 ) -> Result<InvoiceId> {
     ctx.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(ctx, Action::InvoiceDraft).await?;
+    let (seen, today) = (Seen::now(ctx.db), ctx.clock.today());
+    let own = corrected(&new);
+    let prepared = prepare(ctx, ctx.db.read(), (network, today), new.clone(), errors.clone()).await;
+    let basis = Basis { seen, kind: SubjectKind::Invoice, own: &own };
+    let mut change = audit::begin_after(ctx, Action::InvoiceDraft, basis, &[]).await?;
+    let day = day_of(change.at());
+    let NewDraft { aggregate, buyers } = if day == today && change.holds() {
+        prepared?
+    } else {
+        Box::pin(prepare(ctx, change.tx(), (network, day), new, errors)).await?
+    };
+    let id = aggregate.row.id;
+    change.record(None, Some(&aggregate))?;
+    change.index(buyers.search_words(&aggregate).map(|words| (id.0, words)));
+    change.insert_later(vec![aggregate.row]);
+    change.insert_later(aggregate.lines);
+    change.commit_with(id).await?;
+    Ok(id)
+}
+
+/// Returns the id of the invoice that a new one corrects.
+pub(super) fn corrected(new: &NewInvoice) -> Vec<Uuid> {
+    new.corrects.iter().map(|id| id.0).collect()
+}
+
+/// Checks a new draft, and returns it with its sums.
+///
+/// # Errors
+/// As [`draft`], except FORBIDDEN.
+pub(super) async fn prepare(
+    ctx: Context<'_>,
+    db: &impl ConnectionTrait,
+    (network, today): (&Network, NaiveDate),
+    new: NewInvoice,
+    mut errors: ValidationErrors,
+) -> Result<NewDraft> {
     let mut after = InvoiceAggregate {
         row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() },
         ..InvoiceAggregate::default()
@@ -70,16 +117,16 @@ pub async fn draft(
         errors.optional_text("our_reference", new.our_reference.as_deref(), LINE);
     after.row.buyer_reference =
         errors.optional_text("buyer_reference", new.buyer_reference.as_deref(), LINE);
-    draft_references::set_buyer(change.tx(), &mut after, new.buyer, &mut errors).await?;
+    let buyers = draft_references::set_buyer(db, &mut after, new.buyer, &mut errors).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
-        draft_references::correct(change.tx(), "", &after, corrected, &mut errors).await?;
+        draft_references::correct(db, "", &after, corrected, &mut errors).await?;
     }
     let agreement_visibility = agreements::visible(ctx.db.backend(), ctx.viewer);
     let new_lines = spread(new.lines, new.supplied.check("", &mut errors));
-    let decisions = draft_line_loading::decisions_for(&change, &new_lines).await?;
+    let decisions = draft_line_loading::decisions_for(db, today, &new_lines).await?;
     after.lines = draft_line_loading::lines(
-        change.tx(),
+        db,
         network,
         &after,
         &new_lines,
@@ -91,9 +138,5 @@ pub async fn draft(
     check_characters(&after, None, &mut errors);
     check(network, "", &mut after, &mut errors);
     errors.finish()?;
-    audit::insert(&change, after.row.clone()).await?;
-    lines::insert(&change, &after.lines).await?;
-    change.record(None, Some(&after))?;
-    change.commit_with(after.row.id).await?;
-    Ok(after.row.id)
+    Ok(NewDraft { aggregate: after, buyers })
 }

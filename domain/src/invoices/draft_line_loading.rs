@@ -8,7 +8,11 @@ use ::entity::{
     invoice_line,
     kind::VatRate,
 };
-use sea_orm::{Condition, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use chrono::NaiveDate;
+use sea_orm::{
+    Condition, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, Query},
+};
 
 use super::{
     aggregate::InvoiceAggregate,
@@ -17,10 +21,8 @@ use super::{
     revenue_accounts::LineAccounts,
 };
 use crate::{
-    audit::Change,
-    clock::day_of,
     config::Network,
-    database::among,
+    database::{among, rows},
     error::{Result, ValidationErrors},
     tax_decisions::in_force::TaxDecisions,
 };
@@ -44,35 +46,45 @@ pub(super) async fn lines(
     }
     let backend = db.get_database_backend();
     let agreements: BTreeSet<_> = new.iter().filter_map(|line| line.agreement).collect();
-    let found = agreement::Entity::find()
-        .filter(among(backend, Expr::col(agreement::Column::Id), agreements))
-        .filter(agreement_visibility)
-        .all(db)
-        .await?;
-    let agreements: HashMap<AgreementId, agreement::Model> =
-        found.into_iter().map(|row| (row.id, row)).collect();
+    let agreements: HashMap<AgreementId, agreement::Model> = if agreements.is_empty() {
+        HashMap::new()
+    } else {
+        let found = agreement::Entity::find()
+            .filter(among(backend, Expr::col(agreement::Column::Id), agreements))
+            .filter(agreement_visibility)
+            .all(db)
+            .await?;
+        found.into_iter().map(|row| (row.id, row)).collect()
+    };
     let activities: BTreeSet<_> = new.iter().filter_map(|line| line.activity).collect();
-    let found = activity::Entity::find()
-        .filter(among(backend, Expr::col(activity::Column::Id), activities))
-        .all(db)
-        .await?;
-    let activities: BTreeSet<ActivityId> = found.into_iter().map(|row| row.id).collect();
+    let activities: BTreeSet<ActivityId> = if activities.is_empty() {
+        BTreeSet::new()
+    } else {
+        let id = activity::Column::Id;
+        let theirs = among(backend, Expr::col(id), activities);
+        let select = Query::select().column(id).from(activity::Entity).and_where(theirs).take();
+        let found: Vec<activity::Model> = rows(db, &select, &[id]).await?;
+        found.into_iter().map(|row| row.id).collect()
+    };
     let accounts = LineAccounts::load(db, network).await?;
     let references =
         LineReferences { agreements, activities, accounts, decisions, buyer: buyer_of(&after.row) };
     references.rows(after.row.id, new, errors)
 }
 
-/// Loads the tax decisions that these lines need. None are read if each line states its VAT
-/// treatment and its reason of exemption.
-pub(super) async fn decisions_for(change: &Change, new: &[NewLine]) -> Result<TaxDecisions> {
+/// Loads the tax decisions of this day that these lines need. None are read if each line states its
+/// VAT treatment and its reason of exemption.
+pub(super) async fn decisions_for(
+    db: &impl ConnectionTrait,
+    today: NaiveDate,
+    new: &[NewLine],
+) -> Result<TaxDecisions> {
     let is_exempt =
         |line: &NewLine| line.vat_rate == Some(VatRate::Exempt) && line.exemption_reason.is_none();
-    let today = day_of(change.at());
     if new.iter().any(|line| line.vat_rate.is_none()) {
-        TaxDecisions::on(change.tx(), today).await?.with_prices(change.tx(), today).await
+        TaxDecisions::on(db, today).await?.with_prices(db, today).await
     } else if new.iter().any(is_exempt) {
-        TaxDecisions::on(change.tx(), today).await
+        TaxDecisions::on(db, today).await
     } else {
         Ok(TaxDecisions::default())
     }

@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 use super::{Buyer, aggregate::InvoiceAggregate, draft_checks, loading, parties::Buyers};
 use crate::error::{Error, Result, ValidationErrors};
 
-/// Sets the buyer of a draft.
+/// Sets the buyer of a draft, and returns the facts about it.
 ///
 /// # Errors
 /// NOT_FOUND for the buyer.
@@ -15,16 +15,20 @@ pub(super) async fn set_buyer(
     after: &mut InvoiceAggregate,
     buyer: Buyer,
     errors: &mut ValidationErrors,
-) -> Result<()> {
+) -> Result<Buyers> {
     (after.row.member_id, after.row.organisation_id) = match buyer {
         Buyer::Member(id) => (Some(id), None),
         Buyer::Organisation(id) => (None, Some(id)),
     };
     // A bad id is reported with all other errors.
-    if errors.is_empty() && !Buyers::load(db, [buyer]).await?.has(buyer) {
+    if !errors.is_empty() {
+        return Ok(Buyers::default());
+    }
+    let buyers = Buyers::load(db, [buyer]).await?;
+    if !buyers.has(buyer) {
         return Err(Error::NotFound("there is no such buyer".into()));
     }
-    Ok(())
+    Ok(buyers)
 }
 
 /// Checks the invoice that this one corrects upwards; the caller refers to it as `name`.

@@ -8,8 +8,8 @@ use ::entity::{
     invoice_line, member, member_billing, organisation,
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, Query},
+    ConnectionTrait, DbErr, ExprTrait, QueryResult,
+    sea_query::{Expr, Query, SimpleExpr},
 };
 
 use super::{
@@ -26,7 +26,7 @@ use crate::{
 };
 
 impl Buyers {
-    /// Loads these buyers with at most four statements.
+    /// Loads these buyers with at most two statements.
     pub(crate) async fn load(
         db: &impl ConnectionTrait,
         buyers: impl IntoIterator<Item = Buyer>,
@@ -41,53 +41,93 @@ impl Buyers {
         }
         let (backend, mut found) = (db.get_database_backend(), HashMap::new());
         if !members.is_empty() {
-            let rows = member::Entity::find()
-                .filter(among(backend, Expr::col(member::Column::Id), members.iter().copied()))
-                .all(db)
-                .await?;
-            let theirs = among(backend, Expr::col(member_billing::Column::MemberId), members);
-            let billing = member_billing::Entity::find().filter(theirs).all(db).await?;
-            let mut billing: HashMap<_, _> =
-                billing.into_iter().map(|row| (row.member_id, row)).collect();
-            for row in rows {
-                let billing = billing.remove(&row.id).unwrap_or_default();
-                let facts = BuyerFacts {
-                    name: row.name,
-                    org_number: row.org_number,
-                    reference: billing.buyer_reference,
-                    address_line: billing.address_line,
-                    postal_code: billing.postal_code,
-                    city: billing.city,
-                    email: billing.email,
-                    peppol_id: billing.peppol_id,
-                };
-                found.insert(Buyer::Member(row.id), facts);
+            use member_billing::Column::MemberId as BillingOf;
+            let id = (member::Entity, member::Column::Id);
+            let select = Query::select()
+                .column(id)
+                .exprs(member_facts())
+                .from(member::Entity)
+                .left_join(
+                    member_billing::Entity,
+                    Expr::col((member_billing::Entity, BillingOf)).equals(id),
+                )
+                .and_where(among(backend, Expr::col(id), members))
+                .take();
+            for row in &db.query_all(&select).await? {
+                found.insert(Buyer::Member(row.try_get_by_index(0)?), BuyerFacts::read(row, 1)?);
             }
         }
         if !organisations.is_empty() {
-            let rows = organisation::Entity::find()
-                .filter(among(
-                    backend,
-                    Expr::col(organisation::Column::Id),
-                    organisations.iter().copied(),
-                ))
-                .all(db)
-                .await?;
-            for row in rows {
-                let facts = BuyerFacts {
-                    name: row.name,
-                    org_number: row.org_number,
-                    reference: row.buyer_reference,
-                    address_line: row.address_line,
-                    postal_code: row.postal_code,
-                    city: row.city,
-                    email: row.billing_email,
-                    peppol_id: row.peppol_id,
-                };
-                found.insert(Buyer::Organisation(row.id), facts);
+            let id = (organisation::Entity, organisation::Column::Id);
+            let select = Query::select()
+                .column(id)
+                .exprs(organisation_facts())
+                .from(organisation::Entity)
+                .and_where(among(backend, Expr::col(id), organisations))
+                .take();
+            for row in &db.query_all(&select).await? {
+                let id = Buyer::Organisation(row.try_get_by_index(0)?);
+                found.insert(id, BuyerFacts::read(row, 1)?);
             }
         }
         Ok(Self(found))
+    }
+}
+
+/// Former names of a member, with a blank between.
+const FORMER_NAMES: &str = "(SELECT string_agg(former.name, ' ') FROM member_former_name AS former \
+    WHERE former.member_id = member.id)";
+
+/// Returns the facts about a member with its billing details, in the order of
+/// [`BuyerFacts::read`].
+pub(super) fn member_facts() -> [SimpleExpr; 9] {
+    use member::Column as M;
+    use member_billing::Column as B;
+    let billing = |column: B| -> SimpleExpr { Expr::col((member_billing::Entity, column)) };
+    [
+        Expr::col((member::Entity, M::Name)),
+        Expr::col((member::Entity, M::OrgNumber)),
+        billing(B::BuyerReference),
+        billing(B::AddressLine),
+        billing(B::PostalCode),
+        billing(B::City),
+        billing(B::Email),
+        billing(B::PeppolId),
+        Expr::cust(FORMER_NAMES),
+    ]
+}
+
+/// Returns the same facts about an organisation.
+pub(super) fn organisation_facts() -> [SimpleExpr; 9] {
+    use organisation::Column as O;
+    let of = |column: O| -> SimpleExpr { Expr::col((organisation::Entity, column)) };
+    [
+        of(O::Name),
+        of(O::OrgNumber),
+        of(O::BuyerReference),
+        of(O::AddressLine),
+        of(O::PostalCode),
+        of(O::City),
+        of(O::BillingEmail),
+        of(O::PeppolId),
+        Expr::cust("CAST(NULL AS text)"),
+    ]
+}
+
+impl BuyerFacts {
+    /// Reads the facts from these columns of a row on.
+    pub(super) fn read(row: &QueryResult, first: usize) -> std::result::Result<Self, DbErr> {
+        Ok(Self {
+            name: row.try_get_by_index(first)?,
+            org_number: row.try_get_by_index(first + 1)?,
+            reference: row.try_get_by_index(first + 2)?,
+            address_line: row.try_get_by_index(first + 3)?,
+            postal_code: row.try_get_by_index(first + 4)?,
+            city: row.try_get_by_index(first + 5)?,
+            email: row.try_get_by_index(first + 6)?,
+            peppol_id: row.try_get_by_index(first + 7)?,
+            former_names: row.try_get_by_index(first + 8)?,
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use ::entity::{
     money::Money,
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel,
+    ConnectionTrait, ExprTrait,
     sea_query::{Alias, Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
@@ -268,8 +268,9 @@ async fn fees_of(
         .collect())
 }
 
-/// Writes the charges of a run. The unique key rejects a fee that was invoiced for the same round.
-pub(super) async fn write(
+/// Adds the charges of a run to what the change writes. The unique key rejects a fee that was
+/// invoiced for the same round.
+pub(super) fn write_later(
     change: &mut Change,
     charges: Vec<Model>,
     invoices: &HashMap<InvoiceLineId, InvoiceId>,
@@ -278,10 +279,6 @@ pub(super) async fn write(
         let invoice_id = invoices.get(&row.line_id).copied().unwrap_or_default();
         change.record(None, Some(&FeeCharge { row: row.clone(), invoice_id }))?;
     }
-    for block in charges.chunks(500) {
-        Entity::insert_many(block.iter().cloned().map(IntoActiveModel::into_active_model))
-            .exec_without_returning(change.tx())
-            .await?;
-    }
+    change.insert_later(charges);
     Ok(())
 }

@@ -7,7 +7,7 @@ use ::entity::{
     date_range::DateRange,
     decision, fee_charge, fee_schedule,
     id::{InvoiceId, InvoiceLineId, MemberId},
-    kind::{ChargeKind, FeeBasis, InvoiceKind},
+    kind::{ChargeKind, FeeBasis, InvoiceKind, SubjectKind},
     member,
     money::Money,
 };
@@ -32,7 +32,7 @@ use super::{
     special_fee_loading,
 };
 use crate::{
-    audit::{self, Action, Change},
+    audit::{self, Action, Basis, Change, Seen},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
@@ -100,19 +100,26 @@ pub async fn preview(
     ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
-    mut errors: ValidationErrors,
+    errors: ValidationErrors,
 ) -> Result<Plan> {
     ctx.require(Permission::ManageInvoices)?;
-    let today = ctx.clock.today();
-    let issued_on = issue_day::day_of_issue(
-        ctx.db.read(),
-        InvoiceKind::Invoice,
-        input.issued_on,
-        today,
-        &mut errors,
-    )
-    .await?;
-    plan(ctx, network, input, issued_on, errors).await
+    let (_, plan) = dated(ctx, ctx.db.read(), network, input, (ctx.clock.today(), errors)).await?;
+    Ok(plan)
+}
+
+/// Returns the day of issue and the plan of a run today. `errors` are those found while the input
+/// was parsed.
+async fn dated(
+    ctx: Context<'_>,
+    db: &impl ConnectionTrait,
+    network: &Network,
+    input: &RunInput,
+    (today, mut errors): (NaiveDate, ValidationErrors),
+) -> Result<(NaiveDate, Plan)> {
+    let issued_on =
+        issue_day::day_of_issue(db, InvoiceKind::Invoice, input.issued_on, today, &mut errors)
+            .await?;
+    Ok((issued_on, plan(ctx, network, input, issued_on, errors).await?))
 }
 
 /// Issues the invoices of [`preview`]. If a buyer can't be invoiced and `skip_problems` is not set,
@@ -130,21 +137,23 @@ pub async fn run(
     ctx: Context<'_>,
     network: &Network,
     input: &RunInput,
-    mut errors: ValidationErrors,
+    errors: ValidationErrors,
     mut progress: impl FnMut(usize, usize) + Send,
 ) -> Result<RunResult> {
     ctx.require(Permission::ManageInvoices)?;
-    // No one else writes while this transaction is open, so the plan from the read pool still
-    // holds.
-    let mut change = audit::begin(ctx, Action::InvoiceRun).await?;
-    let issued_on = issue_day::day_of_issue(
-        change.tx(),
-        InvoiceKind::Invoice,
-        input.issued_on,
-        day_of(change.at()),
-        &mut errors,
-    )
-    .await?;
+    let (seen, today) = (Seen::now(ctx.db), ctx.clock.today());
+    let planned = dated(ctx, ctx.db.read(), network, input, (today, errors.clone())).await;
+    // The plan depends on all but who read contacts.
+    let basis = Basis { seen, kind: SubjectKind::ContactReads, own: &[] };
+    let mut change = audit::begin_after(ctx, Action::InvoiceRun, basis, &[]).await?;
+    let day = day_of(change.at());
+    let planned = if day == today && change.holds() {
+        planned
+    } else {
+        // No one else writes while this transaction is open, so the plan from the read pool holds.
+        Box::pin(dated(ctx, change.tx(), network, input, (day, errors))).await
+    };
+    let (issued_on, plan) = planned?;
     let Plan {
         invoices,
         mut charges,
@@ -157,7 +166,7 @@ pub async fn run(
         unpaid,
         invoiced_months,
         to_credit,
-    } = plan(ctx, network, input, issued_on, errors).await?;
+    } = plan;
     if !warnings.is_empty() && !input.confirm_decision {
         return Err(Error::conflict(
             ConflictReason::DecidedLate,

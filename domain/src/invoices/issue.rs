@@ -1,24 +1,32 @@
 //! Issue of invoices: a draft gets a number, and its content is stored permanently.
 
-use ::entity::{id::InvoiceId, invoice, kind::InvoiceKind};
+use ::entity::{
+    id::InvoiceId,
+    invoice::{self, Column, Entity},
+    kind::{InvoiceKind, SubjectKind},
+};
 use chrono::NaiveDate;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Iterable, QueryTrait};
 
 use super::{
     aggregate::InvoiceAggregate,
-    draft_checks, draft_references, draft_status, fee_charges,
-    issue_day::day_of_issue,
-    issue_renderer::{IssueRenderer, ocr_taken, store},
-    line_taxes, loading, supply_date, vat_rates,
+    draft_checks,
+    draft_facts::DraftFacts,
+    draft_references, draft_status, fee_charges,
+    issue_day::day_and_numbers,
+    issue_renderer::{IssueRenderer, Issued, ocr_taken, store},
+    line_taxes, lines,
+    number_series::NumberSeries,
+    numbers::NumberSearch,
+    supply_date, vat_rates,
 };
 use crate::{
-    audit::{self, Action, Change},
+    audit::{self, Action, Basis, Change, Seen},
     auth::viewer::{Permission, Viewer},
-    clock::day_of,
     config::Network,
     context::Context,
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
-    idempotency::{Outcome, Warnings},
-    tax_decisions::in_force::TaxDecisions,
+    idempotency::{Outcome, Warning, Warnings},
 };
 
 /// Issues a draft: it gets the next number of its series and its payment reference, and never
@@ -38,40 +46,65 @@ pub async fn issue(
     mut errors: ValidationErrors,
 ) -> Result<Warnings> {
     ctx.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(ctx, Action::InvoiceIssue).await?;
-    let issued_on = day_of_issue(
-        change.tx(),
-        InvoiceKind::Invoice,
-        issued_on,
-        day_of(change.at()),
-        &mut errors,
-    )
-    .await?;
-    let before = match loading::find_draft(change.tx(), id).await {
-        // The id itself was bad: return it with all other errors of the input.
-        Err(Error::NotFound(_)) if !errors.is_empty() => {
-            return errors.finish().map(|()| Warnings::default());
-        }
-        found => found?,
+    let (seen, expected) = (Seen::now(ctx.db), issued_on.unwrap_or_else(|| ctx.clock.today()));
+    let facts = DraftFacts::load(ctx.db.read(), id, expected).await?;
+    let own = DraftFacts::own(facts.as_ref(), id);
+    let basis = Basis { seen, kind: SubjectKind::Invoice, own: &own };
+    let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
+    let mut change =
+        audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;
+    let (issued_on, numbers) = day_and_numbers(&change, &search, issued_on, &mut errors).await?;
+    let facts = if issued_on == expected && change.holds() {
+        facts
+    } else {
+        Box::pin(DraftFacts::load(change.tx(), id, issued_on)).await?
     };
-    require_invoice(&before.row)?;
-    let mut renderer = IssueRenderer::load(
-        &change,
-        network,
-        InvoiceKind::Invoice,
-        issued_on,
-        std::slice::from_ref(&before),
-    )
-    .await?;
-    let mut aggregate = before.clone();
-    aggregate.row.due_on = Some(renderer.due_on(&before));
+    let Some(facts) = facts else {
+        // The id itself was bad: return it with all other errors of the input.
+        errors.finish()?;
+        return Err(Error::NotFound("there is no such invoice".into()));
+    };
+    draft_status::require_draft(&facts.draft.row)?;
+    require_invoice(&facts.draft.row)?;
+    let before = facts.draft.clone();
+    let (issued, warnings) =
+        render(ctx, network, &change, facts, (issued_on, numbers), errors).await?;
+    if issued.aggregate.lines != before.lines {
+        lines::delete(&change, id).await?;
+        change.insert_later(issued.aggregate.lines.clone());
+    }
+    let row = issued.aggregate.row.clone().into_active_model().reset_all();
+    let mut update = Entity::update(row).validate()?.into_query();
+    update.and_where(Column::IssuedOn.is_null());
+    change.write_later(update, Column::iter().count() + 1);
+    change.record(Some(&before), Some(&issued.aggregate))?;
+    finish(change, issued, warnings).await
+}
+
+/// Completes a draft on its day of issue, gives it a number and renders its documents. Without
+/// `numbers`, they are searched for.
+pub(super) async fn render(
+    ctx: Context<'_>,
+    network: &Network,
+    change: &Change,
+    facts: DraftFacts,
+    (issued_on, numbers): (NaiveDate, Option<NumberSeries>),
+    mut errors: ValidationErrors,
+) -> Result<(Issued, Vec<Warning>)> {
+    let DraftFacts { draft, buyers, names, agreed, decisions } = facts;
+    let numbers = match numbers {
+        Some(numbers) => numbers,
+        None => NumberSeries::of(change.tx(), InvoiceKind::Invoice, issued_on).await?,
+    };
+    let mut renderer = IssueRenderer::new(network, issued_on, numbers, (buyers, names, agreed));
+    let mut aggregate = draft;
+    aggregate.row.due_on = Some(renderer.due_on(&aggregate));
     // An imported draft may have what the API rejects, and the settings may have changed.
     errors.set_origin(Origin::Record);
     renderer.parties(&aggregate, &mut errors);
     vat_rates::check(&aggregate, issued_on, &mut errors);
     let mut warnings = supply_date::complete(&mut aggregate, issued_on);
     if line_taxes::has_fee(&aggregate) {
-        let decisions = TaxDecisions::on(change.tx(), issued_on).await?;
         warnings.extend(line_taxes::complete_all(&mut aggregate, &decisions));
     }
     match aggregate.row.corrects_id {
@@ -79,23 +112,24 @@ pub async fn issue(
             draft_references::correct(change.tx(), "invoice", &aggregate, corrected, &mut errors)
                 .await?
         }
-        None => refuse_twice(ctx, &change, &aggregate).await?,
+        None => refuse_twice(ctx, change, &aggregate).await?,
     }
     draft_checks::check(network, "invoice", &mut aggregate, &mut errors);
     errors.finish()?;
-    let issued = renderer.issue(aggregate)?;
-    for (line, _) in
-        issued.aggregate.lines.iter().zip(&before.lines).filter(|(line, drafted)| line != drafted)
-    {
-        audit::replace(&change, line.clone()).await?;
-    }
-    audit::replace(&change, issued.aggregate.row.clone()).await.map_err(ocr_taken)?;
-    change.record(Some(&before), Some(&issued.aggregate))?;
-    store(&mut change, vec![issued]).await?;
-    let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| {
+    Ok((renderer.issue(aggregate)?, warnings))
+}
+
+/// Stores the documents of an issued invoice, and commits the change.
+pub(super) async fn finish(
+    mut change: Change,
+    issued: Issued,
+    warnings: Vec<Warning>,
+) -> Result<Warnings> {
+    let outcome = warnings.iter().fold(Outcome::of(issued.aggregate.row.id), |outcome, warning| {
         outcome.warning(warning.code, warning.message.clone())
     });
-    change.commit_with(outcome).await?;
+    store(&mut change, vec![issued])?;
+    change.commit_with(outcome).await.map_err(ocr_taken)?;
     Ok(Warnings(warnings))
 }
 

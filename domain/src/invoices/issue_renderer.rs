@@ -8,13 +8,12 @@ use ::entity::{
     kind::{FileFormat, InvoiceKind},
 };
 use chrono::NaiveDate;
-use sea_orm::{EntityTrait, IntoActiveModel};
 
 use super::{
     aggregate::InvoiceAggregate,
     claim_terms::{self, Agreed, ClaimTerms},
     document_content::{self, Names},
-    documents, fee_charges, lines,
+    documents, fee_charges,
     number_series::{self, NumberSeries},
     parties::{self, Buyers, buyer_of},
     totals_delta::TotalsDelta,
@@ -38,6 +37,8 @@ pub(crate) struct Issued {
     pub aggregate: InvoiceAggregate,
     content: String,
     xml: Vec<u8>,
+    /// Words of the search index; `None` if they must be read from the rows.
+    words: Option<String>,
 }
 
 /// Turns drafts of one kind and day into issued documents, in order, without a statement for each.
@@ -61,14 +62,21 @@ impl<'n> IssueRenderer<'n> {
     ) -> Result<Self> {
         let tx = change.tx();
         let buyers: BTreeSet<_> = drafts.iter().filter_map(|draft| buyer_of(&draft.row)).collect();
-        Ok(Self {
-            network,
-            issued_on,
-            numbers: NumberSeries::of(tx, kind, issued_on).await?,
-            buyers: Buyers::load(tx, buyers).await?,
-            names: Names::load(tx, drafts).await?,
-            agreed: Agreed::load(tx, drafts.iter().flat_map(|draft| &draft.lines)).await?,
-        })
+        let numbers = NumberSeries::of(tx, kind, issued_on).await?;
+        let buyers = Buyers::load(tx, buyers).await?;
+        let names = Names::load(tx, drafts).await?;
+        let agreed = Agreed::load(tx, drafts.iter().flat_map(|draft| &draft.lines)).await?;
+        Ok(Self { network, issued_on, numbers, buyers, names, agreed })
+    }
+
+    /// Issues with facts that were loaded before.
+    pub(super) fn new(
+        network: &'n Network,
+        issued_on: NaiveDate,
+        numbers: NumberSeries,
+        (buyers, names, agreed): (Buyers, Names, Agreed),
+    ) -> Self {
+        Self { network, issued_on, numbers, buyers, names, agreed }
     }
 
     /// Assigns a number to a draft and renders its documents. Its sums and its last day to pay must
@@ -95,7 +103,8 @@ impl<'n> IssueRenderer<'n> {
         let document = document_content::document(&aggregate, seller, buyer, terms, &self.names);
         document.require_settable()?;
         let content = serde_json::to_string(&document).map_err(Error::internal)?;
-        Ok(Issued { xml: peppol::xml(&document)?, aggregate, content })
+        let words = self.buyers.search_words(&aggregate);
+        Ok(Issued { xml: peppol::xml(&document)?, aggregate, content, words })
     }
 
     /// Returns the last day to pay of a draft: by its own days, else by its agreements, else by the
@@ -123,56 +132,50 @@ impl<'n> IssueRenderer<'n> {
     }
 }
 
-/// Stores the contents and e-invoices of issued documents and adds them to the totals. Their rows
-/// and lines must have been written.
-pub(crate) async fn store(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
+/// Adds the contents, e-invoices and search words of issued documents to what the change writes, and
+/// the documents to the totals.
+pub(super) fn store(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
     let mut delta = TotalsDelta::default();
-    let (mut contents, mut files) = (Vec::new(), Vec::new());
-    for Issued { aggregate, content, xml } in issued {
-        delta.issue(
-            aggregate.row.kind,
-            aggregate.row.issued_on.unwrap_or_default(),
-            &aggregate.lines,
-        );
-        let number = aggregate.row.number.as_deref();
+    let (mut contents, mut files, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    for Issued { aggregate, content, xml, words } in issued {
+        let row = &aggregate.row;
+        delta.issue(row.kind, row.issued_on.unwrap_or_default(), &aggregate.lines);
+        let number = row.number.as_deref();
         let sha256 = ::documents::sha256(content.as_bytes());
-        documents::record(change, aggregate.row.id, number, None, &sha256)?;
-        contents.push(invoice_content::Model { invoice_id: aggregate.row.id, content });
-        let sha256 = ::documents::sha256(&xml);
-        documents::record(change, aggregate.row.id, number, Some(FileFormat::Xml), &sha256)?;
-        files.push(invoice_file::Model {
-            invoice_id: aggregate.row.id,
-            format: FileFormat::Xml,
-            sha256,
-            bytes: xml,
-        });
+        documents::record(change, row.id, number, None, &sha256)?;
+        contents.push(invoice_content::Model { invoice_id: row.id, content });
+        let (format, sha256) = (FileFormat::Xml, ::documents::sha256(&xml));
+        documents::record(change, row.id, number, Some(format), &sha256)?;
+        files.push(invoice_file::Model { invoice_id: row.id, format, sha256, bytes: xml });
+        found.extend(words.map(|words| (row.id.0, words)));
     }
-    let contents = contents.into_iter().map(IntoActiveModel::into_active_model);
-    invoice_content::Entity::insert_many(contents).exec_without_returning(change.tx()).await?;
-    let files = files.into_iter().map(IntoActiveModel::into_active_model);
-    invoice_file::Entity::insert_many(files).exec_without_returning(change.tx()).await?;
-    delta.write(change).await
+    change.insert_later(contents);
+    change.insert_later(files);
+    change.index(found);
+    delta.write_later(change);
+    Ok(())
 }
 
 /// Writes documents that were never stored as drafts, with their audit entries and fee charges.
+///
+/// # Errors
+/// CONFLICT `OCR_TAKEN`.
 pub(crate) async fn write_new(
     change: &mut Change,
     issued: Vec<Issued>,
     charges: Vec<fee_charge::Model>,
 ) -> Result<()> {
-    let rows = issued.iter().map(|issued| issued.aggregate.row.clone().into_active_model());
-    invoice::Entity::insert_many(rows)
-        .exec_without_returning(change.tx())
-        .await
-        .map_err(|error| ocr_taken(error.into()))?;
-    let lines: Vec<_> =
-        issued.iter().flat_map(|issued| issued.aggregate.lines.iter().cloned()).collect();
-    lines::insert(change, &lines).await?;
     for issued in &issued {
         change.record(None, Some(&issued.aggregate))?;
     }
     change.flush().await?;
-    store(change, issued).await?;
+    let rows = issued.iter().map(|issued| issued.aggregate.row.clone()).collect();
+    let lines: Vec<_> =
+        issued.iter().flat_map(|issued| issued.aggregate.lines.iter().cloned()).collect();
     let invoices = lines.iter().map(|line| (line.id, line.invoice_id)).collect();
-    fee_charges::write(change, charges, &invoices).await
+    change.insert_later::<invoice::Model, _>(rows);
+    change.insert_later(lines);
+    store(change, issued)?;
+    fee_charges::write_later(change, charges, &invoices)?;
+    change.write_now().await.map_err(ocr_taken)
 }

@@ -54,7 +54,7 @@ impl NumberSeries {
 }
 
 /// Returns the same kind of series for another year.
-fn of_year(series: &str, year: i32) -> String {
+pub(super) fn of_year(series: &str, year: i32) -> String {
     let (letter, rest) = series.split_at(usize::from(series.starts_with('K')));
     match rest.get(4..) {
         Some(hyphen) => format!("{letter}{year}{hyphen}"),

@@ -9,15 +9,64 @@ use ::entity::{
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, ExprTrait, Order,
-    sea_query::{Expr, Func, Query},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait, Order,
+    sea_query::{Expr, Func, Query, SelectStatement},
 };
 
-use super::number_series::{NumberSeries, keys_of, split};
-use crate::{database::rows, error::Result};
+use super::number_series::{NumberSeries, keys_of, of_year, split};
+use crate::{
+    database::{Database, rows},
+    error::Result,
+    query::day_or_never,
+};
 
 /// Maximum number of documents that are searched for one whose number belongs to a series.
 const MAX_CANDIDATES: u64 = 100;
+
+/// A search for the next number of a kind and day of issue, by the first statement of a change.
+#[derive(Debug)]
+pub(super) struct NumberSearch<'d> {
+    db: &'d Database,
+    kind: InvoiceKind,
+    day: NaiveDate,
+    /// The series that the latest number is expected to belong to: that of the latest number that
+    /// this program found. It saves statements if it is right.
+    series: String,
+}
+
+impl<'d> NumberSearch<'d> {
+    /// Returns the search for a document that is issued on this day.
+    pub(super) fn new(db: &'d Database, kind: InvoiceKind, day: NaiveDate) -> Self {
+        let series = match db.latest_series(kind.word()) {
+            Some(series) => of_year(&series, day.year()),
+            None => NumberSeries::after(None, kind, day.year()).series,
+        };
+        Self { db, kind, day, series }
+    }
+
+    /// Returns its questions: the number of the latest document up to the day, the last number of
+    /// the series, and the number of a document after the day.
+    pub(super) fn questions(&self) -> [SelectStatement; 3] {
+        let backend = self.db.backend();
+        let by_day = || by_day(backend, self.kind, &[Column::Number]);
+        let day = || day_or_never(backend, Column::IssuedOn);
+        let latest = by_day().and_where(day().lte(self.day)).limit(1).take();
+        // In order as well, so that PostgreSQL reads one row of the index and never plans a scan.
+        let later = by_day().and_where(day().gt(self.day)).limit(1).take();
+        [latest, highest_in(self.kind, &self.series), later]
+    }
+
+    /// Returns the series for a document of this day, if the answers suffice and no document is
+    /// dated after the day.
+    pub(super) fn found(&self, day: NaiveDate, answers: &[Option<String>]) -> Option<NumberSeries> {
+        let [Some(latest), last, None] = answers else { return None };
+        split(latest)?;
+        let series = NumberSeries::after(Some(latest.as_str()), self.kind, self.day.year());
+        self.db.set_latest_series(self.kind.word(), &series.series);
+        let last = last.as_deref().and_then(split).map(|(_, position)| position);
+        (day == self.day && series.series == self.series).then(|| series.following_position(last))
+    }
+}
 
 impl NumberSeries {
     /// Finds the series for this kind and day of issue: that of the latest document up to the day,
@@ -39,12 +88,8 @@ impl NumberSeries {
 
     /// Returns the condition that a document of this kind has a number of the series.
     pub(super) fn in_series(&self) -> Condition {
-        let is_in = |keys: RangeInclusive<String>| {
-            Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str())
-        };
-        let keys =
-            keys_of(&self.series).into_iter().map(is_in).fold(Condition::any(), Condition::add);
-        Condition::all().add(keys).add_option(without_hyphen(&self.series))
+        let is_in = |keys| among_keys(&self.series, &keys);
+        keys_of(&self.series).into_iter().map(is_in).fold(Condition::any(), Condition::add)
     }
 }
 
@@ -55,18 +100,33 @@ async fn latest(
     kind: InvoiceKind,
     until: Option<NaiveDate>,
 ) -> Result<Option<String>> {
-    let select = Query::select()
-        .column(Column::Number)
+    let backend = db.get_database_backend();
+    let mut select = by_day(backend, kind, &[Column::Number]);
+    select.and_where_option(until.map(|day| day_or_never(backend, Column::IssuedOn).lte(day)));
+    // Nearly always the latest document has a number of a series.
+    for candidates in [1, MAX_CANDIDATES] {
+        let found: Vec<Model> = rows(db, select.limit(candidates), &[Column::Number]).await?;
+        let is_all = (found.len() as u64) < candidates;
+        let number =
+            found.into_iter().filter_map(|row| row.number).find(|number| split(number).is_some());
+        if number.is_some() || is_all {
+            return Ok(number);
+        }
+    }
+    Ok(None)
+}
+
+/// Selects issued documents of this kind, the latest first, by the index for it: conditions on the
+/// day must use [`day_or_never`].
+pub(super) fn by_day(backend: DbBackend, kind: InvoiceKind, columns: &[Column]) -> SelectStatement {
+    Query::select()
+        .columns(columns.iter().copied())
         .from(Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.is_not_null())
-        .and_where_option(until.map(|day| Column::IssuedOn.lte(day)))
-        .order_by(Column::IssuedOn, Order::Desc)
+        .order_by_expr(day_or_never(backend, Column::IssuedOn), Order::Desc)
         .order_by(Column::NumberKey, Order::Desc)
-        .limit(MAX_CANDIDATES)
-        .take();
-    let found: Vec<Model> = rows(db, &select, &[Column::Number]).await?;
-    Ok(found.into_iter().filter_map(|row| row.number).find(|number| split(number).is_some()))
+        .take()
 }
 
 /// Returns the last position used in a series. One statement that reads a row or two, independent
@@ -76,15 +136,19 @@ async fn last_in(
     kind: InvoiceKind,
     series: &str,
 ) -> Result<Option<u64>> {
+    let row = db.query_one(&highest_in(kind, series)).await?;
+    let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    Ok(number.as_deref().and_then(split).map(|(_, position)| position))
+}
+
+/// Returns a statement that selects the highest number of a series, or null.
+fn highest_in(kind: InvoiceKind, series: &str) -> SelectStatement {
     let highest = |keys: RangeInclusive<String>| {
         let highest = Query::select()
             .column(Column::Number)
             .from(Entity)
             .and_where(Column::Kind.eq(kind))
-            .and_where(
-                Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str()),
-            )
-            .and_where_option(without_hyphen(series))
+            .cond_where(among_keys(series, &keys))
             .order_by(Column::NumberKey, Order::Desc)
             .order_by(Column::Id, Order::Desc)
             .limit(1)
@@ -93,14 +157,17 @@ async fn last_in(
     };
     // SQLite does not accept COALESCE with a single argument.
     let any = keys_of(series).into_iter().rev().map(highest).chain([Expr::cust("NULL")]);
-    let select = Query::select().expr(Func::coalesce(any)).take();
-    let row = db.query_one(&select).await?;
-    let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    Ok(number.as_deref().and_then(split).map(|(_, position)| position))
+    Query::select().expr(Func::coalesce(any)).take()
 }
 
-/// Excludes numbers such as `2027-0001`, whose key is between those of plain numbers, unless the
-/// series has a hyphen itself.
-fn without_hyphen(series: &str) -> Option<Expr> {
-    (!series.ends_with('-')).then(|| Column::Number.not_like("%-%"))
+/// Returns the condition that a number has one of these keys and the form of the series. Imported
+/// history may have others between them, such as `2027-0001`, `20270001A` and `k20270001`.
+fn among_keys(series: &str, keys: &RangeInclusive<String>) -> Condition {
+    let key = || Expr::col(Column::NumberKey);
+    let length = i32::try_from(keys.end().len()).unwrap_or(i32::MAX);
+    let first = Func::cust("SUBSTR").args([Expr::col(Column::Number), Expr::val(1), Expr::val(1)]);
+    Condition::all()
+        .add(key().between(keys.start().as_str(), keys.end().as_str()))
+        .add(Expr::expr(Func::char_length(key())).eq(length))
+        .add_option(series.starts_with('K').then(|| Expr::expr(first).eq("K")))
 }

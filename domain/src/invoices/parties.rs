@@ -13,6 +13,7 @@ use super::{Buyer, aggregate::InvoiceAggregate, claim_terms::ClaimTerms};
 use crate::{
     config::Network,
     error::{FieldErrorCode, ValidationErrors, undisplayable},
+    search::{self, EntityType},
 };
 
 /// Returns the buyer of an invoice; `None` for a row without one.
@@ -36,6 +37,8 @@ pub(super) struct BuyerFacts {
     pub(super) city: Option<String>,
     pub(super) email: Option<String>,
     pub(super) peppol_id: Option<String>,
+    /// Former names of a member, with a blank between: its invoices are found by them.
+    pub(super) former_names: Option<String>,
 }
 
 impl Buyers {
@@ -118,6 +121,28 @@ impl Buyers {
             city,
             email: facts.email.clone(),
         }
+    }
+
+    /// Returns the words by which an invoice is found, as the search index stores them; `None` if
+    /// they must be read from its rows.
+    pub(super) fn search_words(&self, aggregate: &InvoiceAggregate) -> Option<String> {
+        let row = &aggregate.row;
+        let facts = self.0.get(&buyer_of(row)?)?;
+        let mut texts = vec![facts.name.as_str()];
+        texts.extend(
+            [
+                &facts.former_names,
+                &row.number,
+                &row.ocr,
+                &row.order_reference,
+                &row.our_reference,
+                &row.buyer_reference,
+            ]
+            .into_iter()
+            .filter_map(|text| text.as_deref()),
+        );
+        texts.extend(aggregate.lines.iter().map(|line| line.description.as_str()));
+        search::words_of(EntityType::Invoice, &texts)
     }
 
     /// Returns the recipient of a requisition, with the facts that are stored.

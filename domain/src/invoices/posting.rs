@@ -15,7 +15,7 @@ use ::entity::{
     payment,
 };
 use chrono::NaiveDate;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
 use super::{
     aggregate::InvoiceAggregate,
@@ -25,6 +25,10 @@ use super::{
     stored_allocation,
 };
 use crate::{audit::Change, books::Closing, error::Result};
+
+/// Invoices that one statement settles, and the columns that it binds for each.
+const ROWS: usize = 250;
+const COLUMNS: usize = 7;
 
 /// Invoices on which payments are being booked.
 pub(crate) struct Booking {
@@ -110,6 +114,7 @@ impl Booking {
     /// Writes the changes, with an audit entry for each invoice.
     pub async fn close(mut self, change: &mut Change) -> Result<()> {
         let (mut added, mut adjusted, mut booked) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let mut settled = Vec::new();
         for (id, before) in &self.before {
             let Some(mut after) = self.after.remove(id) else { continue };
             let size = |aggregate: &InvoiceAggregate| {
@@ -126,8 +131,9 @@ impl Booking {
             adjusted.extend(after.adjustments.iter().skip(before.adjustments.len()).cloned());
             booked.insert(*id);
             change.record(Some(before), Some(&after))?;
-            settle(change, &after.row).await?;
+            settled.push(after.row);
         }
+        settle(change, &settled).await?;
         insert(change, added).await?;
         for adjustment in &adjusted {
             change.record(None, Some(adjustment))?;
@@ -137,18 +143,69 @@ impl Booking {
     }
 }
 
-/// Writes the settlement of an invoice; other columns of an issued invoice never change.
-async fn settle(change: &Change, row: &invoice::Model) -> Result<()> {
-    let settled = invoice::ActiveModel {
-        id: sea_orm::ActiveValue::Unchanged(row.id),
-        paid: Set(row.paid),
-        credited: Set(row.credited),
-        written_off: Set(row.written_off),
-        first_paid_on: Set(row.first_paid_on),
-        settled_on: Set(row.settled_on),
-        credited_on: Set(row.credited_on),
-        ..Default::default()
-    };
-    invoice::Entity::update(settled).validate()?.exec(change.tx()).await?;
+/// Writes the settlements of invoices, of many with one statement; other columns of an issued
+/// invoice never change.
+async fn settle(change: &Change, rows: &[invoice::Model]) -> Result<()> {
+    for some in rows.chunks(ROWS) {
+        let tx = change.tx();
+        let settled = tx.execute_raw(settlement(tx.get_database_backend(), some)).await?;
+        if settled.rows_affected() != some.len() as u64 {
+            return Err(DbErr::RecordNotUpdated.into());
+        }
+    }
     Ok(())
+}
+
+/// Returns the statement that writes the settlements of these invoices.
+fn settlement(backend: DbBackend, rows: &[invoice::Model]) -> Statement {
+    let values: Vec<Value> = rows
+        .iter()
+        .flat_map(|row| -> [Value; COLUMNS] {
+            [
+                row.id.into(),
+                row.paid.into(),
+                row.credited.into(),
+                row.written_off.into(),
+                row.first_paid_on.into(),
+                row.settled_on.into(),
+                row.credited_on.into(),
+            ]
+        })
+        .collect();
+    let places: Vec<String> = (1..=values.len())
+        .map(|number| match backend {
+            DbBackend::Postgres => format!("${number}"),
+            _ => "?".to_owned(),
+        })
+        .collect();
+    let places: Vec<String> =
+        places.chunks(COLUMNS).map(|places| format!("({})", places.join(", "))).collect();
+    let sql = format!(
+        "UPDATE invoice SET paid = settled.column2, credited = settled.column3, written_off = settled.column4, \
+         first_paid_on = settled.column5, settled_on = settled.column6, credited_on = settled.column7 \
+         FROM (VALUES {}) AS settled WHERE invoice.id = settled.column1",
+        places.join(", ")
+    );
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settlements_are_written_by_one_statement() {
+        let rows = [invoice::Model::default(), invoice::Model::default()];
+        let statement = settlement(DbBackend::Postgres, &rows);
+        assert!(
+            statement.sql.ends_with(
+                "FROM (VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14)) \
+                 AS settled WHERE invoice.id = settled.column1"
+            ),
+            "{}",
+            statement.sql
+        );
+        assert_eq!(statement.values.map(|values| values.0.len()), Some(rows.len() * COLUMNS));
+        assert!(settlement(DbBackend::Sqlite, &rows[..1]).sql.contains("(?, ?, ?, ?, ?, ?, ?)"));
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
     agreements,
     audit::{self, Action},
     auth::viewer::Permission,
+    clock::day_of,
     config::Network,
     context::Context,
     error::{Error, FieldErrorCode, LINE, Result, TEXT, ValidationErrors},
@@ -86,7 +87,8 @@ pub async fn update_draft(
     let is_touched = changes.lines.is_some() || changes.buyer.is_some() || supplied.is_some();
     if is_touched {
         let new = spread(new, supplied);
-        let decisions = draft_line_loading::decisions_for(&change, &new).await?;
+        let today = day_of(change.at());
+        let decisions = draft_line_loading::decisions_for(change.tx(), today, &new).await?;
         after.lines = draft_line_loading::lines(
             change.tx(),
             network,

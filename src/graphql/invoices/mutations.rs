@@ -2,6 +2,8 @@
 
 use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use chrono::NaiveDate;
+use futures_util::future::BoxFuture;
 
 use super::{
     payloads::{
@@ -34,6 +36,7 @@ use domain::{
         draft::{self, NewInvoice},
         draft_lines::NewLine,
         invoice_run, issue,
+        issue_new::{self, NewIssue, NewIssued},
         run_plan::{Fees, RunInput},
         supply_date::Supplied,
         update_draft::{DraftChanges, update_draft},
@@ -118,7 +121,7 @@ fn buyer(id: &ID, errors: &mut ValidationErrors) -> Buyer {
     counterparty(id, "buyer_id", errors).map_or(Buyer::Member(Default::default()), Buyer::from)
 }
 
-/// Input of `invoiceDraft`.
+/// Input of `invoiceDraft`, and of an invoice that `invoiceIssue` drafts and issues.
 #[derive(InputObject)]
 pub struct InvoiceDraftInput {
     /// Id of the buyer, a member or an organisation.
@@ -148,6 +151,23 @@ pub struct InvoiceDraftInput {
     period_from: Option<Parsed<Date>>,
     /// Last day of the period of those lines; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
+}
+
+impl InvoiceDraftInput {
+    /// Converts the input; adds an error for each bad field.
+    fn check(self, errors: &mut ValidationErrors) -> NewInvoice {
+        NewInvoice {
+            buyer: buyer(&self.buyer_id, errors),
+            lines: lines(self.lines, errors),
+            due_in_days: self.due_in_days,
+            corrects: self.corrects_id.map(|id| row_id(&id, "corrects_id", errors)),
+            reason: self.reason,
+            order_reference: self.order_reference,
+            our_reference: self.our_reference,
+            buyer_reference: self.buyer_reference,
+            supplied: supplied([self.supplied_on, self.period_from, self.period_to], errors),
+        }
+    }
 }
 
 /// Input of `invoiceDraftUpdate`. Omitted fields stay unchanged.
@@ -195,11 +215,13 @@ pub struct InvoiceDraftDiscardInput {
     invoice_id: ID,
 }
 
-/// Input of `invoiceIssue`.
+/// Input of `invoiceIssue`. Set exactly one of `invoiceId` and `draft`.
 #[derive(InputObject)]
 pub struct InvoiceIssueInput {
     /// Id of the draft.
-    invoice_id: ID,
+    invoice_id: Option<ID>,
+    /// Invoice to draft and issue in one change.
+    draft: Option<Box<InvoiceDraftInput>>,
     /// Day of issue, not after today; defaults to today.
     issued_on: Option<Parsed<Date>>,
 }
@@ -311,20 +333,7 @@ impl InvoiceMutation {
         #[graphql(desc = "The invoice to draft.")] input: Box<InvoiceDraftInput>,
     ) -> Option<Result<InvoiceDraftPayload>> {
         let mut errors = ValidationErrors::default();
-        let new = NewInvoice {
-            buyer: buyer(&input.buyer_id, &mut errors),
-            lines: lines(input.lines, &mut errors),
-            due_in_days: input.due_in_days,
-            corrects: input.corrects_id.map(|id| row_id(&id, "corrects_id", &mut errors)),
-            reason: input.reason,
-            order_reference: input.order_reference,
-            our_reference: input.our_reference,
-            buyer_reference: input.buyer_reference,
-            supplied: supplied(
-                [input.supplied_on, input.period_from, input.period_to],
-                &mut errors,
-            ),
-        };
+        let new = input.check(&mut errors);
         let mutation = mutation(ctx);
         Some(
             mutation
@@ -389,23 +398,33 @@ impl InvoiceMutation {
     }
 
     /// Issues a draft: it gets the next number of its series and its payment reference (OCR), and
-    /// its content never changes again. INVALID names all required data that is not recorded, of
-    /// the buyer (`buyer.…`) and in the network's settings (`network.…`). CONFLICT with reason
-    /// ALREADY_ISSUED, ALREADY_INVOICED when the special fee of a line was invoiced since,
-    /// LATEST_IN_FUTURE when the latest invoice is dated after today and `issuedOn` is omitted,
-    /// CREDIT_NOTE for an imported draft of a credit note, or OCR_TAKEN. `warnings` names lines
-    /// that got the day of issue as their day of supply, and lines whose VAT treatment differs from
-    /// the tax decision in force.
+    /// its content never changes again. With `draft`, it drafts an invoice and issues it in one
+    /// change, and has the errors of `invoiceDraft` too, with fields below `draft`. INVALID names
+    /// all required data that is not recorded, of the buyer (`buyer.…`) and in the network's
+    /// settings (`network.…`). CONFLICT with reason ALREADY_ISSUED, ALREADY_INVOICED when the
+    /// special fee of a line was invoiced since, LATEST_IN_FUTURE when the latest invoice is dated
+    /// after today and `issuedOn` is omitted, CREDIT_NOTE for an imported draft of a credit note, or
+    /// OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply, and lines
+    /// whose VAT treatment differs from the tax decision in force.
     ///
     /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The draft to issue.")] input: Box<InvoiceIssueInput>,
+        #[graphql(desc = "The draft or the invoice to issue.")] input: Box<InvoiceIssueInput>,
     ) -> Option<Result<InvoiceIssuePayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
-        let issued_on = take(input.issued_on, "issued_on", &mut errors).map(|day| day.0);
+        let InvoiceIssueInput { invoice_id, draft, issued_on } = *input;
+        errors.expect(
+            invoice_id.is_some() != draft.is_some(),
+            "",
+            FieldErrorCode::Required.problem("must have one of invoiceId and draft"),
+        );
+        let id = invoice_id.map(|id| row_id(&id, "invoice_id", &mut errors)).unwrap_or_default();
+        let issued_on = take(issued_on, "issued_on", &mut errors).map(|day| day.0);
+        if let Some(draft) = draft {
+            return Some(issue_draft(ctx, draft, issued_on, errors).await);
+        }
         let mutation = mutation(ctx);
         Some(
             mutation
@@ -481,6 +500,27 @@ impl InvoiceMutation {
         let run = Box::pin(run(ctx, *input)).await;
         Some(run.map(|invoice_run| InvoiceRunPayload { invoice_run }))
     }
+}
+
+/// Drafts an invoice and issues it.
+fn issue_draft<'c>(
+    ctx: &'c Context<'_>,
+    draft: Box<InvoiceDraftInput>,
+    issued_on: Option<NaiveDate>,
+    errors: ValidationErrors,
+) -> BoxFuture<'c, Result<InvoiceIssuePayload>> {
+    Box::pin(async move {
+        let mut of_draft = ValidationErrors::default();
+        let new = NewIssue { draft: draft.check(&mut of_draft), issued_on };
+        let mutation = mutation(ctx);
+        let rule = issue_new::issue_new(mutation.context(), network(ctx), new, of_draft, errors);
+        mutation
+            .perform(rule, async |NewIssued { id, warnings }| {
+                let invoice = issued(ctx, id, Warnings(warnings)).await?;
+                Ok(InvoiceIssuePayload { invoice })
+            })
+            .await
+    })
 }
 
 /// Runs an invoice run.

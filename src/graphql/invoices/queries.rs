@@ -17,7 +17,7 @@ use crate::graphql::{
     batch::BatchRow,
     caller,
     connection::{self, Connection, DIRECT, ListRequest, selected_columns},
-    cost::cost,
+    cost::{cost, unversioned},
     database, errors, network,
     order::{self, order_input},
     payments::types::InvoiceDifference,
@@ -231,7 +231,7 @@ pub struct InvoiceRunQuery;
 impl InvoiceRunQuery {
     /// Previews an invoice run, and changes nothing. Requires the permission to run it; fails as
     /// `invoiceRun` does.
-    #[graphql(directive = cost::apply("5000".into()))]
+    #[graphql(directive = cost::apply("5000".into()), directive = unversioned::apply())]
     async fn invoice_run_preview(
         &self,
         ctx: &Context<'_>,

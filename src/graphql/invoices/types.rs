@@ -412,30 +412,34 @@ impl Invoice {
 
     /// `true` if you may change the draft (`invoiceDraftUpdate`) or discard it
     /// (`invoiceDraftDiscard`).
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
         self.is_stored() && draft_status::can_update(viewer(ctx), &self.0)
     }
 
     /// `true` if you may issue the draft (`invoiceIssue`). Facts that the document needs and lacks,
     /// as the buyer's address, may still prevent it.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_issue(&self, ctx: &Context<'_>) -> bool {
         self.is_stored() && issue::can_issue(viewer(ctx), &self.0)
     }
 
     /// `true` if you may credit the invoice (`invoiceCredit`): it is issued, and a part of it is
     /// not credited yet.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_credit(&self, ctx: &Context<'_>) -> bool {
         credit::can_credit(viewer(ctx), &self.0)
     }
 
     /// `true` if you may record a payment of the invoice (`paymentRecord`): it is issued.
+    #[graphql(directive = unversioned::apply())]
     async fn viewer_can_record_payment(&self, ctx: &Context<'_>) -> bool {
         paid::can_record(viewer(ctx), &self.0)
     }
 
     /// `true` if you may remind the buyer today (`invoiceRemind`): the invoice is overdue, more
     /// than öre is left to pay, and no reminder was sent today.
-    #[graphql(directive = cost::apply("3".into()))]
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
     async fn viewer_can_remind(&self, ctx: &Context<'_>) -> Result<bool> {
         let found = self.0.load(ctx, "", || remind::remindable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))

@@ -7,6 +7,7 @@ mod document_list;
 mod documents;
 mod fee_charges;
 mod invoice_run;
+mod issue_statements;
 mod issued_files;
 mod large_sums;
 mod lifecycle;
