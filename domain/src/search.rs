@@ -7,16 +7,19 @@
 //! updates them before the transaction ends. On SQLite an FTS5 table indexes them, on PostgreSQL a
 //! text search vector.
 
+pub(crate) mod condition;
+mod folding;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::kind::SubjectKind;
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, ExprTrait, Statement, Value,
-    sea_query::{Alias, ArrayType, BinOper, Expr, OnConflict, Query, SimpleExpr},
+    sea_query::{Alias, ArrayType, BinOper, Expr, InsertStatement, OnConflict, Query, SimpleExpr},
 };
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use uuid::Uuid;
 
+use self::folding::{texts_within, words};
 use crate::{database::sql::among, error::Result};
 
 /// The entity types that can be searched.
@@ -197,67 +200,12 @@ impl EntityType {
     }
 }
 
-/// Maximum length of a word in the index, in characters; longer words are truncated, in the index
-/// and in searches.
-const MAX_WORD_LENGTH: usize = 60;
 /// Maximum number of words of one object: more than any name has, and few enough for PostgreSQL.
 const MAX_WORDS: usize = 4000;
 /// Objects whose words are updated together.
 const CHUNK: usize = 500;
-
-/// Folds a text for search: lower case, å ä ö are letters in their own right, all other accents are
-/// removed.
-fn fold(text: &str) -> Vec<char> {
-    let mut folded = Vec::with_capacity(text.len());
-    for char in text.nfkc().flat_map(char::to_lowercase) {
-        match char {
-            'å' | 'ä' | 'ö' => folded.push(char),
-            'æ' => folded.push('ä'),
-            'ø' => folded.push('ö'),
-            'ß' => folded.extend(['s', 's']),
-            other => {
-                folded.extend(std::iter::once(other).nfd().filter(|char| !is_combining_mark(*char)))
-            }
-        }
-    }
-    folded
-}
-
-/// Returns the words of a text. A hyphen separates words, but not digits: `2026-0042` is one word,
-/// and its last part, `0042`, another one.
-fn words(text: &str) -> BTreeSet<String> {
-    let folded = fold(text);
-    let digit = |position: Option<usize>| {
-        position.and_then(|position| folded.get(position)).is_some_and(char::is_ascii_digit)
-    };
-    let joins = |position: usize| {
-        folded[position] == '-' && digit(position.checked_sub(1)) && digit(Some(position + 1))
-    };
-    let mut parted = String::with_capacity(text.len());
-    for (position, char) in folded.iter().enumerate() {
-        parted.push(if char.is_alphanumeric() || joins(position) { *char } else { ' ' });
-    }
-    let ends = |word: &'_ str| word.rsplit_once('-').map(|(_, end)| end.to_owned());
-    let all = parted
-        .split_whitespace()
-        .flat_map(|word| std::iter::once(word.to_owned()).chain(ends(word)));
-    all.map(|word| word.chars().take(MAX_WORD_LENGTH).collect()).collect()
-}
-
-/// Collects the texts within a JSON value: of an object its values, not its keys.
-fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
-    match value {
-        serde_json::Value::String(text) => found.push(text.clone()),
-        serde_json::Value::Number(number) => found.push(number.to_string()),
-        serde_json::Value::Array(values) => {
-            values.iter().for_each(|value| texts_within(value, found))
-        }
-        serde_json::Value::Object(values) => {
-            values.values().for_each(|value| texts_within(value, found))
-        }
-        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
-    }
-}
+/// Marks of stale words that are removed together.
+const MARKS: u64 = 5000;
 
 /// Returns the condition that an object has every word of the text, or a word with that prefix;
 /// `id` is its column. A blank text matches everything, and a text without letters and digits
@@ -302,35 +250,69 @@ pub(crate) fn filter(
     Some(found(backend, noun, id, text))
 }
 
-/// Updates the words of all objects that are marked as stale. [`crate::audit`] calls it before a
-/// change is committed.
+/// Updates the words of all objects that are marked as stale.
 pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
-    let backend = db.get_database_backend();
-    let select = Query::select()
-        .exprs(["subject_id", "noun"].map(|name| Expr::col(Alias::new(name))))
-        .from(Alias::new("search_stale"))
-        .limit(CHUNK as u64)
+    refresh_others(db, &BTreeSet::new()).await
+}
+
+/// Updates the words of all objects that are marked as stale, and removes the marks. The words of
+/// `written` are up to date. [`crate::audit`] calls it before a change is committed.
+pub(crate) async fn refresh_others(
+    db: &impl ConnectionTrait,
+    written: &BTreeSet<Uuid>,
+) -> Result<()> {
+    let (table, id) = (Alias::new("search_stale"), Alias::new("subject_id"));
+    let some = Query::select().column(id.clone()).from(table.clone()).limit(MARKS).take();
+    let take = Query::delete()
+        .from_table(table)
+        .and_where(Expr::col(id.clone()).in_subquery(some))
+        .returning(Query::returning().columns([id, Alias::new("noun")]))
         .take();
     loop {
-        let mut stale: BTreeMap<EntityType, Vec<Uuid>> = BTreeMap::new();
-        for row in &db.query_all(&select).await? {
-            let word: String = row.try_get_by_index(1)?;
-            if let Some(noun) = EntityType::ALL.iter().copied().find(|noun| noun.word() == word) {
-                stale.entry(noun).or_default().push(row.try_get_by_index(0)?);
+        let (mut stale, mut count) = (BTreeMap::<EntityType, Vec<Uuid>>::new(), 0);
+        for row in &db.query_all(&take).await? {
+            count += 1;
+            let (id, word): (Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let noun = EntityType::ALL.iter().copied().find(|noun| noun.word() == word);
+            if let Some(noun) = noun.filter(|_| !written.contains(&id)) {
+                stale.entry(noun).or_default().push(id);
             }
         }
-        if stale.is_empty() {
+        for (noun, ids) in stale {
+            for ids in ids.chunks(CHUNK) {
+                write(db, ids, documents(db, noun, ids).await?).await?;
+            }
+        }
+        if count < MARKS {
             return Ok(());
         }
-        for (noun, ids) in stale {
-            write(db, &ids, documents(db, noun, &ids).await?).await?;
-            let done = among(backend, Expr::col(Alias::new("subject_id")), ids);
-            db.execute(
-                &Query::delete().from_table(Alias::new("search_stale")).and_where(done).take(),
-            )
-            .await?;
-        }
     }
+}
+
+/// Returns the words of an object with these texts, as the index stores them. `None` if there are
+/// none, or if they exceed the limit.
+pub(crate) fn words_of(noun: EntityType, texts: &[&str]) -> Option<String> {
+    let words: BTreeSet<String> = texts.iter().flat_map(|text| words(text)).collect();
+    (1..=MAX_WORDS).contains(&words.len()).then(|| line(noun, &words))
+}
+
+/// Returns the words in one line, each with the prefix of its entity type.
+fn line(noun: EntityType, words: &BTreeSet<String>) -> String {
+    words.iter().map(|word| format!("{}{word}", noun.code())).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the statement that writes the words of these objects, which must not be empty.
+pub(crate) fn upsert(documents: impl IntoIterator<Item = (Uuid, String)>) -> InsertStatement {
+    let (id, words) = (Alias::new("subject_id"), Alias::new("words"));
+    let mut insert = Query::insert()
+        .into_table(Alias::new("search_document"))
+        .columns([id.clone(), words.clone()])
+        .take();
+    for (subject, line) in documents {
+        insert.values_panic([Expr::val(subject), Expr::val(line)]);
+    }
+    insert.on_conflict(OnConflict::column(id).update_column(words).to_owned());
+    insert
 }
 
 /// Returns the words of each of these objects, as the index stores them; missing objects and those
@@ -377,13 +359,10 @@ async fn documents(
             }
         }
     }
-    let line = |words: BTreeSet<String>| {
-        words.iter().map(|word| format!("{}{word}", noun.code())).collect::<Vec<_>>().join(" ")
-    };
     Ok(of
         .into_iter()
         .filter(|(_, words)| !words.is_empty())
-        .map(|(id, words)| (id, line(words)))
+        .map(|(id, words)| (id, line(noun, &words)))
         .collect())
 }
 
@@ -392,22 +371,15 @@ async fn write(
     ids: &[Uuid],
     documents: BTreeMap<Uuid, String>,
 ) -> Result<()> {
-    let (table, id, words) =
-        (Alias::new("search_document"), Alias::new("subject_id"), Alias::new("words"));
+    let (table, id) = (Alias::new("search_document"), Alias::new("subject_id"));
     let gone: Vec<_> = ids.iter().copied().filter(|id| !documents.contains_key(id)).collect();
     if !gone.is_empty() {
-        let gone = among(db.get_database_backend(), Expr::col(id.clone()), gone);
-        db.execute(&Query::delete().from_table(table.clone()).and_where(gone).take()).await?;
+        let gone = among(db.get_database_backend(), Expr::col(id), gone);
+        db.execute(&Query::delete().from_table(table).and_where(gone).take()).await?;
     }
-    if documents.is_empty() {
-        return Ok(());
+    if !documents.is_empty() {
+        db.execute(&upsert(documents)).await?;
     }
-    let mut insert = Query::insert().into_table(table).columns([id.clone(), words.clone()]).take();
-    for (subject, line) in documents {
-        insert.values_panic([Expr::val(subject), Expr::val(line)]);
-    }
-    insert.on_conflict(OnConflict::column(id).update_column(words).to_owned());
-    db.execute(&insert).await?;
     Ok(())
 }
 
@@ -536,51 +508,4 @@ async fn compare(
         ));
     }
     Ok(i64::try_from(stored.len()).unwrap_or(i64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(text: &str) -> Vec<String> {
-        words(text).into_iter().collect()
-    }
-
-    #[test]
-    fn swedish_letters_are_letters_and_other_accents_are_not() {
-        assert_eq!(of("ÖREBRO Åre ÄRLA"), ["ärla", "åre", "örebro"]);
-        // As some keyboards and file systems write them: the letter and its ring or dots as two
-        // characters.
-        assert_eq!(of("A\u{30a}re O\u{308}rebro"), ["åre", "örebro"]);
-        assert_eq!(
-            of("Éva André MÜLLER İzmir Straße"),
-            ["andre", "eva", "izmir", "muller", "strasse"]
-        );
-        assert_eq!(of("Ærø Ｆｕｌｌ ﬁn"), ["fin", "full", "ärö"]);
-    }
-
-    #[test]
-    fn words_are_separated_by_everything_but_letters_and_digits() {
-        assert_eq!(
-            of("Ö-nätverk (BIP), \"a\" OR b* NEAR:c & 'd' | !e"),
-            ["a", "b", "bip", "c", "d", "e", "near", "nätverk", "or", "ö"]
-        );
-        assert_eq!(
-            of("2026-0042 2026- -7 a-1 1-a 222000-1834"),
-            ["0042", "1", "1834", "2026", "2026-0042", "222000-1834", "7", "a"]
-        );
-        assert_eq!(of(" % _ \\ \0 "), Vec::<String>::new());
-        assert_eq!(of(&"å".repeat(1000)), ["å".repeat(MAX_WORD_LENGTH)]);
-    }
-
-    #[test]
-    fn parameters_are_found_by_their_values() {
-        let mut texts = Vec::new();
-        texts_within(
-            &serde_json::json!({ "ort": "Åre", "dagar": 14, "delar": ["a", { "b": "c" }, null, true] }),
-            &mut texts,
-        );
-        texts.sort();
-        assert_eq!(texts, ["14", "a", "c", "Åre"]);
-    }
 }

@@ -33,6 +33,14 @@ pub struct Model {
     pub paid_vat: Money,
     /// Received sums that pay no line, öre; only in the row without an activity.
     pub unattributed: Money,
+    /// Net sum of invoice lines, spread by day over the period that each covers, öre.
+    pub accrued_net: Money,
+    /// VAT of invoice lines, spread likewise, öre.
+    pub accrued_vat: Money,
+    /// Net sum of the lines of credit notes, spread likewise, öre.
+    pub accrued_credited_net: Money,
+    /// VAT of the lines of credit notes, spread likewise, öre.
+    pub accrued_credited_vat: Money,
 }
 
 /// No relations are declared: each query joins the tables it needs.
@@ -41,4 +49,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-partial!(month: Month, activity_id: ActivityId, invoiced_net: InvoicedNet, invoiced_vat: InvoicedVat, credited_net: CreditedNet, credited_vat: CreditedVat, invoices: Invoices, paid_net: PaidNet, paid_vat: PaidVat, unattributed: Unattributed);
+partial!(month: Month, activity_id: ActivityId, invoiced_net: InvoicedNet, invoiced_vat: InvoicedVat, credited_net: CreditedNet, credited_vat: CreditedVat, invoices: Invoices, paid_net: PaidNet, paid_vat: PaidVat, unattributed: Unattributed, accrued_net: AccruedNet, accrued_vat: AccruedVat, accrued_credited_net: AccruedCreditedNet, accrued_credited_vat: AccruedCreditedVat);

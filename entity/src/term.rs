@@ -202,7 +202,8 @@ impl Term {
 }
 
 /// Returns `true` if `day` is the last of its month.
-fn is_month_end(day: NaiveDate) -> bool {
+#[must_use]
+pub fn is_month_end(day: NaiveDate) -> bool {
     day.succ_opt().is_some_and(|next| next.day() == 1)
 }
 

@@ -354,6 +354,60 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     );
 });
 
+// The first rows of a list hold a page of common words; rare ones are found by the index.
+on_both!(common_and_rare_words_are_found_in_the_order_of_the_list, |app| async move {
+    let mut file = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n".to_owned();
+    for n in 0..400 {
+        let rare = if n % 97 == 3 { " Udda" } else { "" };
+        let late = if n >= 300 { " Sen" } else { "" };
+        file.push_str(&format!("m{n},Förbund {n:03}{rare}{late},,,,,2015-01-01,,,,,,,\n"));
+    }
+    app.import(&[("members.csv", &file)]).await;
+    let named =
+        |has: &dyn Fn(usize) -> bool| -> Vec<usize> { (0..400).filter(|n| has(*n)).collect() };
+    for (text, expected) in [
+        ("förb", named(&|_| true)),
+        ("udda förbund", named(&|n| n % 97 == 3)),
+        ("sen", named(&|n| n >= 300)),
+        ("udda sen", named(&|n| n >= 300 && n % 97 == 3)),
+        ("399", vec![399]),
+        ("saknas", vec![]),
+    ] {
+        for (size, cursor, edge, is_backward) in
+            [("first", "after", "endCursor", false), ("last", "before", "startCursor", true)]
+        {
+            let question = format!(
+                "query($text: String!, $at: String) {{ members({size}: 90, {cursor}: $at, filter: {{ search: $text }}) {{
+                    totalCount pageInfo {{ hasNextPage hasPreviousPage {edge} }} nodes {{ name }} }} }}"
+            );
+            let (mut found, mut at) = (Vec::new(), Value::Null);
+            loop {
+                let answer = app.office().ask(&question, json!({ "text": text, "at": at })).await;
+                let page = answer["members"].clone();
+                assert_eq!(page["totalCount"], expected.len(), "{text}");
+                let number = |node: &Value| -> usize {
+                    node["name"].as_str().unwrap()["Förbund ".len()..][..3].parse().unwrap()
+                };
+                let mut nodes: Vec<_> =
+                    page["nodes"].as_array().unwrap().iter().map(number).collect();
+                if is_backward {
+                    nodes.reverse();
+                }
+                found.extend(nodes);
+                at = page["pageInfo"][edge].clone();
+                let more = if is_backward { "hasPreviousPage" } else { "hasNextPage" };
+                if page["pageInfo"][more] == false {
+                    break;
+                }
+            }
+            if is_backward {
+                found.reverse();
+            }
+            assert_eq!(found, expected, "{text} {size}");
+        }
+    }
+});
+
 on_both!(the_search_goes_by_its_index, |app| async move {
     Samples::fill(&app).await;
     let backend = app.db.backend();

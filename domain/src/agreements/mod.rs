@@ -57,6 +57,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{CaseStatement, Expr, Query, SelectStatement, SimpleExpr},
 };
+use strum::IntoEnumIterator;
 use uuid::Uuid;
 
 use self::visibility::about;
@@ -66,11 +67,11 @@ use crate::{
     auth::viewer::Resource,
     collation,
     context::Context,
-    database::{Database, among, among_words},
+    database::{Database, among, fixed_day, fixed_word},
     error::{Origin, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
-    search::{self, EntityType},
+    search::{self, EntityType, condition::Search},
     term_sql,
 };
 
@@ -84,7 +85,7 @@ pub enum Counterparty {
 }
 
 /// Filter of agreements; an agreement must match every part, and an empty list matches all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// Statuses, one of which it must have on `as_of`.
     pub statuses: Vec<Status>,
@@ -161,19 +162,15 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
             .cond_where(term_sql::has_status(&statuses, on))
             .and_where_option(term_sql::is_rare(backend, &statuses, on));
     }
-    match filter.kinds.as_slice() {
-        [] => {}
-        [kind] => _ = select.and_where(column(Column::Kind).eq(*kind)),
-        kinds => {
-            _ = select.and_where(among_words(
-                backend,
-                column(Column::Kind),
-                kinds.iter().map(|kind| kind.word()),
-            ))
-        }
+    let kinds = AgreementKind::iter().filter(|kind| filter.kinds.contains(kind));
+    let mut kinds: Vec<_> = kinds.map(|kind| fixed_word(kind.word())).collect();
+    if kinds.len() > 1 {
+        select.and_where(column(Column::Kind).is_in(kinds));
+    } else if let Some(kind) = kinds.pop() {
+        select.and_where(column(Column::Kind).eq(kind));
     }
     if let Some(direction) = filter.direction {
-        select.and_where(column(Column::Direction).eq(direction));
+        select.and_where(column(Column::Direction).eq(fixed_word(direction.word())));
     }
     if !filter.activities.is_empty() {
         select.and_where(about(backend, &filter.activities));
@@ -191,10 +188,12 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
         select.and_where(column(Column::MemberId).in_subquery(members_there(filter)));
     }
     if let Some(day) = filter.ends_from {
-        select.and_where(ends_on(backend).gte(day)).and_where(column(Column::EndsOn).is_not_null());
+        select
+            .and_where(ends_on(backend).gte(fixed_day(day)))
+            .and_where(column(Column::EndsOn).is_not_null());
     }
     if let Some(day) = filter.ends_to {
-        select.and_where(ends_on(backend).lte(day));
+        select.and_where(ends_on(backend).lte(fixed_day(day)));
     }
     if let Some(version) = filter.template_version {
         select.and_where(column(Column::TemplateVersionId).eq(version));
@@ -233,6 +232,14 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     narrow(ctx, select(ctx), filter)
 }
 
+/// Returns the search of a filter that has no other condition, if the viewer can read all rows.
+fn searched(ctx: Context<'_>, filter: &Filter) -> Option<Search> {
+    let is_alone = *filter == Filter { search: filter.search.clone(), ..Filter::default() };
+    let text = filter.search.as_deref().filter(|_| is_alone);
+    let search = Search::of(ctx.db.backend(), EntityType::Agreement, text)?;
+    ctx.viewer.visibility(Resource::Agreements).all.then_some(search)
+}
+
 /// Returns a page of the agreements that the viewer can read and that match the filter.
 pub async fn list(
     ctx: Context<'_>,
@@ -241,12 +248,16 @@ pub async fn list(
 ) -> Result<Slice<Model>> {
     activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
         .await?;
-    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
+    match searched(ctx, filter) {
+        Some(search) => page::fetch_searched(ctx.db.read(), select(ctx), &search, page).await,
+        None => page::fetch(ctx.db.read(), matching(ctx, filter), page).await,
+    }
 }
 
 /// Counts the agreements that [`list`] pages through.
 pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
-    page::count(ctx.db.read(), matching(ctx, filter)).await
+    let found = searched(ctx, filter).map(|search| search.select());
+    page::count(ctx.db.read(), found.unwrap_or_else(|| matching(ctx, filter))).await
 }
 
 /// Returns those of these agreements that the viewer can read, in no particular order.
@@ -319,8 +330,8 @@ pub async fn of_each(
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
     activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
         .await?;
-    let select = parent.select(ctx, parents, filter);
-    page::fetch_each(ctx.db.read(), select, page, column(parent.column())).await
+    let (select, own) = (narrow(ctx, select(ctx), filter), column(parent.column()));
+    page::fetch_each(ctx.db.read(), select, page, parents, |parent| own.eq(parent)).await
 }
 
 /// Counts the agreements of each of these parents. A parent without agreements has no entry.

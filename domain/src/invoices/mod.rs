@@ -1,5 +1,6 @@
 //! Invoices and credit notes: visibility, queries and parts.
 
+pub mod accrual;
 pub mod adjustments;
 pub mod amounts;
 pub(crate) mod bulk_insert;
@@ -8,6 +9,7 @@ pub mod creditable;
 pub(crate) mod draft_checks;
 pub(crate) mod draft_line_loading;
 pub mod draft_lines;
+mod draft_facts;
 mod draft_references;
 pub mod draft_status;
 pub mod loading;
@@ -34,6 +36,7 @@ pub mod fee_decision;
 pub mod interest_rows;
 pub mod issue;
 pub mod issue_day;
+pub mod issue_new;
 pub mod issue_renderer;
 mod line_taxes;
 mod member_fees;
@@ -86,12 +89,12 @@ use crate::{
     agreements::{self, Counterparty},
     auth::viewer::{Resource, Viewer},
     context::Context,
-    database::{Database, among, among_words},
+    database::{Database, among, among_words, fixed_day, fixed_word},
     error::{Origin, Result},
     members::succession,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
-    search::{self, EntityType},
+    search::{self, EntityType, condition::Search},
 };
 
 /// A buyer.
@@ -122,7 +125,7 @@ impl From<Counterparty> for Buyer {
 }
 
 /// Filter of invoices; all conditions must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// In one of these states on `as_of`; empty: in any.
     pub states: Vec<State>,
@@ -210,11 +213,36 @@ fn of_agreement(ctx: Context<'_>, id: AgreementId) -> SelectStatement {
         .take()
 }
 
-fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
-    let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
-    if !filter.states.is_empty() {
-        select.cond_where(status_filter::has_state(&filter.states, on));
+impl Filter {
+    /// Returns the day of the state.
+    fn day(&self, ctx: Context<'_>) -> NaiveDate {
+        self.as_of.unwrap_or_else(|| ctx.clock.today())
     }
+
+    /// `true` if few of all invoices match it, whatever the state.
+    fn is_short(&self) -> bool {
+        self.buyer.is_some()
+            || self.agreement.is_some()
+            || !self.activities.is_empty()
+            || self.search.as_deref().is_some_and(|text| !text.trim().is_empty())
+    }
+}
+
+/// Adds the conditions of a filter to a statement that selects few of all invoices.
+fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+    if !filter.states.is_empty() {
+        let (backend, on) = (ctx.db.backend(), filter.day(ctx));
+        select.cond_where(status_filter::has_state(backend, &filter.states, on));
+    }
+    narrow_any_state(ctx, select, filter)
+}
+
+/// Adds the conditions of a filter without the state.
+fn narrow_any_state(
+    ctx: Context<'_>,
+    mut select: SelectStatement,
+    filter: &Filter,
+) -> SelectStatement {
     if let Some(overpaid) = filter.overpaid {
         select.cond_where(difference_filter::is_overpaid(overpaid));
     }
@@ -222,7 +250,7 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
         select.cond_where(difference_filter::has_difference(&filter.differences));
     }
     if let Some(kind) = filter.kind {
-        select.and_where(Column::Kind.eq(kind));
+        select.and_where(column(Column::Kind).eq(fixed_word(kind.word())));
     }
     if !filter.activities.is_empty() {
         let activities = Query::select()
@@ -263,14 +291,49 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
         text,
     ));
     select
-        .and_where_option(filter.issued_from.map(|day| column(Column::IssuedOn).gte(day)))
-        .and_where_option(filter.issued_to.map(|day| column(Column::IssuedOn).lte(day)))
-        .and_where_option(filter.due_before.map(|day| column(Column::DueOn).lt(day)));
+        .and_where_option(
+            filter.issued_from.map(|day| column(Column::IssuedOn).gte(fixed_day(day))),
+        )
+        .and_where_option(filter.issued_to.map(|day| column(Column::IssuedOn).lte(fixed_day(day))))
+        .and_where_option(filter.due_before.map(|day| column(Column::DueOn).lt(fixed_day(day))));
     select
 }
 
 pub(crate) fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
-    narrow(ctx, select(ctx.viewer), filter)
+    let mut select = select(ctx.viewer);
+    if filter.is_short() || !ctx.viewer.visibility(Resource::Invoices).all {
+        return narrow(ctx, select, filter);
+    }
+    if !filter.states.is_empty() {
+        let (backend, on) = (ctx.db.backend(), filter.day(ctx));
+        select.cond_where(status_filter::has_state_among_all(backend, &filter.states, on));
+    }
+    narrow_any_state(ctx, select, filter)
+}
+
+/// Returns the statement of [`matching`] in two parts without a common row, if an index finds the
+/// rows of each: those of open invoices.
+fn open_parts(ctx: Context<'_>, filter: &Filter) -> Option<[SelectStatement; 2]> {
+    if filter.is_short() || !ctx.viewer.visibility(Resource::Invoices).all {
+        return None;
+    }
+    let backend = ctx.db.backend();
+    let kind = |kind: InvoiceKind| column(Column::Kind).eq(fixed_word(kind.word()));
+    let kind = filter.kind.map(|own| query::unindexed(backend, kind(own)));
+    let others = Filter { kind: None, ..filter.clone() };
+    let part = |state: Condition| {
+        let state = state.add_option(kind.clone());
+        narrow_any_state(ctx, select(ctx.viewer).cond_where(state).take(), &others)
+    };
+    Some(status_filter::open_parts(backend, &filter.states, filter.day(ctx))?.map(part))
+}
+
+/// Returns the search of a filter that has no other condition, if the viewer can read all rows.
+fn searched(ctx: Context<'_>, filter: &Filter) -> Option<Search> {
+    let is_alone = *filter == Filter { search: filter.search.clone(), ..Filter::default() };
+    let text = filter.search.as_deref().filter(|_| is_alone);
+    let search = Search::of(ctx.db.backend(), EntityType::Invoice, text)?;
+    ctx.viewer.visibility(Resource::Invoices).all.then_some(search)
 }
 
 /// Returns a page of the invoices that the viewer may read and that match the filter.
@@ -281,12 +344,24 @@ pub async fn list(
 ) -> Result<Slice<Model>> {
     activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
         .await?;
-    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
+    if let Some(search) = searched(ctx, filter) {
+        return page::fetch_searched(ctx.db.read(), select(ctx.viewer), &search, page).await;
+    }
+    match open_parts(ctx, filter) {
+        Some(parts) => page::fetch_of_parts(ctx.db.read(), select(ctx.viewer), parts, page).await,
+        None => page::fetch(ctx.db.read(), matching(ctx, filter), page).await,
+    }
 }
 
 /// Counts the invoices that the viewer may read and that match the filter.
 pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
-    page::count(ctx.db.read(), matching(ctx, filter)).await
+    if let Some(search) = searched(ctx, filter) {
+        return page::count(ctx.db.read(), search.select()).await;
+    }
+    match open_parts(ctx, filter) {
+        Some(parts) => page::count_parts(ctx.db.read(), parts).await,
+        None => page::count(ctx.db.read(), matching(ctx, filter)).await,
+    }
 }
 
 /// Returns those of these invoices that the viewer may read, in no order.
@@ -343,6 +418,22 @@ pub enum Parent {
 }
 
 impl Parent {
+    /// Returns the condition that an invoice is one of this parent's.
+    fn has(self, parent: SimpleExpr) -> SimpleExpr {
+        match self {
+            Self::Member => column(Column::MemberId).eq(parent),
+            Self::Agreement => {
+                let line = |column| Expr::col((invoice_line::Entity, column));
+                let lines = Query::select()
+                    .expr(line(invoice_line::Column::InvoiceId))
+                    .from(invoice_line::Entity)
+                    .and_where(line(invoice_line::Column::AgreementId).eq(parent))
+                    .take();
+                column(Column::Id).in_subquery(lines)
+            }
+        }
+    }
+
     /// Selects the invoices of these parents, and returns the expression of the parent of each.
     fn select(self, ctx: Context<'_>, parents: &[Uuid]) -> (SelectStatement, SimpleExpr) {
         let mut select = Query::select();
@@ -400,8 +491,8 @@ pub async fn of_each(
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
     activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
         .await?;
-    let (select, parent) = of.select(ctx, parents);
-    page::fetch_each(ctx.db.read(), narrow(ctx, select, filter), page, parent).await
+    let select = narrow(ctx, select(ctx.viewer), filter);
+    page::fetch_each(ctx.db.read(), select, page, parents, |parent| of.has(parent)).await
 }
 
 /// Counts the invoices of each of these parents; parents without any are left out.

@@ -19,6 +19,7 @@ use super::Buyer;
 use crate::{
     auth::viewer::Viewer,
     context::Context,
+    database::fixed_day,
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
@@ -219,10 +220,10 @@ fn matching<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> SelectStatement
     select
         .and_where_option(found)
         .and_where_option(filter.invoice.map(|id| column(M::INVOICE).eq(id)))
-        .and_where_option(filter.from.map(|day| column(M::DAY).gte(day)))
-        .and_where_option(filter.to.map(|day| column(M::DAY).lte(day)))
-        .and_where_option(filter.booked_from.map(|day| booked_on::<M>().gte(day)))
-        .and_where_option(filter.booked_to.map(|day| booked_on::<M>().lte(day)));
+        .and_where_option(filter.from.map(|day| column(M::DAY).gte(fixed_day(day))))
+        .and_where_option(filter.to.map(|day| column(M::DAY).lte(fixed_day(day))))
+        .and_where_option(filter.booked_from.map(|day| booked_on::<M>().gte(fixed_day(day))))
+        .and_where_option(filter.booked_to.map(|day| booked_on::<M>().lte(fixed_day(day))));
     select
 }
 

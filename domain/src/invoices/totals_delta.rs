@@ -6,7 +6,10 @@ use ::entity::{id::ActivityId, invoice_line, kind::InvoiceKind, revenue_month::M
 use chrono::{Datelike, NaiveDate};
 use uuid::Uuid;
 
-use super::amounts::Share;
+use super::{
+    accrual::{covered_days, months, part},
+    amounts::Share,
+};
 
 /// Returns the first day of a day's month.
 #[must_use]
@@ -44,9 +47,26 @@ impl TotalsDelta {
             };
             *net += line.net;
             *vat += line.vat;
+            self.accrue(kind, issued_on, line);
         }
         for activity in lines.iter().map(|line| line.activity_id).collect::<BTreeSet<_>>() {
             self.of(issued_on, activity).invoices += 1;
+        }
+    }
+
+    /// Spreads a line over the months that it covers.
+    fn accrue(&mut self, kind: InvoiceKind, issued_on: NaiveDate, line: &invoice_line::Model) {
+        let covers = covered_days(line, issued_on);
+        for days in months(covers) {
+            let row = self.of(days.0, line.activity_id);
+            let (net, vat) = match kind {
+                InvoiceKind::Invoice => (&mut row.accrued_net, &mut row.accrued_vat),
+                InvoiceKind::CreditNote => {
+                    (&mut row.accrued_credited_net, &mut row.accrued_credited_vat)
+                }
+            };
+            *net += part(line.net, covers, days);
+            *vat += part(line.vat, covers, days);
         }
     }
 

@@ -44,7 +44,7 @@ use crate::{
     error::{Origin, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
-    search::{self, EntityType},
+    search::{self, EntityType, condition::Search},
     term_sql,
 };
 
@@ -60,7 +60,7 @@ fn has_status(status: Status, on: NaiveDate) -> Condition {
 }
 
 /// Filter of members; a member must match every part.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// Status on `as_of`.
     pub status: Option<Status>,
@@ -196,6 +196,14 @@ fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
     }
 }
 
+/// Returns the search of a filter that has no other condition, if the viewer can read all rows.
+fn searched(ctx: Context<'_>, filter: &Filter) -> Option<Search> {
+    let is_alone = *filter == Filter { search: filter.search.clone(), ..Filter::default() };
+    let text = filter.search.as_deref().filter(|_| is_alone);
+    let search = Search::of(ctx.db.backend(), EntityType::Member, text)?;
+    ctx.viewer.visibility(Resource::Members).all.then_some(search)
+}
+
 /// Returns a page of the members that the viewer can read and that match the filter.
 ///
 /// # Errors
@@ -210,12 +218,18 @@ pub async fn list(
         ("not_in_activity_slugs", filter.not_in_activity.as_slice()),
     ];
     activity_slugs::check(ctx, Origin::Filter, &slugs).await?;
-    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
+    match searched(ctx, filter) {
+        Some(search) => {
+            page::fetch_searched(ctx.db.read(), select(ctx.viewer), &search, page).await
+        }
+        None => page::fetch(ctx.db.read(), matching(ctx, filter), page).await,
+    }
 }
 
 /// Counts the members that [`list`] pages through.
 pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
-    page::count(ctx.db.read(), matching(ctx, filter)).await
+    let found = searched(ctx, filter).map(|search| search.select());
+    page::count(ctx.db.read(), found.unwrap_or_else(|| matching(ctx, filter))).await
 }
 
 /// Returns all members that match the filter, ordered by name; for reports.

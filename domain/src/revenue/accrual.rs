@@ -1,8 +1,5 @@
-//! Accrued revenue (periodisering): spreads lines by day over the periods that they cover.
-//!
-//! A line without a period counts on its invoice's day. The amount of each day is a step of the
-//! rounded cumulated amount. The amounts of any days therefore add up to the amount of the same
-//! days together, and those of all days to the line.
+//! Accrued revenue (periodisering) by group: lines are spread by day over the periods that they
+//! cover, as [`crate::invoices::accrual`] calculates.
 
 use std::{
     cmp::{max, min},
@@ -16,13 +13,15 @@ use ::entity::{
     term::add_months,
     total::Total,
 };
-use chrono::{Days, NaiveDate};
 
 use super::{
     grouping::{Group, Grouping, MAX_GROUPS, Period, Range},
     sums::{Groups, Sums, too_many},
 };
-use crate::{error::Result, invoices::totals_delta::month_of};
+use crate::{
+    error::Result,
+    invoices::{accrual, totals_delta::month_of},
+};
 
 /// The part of an invoice line that accrual needs.
 pub(super) struct Line {
@@ -134,16 +133,13 @@ impl<'a> Spread<'a> {
 /// Returns the part of an amount over the days `covers` that belongs to `days`, which must be
 /// within `covers`.
 fn part(amount: Money, covers: Range, days: Range) -> Money {
-    let days_until =
-        |day: Option<NaiveDate>| day.map_or(0, |day| (day - covers.from).num_days() + 1);
-    let all = days_until(Some(covers.to));
-    let cumulated = |days: i64| amount.times(days, all).unwrap_or_default();
-    cumulated(days_until(Some(days.to)))
-        - cumulated(days_until(days.from.checked_sub_days(Days::new(1))))
+    accrual::part(amount, (covers.from, covers.to), (days.from, days.to))
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
 
     fn day(text: &str) -> NaiveDate {

@@ -47,8 +47,13 @@ fn sentence(stored: &revenue_month::Model, expected: &revenue_month::Model) -> S
     };
     let sums = |row: &revenue_month::Model| {
         format!(
-            "{} invoiced, {} credited, {} paid, {} on no line and {} invoices",
-            row.invoiced_net, row.credited_net, row.paid_net, row.unattributed, row.invoices
+            "{} invoiced, {} credited, {} paid, {} on no line, {} accrued and {} invoices",
+            row.invoiced_net,
+            row.credited_net,
+            row.paid_net,
+            row.unattributed,
+            row.accrued_net - row.accrued_credited_net,
+            row.invoices
         )
     };
     format!(

@@ -147,9 +147,83 @@ fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, position: usiz
     Ok(())
 }
 
-/// Adds what was invoiced or paid in whole months, from the stored totals. The number of rows is
-/// that of activities and months, for a ledger of any size. It also counts the invoices, which is
-/// correct for rows by activity.
+/// Selects what was invoiced, paid or accrued in whole months, from the stored totals: the columns
+/// of [`add_sums`], and the number of invoices, which is correct for rows by activity. It is zero
+/// unless they were invoiced. The number of rows is that of activities and months, for a ledger of any size.
+pub(super) fn select_stored(
+    backend: DbBackend,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+) -> SelectStatement {
+    use revenue_month::Column as C;
+    let column = |column: C| Expr::col((revenue_month::Entity, column));
+    let total = |of| total(backend, of);
+    let month = column(C::Month);
+    let mut select = Query::select();
+    select
+        .from(revenue_month::Entity)
+        .and_where(range.has(&month))
+        .cond_where(scope.of_activity(backend, column(C::ActivityId)));
+    group_by.onto(
+        &mut select,
+        backend,
+        column(C::ActivityId),
+        Expr::val(Option::<Uuid>::None),
+        &month,
+    );
+    let mut amounts = |columns: [C; 4]| {
+        for amount in columns {
+            select.expr(total(column(amount)));
+        }
+    };
+    match basis {
+        Basis::Paid => {
+            select
+                .expr(total(column(C::PaidNet)))
+                .expr(zero())
+                .expr(total(column(C::PaidVat)))
+                .expr(zero())
+                .expr(total(column(C::Unattributed)))
+                .expr(no_invoices());
+        }
+        Basis::Invoiced => {
+            amounts([C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat]);
+            select.expr(zero()).expr(sum(column(C::Invoices)));
+        }
+        Basis::Accrued => {
+            amounts([C::AccruedNet, C::AccruedCreditedNet, C::AccruedVat, C::AccruedCreditedVat]);
+            select.expr(zero()).expr(no_invoices());
+        }
+    }
+    select
+}
+
+/// Selects the costs and then the grants that were booked in a range, with the columns of
+/// [`select_stored`]: the sum takes the place of the net sum.
+pub(super) fn select_costs(
+    backend: DbBackend,
+    scope: &Scope,
+    group_by: Grouping,
+    range: Range,
+) -> [SelectStatement; 2] {
+    let costs = select_booked(backend, scope, group_by, range, (cost::Entity, None));
+    let grants = select_booked(backend, scope, group_by, range, (grant::Entity, None));
+    [costs, grants].map(|mut select| {
+        for _ in 0..4 {
+            select.expr(zero());
+        }
+        select.expr(no_invoices()).take()
+    })
+}
+
+/// Returns a column with no invoices.
+fn no_invoices() -> SimpleExpr {
+    Expr::cust("CAST(0 AS bigint)")
+}
+
+/// Adds what was invoiced, paid or accrued in whole months, from the stored totals.
 pub(super) async fn stored(
     tx: &DatabaseTransaction,
     scope: &Scope,
@@ -158,43 +232,23 @@ pub(super) async fn stored(
     range: Range,
     groups: &mut Groups,
 ) -> Result<()> {
-    use revenue_month::Column as C;
-    let column = |column: C| Expr::col((revenue_month::Entity, column));
-    let total = |of| total(tx.get_database_backend(), of);
-    let month = column(C::Month);
-    let mut select = Query::select();
-    select
-        .from(revenue_month::Entity)
-        .and_where(range.has(&month))
-        .cond_where(scope.of_activity(tx.get_database_backend(), column(C::ActivityId)));
-    group_by.onto(
-        &mut select,
-        tx.get_database_backend(),
-        column(C::ActivityId),
-        Expr::val(Option::<Uuid>::None),
-        &month,
-    );
-    if basis == Basis::Paid {
-        select
-            .expr(total(column(C::PaidNet)))
-            .expr(zero())
-            .expr(total(column(C::PaidVat)))
-            .expr(zero());
-        select.expr(total(column(C::Unattributed)));
-    } else {
-        for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat] {
-            select.expr(total(column(amount)));
-        }
-        select.expr(zero()).expr(sum(column(C::Invoices)));
-    }
+    let select = select_stored(tx.get_database_backend(), scope, basis, group_by, range);
     for row in &tx.query_all(&select).await? {
         let (group, position) = group_by.read(row)?;
-        if basis != Basis::Paid {
-            groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(position + 5)?;
-        }
-        add_sums(groups, group, row, position)?;
+        add_stored(groups, group, row, position)?;
     }
     Ok(())
+}
+
+/// Adds the columns of [`select_stored`], which are in a row from `position` on.
+pub(super) fn add_stored(
+    groups: &mut Groups,
+    group: Group,
+    row: &QueryResult,
+    position: usize,
+) -> Result<()> {
+    groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(position + 5)?;
+    add_sums(groups, group, row, position)
 }
 
 /// Returns the number of distinct invoices and credit notes in a statement's rows.
@@ -249,8 +303,9 @@ pub(super) async fn costs(
         return Ok(());
     }
     let group_by = Grouping { member: false, ..group_by };
-    let mut costs = select_booked(tx, scope, group_by, range, (cost::Entity, None));
-    let mut grants = select_booked(tx, scope, group_by, range, (grant::Entity, None));
+    let backend = tx.get_database_backend();
+    let mut costs = select_booked(backend, scope, group_by, range, (cost::Entity, None));
+    let mut grants = select_booked(backend, scope, group_by, range, (grant::Entity, None));
     costs.expr(Expr::cust("0"));
     grants.expr(Expr::cust("1"));
     // As subqueries, since each has its own limit.
@@ -285,12 +340,11 @@ pub(super) async fn booked_for_agreements(
         return Ok(());
     }
     let group_by = Grouping { member: false, ..group_by };
-    let is_for_agreement = among(
-        tx.get_database_backend(),
-        Expr::col((cost::Entity, cost::Column::AgreementId)),
-        agreements,
-    );
-    let select = select_booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)));
+    let backend = tx.get_database_backend();
+    let is_for_agreement =
+        among(backend, Expr::col((cost::Entity, cost::Column::AgreementId)), agreements);
+    let of = (cost::Entity, Some(is_for_agreement));
+    let select = select_booked(backend, scope, group_by, range, of);
     for row in &tx.query_all(&select).await? {
         let (group, position) = group_by.read(row)?;
         groups.of(group)?.committed.get_or_insert_default().booked +=
@@ -302,7 +356,7 @@ pub(super) async fn booked_for_agreements(
 /// Selects the sums of bookings in a table with the columns `activity_id`, `booked_on` and
 /// `amount`; with a condition, only of bookings that fulfill it.
 fn select_booked<T: Iden + Copy + 'static>(
-    tx: &DatabaseTransaction,
+    backend: DbBackend,
     scope: &Scope,
     group_by: Grouping,
     range: Range,
@@ -315,14 +369,8 @@ fn select_booked<T: Iden + Copy + 'static>(
         .from(table)
         .and_where(range.has(&day))
         .and_where_option(only)
-        .cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
-    group_by.onto(
-        &mut select,
-        tx.get_database_backend(),
-        activity,
-        Expr::val(Option::<Uuid>::None),
-        &day,
-    );
-    select.expr(total(tx.get_database_backend(), column(cost::Column::Amount)));
+        .cond_where(scope.of_activity(backend, activity.clone()));
+    group_by.onto(&mut select, backend, activity, Expr::val(Option::<Uuid>::None), &day);
+    select.expr(total(backend, column(cost::Column::Amount)));
     select
 }

@@ -16,6 +16,7 @@ use super::{
     recorded_sums,
     report_filter::Scope,
     report_rows::{Report, ReportQuery, rows_of},
+    stored_report,
     sums::{Basis, Committed, Groups, Sums},
 };
 use crate::{
@@ -56,7 +57,16 @@ pub(super) async fn reports(
         Scope::requested(ctx, query.activities.as_deref(), query.members.as_deref(), &mut errors)
             .await?;
     errors.finish()?;
-    // A report needs several statements, which must be consistent despite concurrent writes.
+    if let [(group_by, counts)] = *kinds {
+        let query = ReportQuery { group_by, counts, ..query.clone() };
+        if stored_report::is_enough(&scope, &query) {
+            let (mut groups, names) = stored_report::sums(ctx.db.read(), &scope, &query).await?;
+            let total = withhold(&scope, &mut groups, Sums::default());
+            let report = Report::new(rows_of(groups), total, &names, &HashMap::new());
+            return Ok(vec![readable(&scope, report)]);
+        }
+    }
+    // Other reports need several statements, which must be consistent despite concurrent writes.
     let tx = ctx.db.snapshot().await?;
     let mut reports = Vec::new();
     for &(group_by, counts) in kinds {
@@ -80,8 +90,7 @@ async fn one(
     let mut groups = Groups::default();
     if !scope.is_empty() {
         if query.basis == Basis::Accrued {
-            total.invoices =
-                accrued_sums::sums(tx, scope, query.group_by, range, &mut groups).await?;
+            total.invoices = accrued(tx, scope, query, range, &mut groups).await?;
         } else {
             plain(tx, scope, query, &mut groups).await?;
             if query.counts.1 {
@@ -100,16 +109,50 @@ async fn one(
             sums.committed.get_or_insert_default();
         }
     }
+    let total = withhold(scope, &mut groups, total);
+    Ok(readable(scope, finish(tx, groups, total).await?))
+}
+
+/// Marks the sums whose costs the viewer cannot read. Returns the total.
+fn withhold(scope: &Scope, groups: &mut Groups, total: Sums) -> Sums {
     for (group, sums) in &mut groups.0 {
         sums.are_costs_withheld = !scope.can_read_costs_in_row_of(group.activity);
     }
-    total.are_costs_withheld = !scope.can_read_costs_in_row_of(None);
-    let mut report = finish(tx, groups, total).await?;
+    Sums { are_costs_withheld: !scope.can_read_costs_in_row_of(None), ..total }
+}
+
+/// Returns the report with what is withheld from the viewer, and without a total that would be
+/// false.
+fn readable(scope: &Scope, mut report: Report) -> Report {
     report.withheld = scope.unreadable();
     if scope.reads_nothing() || !report.withheld.is_empty() {
         report.total = None;
     }
-    Ok(report)
+    report
+}
+
+/// Adds the sums of what accrued: over whole months from the stored totals if they have the needed
+/// detail. They do not count invoices. Returns the number of invoices, if it is needed.
+async fn accrued(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    query: &ReportQuery,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<i64> {
+    let lacks_detail =
+        query.group_by.member || scope.is_by_member() || query.counts != (false, false);
+    match range.whole_months().filter(|_| !lacks_detail) {
+        Some(stored) => {
+            let (basis, group_by) = (query.basis, query.group_by);
+            recorded_sums::stored(tx, scope, basis, group_by, stored, groups).await?;
+            for rest in range.without(stored) {
+                accrued_sums::sums(tx, scope, group_by, rest, groups).await?;
+            }
+            Ok(0)
+        }
+        None => accrued_sums::sums(tx, scope, query.group_by, range, groups).await,
+    }
 }
 
 /// Adds the sums of what was invoiced or paid.

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use ical::parser::ical::component::IcalEvent;
 use serde_json::{Value, json};
 
-use crate::support::{
-    agreement_fixtures::fill,
-    app::{App, on_both},
-    caller::{Answer, Caller},
-    fixtures::Samples,
+use crate::{
+    graphql::statements::plan,
+    support::{
+        agreement_fixtures::fill,
+        app::{App, on_both},
+        caller::{Answer, Caller},
+        fixtures::Samples,
+    },
 };
 
 const ACKNOWLEDGE: &str =
@@ -107,6 +110,31 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     );
     assert_eq!(listed(&app, "").await, ["2026-0001"]);
 });
+
+#[tokio::test]
+async fn what_expires_is_found_by_its_next_deadline() {
+    let app = App::sqlite().await;
+    fill(&app).await;
+    let page = "{ expiringAgreements(first: 2) { pageInfo { endCursor } nodes { number } } }";
+    let answer = app.office().query(page).await;
+    let after = &answer["expiringAgreements"]["pageInfo"]["endCursor"];
+    for after in [String::new(), format!(", after: {after}")] {
+        app.statements();
+        let document =
+            format!("{{ expiringAgreements(first: 2{after}) {{ nodes {{ number }} }} }}");
+        app.office().query(&document).await.data();
+        let statements = app.statements();
+        let [sql] = statements.as_slice() else { panic!("{statements:#?}") };
+        let plan = plan(&app, sql).await;
+        for step in [
+            "SEARCH agreement USING INTEGER PRIMARY KEY (rowid=?)",
+            "SEARCH agreement USING INDEX agreement__first_deadline (deadline_on>? AND deadline_on<?)",
+            "SEARCH agreement USING INDEX agreement__next_deadline (renewal_months=? AND deadline_month=? AND <expr>>? AND <expr><?)",
+        ] {
+            assert!(plan.lines().any(|line| line == step), "{step}\nis not in\n{plan}");
+        }
+    }
+}
 
 // The office's reasons are not for the member that the agreement is with.
 on_both!(who_acknowledged_a_deadline_and_why_is_not_for_the_member, |app| async move {

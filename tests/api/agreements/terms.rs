@@ -8,10 +8,15 @@ use ::entity::{
     id::{ActivityId, AgreementId, MemberId},
     kind::{AgreementKind, Direction},
     member,
+    partial::PartialRow,
     term::{Status, Term, add_months, notice_deadline, prolonged},
 };
 use chrono::{Datelike, Days, NaiveDate, TimeDelta};
 use domain::{
+    agreements::{
+        Filter,
+        deadlines::{self, rules::Window, soonest_first},
+    },
     audit::{self, Action},
     auth::viewer::Viewer,
     clock,
@@ -19,6 +24,8 @@ use domain::{
     collation,
     context::Context,
     database::Database,
+    error::ValidationErrors,
+    page::{Args, PageRequest},
     term_sql,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -351,6 +358,46 @@ on_both!(rust_and_sql_agree_on_every_status, |app| async move {
     hold(&app.db, 20_261_121).await;
 });
 
+on_both!(pages_of_what_expires_follow_from_the_terms, |app| async move {
+    let mut facts = Facts::new(20_261_203);
+    let agreements = fill(&app.db, &mut facts).await;
+    let viewer = Viewer::operator("test");
+    let ctx = app.context(&viewer);
+    let mut read = 0;
+    for on in facts.days.iter().step_by(5).copied() {
+        for (days, size) in [(0, 2), (27, 5), (90, 20), (366, 50), (3660, 200)] {
+            let window = Window { from: on, to: on + Days::new(days) };
+            let mut expected: Vec<(NaiveDate, AgreementId)> = agreements
+                .iter()
+                .filter_map(|row| Some((term_sql::of(row).next_deadline(on)?.on, row.id)))
+                .filter(|(deadline, _)| *deadline <= window.to)
+                .collect();
+            expected.sort();
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let args = Args { first: Some(size), after: after.take(), ..Args::default() };
+                let (order, columns) =
+                    (soonest_first(&app.db, window), agreement::Model::every_column());
+                let page =
+                    PageRequest::check(order, &args, columns, ValidationErrors::default()).unwrap();
+                let slice = deadlines::list(ctx, window, &Filter::default(), &page).await.unwrap();
+                after = slice.rows.last().map(|(position, _)| position.encode());
+                found.extend(slice.rows.into_iter().map(|(_, row)| row));
+                if !slice.has_next {
+                    break;
+                }
+            }
+            read += found.len();
+            let found: Vec<_> = found
+                .iter()
+                .map(|row| (term_sql::of(row).next_deadline(on).unwrap().on, row.id))
+                .collect();
+            assert_eq!(found, expected, "{days} days from {on}");
+        }
+    }
+    assert!(read > 3000, "{read}");
+});
+
 /// Pairs of agreements between a member and an activity.
 const PAIRS: usize = 400;
 
@@ -511,7 +558,7 @@ async fn conditions_are_found_by_their_indexes() {
         (
             agreements(term_sql::deadline_within(db.backend(), on, on + Days::new(90))),
             vec![
-                "SEARCH agreement USING INDEX agreement__deadline_on (deadline_on>? AND deadline_on<?)",
+                "SEARCH agreement USING INDEX agreement__first_deadline (deadline_on>? AND deadline_on<?)",
                 "SEARCH agreement USING INDEX agreement__deadline_month__deadline_on (renewal_months=? AND deadline_month=? AND deadline_on<?)",
             ],
         ),
@@ -534,14 +581,14 @@ async fn conditions_are_found_by_their_indexes() {
             vec![
                 "SCAN member USING COVERING INDEX member__name_key__id",
                 // SQLite joins, and stops at a member's first agreement.
-                "SEARCH agreement EXISTS USING INDEX agreement__activity_id__member_id (activity_id=? AND member_id=?)",
+                "SEARCH agreement EXISTS USING COVERING INDEX agreement__participation (activity_id=? AND member_id=? AND starts_on<?)",
             ],
         ),
         (
             members(term_sql::takes_part("bip", on).not()),
             vec![
                 "SCAN member USING COVERING INDEX member__name_key__id",
-                "SEARCH agreement USING INDEX agreement__activity_id__member_id (activity_id=? AND member_id=?)",
+                "SEARCH agreement USING COVERING INDEX agreement__participation (activity_id=? AND member_id=? AND starts_on<?)",
             ],
         ),
     ] {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    graphql::statements::plan,
     invoices::queries::{INVOICES, id_of},
     support::{
         app::{App, on_both},
@@ -174,4 +175,30 @@ async fn balances_are_found_by_an_index() {
     let steps = sea_orm::ConnectionTrait::query_all_raw(app.db.read(), explain).await.unwrap();
     let plan: Vec<String> = steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
     assert!(plan.iter().any(|step| step.contains("invoice__open__member_id")), "{plan:?}\n{sql}");
+}
+
+#[tokio::test]
+async fn open_invoices_are_found_by_their_indexes() {
+    let app = App::sqlite().await;
+    app.import(&INVOICES).await;
+    for (order, index) in [
+        ("", "invoice__open__number_key"),
+        (", orderBy: { field: NUMBER, direction: DESC }", "invoice__open__number_key"),
+        (", orderBy: { field: DUE_ON, direction: ASC }", "invoice__open__due_on"),
+    ] {
+        app.statements();
+        let document = format!(
+            "{{ invoices(first: 5, filter: {{ status: OVERDUE }}{order}) {{ totalCount nodes {{ number }} }} }}"
+        );
+        app.finance().query(&document).await.data();
+        let statements = app.statements();
+        let [list, count] = statements.as_slice() else { panic!("{statements:#?}") };
+        // Of the few invoices of a test, none are counted sooner by an index of the open ones.
+        for (sql, index) in [(list, index), (count, "invoice__settled_on")] {
+            let plan = plan(&app, sql).await;
+            for index in [index, "invoice__settled_on (settled_on>?)"] {
+                assert!(plan.contains(index), "{index} is not in\n{plan}\n{sql}");
+            }
+        }
+    }
 }

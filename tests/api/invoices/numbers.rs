@@ -96,6 +96,23 @@ on_both!(numbers_continue_where_history_ends, |app| async move {
     assert_eq!(violations(&app).await, [""; 0]);
 });
 
+on_both!(imported_numbers_of_another_form_belong_to_no_series, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    app.import(&[
+        ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits\ni1,20260041,INVOICE,m1,2026-02-01,2026-03-01,\ni2,20260042,INVOICE,m1,2026-02-01,2026-03-01,\ni3,20260042A,INVOICE,m1,2026-02-01,2026-03-01,\ni4,2026/0099,INVOICE,m1,2026-02-01,2026-03-01,\nk1,K20260007,CREDIT_NOTE,m1,2026-03-01,,i1\nk2,k20260099,CREDIT_NOTE,m1,2026-03-01,,i2\n"),
+        ("invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\ni1,x,,,,,1,10.00,ZERO\ni2,x,,,,,1,10.00,ZERO\ni3,x,,,,,1,10.00,ZERO\ni4,x,,,,,1,10.00,ZERO\nk1,x,,,,,1,4.00,ZERO\nk2,x,,,,,1,4.00,ZERO\n"),
+    ])
+    .await;
+    for (number, of_note) in [("20260043", "K20260008"), ("20260044", "K20260009")] {
+        let id = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
+        let issued = issue(&app.finance(), &id, "number").await;
+        assert_eq!(issued["invoiceIssue"]["number"], number);
+        let input = json!({ "invoiceId": id, "reason": "x" });
+        let note = mutate(&app.finance(), "invoiceCredit", input, "number").await;
+        assert_eq!(note["invoiceCredit"]["number"], of_note);
+    }
+});
+
 on_both!(sixty_four_issuers_at_once_leave_no_gap, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
     let buyer = member(&app, 1).await;

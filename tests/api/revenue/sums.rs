@@ -350,7 +350,8 @@ on_both!(lines_are_found_by_the_days_that_they_cover, |app| async move {
     reported(
         &app,
         "ACCRUED",
-        ("2026-11-01".parse().unwrap(), "2026-11-30".parse().unwrap()),
+        // Whole months come from the stored totals.
+        ("2026-11-02".parse().unwrap(), "2026-11-29".parse().unwrap()),
         &["ACTIVITY"],
     )
     .await;

@@ -236,6 +236,39 @@ on_both!(a_year_needs_few_statements_whatever_it_holds, |app| async move {
     assert!(counts.iter().all(|count| *count <= 7), "{counts:?}");
 });
 
+on_both!(a_report_of_whole_months_is_one_statement, |app| async move {
+    RandomLedger::draw(&app, 3, 60).await;
+    for basis in ["INVOICED", "PAID", "ACCRUED"] {
+        let input = json!({ "from": "2024-01-01", "to": "2026-12-31", "basis": basis, "groupBy": ["ACTIVITY", "YEAR"] });
+        for (activity, expected) in [("", 1), ("activity { name }", 2)] {
+            let question = format!(
+                "query($input: RevenueInput!) {{ revenue(input: $input) {{ rows {{ {activity} period net result }} total {{ net result }} }} }}"
+            );
+            app.statements();
+            let answer = app.finance().ask(&question, json!({ "input": input })).await;
+            assert!(!answer["revenue"]["rows"].as_array().unwrap().is_empty(), "{basis}");
+            let statements = app.statements();
+            assert_eq!(statements.len(), expected, "{basis}: {statements:#?}");
+        }
+    }
+});
+
+on_both!(accrued_months_are_checked_against_the_lines, |app| async move {
+    RandomLedger::draw(&app, 5, 60).await;
+    assert_eq!(revenue::violations(&app.db).await.unwrap(), Vec::<String>::new());
+    let raw = sea_orm::Database::connect(app.url()).await.unwrap();
+    for column in ["accrued_net", "accrued_vat", "accrued_credited_net", "accrued_credited_vat"] {
+        let change = |by: &str| format!("UPDATE revenue_month SET {column} = {column} {by} 1");
+        raw.execute_unprepared(&change("+")).await.unwrap();
+        let found = revenue::violations(&app.db).await.unwrap();
+        let is_named = found.iter().any(|violation| violation.contains(" accrued and "));
+        assert!(is_named, "{column}: {found:#?}");
+        raw.execute_unprepared(&change("-")).await.unwrap();
+    }
+    assert_eq!(revenue::violations(&app.db).await.unwrap(), Vec::<String>::new());
+    raw.close().await.unwrap();
+});
+
 on_both!(what_does_not_add_up_is_found, |app| async move {
     ledger(&app).await;
     assert_eq!(revenue::violations(&app.db).await.unwrap(), Vec::<String>::new());

@@ -16,7 +16,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, ExprTrait,
-    sea_query::{Expr, Query, SelectStatement, UnionType},
+    sea_query::{CaseStatement, Expr, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
 use self::calculation::{Counts, Missing, Trend};
@@ -24,7 +24,7 @@ use crate::{
     activities::with_slugs,
     auth::viewer::Resource,
     context::Context,
-    database::{Database, among},
+    database::{Database, among, fixed_day},
     error::{Error, FieldErrorCode, Result},
     members::{self, status::Status},
     query::column,
@@ -84,27 +84,30 @@ pub fn too_late(ctx: Context<'_>, path: &str) -> Error {
     Error::invalid(path, FieldErrorCode::too_late(today, message))
 }
 
-/// Selects the participation agreements about these activities in force on the day.
-fn participation(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
+/// Selects the participation agreements of members about these activities.
+fn participations(db: &Database, activities: &[ActivityId]) -> SelectStatement {
     Query::select()
         .from(agreement::Entity)
         .and_where(term_sql::is_participation())
         .and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()))
         .and_where(column(Column::MemberId).is_not_null())
-        .cond_where(term_sql::in_force(on))
         .take()
 }
 
-/// Selects the same agreements as [`participation`], restricted to members on the day.
-fn joined(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
-    let of_agreement = Expr::col((member::Entity, member::Column::Id))
-        .equals((agreement::Entity, Column::MemberId));
-    let mut select = participation(db, activities, on);
-    // Look up each agreement's member by its key: with `IN`, the database tried every member on the
-    // day for each activity.
-    select.inner_join(member::Entity, of_agreement);
-    narrow_to_present(&mut select, on);
-    select
+/// Selects the participation agreements about these activities in force on the day.
+fn participation(db: &Database, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
+    participations(db, activities).cond_where(term_sql::in_force(on)).take()
+}
+
+/// Returns the condition that the member of a participation agreement is a member on the day. Its
+/// subquery finds the others by their days: they are looked up once, and not for each agreement.
+fn is_of_present(on: NaiveDate) -> SimpleExpr {
+    let id =
+        || Query::select().column((member::Entity, member::Column::Id)).from(member::Entity).take();
+    let left = id().and_where(column(member::Column::LeftOn).lt(fixed_day(on))).take();
+    let mut absent = id().and_where(column(member::Column::JoinedOn).gt(fixed_day(on))).take();
+    absent.union(UnionType::All, left);
+    column(Column::MemberId).not_in_subquery(absent)
 }
 
 fn narrow_to_present(select: &mut SelectStatement, on: NaiveDate) {
@@ -134,8 +137,9 @@ pub async fn member_count(ctx: Context<'_>, on: NaiveDate) -> Result<i64> {
 
 /// Counts the coverage of these activities, in one statement.
 pub async fn counts(db: &Database, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
-    let mut select = joined(db, activities, on);
+    let mut select = participation(db, activities, on);
     select
+        .and_where(is_of_present(on))
         .expr(column(Column::ActivityId))
         .expr(column(Column::MemberId).count_distinct())
         .add_group_by([column(Column::ActivityId)]);
@@ -182,7 +186,7 @@ pub async fn missing(
     Ok(Missing::of(members, (activities, readable), &joined, &needs_none))
 }
 
-/// Returns the members that joined and left these activities between two days, in two statements.
+/// Returns the members that joined and left these activities between two days, in one statement.
 /// Their numbers are public if the later day's coverage is [known](known_on); the members only of
 /// activities that are [`readable`].
 pub async fn trend(
@@ -191,18 +195,30 @@ pub async fn trend(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Trend> {
-    let on = |day| {
-        joined(db, activities, day)
-            .expr(column(Column::ActivityId))
-            .expr(column(Column::MemberId))
-            .take()
+    // A member takes part in an activity by one agreement at a time. An agreement that counts on
+    // both days, or on none, therefore changes nothing.
+    let counts_on = |day: NaiveDate| -> SimpleExpr {
+        let counts = term_sql::in_force(day).add(is_of_present(day));
+        CaseStatement::new().case(counts, Expr::cust("1")).finally(Expr::cust("0")).into()
     };
+    let (earlier, later) = (counts_on(from), counts_on(to));
+    let mut select = participations(db, activities);
+    select
+        .expr(column(Column::ActivityId))
+        .expr(column(Column::MemberId))
+        .expr(later.clone().max())
+        .and_where(column(Column::SignedOn).lte(fixed_day(to)))
+        .and_where(column(Column::StartsOn).lte(fixed_day(to)))
+        .and_where(later.clone().ne(earlier.clone()))
+        .add_group_by([column(Column::ActivityId), column(Column::MemberId)])
+        .and_having(later.max().ne(earlier.max()));
     let mut trend = Trend::default();
-    for (first, second, found) in [(to, from, &mut trend.joined), (from, to, &mut trend.left)] {
-        let select = on(first).union(UnionType::Except, on(second)).take();
-        for row in &db.read().query_all(&select).await? {
-            found.entry(row.try_get_by_index(0)?).or_default().push(row.try_get_by_index(1)?);
-        }
+    for row in &db.read().query_all(&select).await? {
+        let found = match row.try_get_by_index::<i32>(2)? {
+            0 => &mut trend.left,
+            _ => &mut trend.joined,
+        };
+        found.entry(row.try_get_by_index(0)?).or_default().push(row.try_get_by_index(1)?);
     }
     Ok(trend)
 }

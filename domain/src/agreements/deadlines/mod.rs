@@ -6,6 +6,7 @@ pub mod expiring_agreement;
 pub mod query;
 pub mod rules;
 pub mod snooze;
+mod soonest;
 pub mod unsnooze;
 
 use ::entity::{
@@ -43,6 +44,13 @@ pub fn soonest_first(db: &Database, window: Window) -> Order {
 }
 
 pub(super) fn expiring(ctx: Context<'_>, window: Window, filter: &Filter) -> SelectStatement {
+    let mut select = unsnoozed(ctx, window, filter);
+    select.cond_where(term_sql::deadline_within(ctx.db.backend(), window.from, window.to));
+    select
+}
+
+/// Selects the agreements that match the filter, whatever their deadlines.
+fn unsnoozed(ctx: Context<'_>, window: Window, filter: &Filter) -> SelectStatement {
     // Acknowledgements are evaluated on the first day of the window, also if the status is
     // evaluated on another day.
     let own = Filter {
@@ -51,7 +59,6 @@ pub(super) fn expiring(ctx: Context<'_>, window: Window, filter: &Filter) -> Sel
         ..filter.clone()
     };
     let mut select = matching(ctx, &own);
-    select.cond_where(term_sql::deadline_within(ctx.db.backend(), window.from, window.to));
     if !filter.include_snoozed.unwrap_or_default() {
         select.cond_where(acknowledged(ctx, window.from).not());
     }
@@ -69,7 +76,10 @@ pub async fn list(
 ) -> Result<Slice<Model>> {
     activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
         .await?;
-    page::fetch(ctx.db.read(), expiring(ctx, window, filter), page).await
+    let listed = || unsnoozed(ctx, window, filter);
+    let select = soonest::select(ctx, window, filter, &page.page, listed)
+        .unwrap_or_else(|| expiring(ctx, window, filter));
+    page::fetch(ctx.db.read(), select, page).await
 }
 
 /// Counts the agreements that [`list`] pages through.

@@ -30,7 +30,7 @@ use crate::{
             session::{Import, RowEffect},
         },
     },
-    invoices::{aggregate::InvoiceAggregate, stored_allocation},
+    invoices::{accrual::covered_days, aggregate::InvoiceAggregate, stored_allocation},
 };
 
 /// The rows that a chunk writes.
@@ -176,6 +176,10 @@ fn write(
     let before = before.unwrap_or_default();
     if let Some(issued_on) = after.row.issued_on.filter(|_| !before.is_issued()) {
         import.earned_on(issued_on);
+        for (first, last) in after.lines.iter().map(|line| covered_days(line, issued_on)) {
+            import.earned_on(first);
+            import.earned_on(last);
+        }
     }
     for payment in &after.payments {
         match before.payments.iter().find(|old| old.id == payment.id) {
