@@ -19,7 +19,7 @@ use crate::{
     agreements,
     auth::viewer::Viewer,
     context::Context,
-    database::among_words,
+    database::{among_words, fixed_day},
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query,
@@ -137,10 +137,10 @@ fn uses(backend: DbBackend, source: Source, filter: &Filter) -> SelectStatement 
         select.and_where(decision_column(decision::Column::DecidedOn).is_not_null());
     }
     if let Some(day) = filter.decided_from {
-        select.and_where(decided_on(backend).gte(day));
+        select.and_where(decided_on(backend).gte(fixed_day(day)));
     }
     if let Some(day) = filter.decided_to {
-        select.and_where(decided_on(backend).lte(day));
+        select.and_where(decided_on(backend).lte(fixed_day(day)));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let own = decision_column(decision::Column::Id);

@@ -18,6 +18,7 @@ use crate::{
     agreements::{self, Counterparty},
     auth::viewer::Resource,
     context::Context,
+    database::fixed_day,
     error::Result,
     invoices,
     page::{self, KeyType, Order, PageRequest, Slice},
@@ -120,8 +121,8 @@ const NOT_STORED: &str = "CAST(NULL AS text)";
 fn select(mut from: SelectStatement, kind: Kind, own: Columns, filter: &Filter) -> SelectStatement {
     let name = |column: Column| -> Alias { Alias::new(sea_orm::IdenStatic::as_str(&column)) };
     let node_type = Expr::cust(format!("CAST('{}' AS text)", kind.node_type().word()));
-    from.and_where_option(filter.from.map(|day| own.created_on.clone().gte(day)))
-        .and_where_option(filter.to.map(|day| own.created_on.clone().lte(day)))
+    from.and_where_option(filter.from.map(|day| own.created_on.clone().gte(fixed_day(day))))
+        .and_where_option(filter.to.map(|day| own.created_on.clone().lte(fixed_day(day))))
         .expr_as(own.id, name(Column::Id))
         .expr_as(node_type, name(Column::NodeType))
         .expr_as(own.created_on, name(Column::CreatedOn))

@@ -7,17 +7,19 @@ use ::entity::partial::{Column, PartialRow};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, ExprTrait, QueryResult,
+    ConnectionTrait, DbBackend, EntityName, ExprTrait, JoinType, QueryResult,
     sea_query::{
-        Alias, Expr, Func, IntoIden, Order as Direction, OverStatement, Query, SelectStatement,
-        SimpleExpr, WindowStatement,
+        Alias, CommonTableExpression, Expr, Order as Direction, Query, SelectStatement, SimpleExpr,
+        UnionType,
     },
 };
 use uuid::Uuid;
 
 use crate::{
+    database::{EACH, each},
     error::{FieldErrorCode, Result, ValidationErrors},
     query,
+    search::condition::Search,
 };
 
 /// Default page size, in rows.
@@ -76,7 +78,7 @@ impl<M: PartialRow> PageRequest<M> {
 }
 
 /// Sort key of a row, before its id. One of three types, so that a cursor can encode it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// Text, in byte order.
     Text(String),
@@ -121,6 +123,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Returns the position among the rows of the same order.
+    fn position(&self) -> (&Key, Uuid) {
+        (&self.key, self.id)
+    }
+
     /// Encodes the cursor for clients.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -151,6 +158,16 @@ impl Cursor {
 }
 
 impl Page {
+    /// Returns the number of rows to read of a list in the order of a day, and the position after
+    /// which they begin; `None` if the page is read from the end of the list.
+    pub(crate) fn forward(&self) -> Option<(u64, Option<(NaiveDate, Uuid)>)> {
+        let after = self.after.as_ref().and_then(|cursor| match cursor.key {
+            Key::Day(day) => Some((day, cursor.id)),
+            Key::Text(_) | Key::Number(_) => None,
+        });
+        (!self.backward).then_some((self.limit + 1, after))
+    }
+
     /// Validates the four arguments against an order; adds an error for every bad one.
     fn check(args: &Args, order: &Order, errors: &mut ValidationErrors) -> Self {
         let mut size = |name: &str, value: Option<i64>| {
@@ -290,13 +307,39 @@ pub async fn fetch<M: PartialRow>(
     mut select: SelectStatement,
     request: &PageRequest<M>,
 ) -> Result<Slice<M>> {
-    let PageRequest { order, page, columns } = request;
-    select_with_position::<M>(&mut select, columns, order);
-    let direction = bound(&mut select, order, page);
+    let direction = bound(&mut select, &request.order, &request.page);
+    fetch_in_order(db, select, &request.order, request, direction).await
+}
+
+/// Orders a statement and limits it to a page, with one more row that tells if there are more.
+fn order_and_limit(select: &mut SelectStatement, order: &Order, page: &Page, direction: Direction) {
     select
         .order_by_expr(order.key.clone(), direction.clone())
         .order_by_expr(order.id.clone(), direction)
         .limit(page.limit + 1);
+}
+
+impl Order {
+    /// Returns the same order for statements with few rows, which SQLite then sorts. It would else
+    /// go through an index in this order until it has met them.
+    fn sorted(&self, backend: DbBackend) -> Self {
+        let (key, id) = (self.key.clone(), self.id.clone());
+        let (key, id) = (query::unindexed(backend, key), query::unindexed(backend, id));
+        Self { key, id, ..self.clone() }
+    }
+}
+
+/// Returns the first rows of `select`, whose rows are within the cursors. `order` is that of the
+/// request.
+async fn fetch_in_order<M: PartialRow>(
+    db: &impl ConnectionTrait,
+    mut select: SelectStatement,
+    order: &Order,
+    PageRequest { page, columns, .. }: &PageRequest<M>,
+    direction: Direction,
+) -> Result<Slice<M>> {
+    select_with_position::<M>(&mut select, columns, order);
+    order_and_limit(&mut select, order, page, direction);
     let rows = db.query_all(&select).await?;
     Ok(Slice::cut(
         rows.iter().map(|row| read::<M>(row, columns, order)).collect::<Result<_>>()?,
@@ -304,41 +347,114 @@ pub async fn fetch<M: PartialRow>(
     ))
 }
 
-/// Returns the same page for each of many parents in one statement: `parent` is the id of a row's
-/// parent.
+/// Returns the requested page of the rows of two parts of a list, which have no row in common: the
+/// first rows among the first ones of each part. An index in the list's order returns those of
+/// `long`, where one condition on all would require sorting; those of `short` are few, and sorted.
+/// `all` selects from the table of the parts.
+pub async fn fetch_of_parts<M: PartialRow>(
+    db: &impl ConnectionTrait,
+    mut all: SelectStatement,
+    [long, short]: [SelectStatement; 2],
+    request: &PageRequest<M>,
+) -> Result<Slice<M>> {
+    let PageRequest { order, page, .. } = request;
+    let sorted = order.sorted(db.get_database_backend());
+    let first_of = |mut part: SelectStatement, order: &Order| {
+        let direction = bound(&mut part, order, page);
+        part.expr(order.id.clone());
+        order_and_limit(&mut part, order, page, direction.clone());
+        // As a subquery, since each has its own limit.
+        (Query::select().expr(Expr::cust("*")).from_subquery(part, "part").take(), direction)
+    };
+    let ((mut first, direction), (others, _)) = (first_of(long, order), first_of(short, &sorted));
+    all.and_where(order.id.clone().in_subquery(first.union(UnionType::All, others).take()));
+    fetch_in_order(db, all, &sorted, request, direction).await
+}
+
+/// Returns the same page for each of these parents, as far as they have rows. `of` returns the
+/// condition that a row of `select` (its FROM and WHERE) belongs to the parent with this id.
+///
+/// One statement runs an ordered and limited statement for each parent, so that an index returns
+/// the rows of a page, however long the lists are. Its text does not depend on the number of
+/// parents.
 pub async fn fetch_each<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
     request: &PageRequest<M>,
-    parent: impl Into<SimpleExpr>,
+    parents: &[Uuid],
+    of: impl FnOnce(SimpleExpr) -> SimpleExpr,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
     let PageRequest { order, page, columns } = request;
-    let parent = parent.into();
-    select_with_position::<M>(&mut select, columns, order);
+    let backend = db.get_database_backend();
+    let (ids, id) = each(backend, parents);
+    select.and_where(of(id.clone()));
     let direction = bound(&mut select, order, page);
-    let mut window = WindowStatement::new();
-    window.add_partition_by(parent.clone());
-    window
-        .order_by_expr(order.key.clone(), direction.clone())
-        .order_by_expr(order.id.clone(), direction);
-    let (position, of) = (Alias::new("page_row"), Alias::new("of"));
-    select
-        .expr_window_as(Func::cust("ROW_NUMBER"), window, position.clone())
-        .expr_as(parent, of.clone());
-
-    // The outer statement only limits: its columns are in the inner one's order.
-    let mut outer = Query::select();
-    outer.expr(Expr::cust("*")).from_subquery(select, Alias::new("ranked").into_iden());
-    outer
-        .and_where(Expr::col(position.clone()).lte(page.limit + 1))
-        .order_by(of, Direction::Asc)
-        .order_by(position, Direction::Asc);
-    let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
-    for row in &db.query_all(&outer).await? {
-        let of: Uuid = row.try_get_by_index(columns.len() + 3)?;
-        by_parent.entry(of).or_default().push(read::<M>(row, columns, order)?);
+    let is_descending = matches!(direction, Direction::Desc);
+    order_and_limit(&mut select, order, page, direction);
+    let mut pages = Query::select().from_function(ids, EACH).take();
+    if backend == DbBackend::Postgres {
+        select_with_position::<M>(&mut select, columns, order);
+        pages.expr(Expr::cust("\"page\".*")).join_lateral(
+            JoinType::InnerJoin,
+            select,
+            "page",
+            Expr::cust("TRUE"),
+        );
+    } else {
+        // SQLite has no LATERAL, but repeats a subquery of a condition for each row.
+        let table = M::Entity::default();
+        let row = Expr::cust(format!("\"{}\".rowid", table.table_name()));
+        select.expr(row.clone());
+        pages.cross_join(table.table_ref()).and_where(row.in_subquery(select));
+        select_with_position::<M>(&mut pages, columns, order);
     }
-    Ok(by_parent.into_iter().map(|(parent, rows)| (parent, Slice::cut(rows, page))).collect())
+    pages.expr(id);
+    let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
+    for row in &db.query_all(&pages).await? {
+        let parent: Uuid = row.try_get_by_index(columns.len() + 2)?;
+        by_parent.entry(parent).or_default().push(read::<M>(row, columns, order)?);
+    }
+    let slices = by_parent.into_iter().map(|(parent, mut rows)| {
+        rows.sort_by(|(one, _), (other, _)| one.position().cmp(&other.position()));
+        if is_descending {
+            rows.reverse();
+        }
+        (parent, Slice::cut(rows, page))
+    });
+    Ok(slices.collect())
+}
+
+/// Rows at the start of a list among which a page of a search is looked for first.
+const NEAR: u64 = 250;
+
+/// Returns the requested page of the rows of `select` that have the words of a search. Of common
+/// words, the first rows of the list hold a page. Rows with rare words are found by the index,
+/// which is read only if the first rows do not suffice.
+pub(crate) async fn fetch_searched<M: PartialRow>(
+    db: &impl ConnectionTrait,
+    mut select: SelectStatement,
+    search: &Search,
+    request: &PageRequest<M>,
+) -> Result<Slice<M>> {
+    let PageRequest { order, page, .. } = request;
+    let direction = bound(&mut select, order, page);
+    let mut near = select.clone();
+    near.expr_as(order.id.clone(), "id").expr_as(order.key.clone(), "key");
+    order_and_limit(&mut near, order, page, direction.clone());
+    near.reset_limit().limit(NEAR);
+    let column = |name: &'static str| Expr::col((Alias::new("near"), Alias::new(name)));
+    let first = Query::select()
+        .expr(column("id"))
+        .from_subquery(near, "near")
+        .and_where(search.has_words(column("id")))
+        .order_by_expr(column("key"), direction.clone())
+        .order_by_expr(column("id"), direction.clone())
+        .limit(page.limit + 1)
+        .take();
+    let first = CommonTableExpression::new().query(first).table_name("first").to_owned();
+    select.with_cte(first).and_where(search.is_first_or_indexed(order.id.clone(), page.limit + 1));
+    let sorted = order.sorted(db.get_database_backend());
+    fetch_in_order(db, select, &sorted, request, direction).await
 }
 
 /// Returns the number of rows of `select` (its FROM and WHERE).
@@ -346,6 +462,16 @@ pub async fn count(db: &impl ConnectionTrait, mut select: SelectStatement) -> Re
     select.expr(Expr::cust("COUNT(*)"));
     let row = db.query_one(&select).await?;
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default())
+}
+
+/// Returns the number of rows of two statements that have no row in common.
+pub async fn count_parts(db: &impl ConnectionTrait, parts: [SelectStatement; 2]) -> Result<i64> {
+    let [mut counts, other] = parts.map(|mut part| part.expr(Expr::cust("COUNT(*)")).take());
+    let mut sum = 0;
+    for row in &db.query_all(counts.union(UnionType::All, other)).await? {
+        sum += row.try_get_by_index::<i64>(0)?;
+    }
+    Ok(sum)
 }
 
 /// Returns the number of rows of `select` for each parent that has any.

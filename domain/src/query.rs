@@ -25,6 +25,15 @@ pub(crate) fn day_or_never<C: ColumnTrait>(backend: DbBackend, column: C) -> Sim
     Expr::cust(format!("COALESCE(\"{}\".\"{column}\", {never})", table.table_name()))
 }
 
+/// Returns a condition by which SQLite, which may have no statistics, searches no index: another
+/// condition of the statement matches fewer rows.
+pub(crate) fn unindexed(backend: DbBackend, condition: SimpleExpr) -> SimpleExpr {
+    match backend {
+        DbBackend::Sqlite => Expr::cust_with_expr("+?", condition),
+        _ => condition,
+    }
+}
+
 /// Returns the condition that no row matches.
 pub(crate) fn nothing() -> SimpleExpr {
     Expr::cust("1 = 0")

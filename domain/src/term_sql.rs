@@ -17,6 +17,7 @@ use sea_orm::{
 
 use crate::{
     clock::{self, day_of},
+    database::fixed_day,
     error::{ConflictReason, Error, Result},
     query::column,
 };
@@ -64,7 +65,8 @@ pub fn deadline_columns(term: &Term) -> (Option<NaiveDate>, Option<i32>) {
     }
 }
 
-fn month_index(day: NaiveDate) -> i32 {
+/// Returns the number of months from the year 0 to the month of a day.
+pub(crate) fn month_index(day: NaiveDate) -> i32 {
     day.year() * 12 + day.month0().cast_signed()
 }
 
@@ -80,15 +82,15 @@ pub fn has_status(statuses: &[Status], on: NaiveDate) -> Condition {
 #[must_use]
 pub fn is_rare(backend: DbBackend, statuses: &[Status], on: NaiveDate) -> Option<SimpleExpr> {
     let is_it = backend == DbBackend::Sqlite && statuses == [Status::Signed];
-    is_it.then(|| Func::cust("unlikely").arg(column(Column::StartsOn).gt(on)).into())
+    is_it.then(|| Func::cust("unlikely").arg(column(Column::StartsOn).gt(fixed_day(on))).into())
 }
 
 fn by(fact: Column, on: NaiveDate) -> SimpleExpr {
-    column(fact).lte(on)
+    column(fact).lte(fixed_day(on))
 }
 
 fn not_by(fact: Column, on: NaiveDate) -> Condition {
-    Condition::any().add(column(fact).is_null()).add(column(fact).gt(on))
+    Condition::any().add(column(fact).is_null()).add(column(fact).gt(fixed_day(on)))
 }
 
 fn offered_by(on: NaiveDate) -> SimpleExpr {
@@ -102,7 +104,7 @@ fn ended_by(on: NaiveDate) -> Condition {
         .add(column(Column::NoticeGivenOn).is_not_null());
     Condition::any()
         .add(by(Column::ReplacedFrom, on))
-        .add(Condition::all().add(column(Column::EndsOn).lt(on)).add(does_not_renew))
+        .add(Condition::all().add(column(Column::EndsOn).lt(fixed_day(on))).add(does_not_renew))
 }
 
 fn not_ended_by(on: NaiveDate) -> Condition {
@@ -111,7 +113,7 @@ fn not_ended_by(on: NaiveDate) -> Condition {
         .add(column(Column::NoticeGivenOn).is_null());
     let end_is_ahead = Condition::any()
         .add(column(Column::EndsOn).is_null())
-        .add(column(Column::EndsOn).gte(on))
+        .add(column(Column::EndsOn).gte(fixed_day(on)))
         .add(renews);
     Condition::all().add(not_by(Column::ReplacedFrom, on)).add(end_is_ahead)
 }
@@ -120,14 +122,14 @@ fn is(status: Status, on: NaiveDate) -> Condition {
     let alive = Condition::all().add(not_by(Column::WithdrawnOn, on));
     let signed = alive.clone().add(by(Column::SignedOn, on));
     let unsigned = alive.add(not_by(Column::SignedOn, on));
-    let started = signed.clone().add(column(Column::StartsOn).lte(on));
+    let started = signed.clone().add(by(Column::StartsOn, on));
     match status {
         Status::Withdrawn => Condition::all().add(by(Column::WithdrawnOn, on)),
         Status::Draft => unsigned.add(
             Condition::any().add(column(Column::OfferedAt).is_null()).add(offered_by(on).not()),
         ),
         Status::Offered => unsigned.add(offered_by(on)),
-        Status::Signed => signed.add(column(Column::StartsOn).gt(on)),
+        Status::Signed => signed.add(column(Column::StartsOn).gt(fixed_day(on))),
         Status::Ended => started.add(ended_by(on)),
         Status::NoticeGiven => started.add(not_ended_by(on)).add(by(Column::NoticeGivenOn, on)),
         Status::Active => started.add(not_ended_by(on)).add(not_by(Column::NoticeGivenOn, on)),
@@ -141,7 +143,7 @@ pub fn in_force(on: NaiveDate) -> Condition {
     Condition::all()
         .add(not_by(Column::WithdrawnOn, on))
         .add(by(Column::SignedOn, on))
-        .add(column(Column::StartsOn).lte(on))
+        .add(by(Column::StartsOn, on))
         .add(not_ended_by(on))
 }
 
@@ -244,26 +246,32 @@ fn deadline_month_within(from: NaiveDate, months: i32) -> SimpleExpr {
 /// on `to` at the latest.
 #[must_use]
 pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Condition {
-    let pending = Condition::all()
-        .add(not_by(Column::WithdrawnOn, from))
-        .add(by(Column::SignedOn, from))
-        .add(column(Column::ReplacedFrom).is_null());
     let fixed = Condition::all()
         .add(column(Column::DeadlineMonth).is_null())
-        .add(column(Column::DeadlineOn).between(from, to));
+        .add(column(Column::DeadlineOn).between(fixed_day(from), fixed_day(to)));
     // A deadline in a month between the first and the last is certainly within the period; the
     // others must be calculated.
     let (ahead, months) = (Expr::cust(months_ahead(from)), month_index(to) - month_index(from));
     let falls_within = Condition::any()
-        .add(column(Column::DeadlineOn).gte(from))
+        .add(column(Column::DeadlineOn).gte(fixed_day(from)))
         .add(Condition::all().add(ahead.clone().gt(0)).add(ahead.lt(months)))
-        .add(next_deadline(backend, from).lte(to));
+        .add(next_deadline(backend, from).lte(fixed_day(to)));
     let recurring = Condition::all()
         .add(column(Column::DeadlineMonth).is_not_null())
-        .add(column(Column::DeadlineOn).lte(to))
+        .add(by(Column::DeadlineOn, to))
         .add(deadline_month_within(from, months))
         .add(falls_within);
-    pending.add(Condition::any().add(fixed).add(recurring))
+    is_pending(from).add(Condition::any().add(fixed).add(recurring))
+}
+
+/// Returns the condition that the agreement is signed on `on`, not withdrawn, and has no signed
+/// successor.
+#[must_use]
+pub fn is_pending(on: NaiveDate) -> Condition {
+    Condition::all()
+        .add(not_by(Column::WithdrawnOn, on))
+        .add(by(Column::SignedOn, on))
+        .add(column(Column::ReplacedFrom).is_null())
 }
 
 /// Refuses a change that conflicts with agreements, with their numbers in the message from `words`.
@@ -308,7 +316,7 @@ pub fn begins_before(first: NaiveDate) -> Condition {
     Condition::all()
         .add(column(Column::SignedOn).is_not_null())
         .add(column(Column::WithdrawnOn).is_null())
-        .add(column(Column::StartsOn).lt(first))
+        .add(column(Column::StartsOn).lt(fixed_day(first)))
         .add(
             Condition::any()
                 .add(column(Column::ReplacedFrom).is_null())

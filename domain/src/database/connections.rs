@@ -2,7 +2,10 @@
 //! responds.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,7 +41,7 @@ pub(super) async fn open(options: ConnectOptions) -> Result<DatabaseConnection, 
     }
 }
 
-pub(super) fn options(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOptions {
+fn options(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
@@ -51,10 +54,23 @@ pub(super) fn options(url: &str, connections: u32, acquire_timeout: Duration) ->
     options
 }
 
+/// Prepared statements that a connection keeps. PostgreSQL needs some 50 kB for each, and a front
+/// end has fewer.
+const STATEMENTS: usize = 200;
+
+/// Returns the options of a pool on PostgreSQL.
+pub(super) fn postgres(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOptions {
+    let mut options = options(url, connections, acquire_timeout);
+    options.map_sqlx_postgres_opts(|server| server.statement_cache_capacity(STATEMENTS));
+    options
+}
+
 /// Purpose of a connection to SQLite.
 pub(super) enum Access<'a> {
     Read,
     Write(&'a Arc<WriterState>),
+    /// Reads of the revision. The number counts the connections that were opened.
+    Revision(&'a Arc<AtomicU64>),
     /// Reads by a connection that is never replaced: SQLite removes its log when the last
     /// connection closes.
     Probe,
@@ -77,7 +93,7 @@ pub(super) fn sqlite(
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(WRITE_LOCK_TIMEOUT)
-            .statement_cache_capacity(200);
+            .statement_cache_capacity(STATEMENTS);
         if is_writer {
             // Deleted or replaced rows are overwritten in the file, because they may be personal
             // data that a person asked to erase.
@@ -98,6 +114,17 @@ pub(super) fn sqlite(
                 Box::pin(async move { Ok(checked?) })
             })
         }),
+        Access::Revision(opened) => {
+            let opened = Arc::clone(opened);
+            options.map_sqlx_sqlite_pool_opts(move |pool| {
+                let (check, opened) = (check.clone(), Arc::clone(&opened));
+                pool.after_connect(move |_, _| {
+                    opened.fetch_add(1, SeqCst);
+                    let checked = check();
+                    Box::pin(async move { Ok(checked?) })
+                })
+            })
+        }
         Access::Write(state) => {
             let state = Arc::clone(state);
             options.map_sqlx_sqlite_pool_opts(move |pool| state.guard_sqlite(pool, check.clone()))

@@ -240,7 +240,7 @@ impl Database {
 
     /// Checks, within a transaction that will write, that this program is new enough for the
     /// schema. Another program may have migrated it since this one started.
-    pub(super) async fn check_program(&self, tx: &impl ConnectionTrait) -> Result<()> {
+    pub(crate) async fn check_program(&self, tx: &impl ConnectionTrait) -> Result<()> {
         let required = Statement::from_string(
             self.backend(),
             "SELECT DISTINCT oldest_program FROM migration_requirement",
@@ -251,6 +251,12 @@ impl Database {
             .map(|row| row.try_get_by_index(0))
             .collect::<std::result::Result<_, _>>()?;
         ensure_supported(required.iter().map(String::as_str))
+    }
+
+    /// Fails as [`Database::check_program`] does; `required` are the versions that it reads, with
+    /// commas between them.
+    pub(crate) fn require_program(required: Option<&str>) -> Result<()> {
+        ensure_supported(required.into_iter().flat_map(|versions| versions.split(',')))
     }
 }
 

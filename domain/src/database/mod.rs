@@ -1,13 +1,17 @@
 //! Connections to the database: readers, and one writer that only `audit` uses.
 
+mod batch;
 mod busy;
 mod connections;
 mod history;
+mod latest_series;
 mod maintenance;
 mod migrate;
 pub mod plan;
+mod revision;
 pub(crate) mod sql;
 mod sqlite_file;
+mod statement_plans;
 mod transaction;
 mod write;
 mod write_check;
@@ -15,8 +19,12 @@ mod write_health;
 
 use chrono::{DateTime, Utc};
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -31,10 +39,16 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, Semaphore, watch};
 
-pub(crate) use self::busy::busy;
+pub(crate) use self::{
+    batch::Batch,
+    busy::busy,
+    sql::{EACH, among_numbers, each, fixed_day, fixed_word},
+};
 use self::{
-    connections::{Access, WRITE_LOCK_TIMEOUT, open, options, sqlite},
+    connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, sqlite},
+    revision::RevisionReader,
     sqlite_file::SqliteFile,
+    statement_plans::plan_once,
     transaction::WriterState,
     write_health::WriteHealth,
 };
@@ -65,6 +79,8 @@ pub struct Database {
     /// Reads for readiness checks and metrics only, so that neither waits for requests. Opened by
     /// the first check: a connection to PostgreSQL is woken by the runtime that opened it.
     monitor: DatabaseConnection,
+    /// Reads the last revision for requests. Opened by the first of them.
+    revision_reader: Arc<RevisionReader>,
     /// Options of PostgreSQL's server, for pings, one at a time; `None` for a register on SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
     /// Permit of the writer, in order of arrival. There is only one connection, and waiting for the
@@ -91,6 +107,8 @@ pub struct Database {
     row_recorder: Option<RowRecorder>,
     /// End of the trail as this program last wrote or checked it.
     pub(crate) trail_head: Arc<TrailHead>,
+    /// Series of the latest numbers that this program found, by kind of document.
+    latest_series: Arc<std::sync::Mutex<BTreeMap<&'static str, String>>>,
 }
 
 impl std::fmt::Debug for Database {
@@ -123,27 +141,32 @@ const CHANNEL: &str = "samregister";
 /// notify of other programs' writes, and a notification of PostgreSQL may be lost.
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-/// Returns the options of the writer, the readers, the probe and the monitor on SQLite.
+/// Returns the options of the writer, the readers, the probe, the monitor and the reader of the
+/// revision on SQLite.
 fn sqlite_options(
     url: &str,
     file: Option<&Arc<SqliteFile>>,
     writer_state: &Arc<WriterState>,
-) -> [ConnectOptions; 4] {
+    opened: &Arc<AtomicU64>,
+) -> [ConnectOptions; 5] {
     [
         sqlite(url, 1, WRITE_LOCK_TIMEOUT, Access::Write(writer_state), file),
         sqlite(url, READ_POOL_SIZE.0, ACQUIRE_TIMEOUT, Access::Read, file),
         sqlite(url, 1, CONNECT_TIMEOUT, Access::Probe, file),
         sqlite(url, MONITOR_POOL_SIZE, CONNECT_TIMEOUT, Access::Read, file),
+        sqlite(url, 1, CONNECT_TIMEOUT, Access::Revision(opened), file),
     ]
 }
 
-/// Returns the options of the writer, the readers, the probe and the monitor on PostgreSQL.
-fn postgres_options(url: &str) -> [ConnectOptions; 4] {
+/// Returns the options of the writer, the readers, the probe, the monitor and the reader of the
+/// revision on PostgreSQL.
+fn postgres_options(url: &str) -> [ConnectOptions; 5] {
     [
-        options(url, 1, WRITE_LOCK_TIMEOUT),
-        options(url, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
-        options(url, 1, CONNECT_TIMEOUT),
-        options(url, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
+        postgres(url, 1, WRITE_LOCK_TIMEOUT),
+        postgres(url, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
+        postgres(url, 1, CONNECT_TIMEOUT),
+        postgres(url, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
+        postgres(url, 1, CONNECT_TIMEOUT),
     ]
 }
 
@@ -156,8 +179,9 @@ impl Database {
         let (is_sqlite, writer_state) =
             (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
-        let [mut writer, reader, mut probe, mut monitor] = if is_sqlite {
-            sqlite_options(url, file.as_ref(), &writer_state)
+        let opened = Arc::default();
+        let [mut writer, mut reader, mut probe, mut monitor, mut revision] = if is_sqlite {
+            sqlite_options(url, file.as_ref(), &writer_state, &opened)
         } else {
             postgres_options(url)
         };
@@ -165,6 +189,7 @@ impl Database {
         // A connection that broke while unused says nothing about the database now.
         probe.test_before_acquire(true);
         monitor.test_before_acquire(true).connect_lazy(true);
+        revision.connect_lazy(true);
         sqlite_file::create_privately(url);
         // The writer connects first: it creates the SQLite file and sets its journal mode, which
         // readers can't.
@@ -177,10 +202,15 @@ impl Database {
                 COSTLY_READ_POOL_SIZE.1
             })
             .connect_lazy(true);
+        // Expensive documents gain nothing by plans that are made once, and may lose by them.
+        reader.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| Box::pin(plan_once(connection)))
+        });
         let mut reader = open(reader).await?;
         let mut costly_reader = open(costly_reader).await?;
         let probe = open(probe).await?;
         let monitor = open(monitor).await?;
+        let revision_reader = Arc::new(RevisionReader::new(open(revision).await?, opened));
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut costly_reader, &mut writer] {
                 let listener = Arc::clone(&listener);
@@ -201,6 +231,7 @@ impl Database {
             writer,
             probe,
             monitor,
+            revision_reader,
             server,
             permit: Arc::new(Semaphore::new(1)),
             writer_state,
@@ -214,6 +245,7 @@ impl Database {
             trail_key: None,
             row_recorder: None,
             trail_head: Arc::default(),
+            latest_series: Arc::default(),
         })
     }
 
@@ -278,6 +310,23 @@ impl Database {
     /// restarted.
     pub fn check_file(&self) -> Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.check().map_err(Error::internal))
+    }
+
+    /// Returns the last revision that was committed, by this or another program, when this was
+    /// called. Concurrent callers share a read that begins after all their calls. A listener does
+    /// not get its statement.
+    ///
+    /// # Errors
+    /// INTERNAL if the database can't be read, or a file of a register on SQLite is gone.
+    pub async fn last_revision(&self) -> Result<i64> {
+        self.revision_reader.read(|| self.check_file()).await
+    }
+
+    /// Returns the same register for reading what changes with the revision: it reads through the
+    /// connection of [`Database::last_revision`].
+    #[must_use]
+    pub(crate) fn for_revision(&self) -> Self {
+        Self { reader: self.revision_reader.connection().clone(), ..self.clone() }
     }
 
     /// Logs a warning if other users than its owner may read the file of a register on SQLite, as
@@ -412,6 +461,7 @@ impl Database {
         self.costly_reader.close().await?;
         self.writer.close().await?;
         self.monitor.close().await?;
+        self.revision_reader.connection().clone().close().await?;
         // Last, because it holds the content of a removed log of SQLite.
         Ok(self.probe.close().await?)
     }

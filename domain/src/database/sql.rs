@@ -1,9 +1,13 @@
 //! Building blocks of SQL statements that are the same on SQLite and PostgreSQL.
 
 use ::entity::partial::{Column, PartialRow};
+use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DbBackend, Value,
-    sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
+    sea_query::{
+        ArrayType, BinOper, Expr, ExprTrait, Func, FunctionCall, PgFunc, SelectStatement,
+        SimpleExpr,
+    },
 };
 use uuid::Uuid;
 
@@ -58,13 +62,39 @@ pub fn among<I: Into<Uuid>>(
     column: impl Into<SimpleExpr>,
     ids: impl IntoIterator<Item = I>,
 ) -> SimpleExpr {
+    let ids = list_of_ids(backend, ids);
+    if backend == DbBackend::Postgres {
+        column.into().eq(PgFunc::any(Expr::val(ids)))
+    } else {
+        is_in(column, Expr::cust_with_values("SELECT unhex(value) FROM json_each(?)", [ids]))
+    }
+}
+
+/// Name in statements of the table that [`each`] returns.
+pub(crate) const EACH: &str = "each";
+
+/// Returns a table with a row for each of `ids`, to be selected from as [`EACH`], and the id of a
+/// row as an expression. It has one bound value, as [`among`].
+pub(crate) fn each<I: Into<Uuid> + Copy>(
+    backend: DbBackend,
+    ids: &[I],
+) -> (FunctionCall, SimpleExpr) {
+    let list = Expr::val(list_of_ids(backend, ids.iter().copied()));
+    if backend == DbBackend::Postgres {
+        (Func::cust("unnest").arg(list), Expr::cust("\"each\".\"each\""))
+    } else {
+        (Func::cust("json_each").arg(list), Expr::cust("unhex(\"each\".\"value\")"))
+    }
+}
+
+/// Returns ids as one value: an array, or on SQLite a list in JSON.
+fn list_of_ids<I: Into<Uuid>>(backend: DbBackend, ids: impl IntoIterator<Item = I>) -> Value {
     let ids = ids.into_iter().map(Into::into);
     if backend == DbBackend::Postgres {
-        let ids = ids.map(Value::from).collect();
-        column.into().eq(PgFunc::any(Expr::val(Value::Array(ArrayType::Uuid, Some(Box::new(ids))))))
+        Value::Array(ArrayType::Uuid, Some(Box::new(ids.map(Value::from).collect())))
     } else {
         let list: Vec<String> = ids.map(|id: Uuid| id.simple().to_string()).collect();
-        in_json(column, "SELECT unhex(value) FROM json_each(?)", &list)
+        serde_json::Value::from(list).to_string().into()
     }
 }
 
@@ -74,19 +104,45 @@ pub fn among_words<'a>(
     column: impl Into<SimpleExpr>,
     words: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
 ) -> SimpleExpr {
-    let words: Vec<String> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
+    let words = words.into_iter().map(|word| word.as_ref().to_owned());
     if backend == DbBackend::Postgres {
-        let words = words.into_iter().map(Value::from).collect();
-        column
-            .into()
-            .eq(PgFunc::any(Expr::val(Value::Array(ArrayType::String, Some(Box::new(words))))))
+        let words = Box::new(words.map(Value::from).collect());
+        column.into().eq(PgFunc::any(Expr::val(Value::Array(ArrayType::String, Some(words)))))
     } else {
-        in_json(column, "SELECT value FROM json_each(?)", &words)
+        let json = serde_json::Value::from(words.collect::<Vec<String>>()).to_string();
+        is_in(column, Expr::cust_with_values("SELECT value FROM json_each(?)", [json]))
     }
 }
 
-fn in_json(column: impl Into<SimpleExpr>, select: &'static str, list: &[String]) -> SimpleExpr {
-    let json = serde_json::Value::from(list).to_string();
-    let values: SimpleExpr = Expr::cust_with_values(select, [json]);
-    column.into().binary(sea_orm::sea_query::BinOper::In, values)
+/// Returns the condition that `column` is one of `numbers`, with one bound value.
+pub(crate) fn among_numbers(
+    backend: DbBackend,
+    column: impl Into<SimpleExpr>,
+    numbers: &[i64],
+) -> SimpleExpr {
+    if backend == DbBackend::Postgres {
+        let numbers = Box::new(numbers.iter().copied().map(Value::from).collect());
+        column.into().eq(PgFunc::any(Expr::val(Value::Array(ArrayType::BigInt, Some(numbers)))))
+    } else {
+        let json = serde_json::Value::from(numbers).to_string();
+        is_in(column, Expr::cust_with_values("SELECT value FROM json_each(?)", [json]))
+    }
+}
+
+fn is_in(column: impl Into<SimpleExpr>, values: SimpleExpr) -> SimpleExpr {
+    column.into().binary(BinOper::In, values)
+}
+
+/// Returns a day as a part of the statement's text.
+///
+/// The number of rows that a bound value matches is not known when a statement is prepared. A day
+/// decides between indexes, as it may match few rows or nearly all, and is mostly today.
+pub(crate) fn fixed_day(day: NaiveDate) -> SimpleExpr {
+    Expr::cust(format!("'{day}'"))
+}
+
+/// Returns a word of an enum as a part of the statement's text, as [`fixed_day`] does: nearly all
+/// rows may have it, or few, and an index may have only those that have it.
+pub(crate) fn fixed_word(word: &'static str) -> SimpleExpr {
+    Expr::cust(format!("'{word}'"))
 }

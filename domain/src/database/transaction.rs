@@ -22,7 +22,7 @@ use sea_orm::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::write_health::WriteHealth;
+use super::{statement_plans::plan_once, write_health::WriteHealth};
 
 /// State that the pool of the writing connection shares with the transactions on it.
 ///
@@ -46,9 +46,9 @@ impl WriterState {
         let state = Arc::clone(self);
         options.map_sqlx_postgres_pool_opts(move |pool| {
             let (new, used) = (Arc::clone(&state), Arc::clone(&state));
-            pool.after_connect(move |_, _| {
+            pool.after_connect(move |connection, _| {
                 new.renew();
-                Box::pin(async { Ok(()) })
+                Box::pin(plan_once(connection))
             })
             .after_release(move |connection, _| {
                 // A rollback that was only queued is counted already; the pool sends it before the
@@ -187,12 +187,13 @@ impl Transaction {
         Self { watch, tx, permit }
     }
 
-    /// Commits, and returns when the commit is confirmed.
+    /// Commits, and returns when the commit is confirmed. Calls `committed` then, before another
+    /// transaction can begin.
     ///
     /// SQLite has committed if it began exactly one commit and COMMIT succeeded. PostgreSQL's
     /// COMMIT also succeeds when a statement failed before, and then rolls back; such a transaction
     /// is refused here.
-    pub(super) async fn commit(self) -> Result<(), Uncommitted> {
+    pub(super) async fn commit(self, committed: impl FnOnce()) -> Result<(), Uncommitted> {
         // The last field is dropped first, as in `Transaction`.
         let Self { permit: _permit, tx, watch } = self;
         if watch.worst.load(SeqCst) != 0 {
@@ -209,18 +210,20 @@ impl Transaction {
         let state = Arc::clone(&watch.state);
         let commits = state.commits.load(SeqCst);
         state.refuses_commits.store(false, SeqCst);
-        let committed = watch.observe(async {
+        let ended = watch.observe(async {
             tx.commit().await?;
             if is_sqlite && state.commits.load(SeqCst) != commits + 1 {
                 return Err(DbErr::Custom("COMMIT ended no transaction of SQLite's".to_owned()));
             }
             Ok(())
         });
-        committed.await.map_err(|cause| {
+        ended.await.map_err(|cause| {
             // After any error of COMMIT, the connection is not used again.
             state.suspect();
             Uncommitted::Unknown(cause)
-        })
+        })?;
+        committed();
+        Ok(())
     }
 
     /// Rolls back.
@@ -386,7 +389,7 @@ mod tests {
                 poll_fn(|context| Poll::Ready(statement.as_mut().poll(context).is_pending())).await;
             assert!(is_pending, "it was not cancelled");
         }
-        let refused = tx.commit().await;
+        let refused = tx.commit(|| {}).await;
         assert!(
             matches!(&refused, Err(Uncommitted::RolledBack(cause)) if cause.to_string().contains("cancelled")),
             "{refused:?}"

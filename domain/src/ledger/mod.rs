@@ -32,7 +32,7 @@ use crate::{
     agreements,
     auth::viewer::Resource,
     context::Context,
-    database::among,
+    database::{among, fixed_day},
     error::Result,
     ledger::booked_for::Supplier,
     members, organisations,
@@ -280,10 +280,10 @@ fn matching<M: Booked>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
             .cond_where(is_visible_agreement(ctx, agreement));
     }
     if let Some(from) = filter.from {
-        select.and_where(column(columns.booked_on).gte(from));
+        select.and_where(column(columns.booked_on).gte(fixed_day(from)));
     }
     if let Some(to) = filter.to {
-        select.and_where(column(columns.booked_on).lte(to));
+        select.and_where(column(columns.booked_on).lte(fixed_day(to)));
     }
     if !filter.statuses.is_empty() {
         select.cond_where(has_status::<M>(&filter.statuses));
@@ -338,8 +338,11 @@ pub async fn of_each<M: Booked>(
     activities: &[ActivityId],
     page: &PageRequest<M>,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
-    let parent = column(M::COLUMNS.activity);
-    page::fetch_each(ctx.db.read(), of::<M>(ctx, activities), page, parent).await
+    let parents: Vec<Uuid> = activities.iter().copied().map(Uuid::from).collect();
+    page::fetch_each(ctx.db.read(), visible::<M>(ctx), page, &parents, |activity| {
+        column(M::COLUMNS.activity).eq(activity)
+    })
+    .await
 }
 
 /// Counts the bookings of each of these activities. An activity without bookings has no entry.

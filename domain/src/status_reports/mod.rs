@@ -146,7 +146,11 @@ pub async fn of_each(
     activities: &[ActivityId],
     page: &PageRequest<Model>,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    page::fetch_each(ctx.db.read(), of(ctx, activities), page, column(Column::ActivityId)).await
+    let parents: Vec<Uuid> = activities.iter().copied().map(Uuid::from).collect();
+    page::fetch_each(ctx.db.read(), select(ctx.viewer), page, &parents, |activity| {
+        column(Column::ActivityId).eq(activity)
+    })
+    .await
 }
 
 /// Counts the reports on each of these activities. An activity without reports has no entry.

@@ -22,7 +22,7 @@ const CALLERS: usize = 16;
 
 /// A register in which every row of a noun has every relation, so that a page of one asks as much
 /// as a page of many.
-async fn fill(app: &App) {
+pub(super) async fn fill(app: &App) {
     let mut files: BTreeMap<&str, String> = [
         ("members.csv", "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city,successor,leaving_reason,former_names\n\
             ny,Östra,,,,,2010-01-01,,,,,,,,,,\n"),
@@ -118,7 +118,7 @@ async fn fill(app: &App) {
 }
 
 /// The statements of a request, by text with how often each was made.
-fn tally(statements: Vec<String>) -> BTreeMap<String, usize> {
+pub(super) fn tally(statements: Vec<String>) -> BTreeMap<String, usize> {
     let mut tally = BTreeMap::new();
     for statement in statements {
         *tally.entry(statement).or_default() += 1;
@@ -177,12 +177,14 @@ fn lists(schema: &Schema) -> Vec<(&str, &str)> {
     lists.collect()
 }
 
-fn generous(app: &App) -> App {
+pub(super) fn generous(app: &App) -> App {
     app.with(&[
         ("SAMREGISTER_MAX_DEPTH", "30"),
         ("SAMREGISTER_MAX_COMPLEXITY", "1000000000"),
         ("SAMREGISTER_MAX_ALIASES", "10000"),
         ("SAMREGISTER_REQUEST_SECONDS", "600"),
+        // What is stored takes no statements.
+        ("SAMREGISTER_ANSWER_CACHE_BYTES", "0"),
     ])
 }
 
