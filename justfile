@@ -44,6 +44,10 @@ ci:
 long *names:
     .ci/long {{ names }}
 
+# Compares the workloads W1 to W6 with hand-written handlers, as in `just workloads s m`.
+workloads *arguments:
+    tests/long/workloads.sh {{ arguments }}
+
 # Runs the benchmarks, or those whose name contains the filter.
 bench *filter:
     cargo bench --bench register --bench documents -- {{ filter }}

@@ -12,7 +12,6 @@ use domain::{
     activities,
     auth::viewer::Viewer,
     clock::Clock,
-    config::Network,
     context::Context,
     database::Database,
     error::ValidationErrors,
@@ -22,9 +21,9 @@ use domain::{
         run_plan::{Fees, RunInput},
     },
 };
-use entity::{id::ActivityId, number::luhn_digit};
+use entity::id::ActivityId;
 
-use crate::RUNTIME;
+use crate::{RUNTIME, network::network, synthetic::org_number};
 
 /// Agreements, and as many invoices.
 const INVOICES: usize = 10_000;
@@ -82,20 +81,6 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
     });
 }
 
-/// A network that lacks nothing.
-fn network() -> Network {
-    Network {
-        name: Some("Nätverket".to_owned()),
-        org_number: "802555-0008".parse().ok(),
-        vat_number: Some("SE802555000801".to_owned()),
-        address_line: Some("Kansligatan 1".to_owned()),
-        postal_code: Some("111 11".to_owned()),
-        city: Some("Stockholm".to_owned()),
-        bankgiro: Some("5050-1055".to_owned()),
-        ..Network::default()
-    }
-}
-
 /// A register of its own, made again each time: a run leaves it with more.
 async fn register(on: On) -> (Database, ActivityId) {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/synthetic");
@@ -145,8 +130,7 @@ fn write(dir: &Path) -> std::fmt::Result {
     let mut members = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n".to_owned();
     let mut agreements = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n".to_owned();
     for n in 0..INVOICES {
-        let digits = format!("222{n:04}00");
-        let number = format!("{}-{}{}", &digits[..6], &digits[6..], luhn_digit(&digits));
+        let number = org_number(n);
         writeln!(
             members,
             "m{n},Förbund {n:05},{number},,,,2015-01-01,,,,REF-{n},Gatan {n},999 99,Staden"

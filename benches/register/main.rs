@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, reason = "a benchmark that can't begin may stop")]
 
 mod invoice_run;
+mod network;
 mod synthetic;
 
 use std::{path::PathBuf, sync::LazyLock};

@@ -8,6 +8,7 @@ use std::{
 };
 
 use chrono::{Days, NaiveDate};
+use entity::number::luhn_digit;
 
 /// The size of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,12 @@ pub const SMALL: Size = Size { members: 70, agreements: 200, invoices: 1_000 };
 pub const LARGE: Size = Size { members: 10_000, agreements: 30_000, invoices: 200_000 };
 
 const ACTIVITIES: usize = 6;
+
+/// An organisation number with a correct check digit, another one for each number below a million.
+pub fn org_number(n: usize) -> String {
+    let digits = format!("222{n:06}");
+    format!("{}-{}{}", &digits[..6], &digits[6..], luhn_digit(&digits))
+}
 
 /// The day of this year's index.
 fn day(year: i32, days: u64) -> NaiveDate {
@@ -56,8 +63,9 @@ pub fn write(dir: &Path, size: Size) -> Result<()> {
     for n in 0..size.members {
         writeln!(
             members,
-            "m{n},Samordningsförbundet {:05},,{},Kommun {n}|Ort {n},Område {},2015-01-01,,,,,,,",
+            "m{n},Samordningsförbundet {:05},{},{},Kommun {n}|Ort {n},Område {},2015-01-01,,,,REF-{n},Gatan {n},999 99,Staden",
             n * 7919 % size.members,
+            org_number(n),
             counties[n % 4],
             n % 4
         )?;

@@ -16,6 +16,10 @@ pub struct Client {
     address: String,
     token: String,
     stream: Option<BufReader<TcpStream>>,
+    /// Line of an answer's head, reused for each.
+    line: String,
+    /// Header ETag of the last answer; empty: it had none.
+    etag: String,
 }
 
 /// An answer.
@@ -27,7 +31,7 @@ pub struct Reply {
 
 impl Client {
     pub fn new(address: String, token: String) -> Self {
-        Self { address, token, stream: None }
+        Self { address, token, stream: None, line: String::new(), etag: String::new() }
     }
 
     /// Asks a document.
@@ -38,55 +42,83 @@ impl Client {
         wants_cost: bool,
     ) -> Result<Reply, Failure> {
         let extensions = if wants_cost { json!({ "cost": true }) } else { json!({}) };
-        let body = json!({ "query": document, "variables": variables, "extensions": extensions })
-            .to_string();
-        let head = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
-        self.request(&format!("POST /graphql HTTP/1.1\r\n{head}"), &body)
+        let body = json!({ "query": document, "variables": variables, "extensions": extensions });
+        let request = self.prepare_post("/graphql", &body);
+        self.exchange(&request)
     }
 
     /// Asks for a path.
     pub fn get(&mut self, path: &str) -> Result<Reply, Failure> {
-        self.request(&format!("GET {path} HTTP/1.1\r\n"), "")
+        let request = self.prepare_get(path, "");
+        self.exchange(&request)
     }
 
-    fn request(&mut self, head: &str, body: &str) -> Result<Reply, Failure> {
-        let reply = self.exchange(head, body);
-        if reply.is_err() {
+    /// Returns the bytes of a POST with a JSON body, to be sent any number of times.
+    pub fn prepare_post(&self, path: &str, body: &Value) -> Vec<u8> {
+        let body = body.to_string();
+        let headers =
+            format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        self.prepare(&format!("POST {path}"), &headers, &body)
+    }
+
+    /// Returns the bytes of a GET with more headers, each with its line break.
+    pub fn prepare_get(&self, path: &str, headers: &str) -> Vec<u8> {
+        self.prepare(&format!("GET {path}"), headers, "")
+    }
+
+    fn prepare(&self, target: &str, headers: &str, body: &str) -> Vec<u8> {
+        let (address, token) = (&self.address, &self.token);
+        format!("{target} HTTP/1.1\r\n{headers}host: {address}\r\nauthorization: Bearer {token}\r\n\r\n{body}").into_bytes()
+    }
+
+    /// Sends a prepared request and reads the answer into `body`; returns its status. The next
+    /// request connects again after a failure.
+    pub fn send(&mut self, request: &[u8], body: &mut Vec<u8>) -> Result<u16, Failure> {
+        let sent = self.try_send(request, body);
+        if sent.is_err() {
             self.stream = None;
         }
-        reply
+        sent
     }
 
-    fn exchange(&mut self, head: &str, body: &str) -> Result<Reply, Failure> {
+    /// Returns the header ETag of the last answer; empty if it had none.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    fn exchange(&mut self, request: &[u8]) -> Result<Reply, Failure> {
+        let mut body = Vec::new();
+        let status = self.send(request, &mut body)?;
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(Reply { status, bytes: body.len(), json })
+    }
+
+    fn try_send(&mut self, request: &[u8], body: &mut Vec<u8>) -> Result<u16, Failure> {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             none => none.insert(connect(&self.address)?),
         };
-        let request = format!(
-            "{head}host: {}\r\nauthorization: Bearer {}\r\n\r\n{body}",
-            self.address, self.token
-        );
-        stream.get_mut().write_all(request.as_bytes())?;
-        let mut line = String::new();
-        stream.read_line(&mut line)?;
+        stream.get_mut().write_all(request)?;
+        let line = &mut self.line;
+        line.clear();
+        stream.read_line(line)?;
         let status =
             line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
         let mut length = 0;
+        self.etag.clear();
         loop {
             line.clear();
-            stream.read_line(&mut line)?;
+            stream.read_line(line)?;
             let Some((name, value)) = line.split_once(':') else { break };
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse()?;
+            } else if name.eq_ignore_ascii_case("etag") {
+                self.etag.push_str(value.trim());
             }
         }
-        let mut bytes = vec![0; length];
-        stream.read_exact(&mut bytes)?;
-        Ok(Reply {
-            status,
-            bytes: length,
-            json: serde_json::from_slice(&bytes).unwrap_or_default(),
-        })
+        body.resize(length, 0);
+        stream.read_exact(body)?;
+        Ok(status)
     }
 }
 
