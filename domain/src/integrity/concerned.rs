@@ -6,12 +6,13 @@ use ::entity::{
     audit_entry::{Column as Entry, Entity as Entries},
     id::{AgreementId, BankPaymentId, InvoiceId},
     invoice::{Column, Entity, Model},
+    invoice_line,
     kind::SubjectKind,
     payment,
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait,
+    ColumnTrait, ConnectionTrait, ExprTrait,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
@@ -22,7 +23,8 @@ use crate::{
     database::{among, rows},
     error::Result,
     findings::Findings,
-    invoices, revenue,
+    invoices::{self, accrual},
+    revenue,
     search::{self, EntityType},
 };
 
@@ -98,7 +100,8 @@ impl Concerned {
     }
 }
 
-/// Returns the invoices that these credit, and the days on which these were issued and paid.
+/// Returns the invoices that these credit, and days in each month in which these were issued, paid
+/// or adjusted, or have accrued revenue.
 async fn credited_and_days(
     db: &impl ConnectionTrait,
     invoices: &BTreeSet<InvoiceId>,
@@ -116,6 +119,24 @@ async fn credited_and_days(
         for row in rows::<Model>(db, &select, &columns).await? {
             credited.extend(row.credits_id);
             days.extend(row.issued_on);
+        }
+        let issued_on = (Entity, Column::IssuedOn);
+        let lines = Query::select()
+            .columns([invoice_line::Column::PeriodFrom, invoice_line::Column::PeriodTo])
+            .column(issued_on)
+            .distinct()
+            .from(invoice_line::Entity)
+            .inner_join(
+                Entity,
+                Expr::col((Entity, Column::Id)).equals(invoice_line::Column::InvoiceId),
+            )
+            .and_where(Expr::col(issued_on).is_not_null())
+            .and_where(theirs(Expr::col(invoice_line::Column::InvoiceId)))
+            .take();
+        for row in db.query_all(&lines).await? {
+            let (from, to) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let covered = accrual::covered(from, to, row.try_get_by_index(2)?);
+            days.extend(accrual::months(covered).map(|(first, _)| first));
         }
         let paid = Query::select()
             .columns([payment::Column::ReceivedOn, payment::Column::BookedOn])

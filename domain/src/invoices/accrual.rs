@@ -14,8 +14,14 @@ pub type Days = (NaiveDate, NaiveDate);
 /// Returns the days that a line of an invoice of this day covers.
 #[must_use]
 pub fn covered_days(line: &invoice_line::Model, issued_on: NaiveDate) -> Days {
-    let first = line.period_from.or(line.period_to).unwrap_or(issued_on);
-    (first, line.period_to.or(line.period_from).unwrap_or(issued_on))
+    covered(line.period_from, line.period_to, issued_on)
+}
+
+/// Returns the days that a line with this period covers, of an invoice of this day. A period with
+/// one end is that day.
+#[must_use]
+pub fn covered(from: Option<NaiveDate>, to: Option<NaiveDate>, issued_on: NaiveDate) -> Days {
+    (from.or(to).unwrap_or(issued_on), to.or(from).unwrap_or(issued_on))
 }
 
 /// Returns the days of each calendar month among these days.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ::entity::revenue_month;
+use ::entity::{revenue_month, term::add_months};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
@@ -50,16 +50,44 @@ pub async fn of_months_with(
     db: &impl ConnectionTrait,
     days: impl IntoIterator<Item = NaiveDate>,
 ) -> Result<Vec<String>> {
+    let months: BTreeSet<NaiveDate> = days.into_iter().map(month_of).collect();
     let mut found = Vec::new();
-    for month in days.into_iter().map(month_of).collect::<BTreeSet<_>>() {
+    for (first, last) in successive(&months) {
         let stored = revenue_month::Entity::find()
-            .filter(revenue_month::Column::Month.eq(month))
+            .filter(revenue_month::Column::Month.between(first, last))
             .all(db)
             .await?;
         found.extend(compare(
             stored,
-            monthly_totals::expected(db, Months::Between(month, month)).await?,
+            monthly_totals::expected(db, Months::Between(first, last)).await?,
         ));
     }
     Ok(found)
+}
+
+/// Returns the first and the last of each series of successive months. Months are named by their
+/// first day.
+fn successive(months: &BTreeSet<NaiveDate>) -> Vec<(NaiveDate, NaiveDate)> {
+    let mut series: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+    for &month in months {
+        match series.last_mut().filter(|(_, last)| add_months(*last, 1) == month) {
+            Some((_, last)) => *last = month,
+            None => series.push((month, month)),
+        }
+    }
+    series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn successive_months_are_compared_together() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let months = ["2025-12-01", "2026-01-01", "2026-02-01", "2026-04-01"].map(day).into();
+        let series = [("2025-12-01", "2026-02-01"), ("2026-04-01", "2026-04-01")];
+        assert_eq!(successive(&months), series.map(|(first, last)| (day(first), day(last))));
+        assert!(successive(&BTreeSet::new()).is_empty());
+    }
 }

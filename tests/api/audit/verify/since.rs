@@ -118,6 +118,22 @@ on_both!(what_no_later_entry_concerns_is_left_to_the_full_run, |app| async move 
     assert!(code == Some(3) && found.contains(&format!("schema: the index {dropped}")), "{found}");
 });
 
+on_both!(accrued_revenue_of_later_invoices_is_checked_in_all_its_months, |app| async move {
+    let (app, _folder) = lived(&app).await;
+    let line = checkpoint(&app);
+    let mut input = course(&member(&app, 5).await, "100.00");
+    input["lines"][0]["periodFrom"] = json!("2027-03-01");
+    input["lines"][0]["periodTo"] = json!("2027-08-31");
+    let invoice = drafted(&app.finance(), input).await;
+    issue(&app.finance(), &invoice, "number").await.data();
+    let (found, code) = run(&app, &["verify", "--since", &line]);
+    assert_eq!(code, Some(0), "{found}");
+    let wrong = "UPDATE revenue_month SET accrued_net = accrued_net + 1 WHERE month = '2027-06-01'";
+    assert_eq!(past_triggers(&app, "revenue_month", wrong).await, 1);
+    let (found, code) = run(&app, &["verify", "--since", &line]);
+    assert!(code == Some(3) && found.contains("2027-06"), "{found}");
+});
+
 on_both!(the_checkpoint_itself_and_the_entries_after_it_are_checked, |app| async move {
     let office = app.office();
     for name in ["Ett", "Två"] {
