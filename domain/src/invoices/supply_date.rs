@@ -4,7 +4,7 @@
 //! (mervärdesskattelag 2023:200, 17 kap. 24 §). A line without one therefore counts as supplied on
 //! the day of issue; `invoiceIssue` returns a warning about it.
 
-use ::entity::date_range::DateRange;
+use ::entity::{date_range::DateRange, term::add_months};
 use chrono::NaiveDate;
 
 use super::aggregate::InvoiceAggregate;
@@ -13,6 +13,17 @@ use crate::{
     error::{FieldErrorCode, ValidationErrors, field_path},
     idempotency::Warning,
 };
+
+/// Maximum length of a line's period in months. A mistyped year would otherwise spread the line over
+/// thousands of months.
+const MAX_PERIOD_MONTHS: i32 = 120;
+
+/// Returns the latest possible last day of a period that begins on this day.
+#[must_use]
+pub fn latest_end(from: NaiveDate) -> NaiveDate {
+    let next = add_months(from, MAX_PERIOD_MONTHS);
+    next.pred_opt().unwrap_or(next)
+}
 
 /// Date of supply in the input: a day, a period, or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,8 +59,17 @@ impl Supplied {
             let message = "must not be before the first day of the period";
             errors.add(&of_end, FieldErrorCode::too_early(from, message));
         }
+        if let Some(latest) = from.zip(to).and_then(|(from, to)| too_late(from, to)) {
+            let message = "must be within ten years of the first day of the period";
+            errors.add(&of_end, FieldErrorCode::too_late(latest, message));
+        }
         on.map(|day| (day, day)).or(from.zip(to)).map(DateRange::from)
     }
+}
+
+/// Returns the latest possible last day of a period if this one ends later.
+fn too_late(from: NaiveDate, to: NaiveDate) -> Option<NaiveDate> {
+    Some(latest_end(from)).filter(|latest| to > *latest)
 }
 
 /// Sets the day of issue on each taxed line without days, and returns a warning for each. A single
@@ -132,6 +152,8 @@ mod tests {
             (None, one, two, Ok(one.zip(two))),
             (None, two, one, Err("period_to")),
             (None, one, None, Err("period_to")),
+            (None, one, Some(day("2036-11-19")), Ok(one.zip(Some(day("2036-11-19"))))),
+            (None, one, Some(day("2036-11-20")), Err("period_to")),
             (one, one, two, Err("supplied_on")),
         ] {
             let mut errors = ValidationErrors::default();

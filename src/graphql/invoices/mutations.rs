@@ -68,7 +68,7 @@ pub struct InvoiceLineInput {
     /// First day of the covered period. A line with an agreement and a period within one year is
     /// that year's special fee: an invoice run does not invoice it again.
     period_from: Option<Parsed<Date>>,
-    /// Last day of the covered period; required with `periodFrom`.
+    /// Last day of the covered period, within ten years; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
     /// Quantity: a decimal number above 0 with at most three decimals, as `1.5`.
     #[graphql(default_with = "Decimal::new(1)")]
@@ -149,7 +149,7 @@ pub struct InvoiceDraftInput {
     supplied_on: Option<Parsed<Date>>,
     /// First day of the period of those lines, when it was not one day.
     period_from: Option<Parsed<Date>>,
-    /// Last day of the period of those lines; required with `periodFrom`.
+    /// Last day of the period of those lines, within ten years; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
 }
 
@@ -194,7 +194,7 @@ pub struct InvoiceDraftUpdateInput {
     supplied_on: Option<Parsed<Date>>,
     /// First day of the period of those lines, when it was not one day.
     period_from: Option<Parsed<Date>>,
-    /// Last day of the period of those lines; required with `periodFrom`.
+    /// Last day of the period of those lines, within ten years; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
 }
 

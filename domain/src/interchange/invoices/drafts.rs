@@ -19,7 +19,7 @@ use super::super::{
 };
 use crate::{
     error::{Error, LINE, Result, TEXT, ValidationErrors, undisplayable},
-    invoices::{draft_checks::MAX_DUE_IN_DAYS, draft_lines::is_account},
+    invoices::{draft_checks::MAX_DUE_IN_DAYS, draft_lines::is_account, supply_date::latest_end},
     tax_decisions::exemption::is_exemption_code,
 };
 
@@ -284,6 +284,9 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
         let line = &part.draft;
         let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
         errors.expect(in_order, "period_to", "must not be before period_from");
+        let is_short =
+            line.period_from.zip(line.period_to).is_none_or(|(from, to)| to <= latest_end(from));
+        errors.expect(is_short, "period_to", "must be within ten years of period_from");
         errors.expect(
             line.quantity.at(line.unit_price).is_some(),
             "unit_price",
