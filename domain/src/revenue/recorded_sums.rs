@@ -23,6 +23,27 @@ use crate::{
     invoices::payment_allocation::NO_LINE,
 };
 
+/// The entries that sums include, and the grouping of the sums.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selection<'s> {
+    pub(super) scope: &'s Scope,
+    pub(super) basis: Basis,
+    pub(super) group_by: Grouping,
+    pub(super) range: Range,
+}
+
+impl Selection<'_> {
+    /// Returns the same selection of another range.
+    pub(super) fn within(self, range: Range) -> Self {
+        Self { range, ..self }
+    }
+
+    /// `true` if the sums distinguish activities.
+    fn is_by_activity(&self) -> bool {
+        self.group_by.activity || self.scope.is_by_activity()
+    }
+}
+
 fn invoice(column: invoice::Column) -> SimpleExpr {
     Expr::col((invoice::Entity, column))
 }
@@ -46,15 +67,10 @@ fn attributed(column: attribution::Column) -> SimpleExpr {
 }
 
 /// Selects what was invoiced or paid in a range, grouped, with only the joins that are needed.
-fn entries(
-    backend: DbBackend,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
-) -> SelectStatement {
+fn entries(backend: DbBackend, selection: Selection<'_>) -> SelectStatement {
+    let Selection { scope, basis, group_by, range } = selection;
     let mut select = Query::select();
-    let by_activity = group_by.activity || scope.is_by_activity();
+    let by_activity = selection.is_by_activity();
     let day = if basis == Basis::Paid {
         let of_invoice = || attributed(attribution::Column::InvoiceId);
         select.from(attribution::Entity);
@@ -96,15 +112,12 @@ fn entries(
 /// Adds what was invoiced or paid in a range, from the ledger itself.
 pub(super) async fn sums(
     tx: &DatabaseTransaction,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
+    selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<()> {
-    let mut select = entries(tx.get_database_backend(), scope, basis, group_by, range);
+    let mut select = entries(tx.get_database_backend(), selection);
     let total = |of| total(tx.get_database_backend(), of);
-    if basis == Basis::Paid {
+    if selection.basis == Basis::Paid {
         let net = || attributed(attribution::Column::Net);
         let pays_no_line = || attributed(attribution::Column::Position).eq(NO_LINE);
         let if_line = Expr::case(pays_no_line(), Expr::cust("0")).finally(net());
@@ -115,7 +128,7 @@ pub(super) async fn sums(
             .expr(zero());
         select.expr(total(Expr::case(pays_no_line(), net()).finally(Expr::cust("0")).into()));
     } else {
-        let amounts = if group_by.activity || scope.is_by_activity() {
+        let amounts = if selection.is_by_activity() {
             [line(invoice_line::Column::Net), line(invoice_line::Column::Vat)]
         } else {
             // The lines of an invoice add up to it.
@@ -129,7 +142,7 @@ pub(super) async fn sums(
         select.expr(zero());
     }
     for row in &tx.query_all(&select).await? {
-        let (group, position) = group_by.read(row)?;
+        let (group, position) = selection.group_by.read(row)?;
         add_sums(groups, group, row, position)?;
     }
     Ok(())
@@ -150,14 +163,9 @@ fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, position: usiz
 /// Selects what was invoiced, paid or accrued in whole months, from the stored totals: the columns
 /// of [`add_sums`], and the number of invoices, which is correct for rows by activity. It is zero
 /// unless they were invoiced. The number of rows is that of activities and months, for a ledger of any size.
-pub(super) fn select_stored(
-    backend: DbBackend,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
-) -> SelectStatement {
+pub(super) fn select_stored(backend: DbBackend, selection: Selection<'_>) -> SelectStatement {
     use revenue_month::Column as C;
+    let Selection { scope, basis, group_by, range } = selection;
     let column = |column: C| Expr::col((revenue_month::Entity, column));
     let total = |of| total(backend, of);
     let month = column(C::Month);
@@ -226,15 +234,12 @@ fn no_invoices() -> SimpleExpr {
 /// Adds what was invoiced, paid or accrued in whole months, from the stored totals.
 pub(super) async fn stored(
     tx: &DatabaseTransaction,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
+    selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<()> {
-    let select = select_stored(tx.get_database_backend(), scope, basis, group_by, range);
+    let select = select_stored(tx.get_database_backend(), selection);
     for row in &tx.query_all(&select).await? {
-        let (group, position) = group_by.read(row)?;
+        let (group, position) = selection.group_by.read(row)?;
         add_stored(groups, group, row, position)?;
     }
     Ok(())
@@ -264,30 +269,23 @@ fn distinct_invoices(basis: Basis, has_lines: bool) -> SimpleExpr {
 /// payments in it.
 pub(super) async fn counts(
     tx: &DatabaseTransaction,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
+    selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<()> {
-    let mut select = entries(tx.get_database_backend(), scope, basis, group_by, range);
-    select.expr(distinct_invoices(basis, group_by.activity || scope.is_by_activity()));
+    let mut select = entries(tx.get_database_backend(), selection);
+    select.expr(distinct_invoices(selection.basis, selection.is_by_activity()));
     for row in &tx.query_all(&select).await? {
-        let (group, position) = group_by.read(row)?;
+        let (group, position) = selection.group_by.read(row)?;
         groups.of(group)?.invoices += row.try_get_by_index::<i64>(position)?;
     }
     Ok(())
 }
 
 /// Counts like [`counts`], for the whole range and with each invoice only one time.
-pub(super) async fn count(
-    tx: &DatabaseTransaction,
-    scope: &Scope,
-    basis: Basis,
-    range: Range,
-) -> Result<i64> {
+pub(super) async fn count(tx: &DatabaseTransaction, selection: Selection<'_>) -> Result<i64> {
     let mut groups = Groups::default();
-    counts(tx, scope, basis, Grouping::default(), range, &mut groups).await?;
+    let ungrouped = Selection { group_by: Grouping::default(), ..selection };
+    counts(tx, ungrouped, &mut groups).await?;
     Ok(groups.0.into_values().map(|sums| sums.invoices).sum())
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     accrued_sums, committed_sums,
     grouping::{Grouping, Range},
-    recorded_sums,
+    recorded_sums::{self, Selection},
     report_filter::Scope,
     report_rows::{Report, ReportQuery, rows_of},
     stored_report,
@@ -86,15 +86,16 @@ async fn one(
     query: &ReportQuery,
 ) -> Result<Report> {
     let range = Range { from: query.from, to: query.to };
+    let selection = Selection { scope, basis: query.basis, group_by: query.group_by, range };
     let mut total = Sums::default();
     let mut groups = Groups::default();
     if !scope.is_empty() {
         if query.basis == Basis::Accrued {
-            total.invoices = accrued(tx, scope, query, range, &mut groups).await?;
+            total.invoices = accrued(tx, selection, query.counts, &mut groups).await?;
         } else {
-            plain(tx, scope, query, &mut groups).await?;
+            plain(tx, selection, query.counts.0, &mut groups).await?;
             if query.counts.1 {
-                total.invoices = recorded_sums::count(tx, scope, query.basis, range).await?;
+                total.invoices = recorded_sums::count(tx, selection).await?;
             }
         }
         recorded_sums::costs(tx, scope, query.group_by, range, &mut groups).await?;
@@ -135,48 +136,44 @@ fn readable(scope: &Scope, mut report: Report) -> Report {
 /// detail. They do not count invoices. Returns the number of invoices, if it is needed.
 async fn accrued(
     tx: &DatabaseTransaction,
-    scope: &Scope,
-    query: &ReportQuery,
-    range: Range,
+    selection: Selection<'_>,
+    counts: (bool, bool),
     groups: &mut Groups,
 ) -> Result<i64> {
-    let lacks_detail =
-        query.group_by.member || scope.is_by_member() || query.counts != (false, false);
+    let Selection { scope, group_by, range, .. } = selection;
+    let lacks_detail = group_by.member || scope.is_by_member() || counts != (false, false);
     match range.whole_months().filter(|_| !lacks_detail) {
         Some(stored) => {
-            let (basis, group_by) = (query.basis, query.group_by);
-            recorded_sums::stored(tx, scope, basis, group_by, stored, groups).await?;
+            recorded_sums::stored(tx, selection.within(stored), groups).await?;
             for rest in range.without(stored) {
                 accrued_sums::sums(tx, scope, group_by, rest, groups).await?;
             }
             Ok(0)
         }
-        None => accrued_sums::sums(tx, scope, query.group_by, range, groups).await,
+        None => accrued_sums::sums(tx, scope, group_by, range, groups).await,
     }
 }
 
-/// Adds the sums of what was invoiced or paid.
+/// Adds the sums of what was invoiced or paid, and the number of invoices if it `is_counted`.
 async fn plain(
     tx: &DatabaseTransaction,
-    scope: &Scope,
-    query: &ReportQuery,
+    selection: Selection<'_>,
+    is_counted: bool,
     groups: &mut Groups,
 ) -> Result<()> {
-    let range = Range { from: query.from, to: query.to };
-    let counted = sums(tx, scope, query.basis, query.group_by, range, groups).await?;
+    let counted = sums(tx, selection, groups).await?;
     match counted {
-        _ if !query.counts.0 => {}
+        _ if !is_counted => {}
         // An invoice is issued in one month, so the counts of months add up; those of activities
         // and of payments do not.
-        Some(stored) if query.basis == Basis::Invoiced && query.group_by.activity => {
-            for range in range.without(stored) {
-                recorded_sums::counts(tx, scope, query.basis, query.group_by, range, groups)
-                    .await?;
+        Some(stored) if selection.basis == Basis::Invoiced && selection.group_by.activity => {
+            for range in selection.range.without(stored) {
+                recorded_sums::counts(tx, selection.within(range), groups).await?;
             }
         }
         _ => {
             groups.0.values_mut().for_each(|sums| sums.invoices = 0);
-            recorded_sums::counts(tx, scope, query.basis, query.group_by, range, groups).await?;
+            recorded_sums::counts(tx, selection, groups).await?;
         }
     }
     Ok(())
@@ -187,22 +184,20 @@ async fn plain(
 /// totals.
 pub(super) async fn sums(
     tx: &DatabaseTransaction,
-    scope: &Scope,
-    basis: Basis,
-    group_by: Grouping,
-    range: Range,
+    selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<Option<Range>> {
+    let Selection { scope, group_by, range, .. } = selection;
     let stored = if group_by.member || scope.is_by_member() { None } else { range.whole_months() };
     let rest = match stored {
         Some(stored) => {
-            recorded_sums::stored(tx, scope, basis, group_by, stored, groups).await?;
+            recorded_sums::stored(tx, selection.within(stored), groups).await?;
             range.without(stored)
         }
         None => vec![range],
     };
     for range in rest {
-        recorded_sums::sums(tx, scope, basis, group_by, range, groups).await?;
+        recorded_sums::sums(tx, selection.within(range), groups).await?;
     }
     Ok(stored)
 }

@@ -8,7 +8,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, sea_query::SelectStatement};
 use super::{
     activity_result::{ActivityResult, complete},
     grouping::{Grouping, Range},
-    outstanding, public_totals, recorded_sums,
+    outstanding, public_totals,
+    recorded_sums::{self, Selection},
     report_filter::Scope,
     sums::{Basis, Groups},
 };
@@ -52,8 +53,9 @@ async fn load(
 ) -> Result<HashMap<ActivityId, ActivityResult>> {
     let group_by = Grouping { activity: true, ..Grouping::default() };
     let (mut invoiced, mut paid) = (Groups::default(), Groups::default());
-    super::report::sums(tx, scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
-    super::report::sums(tx, scope, Basis::Paid, group_by, range, &mut paid).await?;
+    let of = |basis| Selection { scope, basis, group_by, range };
+    super::report::sums(tx, of(Basis::Invoiced), &mut invoiced).await?;
+    super::report::sums(tx, of(Basis::Paid), &mut paid).await?;
     recorded_sums::costs(tx, scope, group_by, range, &mut invoiced).await?;
     let outstanding = outstanding(tx, scope, range).await?;
     Ok(complete(activities, invoiced, paid, outstanding))

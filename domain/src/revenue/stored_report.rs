@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     grouping::Range,
-    recorded_sums::{add_stored, select_costs, select_stored},
+    recorded_sums::{Selection, add_stored, select_costs, select_stored},
     report_filter::Scope,
     report_rows::ReportQuery,
     sums::{Basis, Groups},
@@ -60,7 +60,8 @@ pub(super) async fn sums(
 fn select(db: &impl ConnectionTrait, scope: &Scope, query: &ReportQuery) -> SelectStatement {
     let backend = db.get_database_backend();
     let (group_by, range) = (query.group_by, Range { from: query.from, to: query.to });
-    let mut parts = vec![select_stored(backend, scope, query.basis, group_by, range)];
+    let selection = Selection { scope, basis: query.basis, group_by, range };
+    let mut parts = vec![select_stored(backend, selection)];
     if scope.has_costs() {
         parts.extend(select_costs(backend, scope, group_by, range));
     }
