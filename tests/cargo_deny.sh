@@ -30,7 +30,8 @@ if [ -z "$program" ] || ! has_version "$program"; then
     fi
     if ! has_version "$program"; then
         say "building cargo-deny $version in $folder"
-        cargo install cargo-deny --version "$version" --locked --force --quiet \
+        # Without optimisation, which would take longer than all its checks.
+        cargo install cargo-deny --version "$version" --locked --force --quiet --debug \
             --root "$folder" --target-dir "$folder/build" >&2 ||
             fail "cargo-deny $version could not be built; deny.toml can't be checked without it"
         rm -rf "$folder/build"

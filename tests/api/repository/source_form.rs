@@ -76,6 +76,26 @@ fn no_function_is_too_long() {
     }));
 }
 
+#[test]
+fn no_doc_comment_holds_a_test() {
+    // `tests/run.sh` runs none. Fences with a language other than Rust are text.
+    let sources = sources();
+    holds(sources.iter().flat_map(|source| {
+        let mut is_open = false;
+        let lines = source.text.lines().enumerate();
+        let fences = lines.filter_map(move |(index, line)| {
+            let fence = line.trim_start().strip_prefix("//")?.trim_start_matches(['/', '!']);
+            let language = fence.trim().strip_prefix("```")?;
+            is_open = !is_open;
+            let is_test =
+                is_open && ["", "rust", "no_run", "should_panic"].contains(&language.trim());
+            is_test.then_some(index + 1)
+        });
+        let message = "is a test that is never run; move it to the tests, or name its language";
+        fences.map(|line| source.at(line, message)).collect::<Vec<_>>()
+    }));
+}
+
 /// Returns the functions of a file that rustfmt has formatted, tests excepted: line, name and
 /// length in lines.
 fn functions(source: &Source) -> Vec<(usize, &str, usize)> {
