@@ -199,6 +199,9 @@ code_enum! {
         RefundDiffers,
         /// The refund with the same reference was reversed.
         RefundReversed,
+        /// The register was set back to an earlier revision, as by a restored backup. Read the data
+        /// again.
+        RegisterRestored,
         /// Another request with the idempotency key did this at the same time.
         Repeated,
         /// Another agreement replaces this one.
@@ -254,8 +257,8 @@ mod tests {
         NO_DEADLINE NO_DOCUMENT NO_FEE_RULE NO_INTEREST NO_NOTICE NO_PUBLISHED_VERSION \
         NO_TEMPLATE NO_VERSION OCR_TAKEN ORE_ONLY ORG_NUMBER_TAKEN OVERCLAIMED OVERLAPS \
         PAID PAYMENT_DIFFERS PAYMENT_REVERSED PERIOD_CLOSED POSSIBLE_DUPLICATE \
-        PROGRAM_TOO_OLD RATE_UNKNOWN REFUND_DIFFERS REFUND_REVERSED REPEATED REPLACED \
-        RETAINED EXCLUDED SLUG_TAKEN TEMPLATE_NOT_PUBLISHED TEMPLATE_RETIRED \
+        PROGRAM_TOO_OLD RATE_UNKNOWN REFUND_DIFFERS REFUND_REVERSED REGISTER_RESTORED \
+        REPEATED REPLACED RETAINED EXCLUDED SLUG_TAKEN TEMPLATE_NOT_PUBLISHED TEMPLATE_RETIRED \
         TEXT_UNUSABLE TOO_LARGE TOO_MANY_CONNECTIONS TOO_MANY_REQUESTS TOO_MANY_SOCKETS \
         VAT_UNDECIDED VERSION_RETIRED WITHDRAWN";
 

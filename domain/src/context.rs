@@ -1,6 +1,7 @@
 //! The context in which a rule is applied: register, time, caller and mutation.
 
 use crate::{
+    audit::pending_reads::ReadMark,
     auth::viewer::{Permission, Viewer},
     clock::Clock,
     database::Database,
@@ -20,19 +21,28 @@ pub struct Context<'a> {
     /// The mutation field that applies the rule, and whose outcome is stored with its change;
     /// `None` for queries and commands.
     pub idempotency: Option<&'a MutationField>,
+    /// Mark of the request, set when the read of a contact is noted for it; `None` if no one asks
+    /// for it.
+    pub read_mark: Option<&'a ReadMark>,
 }
 
 impl<'a> Context<'a> {
     /// Returns the context of a query or a command.
     #[must_use]
     pub fn new(db: &'a Database, clock: Clock, viewer: &'a Viewer) -> Self {
-        Self { db, clock, viewer, idempotency: None }
+        Self { db, clock, viewer, idempotency: None, read_mark: None }
     }
 
     /// Returns the same context for the rule of a mutation field.
     #[must_use]
     pub fn for_mutation(self, field: &'a MutationField) -> Self {
         Self { idempotency: Some(field), ..self }
+    }
+
+    /// Returns the same context for a request with this mark.
+    #[must_use]
+    pub fn with_read_mark(self, read_mark: Option<&'a ReadMark>) -> Self {
+        Self { read_mark, ..self }
     }
 
     /// Returns the same context for another caller.

@@ -160,7 +160,8 @@ pub(crate) fn database<'c>(ctx: &Context<'c>) -> &'c Database {
 
 /// Returns the context of the rules that a query asks.
 pub(crate) fn caller<'c>(ctx: &Context<'c>) -> Caller<'c> {
-    Caller::new(database(ctx), *ctx.data_unchecked::<Clock>(), viewer(ctx))
+    let caller = Caller::new(database(ctx), *ctx.data_unchecked::<Clock>(), viewer(ctx));
+    caller.with_read_mark(ctx.data_opt())
 }
 
 /// Returns the network's settings.

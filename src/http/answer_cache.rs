@@ -1,6 +1,6 @@
 //! Answers to queries, stored for equal requests until the next commit.
 //!
-//! A key names all that an answer depends on, the last revision among it. Every request asks the
+//! A key names all that an answer depends on, the last entry of the audit trail among it. Every request asks the
 //! database for that after it has arrived, so that no stored answer is older than a commit whose
 //! answer the client has seen. Equal requests that come while the first is executed wait for its
 //! answer.
@@ -17,7 +17,7 @@ use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     App,
@@ -28,12 +28,16 @@ use super::{
     prepared_documents::{Prepared, digest_of},
 };
 use async_graphql::parser::types::OperationType;
-use domain::{audit::reads, auth::viewer::Viewer, database::Database};
+use domain::{
+    audit::reads::ReadMark,
+    auth::viewer::Viewer,
+    database::{Database, LastEntry},
+};
 
 /// Memory that an entry needs in addition to its answer.
 const ENTRY_BYTES: usize = 256;
 
-/// Time for which a request waits for the answer to an equal one before it is executed itself. The
+/// Time for which a request waits for the answers to equal ones before it is executed itself. The
 /// first may wait for what only its own subject has to wait for, as a rendering.
 const FOLLOW_TIME: Duration = Duration::from_secs(2);
 
@@ -41,28 +45,33 @@ const FOLLOW_TIME: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AnswerKey {
     digest: Digest,
+    /// Revision of the last entry.
     revision: i64,
+    /// Position of the last entry among those that were read: see [`LastEntry::sequence`].
+    sequence: u64,
 }
 
 impl AnswerKey {
     /// Returns the key of the answer to a query; `None` if the answer may not be given to an equal
-    /// request: it selects a field that is `@unversioned`, or reports the cost.
+    /// request: it selects a field that is `@unversioned`, reports the cost, or has no digest.
     pub(super) fn of(
         app: &App,
         caller: &Caller,
         viewer: &Viewer,
         prepared: &Prepared,
-        revision: i64,
+        last: &LastEntry,
     ) -> Option<Self> {
         let is_stable = prepared.operation == OperationType::Query
             && !prepared.figures.is_unversioned
             && !prepared.reports_cost;
-        is_stable.then(|| {
+        prepared.digest.filter(|_| is_stable).map(|of_request| {
             let media = caller.media.unwrap_or(Media::Json);
             let digest = digest_of(&[
-                &prepared.digest,
+                &of_request,
                 app.edition.as_bytes(),
-                &revision.to_le_bytes(),
+                &last.revision.to_le_bytes(),
+                // After a restored backup, another entry has the revision.
+                last.hash.as_bytes(),
                 // Statuses depend on the day without any write.
                 app.clock.today().to_string().as_bytes(),
                 viewer.visibility_class().as_bytes(),
@@ -70,7 +79,7 @@ impl AnswerKey {
                 caller.language.tag().as_bytes(),
                 caller.base_url(app).as_bytes(),
             ]);
-            Self { digest, revision }
+            Self { digest, revision: last.revision, sequence: last.sequence }
         })
     }
 
@@ -120,8 +129,10 @@ pub struct AnswerCache {
 
 #[derive(Debug)]
 struct State {
-    /// Last known revision. Answers of earlier ones can't be found any more.
+    /// Last known revision, and the position of its entry among those that were read. Answers of
+    /// earlier ones can't be found any more.
     revision: i64,
+    sequence: u64,
     answers: Lru<Bytes>,
     running: HashMap<Digest, watch::Receiver<Progress>>,
 }
@@ -160,7 +171,8 @@ impl Drop for Lead {
 impl AnswerCache {
     /// Creates a cache for answers of this total size.
     pub(super) fn new(most: usize, metrics: AnswerMetrics) -> Self {
-        let state = State { revision: 0, answers: Lru::new(most), running: HashMap::new() };
+        let state =
+            State { revision: 0, sequence: 0, answers: Lru::new(most), running: HashMap::new() };
         Self { most, state: Mutex::new(state), metrics }
     }
 
@@ -173,19 +185,35 @@ impl AnswerCache {
         if self.most == 0 {
             return None;
         }
-        self.advance(key.revision);
+        self.advance_to(key.revision, key.sequence);
         let found = self.lock().answers.get(&key.digest)?;
         self.metrics.hits.inc();
         Some(found)
     }
 
-    /// Removes the answers of revisions before this one, which no request can find any more.
-    pub(super) fn advance(&self, revision: i64) {
+    /// Removes the answers of before this entry, which no request can find any more.
+    pub(super) fn advance(&self, last: &LastEntry) {
+        self.advance_to(last.revision, last.sequence);
+    }
+
+    fn advance_to(&self, revision: i64, sequence: u64) {
         let mut state = self.lock();
-        if revision <= state.revision {
-            return;
+        if sequence > state.sequence {
+            (state.revision, state.sequence) = (revision, sequence);
+            self.clear(state);
         }
-        state.revision = revision;
+    }
+
+    /// Removes the answers of before a commit whose entry no request has read yet.
+    fn advance_by_commit(&self, revision: i64) {
+        let mut state = self.lock();
+        if revision > state.revision {
+            state.revision = revision;
+            self.clear(state);
+        }
+    }
+
+    fn clear(&self, mut state: MutexGuard<'_, State>) {
         if state.answers.size() > 0 {
             let removed = std::mem::replace(&mut state.answers, Lru::new(self.most));
             self.metrics.bytes.set(0);
@@ -199,8 +227,8 @@ impl AnswerCache {
     pub(super) async fn advance_continuously(&self, db: &Database) {
         let mut changed = db.changed();
         loop {
-            let revision = *changed.borrow_and_update();
-            self.advance(revision);
+            let revision = changed.borrow_and_update().revision;
+            self.advance_by_commit(revision);
             if changed.changed().await.is_err() {
                 return;
             }
@@ -222,7 +250,7 @@ impl AnswerCache {
 
     fn store(&self, key: AnswerKey, answer: &Bytes) {
         let mut state = self.lock();
-        if key.revision == state.revision {
+        if (key.revision, key.sequence) == (state.revision, state.sequence) {
             state.answers.insert(key.digest, answer.clone(), answer.len() + ENTRY_BYTES);
             self.metrics.bytes.set(i64::try_from(state.answers.size()).unwrap_or(i64::MAX));
         }
@@ -244,14 +272,30 @@ impl Lead {
 }
 
 /// Executes a query with a key, or waits for an equal one that is in progress. Without a key, or if
-/// nothing is stored, executes it.
+/// nothing is stored, executes it. The execution sets `read_mark` if a read of a contact is logged.
 pub(super) async fn join(
     cache: Arc<AnswerCache>,
-    db: Database,
     key: Option<AnswerKey>,
+    read_mark: ReadMark,
     execution: BoxFuture<'static, Written>,
 ) -> Written {
-    let Some(key) = key.filter(|_| cache.most > 0) else { return execution.await };
+    match key.filter(|_| cache.most > 0) {
+        Some(key) => {
+            let deadline = Instant::now() + FOLLOW_TIME;
+            join_until(deadline, &cache, key, &read_mark, execution).await
+        }
+        None => execution.await,
+    }
+}
+
+/// Waits for equal queries until the deadline, however many of them are cancelled.
+async fn join_until(
+    deadline: Instant,
+    cache: &Arc<AnswerCache>,
+    key: AnswerKey,
+    read_mark: &ReadMark,
+    execution: BoxFuture<'static, Written>,
+) -> Written {
     loop {
         match cache.begin(key) {
             Part::Answered(answer) => {
@@ -260,17 +304,20 @@ pub(super) async fn join(
             }
             Part::Lead(lead) => {
                 cache.metrics.misses.inc();
-                let noted = reads::noted(&db);
                 let written = execution.await;
-                lead.finish(&written, reads::noted(&db) != noted);
+                lead.finish(&written, read_mark.is_set());
                 return written;
+            }
+            Part::Follow(_) if Instant::now() >= deadline => {
+                cache.metrics.misses.inc();
+                return execution.await;
             }
             Part::Follow(mut progress) => {
                 let done = async {
                     let is_done = |progress: &Progress| matches!(progress, Progress::Done(_));
                     progress.wait_for(is_done).await.map(|done| done.clone())
                 };
-                match tokio::time::timeout(FOLLOW_TIME, done).await {
+                match tokio::time::timeout_at(deadline, done).await {
                     Ok(Ok(Progress::Done(Some(answer)))) => {
                         cache.metrics.hits.inc();
                         return Written::stored(&answer);
@@ -301,71 +348,86 @@ mod tests {
     }
 
     fn key(number: u8, revision: i64) -> AnswerKey {
-        AnswerKey { digest: [number; 32], revision }
+        AnswerKey { digest: [number; 32], revision, sequence: revision.unsigned_abs() }
     }
 
     fn written(json: &str) -> Written {
         Written { answer: Answer::new(Value::Null), json: json.to_owned() }
     }
 
-    async fn database() -> Database {
-        let db = Database::connect("sqlite::memory:", None).await;
-        db.unwrap_or_else(|error| panic!("{error}"))
+    /// Answers a query whose execution yields this.
+    async fn answer(cache: &Arc<AnswerCache>, key: AnswerKey, written: Written) -> String {
+        join(cache.clone(), Some(key), ReadMark::default(), ready(written).boxed()).await.json
     }
 
     #[tokio::test]
     async fn answers_are_stored_until_a_later_revision() {
-        let (cache, db) = (cache(1 << 20), database().await);
-        let make = |number, revision, json: &'static str| {
-            join(
-                cache.clone(),
-                db.clone(),
-                Some(key(number, revision)),
-                ready(written(json)).boxed(),
-            )
-        };
-        cache.advance(5);
-        assert_eq!(make(1, 5, "a").await.json, "a");
-        assert_eq!(make(1, 5, "b").await.json, "a");
+        let cache = cache(1 << 20);
+        let make = |number, revision, json| answer(&cache, key(number, revision), written(json));
+        cache.advance_to(5, 5);
+        assert_eq!(make(1, 5, "a").await, "a");
+        assert_eq!(make(1, 5, "b").await, "a");
         assert_eq!(cache.get(&key(1, 5)).as_deref(), Some(&b"a"[..]));
         assert!(cache.get(&key(2, 6)).is_none());
         assert!(cache.get(&key(1, 5)).is_none(), "another revision is the last");
         // What was asked before the commit is given to those who waited, and not stored.
-        assert_eq!(make(1, 5, "c").await.json, "c");
-        assert_eq!(make(1, 5, "d").await.json, "d");
+        assert_eq!(make(1, 5, "c").await, "c");
+        assert_eq!(make(1, 5, "d").await, "d");
         assert_eq!(cache.metrics.bytes.get(), 0);
         assert!(cache.lock().running.is_empty());
     }
 
     #[tokio::test]
+    async fn answers_are_stored_again_after_a_restored_backup() {
+        let cache = cache(1 << 20);
+        let restored = |number| AnswerKey { revision: 3, sequence: 6, ..key(number, 3) };
+        assert_eq!(cache.get(&key(1, 5)), None);
+        assert_eq!(answer(&cache, key(1, 5), written("a")).await, "a");
+        assert_eq!(cache.get(&restored(2)), None);
+        assert_eq!(cache.metrics.bytes.get(), 0, "the answers of before are removed");
+        assert_eq!(answer(&cache, restored(2), written("b")).await, "b");
+        assert_eq!(cache.get(&restored(2)).as_deref(), Some(&b"b"[..]));
+        assert_eq!(answer(&cache, key(1, 5), written("c")).await, "c", "it was asked before");
+        assert!(cache.get(&restored(2)).is_some());
+    }
+
+    #[tokio::test]
     async fn errors_and_logged_reads_are_given_to_one_request() {
-        let (cache, db) = (cache(1 << 20), database().await);
+        let cache = cache(1 << 20);
         let mut wrong = written("a");
         wrong.answer.errors.push(async_graphql::ServerError::new("wrong", None));
-        let first = join(cache.clone(), db.clone(), Some(key(1, 0)), ready(wrong).boxed());
-        assert_eq!(first.await.json, "a");
+        assert_eq!(answer(&cache, key(1, 0), wrong).await, "a");
         assert!(cache.get(&key(1, 0)).is_none());
         let Part::Lead(lead) = cache.begin(key(1, 0)) else { panic!("it is not the first") };
         lead.finish(&written("b"), true);
         assert!(cache.get(&key(1, 0)).is_none());
-        let own = join(cache.clone(), db, Some(key(1, 0)), ready(written("c")).boxed());
-        assert_eq!(own.await.json, "c");
+        assert_eq!(answer(&cache, key(1, 0), written("c")).await, "c");
         assert!(cache.get(&key(1, 0)).is_some());
     }
 
     #[tokio::test]
     async fn a_request_that_waits_goes_ahead_when_the_first_is_cancelled() {
-        let (cache, db) = (cache(1 << 20), database().await);
-        let first =
-            tokio::spawn(join(cache.clone(), db.clone(), Some(key(1, 0)), pending().boxed()));
+        let cache = cache(1 << 20);
+        let endless = join(cache.clone(), Some(key(1, 0)), ReadMark::default(), pending().boxed());
+        let first = tokio::spawn(endless);
         while cache.lock().running.is_empty() {
             tokio::task::yield_now().await;
         }
-        let second = join(cache.clone(), db, Some(key(1, 0)), ready(written("b")).boxed());
-        let second = tokio::spawn(second);
+        let own = cache.clone();
+        let second = tokio::spawn(async move { answer(&own, key(1, 0), written("b")).await });
         tokio::task::yield_now().await;
         first.abort();
-        assert!(second.await.is_ok_and(|written| written.json == "b"));
+        assert!(second.await.is_ok_and(|json| json == "b"));
         assert!(cache.lock().running.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_for_all_equal_ones_together_until_its_deadline() {
+        let cache = cache(1 << 20);
+        let Part::Lead(_first) = cache.begin(key(1, 0)) else { panic!("it is not the first") };
+        let own = ready(written("b")).boxed();
+        let (past, mark) = (Instant::now(), ReadMark::default());
+        let joined = join_until(past, &cache, key(1, 0), &mark, own).now_or_never();
+        assert_eq!(joined.map(|written| written.json).as_deref(), Some("b"));
     }
 }

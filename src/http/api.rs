@@ -29,6 +29,7 @@ use super::{
 };
 use crate::graphql::{self, errors};
 use domain::{
+    audit::reads::ReadMark,
     auth::viewer::Viewer,
     error::{Error, FieldError, FieldErrorCode, LimitReason, Result},
 };
@@ -77,7 +78,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     caller.accepted()?;
     caller.admit(app).await?;
     let allowance = Allowance::of(app);
-    let (viewer, revision) = caller.revalidate(app).await?;
+    let (viewer, last) = caller.revalidate(app).await?;
     let address = request.uri.query().unwrap_or_default();
     let raw = app.prepared.raw(Source::Address, address.as_bytes());
     let prepared = match raw.and_then(|raw| app.prepared.find(raw)) {
@@ -102,7 +103,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
             prepared
         }
     };
-    let query = Query { viewer, prepared, revision, allowance };
+    let query = Query { viewer, prepared, last, allowance };
     queries::answer(app, caller, query, Some(&request.headers)).await
 }
 
@@ -124,11 +125,11 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     let key = idempotency_key::key_of(request.headers())?;
     let body = read(app, request).await?;
     let allowance = Allowance::of(app);
-    let (viewer, revision) = caller.revalidate(app).await?;
+    let (viewer, last) = caller.revalidate(app).await?;
     let is_plain = events.is_none() && key.is_none();
     let raw = if is_plain { app.prepared.raw(Source::Body, &body) } else { None };
     if let Some(prepared) = raw.and_then(|raw| app.prepared.find(raw)) {
-        let query = Query { viewer, prepared, revision, allowance };
+        let query = Query { viewer, prepared, last, allowance };
         return queries::answer(app, caller, query, None).await;
     }
     let body_content = lanes::on_text(body.len(), || Body::read(&body, app.batch));
@@ -145,7 +146,7 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
                 if let Some(raw) = raw {
                     app.prepared.store(raw, &prepared);
                 }
-                let query = Query { viewer, prepared, revision, allowance };
+                let query = Query { viewer, prepared, last, allowance };
                 return queries::answer(app, caller, query, None).await;
             }
             let (points, reports_cost) = (prepared.figures.complexity, prepared.reports_cost);
@@ -421,8 +422,9 @@ impl Caller {
     ) -> Execution {
         let subject = viewer.subject.clone();
         let ready = Ready { document: self.data(app, viewer, ready.document), ..ready };
-        let (mutations, language) = (Arc::default(), self.language);
-        Execution { ready, subject, cost, allowance, mutations, language, key: None }
+        let (mutations, language, key) = (Arc::default(), self.language, None);
+        let read_mark = ReadMark::default();
+        Execution { ready, subject, cost, allowance, mutations, language, key, read_mark }
     }
 
     fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {

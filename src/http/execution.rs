@@ -42,6 +42,7 @@ use crate::graphql::{
     request::{AnswerSize, RequestCache},
 };
 use domain::{
+    audit::reads::ReadMark,
     auth::{token::Verified, viewer::Viewer},
     error::{
         ConflictReason, Error, FieldError, FieldErrorCode, LimitReason, Origin, Result,
@@ -51,7 +52,7 @@ use domain::{
 };
 
 /// Time of a query after which the database connection is probed, repeatedly.
-const PROBE_AFTER: Duration = Duration::from_secs(2);
+pub(super) const PROBE_AFTER: Duration = Duration::from_secs(2);
 
 /// Seconds until a retry of a mutation that exceeded its time: as long as a writer waits for the
 /// write lock.
@@ -139,28 +140,6 @@ impl Caller {
         let permit = app.permits.take(&viewer.subject)?;
         self.permit.get_or_init(|| Arc::new(permit));
         Ok(viewer)
-    }
-
-    /// Asks the database for the last revision, and checks the token again against all revocations
-    /// up to it. Returns the viewer and the revision, `None` if the database does not return it
-    /// soon.
-    ///
-    /// # Errors
-    /// UNAUTHENTICATED if the token is no longer valid.
-    pub(super) async fn revalidate(&self, app: &App) -> Result<(Viewer, Option<i64>)> {
-        let reading = async {
-            let revision = app.db.last_revision().await?;
-            app.revocations.catch_up(&app.db, revision).await?;
-            Ok::<_, Error>(revision)
-        };
-        // The rest of the time is for the execution.
-        let time = Ord::min(app.request_time / 2, PROBE_AFTER);
-        let revision = tokio::time::timeout(time, reading).await.ok().and_then(Result::ok);
-        let verified = self.verified.get().ok_or_else(|| {
-            Error::internal(std::io::Error::other("the caller of a request is not verified"))
-        })?;
-        let verified = app.revocations.check((**verified).clone(), app.clock.now())?;
-        Ok((verified.viewer, revision))
     }
 
     /// Takes the cost of a request from the subject's budget, and returns `extensions.cost` of the
@@ -377,6 +356,8 @@ pub(super) struct Execution {
     pub(super) language: Language,
     /// Key under which the answer is stored; `None` if it is not.
     pub(super) key: Option<AnswerKey>,
+    /// Set when a read of a contact is logged.
+    pub(super) read_mark: ReadMark,
 }
 
 /// Executes a document in the lane of its cost, and serializes the answer there. It returns within
@@ -390,7 +371,8 @@ pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -
 }
 
 async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
-    let Execution { ready, subject, cost, allowance, mutations, language, key } = execution;
+    let Execution { ready, subject, cost, allowance, mutations, language, key, read_mark } =
+        execution;
     let operation = ready.operation;
     let refuse = |error| Written::refused(errors::refused(error, request_id), language);
     // A mutation finds that out where it writes, and is counted as a failed one.
@@ -419,7 +401,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let points = ready.figures.complexity;
     let (metered, of_subject) = (app.clone(), subject.clone());
     let meter = CostMeter::new(move |points| metered.budget.take(&of_subject, points).map(drop));
-    let document = ready.document.data(Arc::clone(&mutations)).data(meter);
+    let document = ready.document.data(Arc::clone(&mutations)).data(meter).data(read_mark.clone());
     let is_expensive = operation == OperationType::Query && points >= EXPENSIVE;
     let document =
         if is_expensive { document.data(app.db.for_costly_document()) } else { document };
@@ -435,8 +417,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         drop(running);
         written
     };
-    let (answers, db) = (Arc::clone(&app.answers), app.db.clone());
-    let execution = answer_cache::join(answers, db, key, Box::pin(execution));
+    let answers = Arc::clone(&app.answers);
+    let execution = answer_cache::join(answers, key, read_mark, Box::pin(execution));
     let failed = |failed: JoinError| refuse(Error::internal(failed));
     if operation == OperationType::Mutation {
         // A mutation runs to its end even if its client disconnects, so that the outcome does not
@@ -541,6 +523,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
                 mutations: Arc::default(),
                 key: None,
                 language: Language::default(),
+                read_mark: ReadMark::default(),
             };
             execute(app, execution, &id).await.answer
         }
@@ -566,8 +549,9 @@ mod tests {
         let Ok(ready) = ready else { panic!("not measured") };
         let (subject, allowance) = ("subject".to_owned(), Allowance::of(&app));
         let (mutations, language) = (Arc::default(), Language::default());
-        let (cost, key) = (None, None);
-        let execution = Execution { ready, subject, cost, allowance, mutations, language, key };
+        let (cost, key, read_mark) = (None, None, ReadMark::default());
+        let execution =
+            Execution { ready, subject, cost, allowance, mutations, language, key, read_mark };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
         let extension = |name: &str| {

@@ -27,6 +27,7 @@ mod prepared_documents;
 mod queries;
 pub mod idempotency_key;
 pub mod request_ids;
+mod revalidation;
 pub mod revenue;
 mod signed_links;
 pub mod uploads;
@@ -243,15 +244,15 @@ impl App {
         let now = self.clock.now();
         let verified = self.tokens.verify(&self.keys, token, now).await?;
         note(&verified.viewer.subject);
-        self.revocations.check(Verified::clone(&verified), now)
+        self.check(Verified::clone(&verified)).await
     }
 
     /// Reads what a server must know before it answers, and keeps it up to date until the server
     /// stops.
     pub async fn start(&self) -> Result<()> {
         self.revocations.read(&self.db).await?;
-        // Opens the connection through which each request reads the revision.
-        self.answers.advance(self.db.last_revision().await?);
+        // Opens the connection through which each request reads the last entry.
+        self.answers.advance(&self.db.last_entry().await?);
         let (app, mut stopping) = (self.clone(), self.stopping.subscribe());
         tokio::spawn(async move {
             tokio::select! {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{Request as Document, Variables, parser::types::OperationType};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -33,8 +34,9 @@ pub(super) struct Prepared {
     pub(super) figures: Figures,
     /// `true` if the sender requested the cost.
     pub(super) reports_cost: bool,
-    /// Digest of the document, the variables and the name of the operation.
-    pub(super) digest: Digest,
+    /// Digest of the document, the variables and the name of the operation; `None` if the variables
+    /// can't be serialized, so that no other request counts as equal.
+    pub(super) digest: Option<Digest>,
 }
 
 /// The text of a document, parsed.
@@ -132,15 +134,7 @@ impl PreparedDocuments {
         let text = self.parse(text, limits)?;
         let (operation, figures) =
             check(&text.parsed, &variables, operation_name.as_deref(), limits)?;
-        let of_variables = serde_json::to_vec(&variables).unwrap_or_default();
-        let name = operation_name.as_deref().unwrap_or_default();
-        let parts: [&[u8]; 4] = [
-            text.text.as_bytes(),
-            &of_variables,
-            &[u8::from(operation_name.is_some())],
-            name.as_bytes(),
-        ];
-        let digest = digest_of(&parts);
+        let digest = digest_of_request(&text.text, &variables, operation_name.as_deref());
         Ok(Prepared {
             text,
             variables,
@@ -166,6 +160,17 @@ impl PreparedDocuments {
         }
         Ok(parsed)
     }
+}
+
+/// Returns the digest of a request; `None` if its variables can't be serialized.
+fn digest_of_request(
+    text: &str,
+    variables: &impl Serialize,
+    operation_name: Option<&str>,
+) -> Option<Digest> {
+    let variables = serde_json::to_vec(variables).ok()?;
+    let (has_name, name) = (u8::from(operation_name.is_some()), operation_name.unwrap_or_default());
+    Some(digest_of(&[text.as_bytes(), &variables, &[has_name], name.as_bytes()]))
 }
 
 /// Returns the digest of these parts, each with its length.
@@ -202,13 +207,20 @@ mod tests {
         let other = prepared(&documents, text, Some("B"), variables(2));
         assert!(Arc::ptr_eq(&few.text, &many.text) && Arc::ptr_eq(&few.text, &other.text));
         assert!(few.figures.complexity < many.figures.complexity);
-        assert!(few.digest != many.digest && few.digest != other.digest);
+        assert!(few.digest.is_some() && few.digest != many.digest && few.digest != other.digest);
         assert_eq!(few.digest, prepared(&documents, text, Some("A"), variables(2)).digest);
         let ready = few.ready();
         assert_eq!((ready.document.query.as_str(), ready.figures), (text, few.figures));
         assert!(
             documents.prepare("{".into(), None, Variables::default(), &Limits::default()).is_err()
         );
+    }
+
+    #[test]
+    fn variables_that_cannot_be_serialized_have_no_digest() {
+        let variables = std::collections::BTreeMap::from([([1, 2], "a")]);
+        assert_eq!(digest_of_request("{ a }", &variables, None), None);
+        assert!(digest_of_request("{ a }", &[1, 2], None).is_some());
     }
 
     #[test]

@@ -16,14 +16,14 @@ use super::{
     execution::{Allowance, Caller, Execution, execute},
     prepared_documents::Prepared,
 };
-use domain::auth::viewer::Viewer;
+use domain::{auth::viewer::Viewer, database::LastEntry};
 
 /// A query that is ready to be answered.
 pub(super) struct Query {
     pub(super) viewer: Viewer,
     pub(super) prepared: Arc<Prepared>,
-    /// Last revision that was committed when the request had come; `None` if it is not known.
-    pub(super) revision: Option<i64>,
+    /// Last entry that was committed when the request had come; `None` if it is not known.
+    pub(super) last: Option<LastEntry>,
     pub(super) allowance: Allowance,
 }
 
@@ -39,9 +39,8 @@ pub(super) async fn answer(
     query: Query,
     conditions: Option<&HeaderMap>,
 ) -> Result<Response, Refused> {
-    let Query { viewer, prepared, revision, allowance } = query;
-    let key =
-        revision.and_then(|revision| AnswerKey::of(app, caller, &viewer, &prepared, revision));
+    let Query { viewer, prepared, last, allowance } = query;
+    let key = last.and_then(|last| AnswerKey::of(app, caller, &viewer, &prepared, &last));
     let cost =
         Caller::charge(app, &viewer.subject, prepared.figures.complexity, prepared.reports_cost)?;
     let validator = key.filter(|_| conditions.is_some()).map(|key| key.validator());
@@ -55,8 +54,10 @@ pub(super) async fn answer(
         None if is_known => StatusCode::NOT_MODIFIED.into_response(),
         None => {
             let execution = caller.execution(app, viewer, prepared.ready(), cost, allowance);
+            let read_mark = execution.read_mark.clone();
             let written = execute(app, Execution { key, ..execution }, &caller.request_id).await;
-            let validator = validator.filter(|_| written.answer.is_ok());
+            // A client with a validator would see a contact again without a logged read.
+            let validator = validator.filter(|_| written.answer.is_ok() && !read_mark.is_set());
             return Ok(with_validator(caller.respond_written(written), validator));
         }
     };

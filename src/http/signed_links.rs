@@ -38,7 +38,7 @@ pub(super) async fn open(State(app): State<App>, mut request: Request, next: Nex
     if request.headers().contains_key(header::AUTHORIZATION) {
         return next.run(request).await;
     }
-    let opened = verify(&app, request.uri(), &signature);
+    let opened = verify(&app, request.uri(), &signature).await;
     let caller = Caller::of(&request);
     let sha256 = match opened {
         Ok((verified, sha256)) => {
@@ -62,11 +62,11 @@ pub(super) async fn open(State(app): State<App>, mut request: Request, next: Nex
 }
 
 /// Opens the signature of a link, and checks its token for revocations.
-fn verify(app: &App, bare: &Uri, signature: &str) -> Result<(Verified, Option<String>)> {
+async fn verify(app: &App, bare: &Uri, signature: &str) -> Result<(Verified, Option<String>)> {
     let now = app.clock.now();
     let address = bare.path_and_query().map_or("", PathAndQuery::as_str);
     let link = app.keys.links().open(address, signature, now)?;
-    Ok((app.revocations.check(link.verified, now)?, link.sha256))
+    Ok((app.check(link.verified).await?, link.sha256))
 }
 
 /// Returns the address without its signature, and the signature; `None` if it has none.

@@ -271,12 +271,12 @@ impl Change {
         self.batch.run(&self.tx).await?;
         person_keys::delete(&self.tx, &self.erased).await?;
         search::refresh_others(&self.tx, &self.indexed).await?;
-        db.notify_remote(&self.tx, last).await?;
+        db.notify_remote(&self.tx, last, &hash).await?;
         db.commit(self.tx, Some((last, &hash))).await?;
         if let Some(mutation) = self.mutation {
             mutation.committed(outcome, last);
         }
-        db.notify_local(last);
+        db.notify_local(last, &hash);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
@@ -18,8 +18,6 @@ pub struct Reads {
     /// Held while reads are written, so that a caller who gets it knows that earlier writes are
     /// done.
     pub(super) writing: tokio::sync::Mutex<()>,
-    /// Number of reads that were noted since the start of the program.
-    count: AtomicU64,
 }
 
 pub(super) type Key = (Arc<str>, ContactId, NaiveDate);
@@ -31,17 +29,25 @@ pub(super) struct Times {
     pub count: i64,
 }
 
+/// Mark of a request: set when a read of a contact is noted for it.
+#[derive(Clone, Debug, Default)]
+pub struct ReadMark(Arc<AtomicBool>);
+
+impl ReadMark {
+    /// Sets the mark.
+    pub(super) fn set(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    /// `true` if a read was noted: the answer may show a contact, and must not be given to another
+    /// reader.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
 impl Reads {
-    /// Counts a read.
-    pub(super) fn increment(&self) {
-        self.count.fetch_add(1, SeqCst);
-    }
-
-    /// Returns the number of reads that were noted since the start of the program.
-    pub(super) fn count(&self) -> u64 {
-        self.count.load(SeqCst)
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<Key, Times>> {
         // A panic while it was held can only have interrupted counting.
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)

@@ -18,6 +18,7 @@ use sea_orm::{
     sea_query::{Alias, Expr, OnConflict, Query, SelectStatement},
 };
 
+pub use super::pending_reads::ReadMark;
 use super::{
     action::Action,
     change::begin,
@@ -43,16 +44,18 @@ const BATCH: usize = 250;
 /// Interval at which noted reads are written.
 const DELAY: Duration = Duration::from_secs(2);
 
-/// Notes that the viewer reads these contacts.
+/// Notes that the viewer reads these contacts, and sets the mark of its request.
 ///
 /// # Errors
 /// CONFLICT with the reason BUSY if far too many reads wait to be written: contacts can't be read
 /// without a log.
 pub fn note(ctx: Context<'_>, contacts: impl IntoIterator<Item = ContactId>) -> Result<()> {
     let (now, reader) = (ctx.clock.now(), Arc::<str>::from(ctx.viewer.subject.as_str()));
-    let (reads, mut noted) = (&ctx.db.reads, ctx.db.reads.lock());
+    let mut noted = ctx.db.reads.lock();
     for contact in contacts {
-        reads.increment();
+        if let Some(mark) = ctx.read_mark {
+            mark.set();
+        }
         let is_full = noted.len() >= MAX_UNWRITTEN;
         match noted.entry((Arc::clone(&reader), contact, day_of(now))) {
             Entry::Occupied(mut known) => {
@@ -66,13 +69,6 @@ pub fn note(ctx: Context<'_>, contacts: impl IntoIterator<Item = ContactId>) -> 
         }
     }
     Ok(())
-}
-
-/// Returns the number of reads that were noted since the start of the program. An answer during
-/// whose calculation it grew may show a contact, and must not be given to another reader.
-#[must_use]
-pub fn noted(db: &Database) -> u64 {
-    db.reads.count()
 }
 
 /// Writes the noted reads. If that fails, they are written the next time.

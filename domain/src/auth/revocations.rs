@@ -2,15 +2,12 @@
 //! and tokens of members' contacts that have ended.
 //!
 //! Every request is checked against a copy in memory. The server reads the copy at start, and again
-//! when the audit trail has a new revocation: at the latest for the first request that comes after
-//! its commit ([`Revocations::catch_up`]).
+//! when the audit trail has a new revocation, or continues from an earlier revision: at the latest
+//! for the first request that comes after its commit ([`Revocations::catch_up`]).
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering::SeqCst},
-    },
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -22,9 +19,9 @@ use ::entity::{
     token_revocation::{Entity, Model},
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use uuid::Uuid;
 
 use super::{
@@ -35,7 +32,7 @@ use crate::{
     audit::{self, Action, Change},
     clock::{day_of, start_of},
     context::Context,
-    database::{Database, among},
+    database::{Database, LastEntry, among},
     error::{Error, LINE, Result, ValidationErrors},
 };
 
@@ -231,17 +228,28 @@ pub struct Revocations {
 }
 
 /// The part of the audit trail whose revocations are known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Progress {
-    /// Revision up to which they were read; negative before the first read.
-    upto: AtomicI64,
+    /// Last entry up to which they were read; `None` before the first read.
+    upto: std::sync::Mutex<Option<LastEntry>>,
     /// Held while they are read.
-    reading: Mutex<()>,
+    reading: Arc<Mutex<()>>,
+    /// Notified when [`Revocations::refresh_continuously`] shall read them.
+    due: Notify,
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self { upto: AtomicI64::new(-1), reading: Mutex::default() }
+impl Progress {
+    /// Returns the entry up to which they were read, if `last` was read later.
+    fn before(&self, last: &LastEntry) -> Option<LastEntry> {
+        let upto = self.upto.lock().unwrap_or_else(PoisonError::into_inner);
+        upto.as_ref().filter(|upto| upto.sequence < last.sequence).cloned()
+    }
+
+    fn set(&self, last: LastEntry) {
+        let mut upto = self.upto.lock().unwrap_or_else(PoisonError::into_inner);
+        if upto.as_ref().is_none_or(|upto| upto.sequence <= last.sequence) {
+            *upto = Some(last);
+        }
     }
 }
 
@@ -279,27 +287,37 @@ impl Revocations {
     /// Reads all revocations, the contacts that have ended, and the members that have left.
     pub async fn read(&self, db: &Database) -> Result<()> {
         // Tokens that are revoked in between are read twice.
-        let upto = audit::revision(db).await?;
+        let upto = db.last_entry().await?;
+        let _alone = self.progress.reading.lock().await;
         self.read_all(db).await?;
-        self.progress.upto.fetch_max(upto, SeqCst);
+        self.progress.set(upto);
         Ok(())
     }
 
-    /// Reads the revocations that were committed up to this revision and are not known yet.
-    /// Concurrent callers share the read. Does nothing before the first [`Revocations::read`].
-    pub async fn catch_up(&self, db: &Database, revision: i64) -> Result<()> {
-        let missing = || {
-            let upto = self.progress.upto.load(SeqCst);
-            (0..revision).contains(&upto).then_some(upto)
-        };
-        if missing().is_none() {
+    /// Reads the revocations that were committed up to this entry and are not known yet; all of
+    /// them if the trail does not continue from the entry up to which they were read. Concurrent
+    /// callers share the read, which is finished even if they no longer wait. Does nothing before
+    /// the first [`Revocations::read`].
+    pub async fn catch_up(&self, db: &Database, last: &LastEntry) -> Result<()> {
+        if self.progress.before(last).is_none() {
             return Ok(());
         }
-        let _alone = self.progress.reading.lock().await;
-        let Some(upto) = missing() else { return Ok(()) };
-        self.read_between(&db.for_revision(), upto, revision).await?;
-        self.progress.upto.fetch_max(revision, SeqCst);
-        Ok(())
+        let alone = Arc::clone(&self.progress.reading).lock_owned().await;
+        let Some(upto) = self.progress.before(last) else { return Ok(()) };
+        let (own, db, last) = (self.clone(), db.for_revision(), last.clone());
+        let reading = tokio::spawn(async move {
+            let _alone = alone;
+            own.read_after(&db, &upto, &last).await?;
+            own.progress.set(last);
+            Ok(())
+        });
+        reading.await.map_err(Error::internal)?
+    }
+
+    /// Makes [`Revocations::refresh_continuously`] read them soon, for a request that did not wait
+    /// for it.
+    pub fn refresh_soon(&self) {
+        self.progress.due.notify_one();
     }
 
     async fn read_all(&self, db: &Database) -> Result<()> {
@@ -329,13 +347,14 @@ impl Revocations {
 
     /// Reads them again whenever the audit trail has new ones, for as long as it is polled.
     pub async fn refresh_continuously(&self, db: &Database) {
-        let (mut changed, mut read) = (db.changed(), 0);
+        let mut changed = db.changed();
         loop {
-            let Ok(last) = changed.wait_for(|last| *last > read).await.map(|last| *last) else {
-                return;
-            };
-            match self.catch_up(db, last).await {
-                Ok(()) => read = last,
+            let reading = async { self.catch_up(db, &db.last_entry().await?).await };
+            match reading.await {
+                Ok(()) => tokio::select! {
+                    changed = changed.changed() => if changed.is_err() { return },
+                    () = self.progress.due.notified() => {}
+                },
                 Err(cause) => {
                     tracing::warn!(?cause, "revoked tokens can't be read; trying again");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -344,16 +363,23 @@ impl Revocations {
         }
     }
 
-    async fn read_between(&self, db: &Database, after: i64, upto: i64) -> Result<()> {
+    /// Reads them all, unless the trail continues from the entry `after` without a new one.
+    async fn read_after(&self, db: &Database, after: &LastEntry, upto: &LastEntry) -> Result<()> {
         use audit_entry::Column;
+        if upto.revision <= after.revision {
+            return self.read_all(db).await;
+        }
+        let kinds = [SubjectKind::Token, SubjectKind::Contact, SubjectKind::Member];
+        let is_new = Condition::all()
+            .add(Column::Revision.gt(after.revision))
+            .add(Column::SubjectKind.is_in(kinds));
+        let is_replaced = Condition::all()
+            .add(Column::Revision.eq(after.revision))
+            .add(Column::Hash.ne(after.hash.as_ref()));
         let more = audit_entry::Entity::find().select_only().column(Column::Revision);
-        let more = more.filter(Column::Revision.gt(after)).filter(Column::Revision.lte(upto));
         let more = more
-            .filter(Column::SubjectKind.is_in([
-                SubjectKind::Token,
-                SubjectKind::Contact,
-                SubjectKind::Member,
-            ]))
+            .filter(Column::Revision.between(after.revision, upto.revision))
+            .filter(Condition::any().add(is_new).add(is_replaced))
             .limit(1);
         let more: Option<i64> = more.into_tuple().one(db.read()).await?;
         if more.is_some() { self.read_all(db).await } else { Ok(()) }

@@ -31,8 +31,8 @@ use crate::{
     auth::viewer::Viewer,
     clock::Clock,
     context::Context,
-    database::{Database, rows},
-    error::{Error, FieldErrorCode, Result},
+    database::{Committed, Database, rows},
+    error::{ConflictReason, Error, FieldErrorCode, Result},
 };
 
 /// A committed change, with only the facts that every viewer of the event may know.
@@ -154,12 +154,17 @@ impl ReadLimit {
 #[derive(Debug, Default)]
 struct Group {
     /// The last parts that were read, by the revision after which they begin and the last committed
-    /// revision at that time. A later commit may hide an event that was visible before.
+    /// revision at that time, of how often a restored trail. A later commit may hide an event that
+    /// was visible before.
     pages: Mutex<VecDeque<Part>>,
 }
 
+/// The revision after which a part begins, the last committed one, and how often the trail was
+/// restored.
+type Range = (i64, i64, u64);
+
 /// A part of the trail, or the cell of one that is being read.
-type Part = ((i64, i64), Arc<OnceCell<Arc<Page>>>);
+type Part = (Range, Arc<OnceCell<Arc<Page>>>);
 
 /// The events of a part of the trail, and the revision that it reaches.
 type Page = (Vec<Event>, i64);
@@ -184,29 +189,24 @@ impl Followers {
 
 impl Group {
     /// `true` if this part is cached.
-    fn has_cached(&self, after: i64, upto: i64) -> bool {
+    fn has_cached(&self, range: Range) -> bool {
         let pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.iter().any(|(part, page)| *part == (after, upto) && page.initialized())
+        pages.iter().any(|(part, page)| *part == range && page.initialized())
     }
 
     /// Returns the next events after a revision, from the cache of the group or from the database.
-    async fn after(
-        &self,
-        ctx: Context<'_>,
-        kinds: &[Kind],
-        after: i64,
-        upto: i64,
-    ) -> Result<Arc<Page>> {
+    async fn after(&self, ctx: Context<'_>, kinds: &[Kind], range: Range) -> Result<Arc<Page>> {
+        let (after, upto, _) = range;
         let cell = {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-            match pages.iter().find(|(part, _)| *part == (after, upto)) {
+            match pages.iter().find(|(part, _)| *part == range) {
                 Some((_, known)) => Arc::clone(known),
                 None => {
                     if pages.len() == MAX_CACHED_PAGES {
                         pages.pop_front();
                     }
                     let cell = Arc::default();
-                    pages.push_back(((after, upto), Arc::clone(&cell)));
+                    pages.push_back((range, Arc::clone(&cell)));
                     cell
                 }
             }
@@ -231,18 +231,28 @@ struct Follower {
     /// The number of revisions that the last read scanned, or the maximum before the first one: the
     /// estimate for the next read.
     stride: u64,
-    changed: watch::Receiver<i64>,
+    changed: watch::Receiver<Committed>,
     after: i64,
+    /// How often the trail had been restored when the follower began.
+    restored: u64,
 }
 
 impl Follower {
     /// Waits for the next events and returns them.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason `REGISTER_RESTORED` if the trail continues from an earlier
+    /// revision: the follower may have got events that it has lost, and positions of before say
+    /// nothing.
     async fn next(&mut self) -> Result<Vec<Event>> {
         loop {
-            let after = self.after;
-            let upto =
-                *self.changed.wait_for(|last| *last > after).await.map_err(Error::internal)?;
-            let page = self.page(after, upto).await?;
+            let (after, restored) = (self.after, self.restored);
+            let is_due = |last: &Committed| last.restored != restored || last.revision > after;
+            let last = self.changed.wait_for(is_due).await.map_err(Error::internal)?.clone();
+            if last.restored != restored {
+                return Err(restored_to(last.revision));
+            }
+            let page = self.page((after, last.revision, restored)).await?;
             self.after = page.1;
             self.stride = page.1.saturating_sub(after).unsigned_abs();
             if !page.0.is_empty() {
@@ -252,11 +262,11 @@ impl Follower {
     }
 
     /// Returns the next events after a revision, and the revision that they reach.
-    async fn page(&self, after: i64, upto: i64) -> Result<Arc<Page>> {
+    async fn page(&self, range: Range) -> Result<Arc<Page>> {
         let Self { db, clock, viewer, kinds, group, .. } = self;
-        let ctx = Context::new(db, *clock, viewer);
-        if group.has_cached(after, upto) {
-            return group.after(ctx, kinds, after, upto).await;
+        let (ctx, (after, upto, _)) = (Context::new(db, *clock, viewer), range);
+        if group.has_cached(range) {
+            return group.after(ctx, kinds, range).await;
         }
         // The limit does not apply to followers that are up to date: writers wake them.
         let revisions = upto.saturating_sub(after).clamp(0, MAX_SCANNED_REVISIONS).unsigned_abs();
@@ -264,15 +274,27 @@ impl Follower {
             (self.catch_up_limit)(Ord::min(revisions, self.stride)).await;
         }
         let _reading = self.read_limit.acquire(&viewer.subject).await?;
-        group.after(ctx, kinds, after, upto).await
+        group.after(ctx, kinds, range).await
     }
 }
 
+/// Returns the error of a follower when the trail continues from an earlier revision.
+fn restored_to(revision: i64) -> Error {
+    let message = format!(
+        "the register was restored, and its last revision is {revision}; read the data again, and subscribe after its revision"
+    );
+    Error::conflict(ConflictReason::RegisterRestored, message)
+}
+
 /// Fails with INVALID when the register has not reached this revision. Returns the last revision.
-pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
-    let last = audit::revision(db).await?;
+pub async fn check_after(db: &Database, after: Option<i64>) -> Result<Committed> {
+    let before = db.changed().borrow().clone();
+    let (last, hash, _) = audit::last_entry(db.read()).await?;
+    // An entry after the known one is checked with the next notification.
+    let known = if last > before.revision { before.hash() } else { &*hash };
+    let known = (last >= before.revision).then_some(known);
     // The local notification of another process's write may not have arrived yet.
-    db.notify_local(last);
+    let found = db.notify_of_end(&before, (last, &hash), known);
     match after {
         Some(after) if after > last => Err(Error::invalid(
             "after",
@@ -280,7 +302,7 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
                 .problem(format!("must not be after the last revision, {last}"))
                 .with("max", last),
         )),
-        _ => Ok(last),
+        _ => Ok(found),
     }
 }
 
@@ -289,7 +311,8 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
 /// follower that catches up from an old revision waits for `catch_up_limit` before each read.
 ///
 /// # Errors
-/// INVALID when the register has not reached that revision. A stream ends after an error.
+/// INVALID when the register has not reached that revision. A stream ends after an error: CONFLICT
+/// `REGISTER_RESTORED` when the trail continues from an earlier revision.
 pub async fn follow(
     followers: &Followers,
     ctx: Context<'_>,
@@ -299,7 +322,7 @@ pub async fn follow(
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
     let last = check_after(ctx.db, after).await?;
     let (group, changed, after) =
-        (followers.of(ctx.viewer, &kinds), ctx.db.changed(), after.unwrap_or(last));
+        (followers.of(ctx.viewer, &kinds), ctx.db.changed(), after.unwrap_or(last.revision));
     let read_limit = Arc::clone(&followers.read_limit);
     let follower = Follower {
         db: ctx.db.clone(),
@@ -312,6 +335,7 @@ pub async fn follow(
         stride: MAX_SCANNED_REVISIONS.unsigned_abs(),
         changed,
         after,
+        restored: last.restored,
     };
     let pages = stream::try_unfold(follower, |mut follower| async move {
         let events = follower.next().await?;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod busy;
+mod committed;
 mod connections;
 mod history;
 mod latest_series;
@@ -44,6 +45,13 @@ pub(crate) use self::{
     busy::busy,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
 };
+pub use self::{
+    committed::Committed,
+    history::{Applied, StepStatus, ensure_new_enough},
+    revision::LastEntry,
+    sql::{among, among_words, analyze, rows, sum, total},
+    transaction::Transaction,
+};
 use self::{
     connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, sqlite},
     revision::RevisionReader,
@@ -51,11 +59,6 @@ use self::{
     statement_plans::plan_once,
     transaction::WriterState,
     write_health::WriteHealth,
-};
-pub use self::{
-    history::{Applied, StepStatus, ensure_new_enough},
-    sql::{among, among_words, analyze, rows, sum, total},
-    transaction::Transaction,
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
@@ -79,7 +82,7 @@ pub struct Database {
     /// Reads for readiness checks and metrics only, so that neither waits for requests. Opened by
     /// the first check: a connection to PostgreSQL is woken by the runtime that opened it.
     monitor: DatabaseConnection,
-    /// Reads the last revision for requests. Opened by the first of them.
+    /// Reads the last entry for requests. Opened by the first of them.
     revision_reader: Arc<RevisionReader>,
     /// Options of PostgreSQL's server, for pings, one at a time; `None` for a register on SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
@@ -97,7 +100,7 @@ pub struct Database {
     /// `true` while SQLite's log may hold erased data.
     is_truncation_due: Arc<AtomicBool>,
     /// Last revision that is known to be committed, by this or another program.
-    changed: watch::Sender<i64>,
+    changed: watch::Sender<Committed>,
     /// Reads of contacts that are not written to the database yet.
     pub(crate) reads: Arc<Reads>,
     /// Signs audit entries; without it nothing can be written.
@@ -210,7 +213,7 @@ impl Database {
         let mut costly_reader = open(costly_reader).await?;
         let probe = open(probe).await?;
         let monitor = open(monitor).await?;
-        let revision_reader = Arc::new(RevisionReader::new(open(revision).await?, opened));
+        let revision_reader = RevisionReader::new(open(revision).await?, file.clone(), opened);
         if let Some(listener) = listener {
             for connection in [&mut reader, &mut costly_reader, &mut writer] {
                 let listener = Arc::clone(&listener);
@@ -231,7 +234,7 @@ impl Database {
             writer,
             probe,
             monitor,
-            revision_reader,
+            revision_reader: Arc::new(revision_reader),
             server,
             permit: Arc::new(Semaphore::new(1)),
             writer_state,
@@ -240,7 +243,7 @@ impl Database {
             is_log_saved: Arc::default(),
             // A program that was killed may have left erased data in the log.
             is_truncation_due: Arc::new(AtomicBool::new(is_sqlite)),
-            changed: watch::Sender::new(0),
+            changed: watch::Sender::default(),
             reads: Arc::default(),
             trail_key: None,
             row_recorder: None,
@@ -312,18 +315,18 @@ impl Database {
         self.file.as_ref().map_or(Ok(()), |file| file.check().map_err(Error::internal))
     }
 
-    /// Returns the last revision that was committed, by this or another program, when this was
-    /// called. Concurrent callers share a read that begins after all their calls. A listener does
-    /// not get its statement.
+    /// Returns the last entry of the trail that was committed, by this or another program, when this
+    /// was called. Concurrent callers share a read that begins after all their calls, and is
+    /// finished even if they no longer wait. A listener does not get its statement.
     ///
     /// # Errors
     /// INTERNAL if the database can't be read, or a file of a register on SQLite is gone.
-    pub async fn last_revision(&self) -> Result<i64> {
-        self.revision_reader.read(|| self.check_file()).await
+    pub async fn last_entry(&self) -> Result<LastEntry> {
+        self.revision_reader.read().await
     }
 
     /// Returns the same register for reading what changes with the revision: it reads through the
-    /// connection of [`Database::last_revision`].
+    /// connection of [`Database::last_entry`].
     #[must_use]
     pub(crate) fn for_revision(&self) -> Self {
         Self { reader: self.revision_reader.connection().clone(), ..self.clone() }
@@ -375,26 +378,55 @@ impl Database {
         Ok(self.reader.begin_with_config(level, access).await?)
     }
 
-    /// Returns a receiver of the last revision that is known to be committed. Everything up to it
-    /// can be read.
+    /// Returns a receiver of the last revision that is known to be committed.
     #[must_use]
-    pub fn changed(&self) -> watch::Receiver<i64> {
+    pub fn changed(&self) -> watch::Receiver<Committed> {
         self.changed.subscribe()
     }
 
-    /// Notifies all subscribers in this program that the trail was committed up to this revision.
-    pub(crate) fn notify_local(&self, revision: i64) {
-        self.changed.send_if_modified(|last| {
-            let is_later = revision > *last;
-            *last = Ord::max(revision, *last);
-            is_later
-        });
+    /// Notifies all subscribers in this program that the trail was committed up to this revision,
+    /// whose entry has this hash.
+    pub(crate) fn notify_local(&self, revision: i64, hash: &str) {
+        self.changed.send_if_modified(|last| last.advance(revision, hash));
     }
 
-    /// Notifies other servers of a revision, if and when it is committed.
-    pub(crate) async fn notify_remote(&self, tx: &Transaction, revision: i64) -> Result<()> {
+    /// Notifies all subscribers in this program of the last entry of the trail, which was read when
+    /// `before` was known. `known` is the hash that the trail had at that revision. Returns the
+    /// entry as known to be committed.
+    pub(crate) fn notify_of_end(
+        &self,
+        before: &Committed,
+        (revision, hash): (i64, &str),
+        known: Option<&str>,
+    ) -> Committed {
+        if before.is_continued_by(known) {
+            self.notify_local(revision, hash);
+            let mut found = before.clone();
+            found.advance(revision, hash);
+            return found;
+        }
+        let is_new = self.changed.send_if_modified(|last| last.restore(before, revision, hash));
+        if is_new {
+            tracing::warn!(
+                "the audit trail continues from an earlier revision than {}, which it has lost; its last one is {revision}",
+                before.revision
+            );
+        }
+        let mut found = before.clone();
+        found.restore(before, revision, hash);
+        found
+    }
+
+    /// Notifies other servers of an entry, if and when it is committed.
+    pub(crate) async fn notify_remote(
+        &self,
+        tx: &Transaction,
+        revision: i64,
+        hash: &str,
+    ) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
-            tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
+            let notify = format!("SELECT pg_notify('{CHANNEL}', '{revision} {hash}')");
+            tx.execute_unprepared(&notify).await?;
         }
         Ok(())
     }
@@ -433,19 +465,32 @@ impl Database {
                 tokio::time::timeout(POLL_INTERVALS.1, listener.try_recv()).await
             {
                 let Some(notification) = notification.map_err(lost)? else { break };
-                self.notify_local(notification.payload().parse().unwrap_or_default());
+                let entry = notification.payload().split_once(' ');
+                match entry.and_then(|(revision, hash)| Some((revision.parse().ok()?, hash))) {
+                    Some((revision, hash)) => self.notify_local(revision, hash),
+                    // Of an older program.
+                    None => self.catch_up().await?,
+                }
             }
         }
     }
 
+    /// Reads the last entry, and checks that the trail still has the known one.
     async fn catch_up(&self) -> std::result::Result<(), DbErr> {
-        let last = Statement::from_string(
-            self.backend(),
-            "SELECT COALESCE(MAX(revision), 0) FROM audit_entry",
+        let before = self.changed.borrow().clone();
+        let select = format!(
+            "SELECT revision, hash, (SELECT hash FROM audit_entry WHERE revision = {}) AS known FROM audit_entry ORDER BY revision DESC LIMIT 1",
+            before.revision
         );
-        if let Some(last) = self.probe.query_one_raw(last).await? {
-            self.notify_local(last.try_get_by_index(0)?);
-        }
+        let select = Statement::from_string(self.backend(), select);
+        let (revision, hash, known): (i64, String, Option<String>) =
+            match self.probe.query_one_raw(select).await? {
+                Some(row) => {
+                    (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?)
+                }
+                None => Default::default(),
+            };
+        self.notify_of_end(&before, (revision, &hash), known.as_deref());
         Ok(())
     }
 

@@ -44,8 +44,10 @@ use crate::{
     },
 };
 use domain::{
+    audit::reads::ReadMark,
     auth::viewer::Viewer,
     change_feed::{self, Event},
+    database::Committed,
     error::{ConflictReason, Error, FieldErrorCode, LimitReason, Result},
     idempotency::Mutations,
 };
@@ -228,6 +230,7 @@ async fn answer(
         mutations: Arc::default(),
         language: client.language,
         key: None,
+        read_mark: ReadMark::default(),
     };
     Output::written(execute(app, execution, request_id).await)
 }
@@ -267,8 +270,9 @@ impl Subscription {
         let parsed = parsed.map_err(|error| {
             refuse(Error::invalid("query", FieldErrorCode::InvalidDocument.problem(error.message)))
         })?;
+        let key = Template::key(figures.is_personal, &document, viewer, language);
         let template = Template {
-            key: Template::key(figures.is_personal, &document, viewer, language),
+            key: key.map_err(|cause| refuse(Error::internal(cause)))?,
             parsed,
             query: document.query.clone(),
             operation_name: document.operation_name.clone(),
@@ -377,12 +381,21 @@ struct Template {
 impl Template {
     /// Returns a key of what the answers depend on: the document, its variables, the language and
     /// the viewer's permissions; also the subject if a field is specific to it.
-    fn key(is_personal: bool, document: &Document, viewer: &Viewer, language: Language) -> String {
+    ///
+    /// # Errors
+    /// Fails if the variables can't be serialized.
+    fn key(
+        is_personal: bool,
+        document: &Document,
+        viewer: &Viewer,
+        language: Language,
+    ) -> serde_json::Result<String> {
         let subject = if is_personal { viewer.subject.as_str() } else { "" };
         let class = viewer.visibility_class();
-        let variables = serde_json::to_string(&document.variables).unwrap_or_default();
+        let variables = serde_json::to_string(&document.variables)?;
         let (name, language) = (&document.operation_name, language.tag());
-        format!("{subject:?}\n{class}\n{language}\n{name:?}\n{variables}\n{}", document.query)
+        let text = &document.query;
+        Ok(format!("{subject:?}\n{class}\n{language}\n{name:?}\n{variables}\n{text}"))
     }
 
     fn document(&self) -> Document {
@@ -418,7 +431,7 @@ impl SharedAnswers {
 }
 
 /// An answer, or the cell of one in progress, by revision.
-type Resolved = ((i64, i64), Arc<OnceCell<EventAnswer>>);
+type Resolved = ((i64, Committed), Arc<OnceCell<EventAnswer>>);
 
 /// Serialized answer to an event, and its errors.
 type EventAnswer = (Arc<String>, Arc<[ServerError]>);
@@ -448,7 +461,7 @@ impl Group {
             return resolved
                 .map_or_else(|output| output, |(json, errors)| Output::Answer(json, errors));
         }
-        let known_by = (event.revision, *app.db.changed().borrow());
+        let known_by = (event.revision, app.db.changed().borrow().clone());
         let cell = {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             match answers.iter().find(|(resolved, _)| *resolved == known_by) {

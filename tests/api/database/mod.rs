@@ -7,5 +7,6 @@ pub mod migration_files;
 mod migrations;
 mod outages;
 mod resource_limits;
+mod restored;
 mod upgrade;
 mod worker_pool;
