@@ -31,23 +31,7 @@ pub(crate) async fn check(
     let named = lists.iter().flat_map(|(path, slugs)| {
         slugs.iter().enumerate().map(move |(position, slug)| (format!("{path}[{position}]"), slug))
     });
-    check_named(ctx, origin, named.collect()).await
-}
-
-/// Checks the only slug of a filter.
-///
-/// # Errors
-/// INVALID if no activity has it.
-pub(crate) async fn check_one(ctx: Context<'_>, path: &str, slug: Option<&String>) -> Result<()> {
-    check_named(ctx, Origin::Filter, slug.map(|slug| (path.to_owned(), slug)).into_iter().collect())
-        .await
-}
-
-async fn check_named(
-    ctx: Context<'_>,
-    origin: Origin,
-    named: Vec<(String, &String)>,
-) -> Result<()> {
+    let named: Vec<_> = named.collect();
     if named.is_empty() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 
 use ::entity::{
     agreement, agreement_document,
-    id::{ActivityId, NodeType},
+    id::NodeType,
     invoice, invoice_content, invoice_line,
     listed_document::{Column, Entity, Model},
     reminder, requisition,
@@ -15,11 +15,12 @@ use sea_orm::{
 };
 
 use crate::{
+    activities, activity_slugs,
     agreements::{self, Counterparty},
     auth::viewer::Resource,
     context::Context,
     database::fixed_day,
-    error::Result,
+    error::{Origin, Result},
     invoices,
     page::{self, KeyType, Order, PageRequest, Slice},
     query,
@@ -74,8 +75,9 @@ pub struct Filter {
     pub kinds: Vec<Kind>,
     /// Of an agreement with this counterparty, or of an invoice to it.
     pub counterparty: Option<Counterparty>,
-    /// Of an agreement about this activity, or of an invoice with a line of it.
-    pub activity: Option<ActivityId>,
+    /// Slugs of activities: of an agreement about one of them, or of an invoice with a line of one;
+    /// empty: any.
+    pub activities: Vec<String>,
     /// Created on this day or later.
     pub from: Option<NaiveDate>,
     /// Created on this day or earlier.
@@ -87,6 +89,12 @@ pub struct Filter {
 impl Filter {
     fn text(&self) -> Option<&str> {
         self.search.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// Returns the condition that a column has one of the activities; `None` if any will do.
+    fn has_activity(&self, ctx: Context<'_>, column: SimpleExpr) -> Option<SimpleExpr> {
+        let theirs = || activities::with_slugs(ctx.db.backend(), &self.activities);
+        (!self.activities.is_empty()).then(|| column.in_subquery(theirs()))
     }
 }
 
@@ -151,7 +159,7 @@ fn agreement_matches(ctx: Context<'_>, filter: &Filter) -> Condition {
     let found = filter.text().map(|text| {
         search::found(ctx.db.backend(), EntityType::Agreement, own(agreement::Column::Id), text)
     });
-    let activity = filter.activity.map(|id| own(agreement::Column::ActivityId).eq(id));
+    let activity = filter.has_activity(ctx, own(agreement::Column::ActivityId));
     Condition::all()
         .add(agreements::visible(ctx.db.backend(), ctx.viewer))
         .add_option(counterparty)
@@ -166,12 +174,13 @@ fn invoice_matches(ctx: Context<'_>, filter: &Filter) -> Condition {
         Counterparty::Member(id) => own(invoice::Column::MemberId).eq(id),
         Counterparty::Organisation(id) => own(invoice::Column::OrganisationId).eq(id),
     });
-    let activity = filter.activity.map(|id| {
-        let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
+    let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
+    let activity = filter.has_activity(ctx, line(invoice_line::Column::ActivityId));
+    let activity = activity.map(|has_activity| {
         let lines = Query::select()
             .expr(line(invoice_line::Column::InvoiceId))
             .from(invoice_line::Entity)
-            .and_where(line(invoice_line::Column::ActivityId).eq(id))
+            .and_where(has_activity)
             .take();
         own(invoice::Column::Id).in_subquery(lines)
     });
@@ -260,16 +269,15 @@ fn of_requisitions(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let is_readable = ctx.viewer.visibility(Resource::Invoices).all;
     let mut from = Query::select().from(requisition::Entity).take();
     from.and_where_option((!is_readable).then(query::nothing));
-    if filter.counterparty.is_some() || filter.activity.is_some() || filter.search.is_some() {
+    let is_about = filter.counterparty.is_some() || !filter.activities.is_empty();
+    if is_about || filter.search.is_some() {
         let agreements = Query::select()
             .column((agreement::Entity, agreement::Column::Id))
             .from(agreement::Entity)
             .cond_where(agreement_matches(ctx, filter))
             .take();
         let of_agreement = own(requisition::Column::AgreementId).in_subquery(agreements);
-        let by_number =
-            filter.text().filter(|_| filter.counterparty.is_none() && filter.activity.is_none());
-        let by_number = by_number.map(|text| {
+        let by_number = filter.text().filter(|_| !is_about).map(|text| {
             let (first, number) = (text.to_uppercase(), own(requisition::Column::Number));
             let end = format!("{first}\u{10FFFF}");
             number.clone().gte(first).and(number.lt(end))
@@ -303,11 +311,16 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
 }
 
 /// Returns a page of the documents that the viewer may read and that match the filter.
+///
+/// # Errors
+/// INVALID naming every slug of no activity.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
     page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 

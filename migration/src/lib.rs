@@ -71,6 +71,7 @@ mod m2026_12_02_63_register_lists;
 mod m2026_12_02_64_published_names;
 mod m2026_12_02_70_stored_files;
 mod m2026_12_03_20_invoice_numbers;
+mod m2026_12_03_30_ledger_orders;
 mod m2026_12_03_60_growing_lists;
 mod m2026_12_03_61_accrued_months;
 
@@ -139,6 +140,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_02_64_published_names::Migration),
             Box::new(m2026_12_02_70_stored_files::Migration),
             Box::new(m2026_12_03_20_invoice_numbers::Migration),
+            Box::new(m2026_12_03_30_ledger_orders::Migration),
             Box::new(m2026_12_03_60_growing_lists::Migration),
             Box::new(m2026_12_03_61_accrued_months::Migration),
         ]

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use entity::{activity, cost, grant, money::Money, total::Total};
+use entity::{cost, grant, money::Money, total::Total};
 use serde::Serialize;
 
 use super::{
@@ -14,7 +14,6 @@ use super::{
 };
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
-    activities,
     auth::viewer::Viewer,
     context::Context,
     ledger::{
@@ -95,10 +94,8 @@ impl ListOptions {
     /// Returns the filter. Fails if an activity is not known.
     async fn filter(&self, ctx: Context<'_>) -> Result<Filter> {
         check_activities(ctx, &self.activities).await?;
-        let known = activities::by_slugs(ctx, &self.activities, &[activity::Column::Id]).await?;
         Ok(Filter {
-            activities: (!self.activities.is_empty())
-                .then(|| known.into_iter().map(|row| row.id).collect()),
+            activities: self.activities.clone(),
             from: self.from,
             to: self.to,
             statuses: self.statuses.iter().map(|status| Status::from(*status)).collect(),

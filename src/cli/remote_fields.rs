@@ -98,7 +98,7 @@ pub(super) const AGREEMENTS: Noun = Noun {
     fields: fields![
         - "id" "id" "id" "Id" Text,
         + "number" "number" "number" "Nummer" Text,
-        + "counterparty" "counterparty { ... on Member { id name } ... on Organisation { id name } }" "counterparty.name" "Motpart" Text,
+        + "counterparty" "counterparty { id name }" "counterparty.name" "Motpart" Text,
         + "activity" "activity { slug name }" "activity.name" "Verksamhet" Text,
         + "kind" "kind" "kind" "Slag" Text of "AgreementKind",
         + "status" "status" "status" "Status" Text of "AgreementStatus",

@@ -41,6 +41,7 @@ pub mod requisitions;
 pub mod retention;
 pub mod revenue;
 pub mod scalars;
+pub mod slug_list;
 pub mod status_reports;
 pub mod stored_files;
 pub mod tax_decisions;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{App, on_both},
+    caller::Caller,
     pages::names,
 };
 
@@ -242,6 +243,69 @@ on_both!(the_agreements_of_an_organisation_are_paged, |app| async move {
     let bad =
         app.office().ask(question, json!({ "ids": [gamma], "first": -1, "after": "x" })).await;
     assert_eq!(bad.bad_fields(), ["after", "first"]);
+});
+
+on_both!(the_agreements_of_an_organisation_are_filtered_and_sorted, |app| async move {
+    let [_, gamma, _] = fill(&app).await;
+    let document = "query($id: ID!, $filter: AgreementFilter, $orderBy: AgreementOrder) {
+        organisation(by: { id: $id }) { agreements(filter: $filter, orderBy: $orderBy) { totalCount nodes { number } } } }";
+    for (filter, direction, expected) in [
+        (json!({}), "ASC", vec!["2026-0001", "2026-0002", "2026-0003"]),
+        (json!({ "kind": ["ASSIGNMENT"] }), "DESC", vec!["2026-0002", "2026-0001"]),
+        (json!({ "activitySlugs": ["jgl"] }), "ASC", vec!["2026-0002"]),
+    ] {
+        let order = json!({ "field": "NUMBER", "direction": direction });
+        let variables = json!({ "id": gamma, "filter": filter, "orderBy": order });
+        let found = app.office().ask(document, variables).await;
+        let nodes: Vec<Value> = expected.iter().map(|number| json!({ "number": number })).collect();
+        let agreements = json!({ "totalCount": expected.len(), "nodes": nodes });
+        assert_eq!(found["organisation"]["agreements"], agreements, "{filter}");
+    }
+});
+
+on_both!(a_counterparty_has_what_members_and_organisations_share, |app| async move {
+    let [ale, gamma, _] = fill(&app).await;
+    let of_ale = json!({ "memberId": ale, "billing": { "city": "Alafors" } });
+    app.office().does("memberUpdate", "id", of_ale).await.data();
+    let of_gamma = json!({ "organisationId": gamma, "billing": { "city": "Lund" } });
+    app.office().does("organisationUpdate", "id", of_gamma).await.data();
+    let invoice = json!({ "buyerId": ale, "lines": [{ "description": "Kurs", "unitPrice": "100.00", "vatRate": "ZERO" }] });
+    let drafted = app.finance().does("invoiceDraft", "id", invoice).await;
+    let invoice = drafted["invoiceDraft"]["id"].clone();
+    let shared = "id name orgNumber billing { city }";
+    let each = format!("... on Member {{ {shared} }} ... on Organisation {{ {shared} }}");
+    let ask = async |caller: &Caller<'_>, selection: &str| {
+        let document = format!(
+            "query($invoice: ID!) {{ agreements {{ nodes {{ counterparty {{ __typename {selection} }} }} }}
+                node(id: $invoice) {{ ... on Invoice {{ buyer {{ __typename {selection} }} }} }} }}"
+        );
+        caller.ask(&document, json!({ "invoice": invoice })).await.data().clone()
+    };
+    let seen = ask(&app.office(), shared).await;
+    assert_eq!(
+        seen["agreements"]["nodes"][0]["counterparty"],
+        json!({ "__typename": "Organisation", "id": gamma, "name": "Gamma AB", "orgNumber": "802555-0008", "billing": { "city": "Lund" } })
+    );
+    assert_eq!(
+        seen["node"]["buyer"],
+        json!({ "__typename": "Member", "id": ale, "name": "Ale", "orgNumber": "222000-1834", "billing": { "city": "Alafors" } })
+    );
+    for caller in [
+        app.office(),
+        app.lead(&["bip"]),
+        app.member(&ale),
+        app.service("agreements:read invoices:read"),
+    ] {
+        assert_eq!(ask(&caller, shared).await, ask(&caller, &each).await);
+    }
+    let found = app
+        .office()
+        .ask(
+            "query($id: ID!) { node(id: $id) { ... on Counterparty { name } } }",
+            json!({ "id": ale }),
+        )
+        .await;
+    assert_eq!(found["node"], json!({ "name": "Ale" }));
 });
 
 on_both!(organisations_are_listed_in_order_and_found_by_filters, |app| async move {

@@ -29,7 +29,7 @@ const config: CodegenConfig = {
   emitLegacyCommonJSImports: false,
   generates: {
     ...typed("apollo"),
-    // For Apollo's cache: the types of `Node` and of the unions.
+    // For Apollo's cache: the types of interfaces and unions.
     "apollo/generated/possible-types.ts": { plugins: ["fragment-matcher"] },
     ...typed("urql"),
   },

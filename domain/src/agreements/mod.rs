@@ -46,8 +46,7 @@ use std::collections::HashMap;
 
 use ::entity::{
     agreement::{Column, Entity, Model},
-    contact_area,
-    id::{AgreementId, MemberId, OrganisationId, TemplateVersionId},
+    id::{AgreementId, ContactAreaId, MemberId, OrganisationId, TemplateVersionId},
     kind::{AgreementKind, Direction},
     member,
     term::Status,
@@ -65,7 +64,6 @@ pub use self::visibility::visible;
 use crate::{
     activity_slugs,
     auth::viewer::Resource,
-    collation,
     context::Context,
     database::{Database, among, fixed_day, fixed_word},
     error::{Origin, Result},
@@ -99,8 +97,8 @@ pub struct Filter {
     pub activities: Vec<String>,
     /// The counterparty.
     pub counterparty: Option<Counterparty>,
-    /// Name of the contact area of the member.
-    pub contact_area: Option<String>,
+    /// The contact area of the member.
+    pub contact_area: Option<ContactAreaId>,
     /// County (län) of the member.
     pub county: Option<String>,
     /// The last day of the agreed term is this day or later.
@@ -213,17 +211,10 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
 
 /// Selects the members of a contact area, of a county, or of both.
 fn members_there(filter: &Filter) -> SelectStatement {
-    let areas = filter.contact_area.as_deref().map(|area| {
-        Query::select()
-            .column(contact_area::Column::Id)
-            .from(contact_area::Entity)
-            .and_where(contact_area::Column::NameKey.eq(collation::key(area)))
-            .take()
-    });
     Query::select()
         .column((member::Entity, member::Column::Id))
         .from(member::Entity)
-        .and_where_option(areas.map(|areas| member::Column::ContactAreaId.in_subquery(areas)))
+        .and_where_option(filter.contact_area.map(|area| member::Column::ContactAreaId.eq(area)))
         .and_where_option(filter.county.as_deref().map(|county| member::Column::County.eq(county)))
         .take()
 }

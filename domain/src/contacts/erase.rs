@@ -13,10 +13,16 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{changes, details::find, email_addresses::has_email, token_revocation::revoke_tokens};
 use crate::{
     audit::{self, Action, Change, Person},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     context::Context,
     error::{Error, Result},
 };
+
+/// Returns `true` if the viewer may erase contacts.
+#[must_use]
+pub fn can_erase(viewer: &Viewer) -> bool {
+    viewer.has(Permission::ManageRegister)
+}
 
 /// Erases a person (GDPR art. 17). The row remains, with a pseudonym instead of the name, so that
 /// references to it stay valid; so do the audit entries about the person. Agreements and invoices

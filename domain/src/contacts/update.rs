@@ -9,10 +9,27 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
 };
+
+/// Returns `true` if the viewer may update the contact.
+#[must_use]
+pub fn can_update(viewer: &Viewer, row: &Model) -> bool {
+    viewer.has(Permission::ManageRegister) && require_present(row).is_ok()
+}
+
+/// Fails with `ERASED` if the contact is erased.
+fn require_present(row: &Model) -> Result<()> {
+    if row.erased_at.is_some() {
+        return Err(Error::conflict(
+            ConflictReason::Erased,
+            "the contact is erased; add a new one",
+        ));
+    }
+    Ok(())
+}
 
 /// Updates a contact. When its last day is past, its association's tokens for the e-mail address
 /// are revoked.
@@ -34,12 +51,7 @@ pub async fn update(
         Err(_) if !errors.is_empty() => Model { name: "a valid name".into(), ..Model::default() },
         found => found?,
     };
-    if before.erased_at.is_some() {
-        return Err(Error::conflict(
-            ConflictReason::Erased,
-            "the contact is erased; add a new one",
-        ));
-    }
+    require_present(&before)?;
     let mut after = changes.applied(&before, ctx.clock.today());
     check(&mut after, Some(&before), &mut errors);
     errors.finish()?;

@@ -143,8 +143,10 @@ pub struct Filter {
     pub issued_from: Option<NaiveDate>,
     /// Issued on this day or earlier.
     pub issued_to: Option<NaiveDate>,
-    /// With a last day to pay before this day.
-    pub due_before: Option<NaiveDate>,
+    /// With a last day to pay on this day or later.
+    pub due_from: Option<NaiveDate>,
+    /// With a last day to pay on this day or earlier.
+    pub due_to: Option<NaiveDate>,
     /// `true` if more than the total is paid; `false` if not.
     pub overpaid: Option<bool>,
     /// With one of these differences between the paid sum and the total; empty: with any or none.
@@ -295,7 +297,8 @@ fn narrow_any_state(
             filter.issued_from.map(|day| column(Column::IssuedOn).gte(fixed_day(day))),
         )
         .and_where_option(filter.issued_to.map(|day| column(Column::IssuedOn).lte(fixed_day(day))))
-        .and_where_option(filter.due_before.map(|day| column(Column::DueOn).lt(fixed_day(day))));
+        .and_where_option(filter.due_from.map(|day| column(Column::DueOn).gte(fixed_day(day))))
+        .and_where_option(filter.due_to.map(|day| column(Column::DueOn).lte(fixed_day(day))));
     select
 }
 

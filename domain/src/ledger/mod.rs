@@ -28,12 +28,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    activities::of_visible_activity,
-    agreements,
+    activities::{self, of_visible_activity},
+    activity_slugs, agreements,
     auth::viewer::Resource,
     context::Context,
     database::{among, fixed_day},
-    error::Result,
+    error::{Origin, Result},
     ledger::booked_for::Supplier,
     members, organisations,
     page::{self, KeyType, Order, PageRequest, Slice},
@@ -83,8 +83,8 @@ impl Status {
 /// Filter of the ledger; a booking must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Activities, one of which it must belong to; null: any.
-    pub activities: Option<Vec<ActivityId>>,
+    /// Slugs of activities, one of which it must belong to; empty: any.
+    pub activities: Vec<String>,
     /// Supplier, for costs only; matches nothing if the viewer cannot read the supplier.
     pub supplier: Option<Supplier>,
     /// Agreement; matches nothing if the viewer cannot read the agreement.
@@ -106,6 +106,8 @@ pub struct LedgerColumns<C> {
     pub activity: C,
     /// Day in the books.
     pub booked_on: C,
+    /// Amount.
+    pub amount: C,
     /// The description of a cost, or the funder of a grant.
     pub text: C,
     /// The agreement.
@@ -131,6 +133,7 @@ impl Booked for cost::Model {
         id: cost::Column::Id,
         activity: cost::Column::ActivityId,
         booked_on: cost::Column::BookedOn,
+        amount: cost::Column::Amount,
         text: cost::Column::Description,
         agreement: cost::Column::AgreementId,
         reverses: cost::Column::ReversesId,
@@ -157,6 +160,7 @@ impl Booked for grant::Model {
         id: grant::Column::Id,
         activity: grant::Column::ActivityId,
         booked_on: grant::Column::BookedOn,
+        amount: grant::Column::Amount,
         text: grant::Column::Funder,
         agreement: grant::Column::AgreementId,
         reverses: grant::Column::ReversesId,
@@ -175,17 +179,24 @@ impl Booked for grant::Model {
     }
 }
 
-/// Returns the order of the ledger: the latest day first.
+/// A field that bookings can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Day in the books.
+    BookedOn,
+    /// Amount.
+    Amount,
+}
+
+/// Returns an order of the ledger.
 #[must_use]
-pub fn latest_first<M: Booked>() -> Order {
+pub fn order<M: Booked>(field: Field, descending: bool) -> Order {
     let columns = M::COLUMNS;
-    Order {
-        name: "BOOKED_ON",
-        key: column(columns.booked_on),
-        key_type: KeyType::Day,
-        id: column(columns.id),
-        descending: true,
-    }
+    let (name, key, key_type) = match field {
+        Field::BookedOn => ("BOOKED_ON", column(columns.booked_on), KeyType::Day),
+        Field::Amount => ("AMOUNT", column(columns.amount), KeyType::Number),
+    };
+    Order { name, key, key_type, id: column(columns.id), descending }
 }
 
 /// Selects the rows that the viewer can read: those of the activities whose revenue it can read.
@@ -259,17 +270,16 @@ fn exists(mut own: SelectStatement, visible: Condition) -> Condition {
 fn matching<M: Booked>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let columns = M::COLUMNS;
     let mut select = visible::<M>(ctx);
-    match filter.activities.as_deref() {
-        None => {}
+    if !filter.activities.is_empty() {
+        let slugs = &filter.activities;
+        let theirs = activities::with_slugs(ctx.db.backend(), slugs);
+        let own = column(columns.activity);
         // With one activity, an index returns the rows in their order.
-        Some([one]) => _ = select.and_where(column(columns.activity).eq(*one)),
-        Some(several) => {
-            _ = select.and_where(among(
-                ctx.db.backend(),
-                column(columns.activity),
-                several.iter().copied(),
-            ))
-        }
+        select.and_where(if slugs.len() == 1 {
+            own.eq(Expr::from(theirs))
+        } else {
+            own.in_subquery(theirs)
+        });
     }
     if let Some(supplier) = filter.supplier {
         select.and_where(M::has_supplier(supplier)).cond_where(is_visible_supplier(ctx, supplier));
@@ -291,13 +301,17 @@ fn matching<M: Booked>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     select
 }
 
-/// Returns a page of the bookings that the viewer can read and that match the filter, the latest
-/// day first.
+/// Returns a page of the bookings that the viewer can read and that match the filter.
+///
+/// # Errors
+/// INVALID naming every slug of no activity.
 pub async fn list<M: Booked>(
     ctx: Context<'_>,
     filter: &Filter,
     page: &PageRequest<M>,
 ) -> Result<Slice<M>> {
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
     page::fetch(ctx.db.read(), matching::<M>(ctx, filter), page).await
 }
 

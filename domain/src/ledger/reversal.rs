@@ -47,8 +47,13 @@ pub(super) fn day_of_reversal(
     day
 }
 
-/// Fails with `IS_REVERSAL` if the booking to reverse is itself a reversal.
-pub(super) fn require_first(is_reversal: bool, noun: &str) -> Result<()> {
+/// Fails unless a booking can be reversed: it is neither a reversal (`IS_REVERSAL`) nor was reversed
+/// on some day (`ALREADY_REVERSED`).
+pub(super) fn require_in_effect(
+    noun: &str,
+    is_reversal: bool,
+    reversed_on: Option<NaiveDate>,
+) -> Result<()> {
     if is_reversal {
         return Err(Error::conflict(
             ConflictReason::IsReversal,
@@ -57,17 +62,13 @@ pub(super) fn require_first(is_reversal: bool, noun: &str) -> Result<()> {
             ),
         ));
     }
-    Ok(())
-}
-
-/// Returns the error for a booking that was reversed on this day.
-pub(super) fn already_reversed(noun: &str, day: NaiveDate) -> Error {
-    Error::conflict(
+    let Some(day) = reversed_on else { return Ok(()) };
+    Err(Error::conflict(
         ConflictReason::AlreadyReversed,
         format!(
             "the {noun} was reversed on {day} already; record the correct amount as a new {noun}"
         ),
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -107,9 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_booking_that_is_no_reversal_can_be_reversed() {
-        assert!(require_first(false, "cost").is_ok());
-        let error = require_first(true, "grant").unwrap_err();
+    fn only_a_booking_in_effect_can_be_reversed() {
+        assert!(require_in_effect("cost", false, None).is_ok());
+        let error = require_in_effect("grant", true, None).unwrap_err();
         assert!(error.to_string().contains("the reversal of a grant"), "{error}");
+        let error = require_in_effect("cost", false, Some(NaiveDate::default())).unwrap_err();
+        assert!(error.to_string().contains("reversed on 1970-01-01"), "{error}");
     }
 }

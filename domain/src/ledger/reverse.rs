@@ -1,6 +1,8 @@
 //! Reverses costs and grants: the booking stays unchanged, and a reversal books the negative amount
 //! on its own day.
 
+use std::collections::{HashMap, HashSet};
+
 use ::entity::{
     cost, grant,
     id::{CostId, GrantId, Identifier},
@@ -10,12 +12,13 @@ use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, EntityTrait, FromQueryResult,
     IntoActiveModel, QueryFilter,
 };
+use uuid::Uuid;
 
 use super::{
     Booked,
     integrity::reversals::Facts,
     loading::next_occurrence,
-    reversal::{NewReversal, already_reversed, day_of_reversal, require_first},
+    reversal::{NewReversal, day_of_reversal, require_in_effect},
 };
 use crate::{
     audit::{self, Action, Recorded},
@@ -119,6 +122,27 @@ impl Reversible for grant::Model {
     }
 }
 
+/// Returns those of these bookings that the viewer may reverse: neither reversals nor reversed. The
+/// rows must include the id and the booking that they reverse.
+pub(super) async fn reversible<M: Reversible>(
+    ctx: Context<'_>,
+    rows: &[M],
+) -> Result<HashSet<Uuid>> {
+    if !ctx.viewer.has(Permission::ManageAccounts) {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = rows.iter().map(Booked::booking_id).collect();
+    let columns = [M::COLUMNS.id, M::COLUMNS.reverses, M::COLUMNS.booked_on];
+    let reversals = super::reversals_of::<M>(ctx, &ids, &columns).await?;
+    let reversed_on: HashMap<Uuid, NaiveDate> =
+        reversals.iter().filter_map(|row| Some((row.reverses()?, row.facts().booked_on))).collect();
+    let is_in_effect = |row: &&M| {
+        let reversed_on = reversed_on.get(&row.booking_id()).copied();
+        require_in_effect(M::NAME, row.reverses().is_some(), reversed_on).is_ok()
+    };
+    Ok(rows.iter().filter(is_in_effect).map(Booked::booking_id).collect())
+}
+
 /// Reverses the full amount of a booking with a new id, and returns that id. A booking can be
 /// reversed only one time. `errors` are those already found in the input.
 ///
@@ -138,7 +162,7 @@ where
     ctx.require(Permission::ManageAccounts)?;
     let reason = errors.text("reason", &new.reason, LINE);
     let mut change = audit::begin(ctx, M::ACTION).await?;
-    let id: uuid::Uuid = new.id.into();
+    let id: Uuid = new.id.into();
     let found = M::Entity::find().filter(M::COLUMNS.id.eq(id)).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
     let today = day_of(change.at());
@@ -150,11 +174,9 @@ where
         return Err(M::unknown());
     };
     let facts = row.facts();
-    require_first(facts.is_reversal, M::NAME)?;
     let earlier = M::Entity::find().filter(M::COLUMNS.reverses.eq(id)).one(change.tx()).await?;
-    if let Some(earlier) = earlier {
-        return Err(already_reversed(M::NAME, earlier.facts().booked_on));
-    }
+    let reversed_on = earlier.map(|earlier| earlier.facts().booked_on);
+    require_in_effect(M::NAME, facts.is_reversal, reversed_on)?;
     closing.require_open(day)?;
     let occurrence = next_occurrence::<M>(change.tx(), facts.activity, day, row.text()).await?;
     let reversal = row.reversal(reversal_id, Details { booked_on: day, occurrence, reason });

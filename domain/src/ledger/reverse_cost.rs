@@ -1,12 +1,24 @@
 //! Reverses costs.
 
-use ::entity::{cost, id::CostId};
+use std::collections::HashSet;
 
-use super::{reversal::NewReversal, reverse::reverse};
+use ::entity::{cost, id::CostId};
+use uuid::Uuid;
+
+use super::{
+    reversal::NewReversal,
+    reverse::{self, reverse},
+};
 use crate::{
     context::Context,
     error::{Result, ValidationErrors},
 };
+
+/// Returns those of these costs that the viewer may reverse: neither reversals nor reversed. The rows
+/// must include the id and the cost that they reverse.
+pub async fn reversible(ctx: Context<'_>, rows: &[cost::Model]) -> Result<HashSet<Uuid>> {
+    reverse::reversible(ctx, rows).await
+}
 
 /// Reverses the full amount of a cost and returns the reversal. A cost can be reversed only one
 /// time. `errors` are those already found in the input.

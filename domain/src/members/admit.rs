@@ -28,7 +28,7 @@ pub struct NewMember {
     /// Municipalities (kommuner).
     pub municipalities: Vec<String>,
     /// Name of the contact area; a new one is created if none has this name.
-    pub contact_area: Option<String>,
+    pub contact_area_name: Option<String>,
     /// First day of membership.
     pub joined_on: NaiveDate,
     /// Billing details.
@@ -50,7 +50,7 @@ pub async fn admit(
     let name = errors.document_line("name", &new.name);
     expect_no_bar("name", &name, &mut errors);
     let county = errors.optional_text("county", new.county.as_deref(), LINE);
-    let area = errors.optional_text("contact_area", new.contact_area.as_deref(), LINE);
+    let area = errors.optional_text("contact_area_name", new.contact_area_name.as_deref(), LINE);
     let municipalities = municipalities::check(&new.municipalities, &mut errors);
     let billing = new.billing.check(id, "billing.", &mut errors);
     errors.finish()?;

@@ -24,7 +24,7 @@ pub struct MemberChanges {
     /// All of its municipalities.
     pub municipalities: Option<Vec<String>>,
     /// Name of the contact area; `Some(None)` removes it.
-    pub contact_area: Option<Option<String>>,
+    pub contact_area_name: Option<Option<String>>,
     /// First day of membership.
     pub joined_on: Option<NaiveDate>,
     /// All of its billing details.
@@ -36,7 +36,7 @@ pub(super) struct Checked {
     /// The row, without its contact area.
     pub row: member::Model,
     /// Name of the contact area.
-    pub contact_area: Option<Option<String>>,
+    pub contact_area_name: Option<Option<String>>,
     /// All of its municipalities, in order.
     pub municipalities: Option<Vec<String>>,
     /// All of its billing details.
@@ -71,14 +71,14 @@ impl MemberChanges {
                 errors.add("joined_on", FieldErrorCode::too_late(left_on, message));
             }
         }
-        let contact_area = self
-            .contact_area
+        let contact_area_name = self
+            .contact_area_name
             .as_ref()
-            .map(|area| errors.optional_text("contact_area", area.as_deref(), LINE));
+            .map(|area| errors.optional_text("contact_area_name", area.as_deref(), LINE));
         let municipalities =
             self.municipalities.as_ref().map(|names| municipalities::check(names, errors));
         let billing = self.billing.as_ref().map(|billing| billing.check(id, "billing.", errors));
-        Checked { row, contact_area, municipalities, billing }
+        Checked { row, contact_area_name, municipalities, billing }
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
     fn without_changes_everything_stays() {
         let (checked, paths) = checked(MemberChanges::default());
         assert_eq!((checked.row, paths.len()), (alfa(), 0));
-        assert_eq!((checked.contact_area, checked.municipalities), (None, None));
+        assert_eq!((checked.contact_area_name, checked.municipalities), (None, None));
         assert_eq!(checked.billing, None);
     }
 
@@ -120,13 +120,13 @@ mod tests {
         let (checked, paths) = checked(MemberChanges {
             name: Some(" Östra Alfa ".into()),
             county: Some(None),
-            contact_area: Some(Some(" norra ".into())),
+            contact_area_name: Some(Some(" norra ".into())),
             ..MemberChanges::default()
         });
         assert_eq!(paths, [""; 0]);
         assert_eq!((checked.row.name.as_str(), checked.row.county), ("Östra Alfa", None));
         assert_eq!(checked.row.name_key, collation::key("Östra Alfa"));
-        assert_eq!(checked.contact_area, Some(Some("norra".to_owned())));
+        assert_eq!(checked.contact_area_name, Some(Some("norra".to_owned())));
     }
 
     #[test]

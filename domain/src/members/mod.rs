@@ -21,7 +21,6 @@ pub mod update;
 use std::collections::HashMap;
 
 use ::entity::{
-    contact_area,
     id::{ContactAreaId, MemberId},
     member::{Column, Entity, Model},
     member_billing, member_former_name, member_municipality,
@@ -33,12 +32,12 @@ use sea_orm::{
     QueryOrder,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
+use uuid::Uuid;
 
 use self::{municipalities::in_order, status::Status};
 use crate::{
     activity_slugs,
     auth::viewer::{Resource, Viewer, Visibility},
-    collation,
     context::Context,
     database::among,
     error::{Origin, Result},
@@ -62,12 +61,12 @@ fn has_status(status: Status, on: NaiveDate) -> Condition {
 /// Filter of members; a member must match every part.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// Status on `as_of`.
-    pub status: Option<Status>,
+    /// Statuses, one of which it has on `as_of`; empty: any.
+    pub statuses: Vec<Status>,
     /// The day on which status and participation are evaluated; null for today.
     pub as_of: Option<NaiveDate>,
-    /// Name of the contact area.
-    pub contact_area: Option<String>,
+    /// The contact area.
+    pub contact_area: Option<ContactAreaId>,
     /// County (län).
     pub county: Option<String>,
     /// Words, or beginnings of words, that must all occur in the names, the organisation number or
@@ -143,16 +142,12 @@ fn select(viewer: &Viewer) -> SelectStatement {
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
     let mut select = select(ctx.viewer);
-    if let Some(status) = filter.status {
-        select.cond_where(has_status(status, on));
+    if !filter.statuses.is_empty() {
+        let statuses = filter.statuses.iter().map(|status| has_status(*status, on));
+        select.cond_where(statuses.fold(Condition::any(), Condition::add));
     }
-    if let Some(area) = &filter.contact_area {
-        let areas = Query::select()
-            .column(contact_area::Column::Id)
-            .from(contact_area::Entity)
-            .and_where(contact_area::Column::NameKey.eq(collation::key(area)))
-            .take();
-        select.and_where(Column::ContactAreaId.in_subquery(areas));
+    if let Some(area) = filter.contact_area {
+        select.and_where(Column::ContactAreaId.eq(area));
     }
     if let Some(county) = &filter.county {
         select.and_where(Column::County.eq(county.as_str()));
@@ -251,21 +246,26 @@ pub async fn by_org_number(
     query::row(ctx.db, select(ctx.viewer), Column::OrgNumber.eq(number.clone()), columns).await
 }
 
-/// Returns the members of these contact areas, ordered by name.
-pub async fn of_areas(
+/// Returns the same page of the members of each of these contact areas.
+pub async fn of_each_area(
     ctx: Context<'_>,
     areas: &[ContactAreaId],
-    columns: &[Column],
-) -> Result<Vec<Model>> {
-    query::rows_among(
-        ctx.db,
-        select(ctx.viewer),
-        Column::ContactAreaId,
-        areas,
-        &[Column::NameKey],
-        columns,
-    )
-    .await
+    page: &PageRequest<Model>,
+) -> Result<HashMap<Uuid, Slice<Model>>> {
+    let parents: Vec<Uuid> = areas.iter().copied().map(Uuid::from).collect();
+    let own = column(Column::ContactAreaId);
+    page::fetch_each(ctx.db.read(), select(ctx.viewer), page, &parents, |area| own.eq(area)).await
+}
+
+/// Counts the members of each of these contact areas. An area without members has no entry.
+pub async fn count_each_area(
+    ctx: Context<'_>,
+    areas: &[ContactAreaId],
+) -> Result<HashMap<Uuid, i64>> {
+    let own = column(Column::ContactAreaId);
+    let mut select = select(ctx.viewer);
+    select.and_where(among(ctx.db.backend(), own.clone(), areas.iter().copied()));
+    page::count_each(ctx.db.read(), select, own).await
 }
 
 /// Returns the members that were merged into these, ordered by name.

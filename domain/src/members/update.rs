@@ -41,7 +41,7 @@ pub async fn update(
         Err(_) if !errors.is_empty() => Member::default(),
         found => found?,
     };
-    let Checked { mut row, contact_area: area, municipalities: names, billing } =
+    let Checked { mut row, contact_area_name: area, municipalities: names, billing } =
         changes.check(id, &before.row, &mut errors);
     errors.finish()?;
 

@@ -1,20 +1,76 @@
 //! Removes organisations that were added by mistake, while nothing refers to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
-    agreement, contact, cost, id::OrganisationId, invoice, kind::SubjectKind, organisation::Entity,
+    agreement, contact, cost,
+    id::OrganisationId,
+    invoice,
+    kind::SubjectKind,
+    organisation::{Entity, Model},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ConnectionTrait, EntityTrait,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
 
 use crate::{
     audit::{self, Action, Person},
     auth::viewer::Permission,
     context::Context,
+    database::among,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
+    page,
     removal::{self, Removed},
 };
+
+/// Returns those of these organisations that the viewer may remove: nothing refers to them.
+pub async fn removable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<OrganisationId>> {
+    if !ctx.viewer.has(Permission::ManageRegister) {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let counts = references_to(ctx.db.read(), &ids).await?;
+    let is_free = |id: &OrganisationId| {
+        counts.get(id).is_none_or(|counts| removal::references(counts).is_empty())
+    };
+    Ok(ids.into_iter().filter(is_free).collect())
+}
+
+/// The kinds of records that can refer to an organisation, each with their number.
+type References = Vec<(&'static str, u64)>;
+
+/// Counts the records that refer to these organisations. One that nothing refers to has no entry.
+async fn references_to(
+    db: &impl ConnectionTrait,
+    ids: &[OrganisationId],
+) -> Result<HashMap<OrganisationId, References>> {
+    let mut found = HashMap::<OrganisationId, References>::new();
+    let kinds: [(&str, SelectStatement, SimpleExpr); 4] = [
+        of("agreement", agreement::Entity, agreement::Column::OrganisationId),
+        of("invoice", invoice::Entity, invoice::Column::OrganisationId),
+        of("cost", cost::Entity, cost::Column::OrganisationId),
+        of("contact", contact::Entity, contact::Column::OrganisationId),
+    ];
+    for (noun, mut select, column) in kinds {
+        let theirs = ids.iter().copied();
+        select.and_where(among(db.get_database_backend(), column.clone(), theirs));
+        for (id, count) in page::count_each(db, select, column).await? {
+            found.entry(id.into()).or_default().push((noun, count.unsigned_abs()));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns a kind of records: its noun, the records, and the column of the organisation.
+fn of<E: EntityTrait>(
+    noun: &'static str,
+    entity: E,
+    column: E::Column,
+) -> (&'static str, SelectStatement, SimpleExpr) {
+    (noun, Query::select().from(entity).take(), Expr::col((entity, column)))
+}
 
 /// Removes an organisation that was added by mistake. The audit log retains it, without the
 /// personal data of its billing details.
@@ -32,36 +88,7 @@ pub async fn remove(
     let mut change = audit::begin(ctx, Action::OrganisationRemove).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
-    let counts = [
-        (
-            "agreement",
-            agreement::Entity::find()
-                .filter(agreement::Column::OrganisationId.eq(id))
-                .count(change.tx())
-                .await?,
-        ),
-        (
-            "invoice",
-            invoice::Entity::find()
-                .filter(invoice::Column::OrganisationId.eq(id))
-                .count(change.tx())
-                .await?,
-        ),
-        (
-            "cost",
-            cost::Entity::find()
-                .filter(cost::Column::OrganisationId.eq(id))
-                .count(change.tx())
-                .await?,
-        ),
-        (
-            "contact",
-            contact::Entity::find()
-                .filter(contact::Column::OrganisationId.eq(id))
-                .count(change.tx())
-                .await?,
-        ),
-    ];
+    let counts = references_to(change.tx(), &[id]).await?.remove(&id).unwrap_or_default();
     let references = removal::references(&counts);
     if !references.is_empty() {
         return Err(Error::conflict(

@@ -6,12 +6,18 @@ use sea_orm::EntityTrait;
 use super::{add::org_number_taken, billing::set_billing};
 use crate::{
     audit::{self, Action},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     collation,
     context::Context,
     error::{Error, Result, ValidationErrors},
     members::billing::NewBilling,
 };
+
+/// Returns `true` if the viewer may update organisations.
+#[must_use]
+pub fn can_update(viewer: &Viewer) -> bool {
+    viewer.has(Permission::ManageRegister)
+}
 
 /// Updates an organisation; fields that are `None` stay unchanged.
 ///

@@ -8,12 +8,13 @@ use ::entity::{
     status_report_text,
 };
 
+use super::period;
 use crate::{
     activities::loading::find,
     audit::{self, Action, forms::StatusReport},
     auth::viewer::{Permission, Role, Viewer},
     context::Context,
-    error::{Error, LINE, Result, TEXT, ValidationErrors},
+    error::{Error, FieldErrorCode, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -22,7 +23,7 @@ use crate::{
 pub struct NewReport {
     /// The activity.
     pub activity: ActivityId,
-    /// The reported period, for example `2026-T2`.
+    /// The reported period, in a form of [`period`](super::period), as `2026-T2`.
     pub period: String,
     /// Overall health.
     pub health: Health,
@@ -49,6 +50,20 @@ fn require_lead(viewer: &Viewer, activity: &activity::Model) -> Result<()> {
     Err(Error::Forbidden(words))
 }
 
+/// Returns the label of a period, and adds an error unless it has one of the forms.
+fn read_period(text: &str, errors: &mut ValidationErrors) -> String {
+    let label = text.trim();
+    let problem = if label.is_empty() {
+        FieldErrorCode::Empty.problem("must not be empty")
+    } else {
+        FieldErrorCode::InvalidValue.problem(
+            "must be a year, a part of one or a range of months, as 2026, 2026-H1, 2026-T2, 2026-Q3, 2026-07 or 2026-03/2026-06",
+        )
+    };
+    errors.expect(period::days(label).is_some(), "period", problem);
+    label.to_owned()
+}
+
 /// Files a report under the viewer's subject. `errors` are those already found in the input.
 ///
 /// # Errors
@@ -60,7 +75,7 @@ pub async fn file(
     mut errors: ValidationErrors,
 ) -> Result<StatusReportId> {
     ctx.require(Permission::Report)?;
-    let period = errors.text("period", &new.period, LINE);
+    let period = read_period(&new.period, &mut errors);
     let summary = errors.text("summary", &new.summary, TEXT);
     let deviations = errors.optional_text("deviations", new.deviations.as_deref(), TEXT);
     let next_steps = errors.optional_text("next_steps", new.next_steps.as_deref(), TEXT);

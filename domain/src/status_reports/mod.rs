@@ -1,6 +1,7 @@
 //! Status reports: the progress of an activity, reported to the board in a fixed form.
 
 pub mod file;
+pub mod period;
 
 use std::collections::HashMap;
 
@@ -18,12 +19,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    activities::of_visible_activity,
+    activities::{self, of_visible_activity},
+    activity_slugs,
     auth::viewer::{Resource, Viewer},
     clock,
     context::Context,
     database::{among, among_words},
-    error::Result,
+    error::{Origin, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
 };
@@ -57,16 +59,16 @@ pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
 /// Filter of reports; a report must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Activities, one of which it is about; empty: any.
-    pub activities: Vec<ActivityId>,
+    /// Slugs of activities, one of which it is about; empty: any.
+    pub activities: Vec<String>,
     /// Healths, one of which it reports; empty: any.
     pub healths: Vec<Health>,
     /// The year that its period begins with.
     pub year: Option<i32>,
-    /// Its period is this one or sorts after it, as `2026-T2` after `2026-T1`.
-    pub period_from: Option<String>,
-    /// Its period is this one, begins with it, or sorts before it.
-    pub period_to: Option<String>,
+    /// Its period begins on this day or later.
+    pub period_from: Option<NaiveDate>,
+    /// Its period ends on this day or earlier.
+    pub period_to: Option<NaiveDate>,
     /// Reported on this day or later.
     pub reported_from: Option<NaiveDate>,
     /// Reported on this day or earlier.
@@ -81,8 +83,8 @@ fn end_of(prefix: &str) -> String {
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = select(ctx.viewer);
     if !filter.activities.is_empty() {
-        let activities = filter.activities.iter().copied();
-        select.and_where(among(ctx.db.backend(), column(Column::ActivityId), activities));
+        let theirs = activities::with_slugs(ctx.db.backend(), &filter.activities);
+        select.and_where(column(Column::ActivityId).in_subquery(theirs));
     }
     if !filter.healths.is_empty() {
         let healths = filter.healths.iter().map(|health| health.word());
@@ -94,11 +96,11 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
             .and_where(column(Column::Period).gte(year.as_str()))
             .and_where(column(Column::Period).lte(end_of(&year)));
     }
-    if let Some(period) = &filter.period_from {
-        select.and_where(column(Column::Period).gte(period.as_str()));
+    if let Some(day) = filter.period_from {
+        select.and_where(Expr::cust(period::first_month()).gte(period::month_from(day)));
     }
-    if let Some(period) = &filter.period_to {
-        select.and_where(column(Column::Period).lte(end_of(period)));
+    if let Some(day) = filter.period_to {
+        select.and_where(Expr::cust(period::last_month()).lte(period::month_to(day)));
     }
     if let Some(day) = filter.reported_from {
         select.and_where(column(Column::ReportedAt).gte(clock::start_of(day)));
@@ -111,11 +113,16 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
 }
 
 /// Returns a page of the reports that the viewer can read and that match the filter.
+///
+/// # Errors
+/// INVALID naming every slug of no activity.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
     page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 

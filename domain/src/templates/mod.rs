@@ -41,8 +41,8 @@ use crate::{
     activities, activity_slugs,
     auth::viewer::{Resource, Viewer},
     context::Context,
-    database::{Database, among},
-    error::{Error, Result},
+    database::{Database, among, among_words},
+    error::{Error, Origin, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
     search::{self, EntityType},
@@ -51,10 +51,10 @@ use crate::{
 /// Filter of templates; a template must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// The kind of agreement that it makes.
-    pub kind: Option<AgreementKind>,
-    /// Slug of its activity.
-    pub activity: Option<String>,
+    /// Kinds of agreement, one of which it makes; empty: any.
+    pub kinds: Vec<AgreementKind>,
+    /// Slugs of activities, one of which it is made for; empty: any.
+    pub activities: Vec<String>,
     /// Words, or beginnings of words, that must all occur in the title, the slug and the name of
     /// the activity: see [`search`].
     pub search: Option<String>,
@@ -155,14 +155,13 @@ fn select(viewer: &Viewer) -> SelectStatement {
 
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = select(ctx.viewer);
-    if let Some(kind) = filter.kind {
-        select.and_where(Column::Kind.eq(kind));
+    if !filter.kinds.is_empty() {
+        let kinds = filter.kinds.iter().map(|kind| kind.word());
+        select.and_where(among_words(ctx.db.backend(), column(Column::Kind), kinds));
     }
-    if let Some(slug) = &filter.activity {
-        let slugs = std::slice::from_ref(slug);
-        select.and_where(
-            column(Column::ActivityId).in_subquery(activities::with_slugs(ctx.db.backend(), slugs)),
-        );
+    if !filter.activities.is_empty() {
+        let theirs = activities::with_slugs(ctx.db.backend(), &filter.activities);
+        select.and_where(column(Column::ActivityId).in_subquery(theirs));
     }
     let text = filter.search.as_deref();
     select.and_where_option(search::filter(
@@ -180,7 +179,8 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    activity_slugs::check_one(ctx, "activity_slug", filter.activity.as_ref()).await?;
+    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
+        .await?;
     page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 

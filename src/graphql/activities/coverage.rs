@@ -75,7 +75,7 @@ impl Coverage {
         Decimal::new(format!("{:.4}", share(self.count(), self.calculated.counts.members)))
     }
 
-    /// Members on that day without such an agreement, in order of name. Empty for an activity that
+    /// All members on that day without such an agreement, in order of name. Empty for an activity that
     /// volunteers alone carry, since it needs no agreements. Null when you may not see every
     /// agreement about the activity and every member.
     #[graphql(directive = list_size::apply(Some(50), None))]

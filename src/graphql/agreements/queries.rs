@@ -23,6 +23,7 @@ use crate::graphql::{
     database,
     order::{self, order_input},
     scalars::{Date, NodeId, Parsed, row_id, take},
+    slug_list::slugs,
 };
 use domain::{
     agreements::{
@@ -52,8 +53,8 @@ pub struct AgreementFilter {
     activity_slugs: Option<Vec<String>>,
     /// Id of the counterparty, a member or an organisation.
     counterparty_id: Option<ID>,
-    /// The counterparty is a member in the contact area (kontaktmannaskap) of this name.
-    contact_area: Option<String>,
+    /// Id of the contact area (kontaktmannaskap) of the counterparty, a member.
+    contact_area_id: Option<ID>,
     /// The counterparty is a member in this county (län).
     county: Option<String>,
     /// `endsOn` is this day or later. Excludes agreements until further notice.
@@ -74,27 +75,18 @@ pub struct AgreementFilter {
 
 impl AgreementFilter {
     pub(super) fn check(self, errors: &mut ValidationErrors) -> Filter {
-        let slugs = self.activity_slugs.unwrap_or_default();
         Filter {
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
             direction: self.direction.map(Into::into),
-            activities: slugs
-                .iter()
-                .enumerate()
-                .map(|(position, slug)| {
-                    errors.text(&format!("filter.activity_slugs.{position}"), slug, LINE)
-                })
-                .collect(),
+            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
             counterparty: self
                 .counterparty_id
                 .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),
-            contact_area: errors.optional_text(
-                "filter.contactArea",
-                self.contact_area.as_deref(),
-                LINE,
-            ),
+            contact_area: self
+                .contact_area_id
+                .map(|id| row_id(&id, "filter.contactAreaId", errors)),
             county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
             ends_from: take(self.ends_from, "filter.endsFrom", errors).map(|day| day.0),
             ends_to: take(self.ends_to, "filter.endsTo", errors).map(|day| day.0),
@@ -221,10 +213,10 @@ impl AgreementQuery {
         Box::pin(find(ctx, by)).await.transpose()
     }
 
-    /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the
-    /// following `withinDays` days, the soonest first. A script may run it on any day, since it is a window.
-    /// Excludes agreements with a signed successor and, unless the filter sets
-    /// `includeSnoozed`, those snoozed until `from` or later.
+    /// Agreements whose next deadline (see `AgreementDeadline`) falls on `asOf` or within the
+    /// following `withinDays` days, the soonest first. A script may run it on any day, since it is a
+    /// window. Excludes agreements with a signed successor and, unless the filter sets
+    /// `includeSnoozed`, those snoozed until `asOf` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     #[graphql(directive = cost::apply("200".into()))]
     async fn expiring_agreements(
@@ -232,10 +224,12 @@ impl AgreementQuery {
         ctx: &Context<'_>,
         #[graphql(
             default_with = "DEFAULT_DAYS",
-            desc = "Length of the window in days after `from`, 0 to 3660."
+            desc = "Length of the window in days after `asOf`, 0 to 3660."
         )]
         within_days: i64,
-        #[graphql(desc = "First day of the window; defaults to today.")] from: Option<Parsed<Date>>,
+        #[graphql(desc = "First day of the window; defaults to today.")] as_of: Option<
+            Parsed<Date>,
+        >,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -246,7 +240,7 @@ impl AgreementQuery {
         #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         let mut errors = ValidationErrors::default();
-        let from = take(from, "from", &mut errors).map(|day| day.0);
+        let from = take(as_of, "asOf", &mut errors).map(|day| day.0);
         let window = Window::check(caller(ctx).clock, within_days, from, "withinDays", &mut errors);
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
@@ -336,12 +330,7 @@ impl MatrixQuery {
             .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
         let compared_to = take(compared_to, "compared_to", &mut errors).map(|day| day.0);
         matrix_columns::check(compared_to, as_of, &mut errors);
-        let slugs = activity_slugs.unwrap_or_default();
-        let slugs: Vec<_> = slugs
-            .iter()
-            .enumerate()
-            .map(|(position, slug)| errors.text(&format!("activity_slugs.{position}"), slug, LINE))
-            .collect();
+        let slugs = slugs(activity_slugs, "activitySlugs", &mut errors);
         errors.finish()?;
         let columns = and(
             selected_columns::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),

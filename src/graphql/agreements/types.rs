@@ -7,7 +7,7 @@ use ::entity::{
     id::{AgreementId, MemberId, OrganisationId},
     requisition,
 };
-use async_graphql::{Context, Description, Enum, ID, Object, Union};
+use async_graphql::{Context, Description, Enum, ID, Interface, Object};
 use chrono::NaiveDate;
 
 use super::{
@@ -27,11 +27,11 @@ use crate::graphql::{
         queries::{InvoiceFilter, InvoiceOrder, invoices_of},
         types::Invoice,
     },
-    members::types::Member,
+    members::types::{BillingDetails, Member},
     organisations::types::Organisation,
     request::{LongText, take_bytes},
     requisitions::types::Requisition,
-    scalars::{Date, DateTime, Json, Parsed, node_id, take},
+    scalars::{Date, DateTime, Json, OrgNumber, Parsed, node_id, take},
     templates::types::{AgreementTemplateVersion, version_of},
     times, viewer,
 };
@@ -89,8 +89,22 @@ pub enum AgreementStatus {
     Withdrawn,
 }
 
-/// Counterparty of an agreement, or buyer on an invoice.
-#[derive(Clone, Union)]
+/// Counterparty of an agreement, buyer on an invoice, or supplier of a cost.
+#[derive(Clone, Interface)]
+#[graphql(
+    field(name = "id", ty = "ID", desc = "Global id, opaque. Pass it to `node` and to inputs."),
+    field(name = "name", ty = "String", desc = "Present name."),
+    field(
+        name = "org_number",
+        ty = "Option<OrgNumber>",
+        desc = "Organisation number (organisationsnummer); null when not known."
+    ),
+    field(
+        name = "billing",
+        ty = "BillingDetails",
+        desc = "Billing details, as the address of invoices; all null if you may not see them."
+    )
+)]
 pub enum Counterparty {
     /// A member of the network.
     Member(Member),

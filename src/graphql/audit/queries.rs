@@ -20,10 +20,10 @@ pub struct AuditFilter {
     actor: Option<String>,
     /// Id of the changed object.
     subject_id: Option<ID>,
-    /// Committed at this time or later.
-    from: Option<Parsed<DateTime>>,
-    /// Committed before this time.
-    to: Option<Parsed<DateTime>>,
+    /// `recordedAt` is this time or later.
+    recorded_from: Option<Parsed<DateTime>>,
+    /// `recordedAt` is before this time.
+    recorded_before: Option<Parsed<DateTime>>,
 }
 
 impl AuditFilter {
@@ -33,8 +33,8 @@ impl AuditFilter {
             subject: self.subject_id.map(|id| {
                 errors.take("filter.subjectId", id.parse::<NodeId>().map(|read| read.id))
             }),
-            from: take(self.from, "filter.from", errors).map(|from| from.0),
-            to: take(self.to, "filter.to", errors).map(|to| to.0),
+            from: take(self.recorded_from, "filter.recordedFrom", errors).map(|from| from.0),
+            to: take(self.recorded_before, "filter.recordedBefore", errors).map(|to| to.0),
         }
     }
 }

@@ -85,10 +85,10 @@ pub struct ContactReadFilter {
     contact_id: Option<ID>,
     /// Read by this token subject, exactly.
     reader: Option<String>,
-    /// On this day or later.
-    from: Option<Parsed<Date>>,
-    /// On this day or earlier.
-    to: Option<Parsed<Date>>,
+    /// `readOn` is this day or later.
+    read_from: Option<Parsed<Date>>,
+    /// `readOn` is this day or earlier.
+    read_to: Option<Parsed<Date>>,
 }
 
 impl ContactReadFilter {
@@ -96,8 +96,8 @@ impl ContactReadFilter {
         reads::Filter {
             contact: self.contact_id.map(|id| row_id(&id, "filter.contactId", errors)),
             reader: errors.optional_text("filter.reader", self.reader.as_deref(), LINE),
-            from: take(self.from, "filter.from", errors).map(|from| from.0),
-            to: take(self.to, "filter.to", errors).map(|to| to.0),
+            from: take(self.read_from, "filter.readFrom", errors).map(|from| from.0),
+            to: take(self.read_to, "filter.readTo", errors).map(|to| to.0),
         }
     }
 }

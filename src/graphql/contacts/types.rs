@@ -3,24 +3,26 @@
 use ::entity::{
     contact, contact_area, contact_read,
     id::{ContactAreaId, ContactId},
-    member,
 };
 use async_graphql::{Context, Description, Enum, ID, Object};
+use futures_util::future::BoxFuture;
 
 use crate::graphql::{
-    batch::{BatchRow, distinct, grouped, listed, take_rows},
+    batch::{BatchRow, distinct, grouped, listed},
     caller,
-    connection::{self, Column, ConnectionNode, DIRECT, and, every, selected_columns},
+    connection::{
+        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
+    },
     cost::{cost, list_size, unversioned},
     database,
     members::types::{Member, member_of},
     organisations::types::{Organisation, organisation_of},
     scalars::{Date, DateTime, EmailAddress, node_id},
-    times,
+    times, viewer,
 };
 use domain::{
-    contacts::{self, areas},
-    error::Result,
+    contacts::{self, areas, erase, update},
+    error::{Result, ValidationErrors},
     members,
 };
 
@@ -118,6 +120,18 @@ impl Contact {
     async fn contact_area(&self, ctx: &Context<'_>) -> Option<Result<ContactArea>> {
         contact_area_of(ctx, &self.0, |row| row.contact_area_id).await.transpose()
     }
+
+    /// `true` if you may change the contact (`contactUpdate`): it is not erased.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
+        update::can_update(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may erase the contact (`contactErase`), also again.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_erase(&self, ctx: &Context<'_>) -> bool {
+        erase::can_erase(viewer(ctx))
+    }
 }
 
 impl ConnectionNode for Contact {
@@ -141,6 +155,7 @@ impl ConnectionNode for Contact {
             "member" => &[C::MemberId],
             "organisation" => &[C::OrganisationId],
             "contactArea" => &[C::ContactAreaId],
+            "viewerCanUpdate" => &[C::ErasedAt],
             _ => &[],
         }
     }
@@ -216,23 +231,37 @@ impl ContactArea {
         listed(ctx, rows.get(&Some(self.0.id)), Contact)
     }
 
-    /// Present and former members in the area, in order of name.
-    #[graphql(directive = list_size::apply(Some(50), None))]
-    async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let rows = self
-            .0
-            .load(ctx, "", || async {
-                let columns =
-                    and(selected_columns::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
-                let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-                let rows = members::of_areas(caller(ctx), &areas, &columns).await?;
-                Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
-            })
-            .await?;
-        let rows = rows.get(&Some(self.0.id)).map(Vec::as_slice).unwrap_or_default();
-        take_rows(ctx, rows.len())?;
-        Ok(rows.iter().cloned().map(Member).collect())
+    /// Present and former members in the area that you may see, in order of name.
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Member>> {
+        members_of(ctx, &self.0, connection::args(first, after, last, before)).await
     }
+}
+
+/// Returns the same page of members for each row of a batch of contact areas.
+fn members_of<'c>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<contact_area::Model>,
+    args: domain::page::Args,
+) -> BoxFuture<'c, Result<Connection<Member>>> {
+    let order = members::order(database(ctx).backend(), members::Field::Name, false);
+    connection::nested_connection(
+        ctx,
+        row,
+        |row| row.id,
+        ListRequest::new((), order, args, ValidationErrors::default()),
+        |ctx, areas, (), page| Box::pin(members::of_each_area(caller(ctx), areas, page)),
+        |ctx, areas, ()| Box::pin(members::count_each_area(caller(ctx), areas)),
+    )
 }
 
 impl ConnectionNode for ContactArea {

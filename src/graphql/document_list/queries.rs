@@ -9,7 +9,8 @@ use crate::graphql::{
     connection::{self, Connection, ListRequest},
     cost::cost,
     order::{OrderInput, order_input},
-    scalars::{Date, Parsed, row_id, take},
+    scalars::{Date, Parsed, take},
+    slug_list::slugs,
 };
 use domain::{
     document_list::{self, Filter},
@@ -24,11 +25,11 @@ pub struct DocumentFilter {
     /// Id of the counterparty of the agreement, or of the buyer of the invoice: a member or an
     /// organisation.
     counterparty_id: Option<ID>,
-    /// Id of the activity of the agreement, or of a line of the invoice.
-    activity_id: Option<ID>,
-    /// Created on this day or later.
+    /// Of an agreement about one of these activities, or of an invoice with a line of one, by slug.
+    activity_slugs: Option<Vec<String>>,
+    /// `createdOn` is this day or later.
     created_from: Option<Parsed<Date>>,
-    /// Created on this day or earlier.
+    /// `createdOn` is this day or earlier.
     created_to: Option<Parsed<Date>>,
     /// All of these words occur in the number, the names of the counterparty or the rest that
     /// `agreements` and `invoices` are searched by. A word may be the beginning of a longer one.
@@ -44,7 +45,7 @@ impl DocumentFilter {
             counterparty: self
                 .counterparty_id
                 .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),
-            activity: self.activity_id.map(|id| row_id(&id, "filter.activityId", errors)),
+            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
             from: take(self.created_from, "filter.createdFrom", errors).map(|day| day.0),
             to: take(self.created_to, "filter.createdTo", errors).map(|day| day.0),
             search: self.search,

@@ -22,6 +22,7 @@ use crate::graphql::{
     order::{self, order_input},
     payments::types::InvoiceDifference,
     scalars::{Date, Parsed, row_id, take},
+    slug_list::slugs,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -45,12 +46,14 @@ pub struct InvoiceFilter {
     /// Id of an agreement: has a line that is invoiced by it. Matches nothing if you may not see the
     /// agreement.
     agreement_id: Option<ID>,
-    /// Issued on this day or later.
+    /// `issuedOn` is this day or later.
     issued_from: Option<Parsed<Date>>,
-    /// Issued on this day or earlier.
+    /// `issuedOn` is this day or earlier.
     issued_to: Option<Parsed<Date>>,
-    /// `dueOn` is before this day.
-    due_before: Option<Parsed<Date>>,
+    /// `dueOn` is this day or later.
+    due_from: Option<Parsed<Date>>,
+    /// `dueOn` is this day or earlier.
+    due_to: Option<Parsed<Date>>,
     /// `true` for invoices that are overpaid, and so to be refunded; `false` for the others.
     overpaid: Option<bool>,
     /// Has one of these differences between the paid sum and its total.
@@ -64,23 +67,17 @@ pub struct InvoiceFilter {
 
 impl InvoiceFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
-        let slugs = self.activity_slugs.unwrap_or_default();
         Filter {
             states: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kind: self.kind.map(Into::into),
-            activities: slugs
-                .iter()
-                .enumerate()
-                .map(|(position, slug)| {
-                    errors.text(&format!("filter.activity_slugs.{position}"), slug, LINE)
-                })
-                .collect(),
+            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
             agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
             issued_from: take(self.issued_from, "filter.issuedFrom", errors).map(|day| day.0),
             issued_to: take(self.issued_to, "filter.issuedTo", errors).map(|day| day.0),
-            due_before: take(self.due_before, "filter.dueBefore", errors).map(|day| day.0),
+            due_from: take(self.due_from, "filter.dueFrom", errors).map(|day| day.0),
+            due_to: take(self.due_to, "filter.dueTo", errors).map(|day| day.0),
             overpaid: self.overpaid,
             differences: self.difference.into_iter().flatten().map(Into::into).collect(),
             search: self.search,

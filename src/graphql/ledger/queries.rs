@@ -1,6 +1,6 @@
 //! GraphQL queries of costs and grants: filters and lists.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use futures_util::future::BoxFuture;
 
 use super::types::{BookingStatus, Cost, Grant};
@@ -8,7 +8,9 @@ use crate::graphql::{
     agreements::queries::counterparty,
     caller,
     connection::{self, Connection, ConnectionNode, ListRequest},
+    order::{self, order_input},
     scalars::{Date, Parsed, row_id, take},
+    slug_list::slugs,
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -18,60 +20,85 @@ use domain::{
 /// Filter of costs. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct CostFilter {
-    /// Ids: belongs to any of these activities.
-    activity_ids: Option<Vec<ID>>,
+    /// Belongs to one of these activities, by slug; an empty list is no condition.
+    activity_slugs: Option<Vec<String>>,
     /// Id of the supplier, a member or an organisation.
     supplier_id: Option<ID>,
     /// Id of the agreement by which the network owes it.
     agreement_id: Option<ID>,
-    /// Booked on this day or later.
-    from: Option<Parsed<Date>>,
-    /// Booked on this day or earlier.
-    to: Option<Parsed<Date>>,
-    /// Has any of these statuses.
+    /// `bookedOn` is this day or later.
+    booked_from: Option<Parsed<Date>>,
+    /// `bookedOn` is this day or earlier.
+    booked_to: Option<Parsed<Date>>,
+    /// Has one of these statuses.
     status: Option<Vec<BookingStatus>>,
 }
 
 /// Filter of grants. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct GrantFilter {
-    /// Ids: belongs to any of these activities.
-    activity_ids: Option<Vec<ID>>,
+    /// Belongs to one of these activities, by slug; an empty list is no condition.
+    activity_slugs: Option<Vec<String>>,
     /// Id of the agreement by which it comes in.
     agreement_id: Option<ID>,
-    /// Booked on this day or later.
-    from: Option<Parsed<Date>>,
-    /// Booked on this day or earlier.
-    to: Option<Parsed<Date>>,
-    /// Has any of these statuses.
+    /// `bookedOn` is this day or later.
+    booked_from: Option<Parsed<Date>>,
+    /// `bookedOn` is this day or earlier.
+    booked_to: Option<Parsed<Date>>,
+    /// Has one of these statuses.
     status: Option<Vec<BookingStatus>>,
 }
 
 impl CostFilter {
     fn check(self, errors: &mut ValidationErrors) -> ledger::Filter {
         let supplier = self.supplier_id.and_then(|id| supplier(&id, "filter.supplierId", errors));
-        let Self { activity_ids, agreement_id, from, to, status, .. } = self;
-        let rest = GrantFilter { activity_ids, agreement_id, from, to, status };
+        let Self { activity_slugs, agreement_id, booked_from, booked_to, status, .. } = self;
+        let rest = GrantFilter { activity_slugs, agreement_id, booked_from, booked_to, status };
         ledger::Filter { supplier, ..rest.check(errors) }
     }
 }
 
 impl GrantFilter {
     fn check(self, errors: &mut ValidationErrors) -> ledger::Filter {
-        let activity = |(index, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, &format!("filter.activityIds.{index}"), errors)
-        };
         ledger::Filter {
-            activities: self.activity_ids.map(|ids| {
-                ids.into_iter().enumerate().map(|each| activity(each, errors)).collect()
-            }),
+            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
             supplier: None,
             agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
-            from: take(self.from, "filter.from", errors).map(|day| day.0),
-            to: take(self.to, "filter.to", errors).map(|day| day.0),
+            from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),
+            to: take(self.booked_to, "filter.bookedTo", errors).map(|day| day.0),
             statuses: self.status.unwrap_or_default().into_iter().map(Into::into).collect(),
         }
     }
+}
+
+/// Field that costs are ordered by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "ledger::Field")]
+pub enum CostOrderField {
+    /// By day in the books.
+    BookedOn,
+    /// By amount; reversals, which are negative, first.
+    Amount,
+}
+
+order_input! {
+    /// Order of costs. Ties are ordered by id.
+    CostOrder by CostOrderField
+}
+
+/// Field that grants are ordered by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "ledger::Field")]
+pub enum GrantOrderField {
+    /// By day in the books.
+    BookedOn,
+    /// By amount; reversals and grants that are paid back, which are negative, first.
+    Amount,
+}
+
+order_input! {
+    /// Order of grants. Ties are ordered by id.
+    GrantOrder by GrantOrderField
 }
 
 /// Parses the id of a supplier.
@@ -83,16 +110,20 @@ pub(in crate::graphql) fn supplier(
     counterparty(id, path, errors).map(Supplier::from)
 }
 
+/// The order of a list without `orderBy`.
+const LATEST_FIRST: (ledger::Field, bool) = (ledger::Field::BookedOn, true);
+
 /// Returns a page of the ledger.
 fn listed<'c, N: ConnectionNode<Row: Booked>>(
     ctx: &'c Context<'_>,
     filter: ledger::Filter,
+    (field, descending): (ledger::Field, bool),
     args: domain::page::Args,
     errors: ValidationErrors,
 ) -> BoxFuture<'c, Result<Connection<N>>> {
     connection::connection(
         ctx,
-        ListRequest::<N, _>::new(filter, ledger::latest_first::<N::Row>(), args, errors),
+        ListRequest::<N, _>::new(filter, ledger::order::<N::Row>(field, descending), args, errors),
         |ctx, filter, page| Box::pin(ledger::list::<N::Row>(caller(ctx), filter, page)),
         |ctx, filter| Box::pin(ledger::count::<N::Row>(caller(ctx), filter)),
     )
@@ -105,11 +136,13 @@ pub struct LedgerQuery;
 #[Object]
 impl LedgerQuery {
     /// Booked costs of the activities whose revenue you may see, including reversals, the latest
-    /// day first.
+    /// day first unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn costs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<CostFilter>>,
+        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<CostOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -120,15 +153,18 @@ impl LedgerQuery {
     ) -> Result<Connection<Cost>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        listed(ctx, filter, connection::args(first, after, last, before), errors).await
+        let order = order::chosen(order_by, LATEST_FIRST);
+        listed(ctx, filter, order, connection::args(first, after, last, before), errors).await
     }
 
     /// Booked grants of the activities whose revenue you may see, including reversals, the latest
-    /// day first.
+    /// day first unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn grants(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<GrantFilter>>,
+        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<GrantOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -139,6 +175,7 @@ impl LedgerQuery {
     ) -> Result<Connection<Grant>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        listed(ctx, filter, connection::args(first, after, last, before), errors).await
+        let order = order::chosen(order_by, LATEST_FIRST);
+        listed(ctx, filter, order, connection::args(first, after, last, before), errors).await
     }
 }

@@ -16,7 +16,7 @@ use crate::graphql::{
     connection::{
         self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
     },
-    cost::cost as weight,
+    cost::{cost as weight, unversioned},
     database,
     scalars::{Date, DateTime, Money, node_id},
     stored_files::types::StoredFile,
@@ -25,7 +25,7 @@ use crate::graphql::{
 
 use domain::{
     error::{Error, Result, ValidationErrors},
-    ledger::{self, Booked, booked_for::Supplier},
+    ledger::{self, Booked, booked_for::Supplier, reverse_cost, reverse_grant},
     stored_files,
 };
 
@@ -60,6 +60,8 @@ macro_rules! booking_type {
             reverses;
             $(#[$reversed_by:meta])*
             reversed_by;
+            $(#[$viewer_can_reverse:meta])*
+            viewer_can_reverse = $reversible:path;
             columns { $($field:literal => $columns:expr,)* }
         }
     ) => {
@@ -145,6 +147,13 @@ impl $name {
         let args = connection::args(first, after, last, before);
         entries_of(ctx, &self.0, |row| row.id, args).await
     }
+
+    $(#[$viewer_can_reverse])*
+    #[graphql(directive = weight::apply("3".into()), directive = unversioned::apply())]
+    async fn viewer_can_reverse(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || $reversible(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id.0))
+    }
 }
 
 impl ConnectionNode for $name {
@@ -162,7 +171,7 @@ impl ConnectionNode for $name {
             "amount" => &[$row::Column::Amount],
             $($field => $columns,)*
             "agreement" => &[$row::Column::AgreementId],
-            "status" | "reverses" => &[$row::Column::ReversesId],
+            "status" | "reverses" | "viewerCanReverse" => &[$row::Column::ReversesId],
             "reason" => &[$row::Column::Reason],
             _ => &[],
         }
@@ -235,6 +244,8 @@ Cost(cost) {
     reverses;
     /// Reversal of this cost; null unless it is reversed.
     reversed_by;
+    /// `true` if you may reverse the cost (`costReverse`): it is in effect.
+    viewer_can_reverse = reverse_cost::reversible;
     columns {
         "vat" => &[cost::Column::Vat],
         "description" => &[cost::Column::Description],
@@ -268,6 +279,8 @@ Grant(grant) {
     reverses;
     /// Reversal of this grant; null unless it is reversed.
     reversed_by;
+    /// `true` if you may reverse the grant (`grantReverse`): it is in effect.
+    viewer_can_reverse = reverse_grant::reversible;
     columns {
         "funder" => &[grant::Column::Funder],
     }
@@ -327,11 +340,12 @@ pub(in crate::graphql) fn bookings_of<'c, N: ConnectionNode<Row: Booked>>(
     row: &'c BatchRow<activity::Model>,
     args: domain::page::Args,
 ) -> BoxFuture<'c, Result<Connection<N>>> {
+    let latest_first = ledger::order::<N::Row>(ledger::Field::BookedOn, true);
     connection::nested_connection(
         ctx,
         row,
         |row| row.id,
-        ListRequest::new((), ledger::latest_first::<N::Row>(), args, ValidationErrors::default()),
+        ListRequest::new((), latest_first, args, ValidationErrors::default()),
         |ctx, activities, (), page| {
             Box::pin(ledger::of_each::<N::Row>(caller(ctx), activities, page))
         },

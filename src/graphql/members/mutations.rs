@@ -81,7 +81,7 @@ pub struct MemberAdmitInput {
     municipalities: Option<Vec<String>>,
     /// Name of the contact area, compared without regard to case. A new name makes a new area:
     /// take one of `contactAreas`, unless you mean to make one.
-    contact_area: Option<String>,
+    contact_area_name: Option<String>,
     /// First day of membership.
     joined_on: Parsed<Date>,
     /// Billing details, as the address of invoices.
@@ -103,7 +103,7 @@ pub struct MemberUpdateInput {
     municipalities: Option<Vec<String>>,
     /// Name of the contact area, compared without regard to case; null removes it. A new name makes
     /// a new area: take one of `contactAreas`, unless you mean to make one.
-    contact_area: MaybeUndefined<String>,
+    contact_area_name: MaybeUndefined<String>,
     /// First day of membership.
     joined_on: Option<Parsed<Date>>,
     /// All billing details; replaces the present ones.
@@ -179,7 +179,7 @@ impl MemberMutation {
             org_number: take(input.org_number, "org_number", &mut errors).map(|number| number.0),
             county: input.county,
             municipalities: input.municipalities.unwrap_or_default(),
-            contact_area: input.contact_area,
+            contact_area_name: input.contact_area_name,
             joined_on: input.joined_on.take("joined_on", &mut errors).0,
             billing: input.billing.unwrap_or_default().into(),
         };
@@ -210,7 +210,7 @@ impl MemberMutation {
                 .map(|number| number.map(|number| number.0)),
             county: plain_change(input.county),
             municipalities: input.municipalities,
-            contact_area: plain_change(input.contact_area),
+            contact_area_name: plain_change(input.contact_area_name),
             joined_on: take(input.joined_on, "joined_on", &mut errors).map(|day| day.0),
             billing: input.billing.map(Into::into),
         };

@@ -16,6 +16,7 @@ use crate::graphql::{
     database,
     order::{self, order_input},
     scalars::{Date, OrgNumber, Parsed, row_id, take},
+    slug_list::slugs,
 };
 
 /// Names a member by exactly one of its keys.
@@ -27,15 +28,15 @@ pub enum MemberBy {
     OrgNumber(Parsed<OrgNumber>),
 }
 
-/// Filter of members. All conditions must hold.
+/// Filter of members. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct MemberFilter {
-    /// Has this status on `asOf`.
-    status: Option<MemberStatus>,
+    /// Has one of these statuses on `asOf`.
+    status: Option<Vec<MemberStatus>>,
     /// Day of the status and of participation; defaults to today.
     as_of: Option<Parsed<Date>>,
-    /// Is in the contact area of this name, compared without regard to case.
-    contact_area: Option<String>,
+    /// Id of the contact area that it is in.
+    contact_area_id: Option<ID>,
     /// Is in this county (län), spelled as `Member.county`, in upper and lower case too.
     county: Option<String>,
     /// All of these words occur in its present and former names, its organisation number or its
@@ -56,18 +57,20 @@ pub struct MemberFilter {
 impl MemberFilter {
     fn check(self, errors: &mut ValidationErrors) -> members::Filter {
         members::Filter {
-            status: self.status.map(Into::into),
+            statuses: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
-            contact_area: errors.optional_text(
-                "filter.contactArea",
-                self.contact_area.as_deref(),
-                LINE,
-            ),
+            contact_area: self
+                .contact_area_id
+                .map(|id| row_id(&id, "filter.contactAreaId", errors)),
             county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             successor: self.successor_id.map(|id| row_id(&id, "filter.successorId", errors)),
-            in_activity: slugs(self.in_activity_slugs, "filter.inActivitySlugs", errors),
-            not_in_activity: slugs(self.not_in_activity_slugs, "filter.notInActivitySlugs", errors),
+            in_activity: few_slugs(self.in_activity_slugs, "filter.inActivitySlugs", errors),
+            not_in_activity: few_slugs(
+                self.not_in_activity_slugs,
+                "filter.notInActivitySlugs",
+                errors,
+            ),
         }
     }
 }
@@ -75,21 +78,20 @@ impl MemberFilter {
 /// Maximum number of activities in a filter.
 const MAX_SLUGS: usize = 20;
 
-fn slugs(parsed: Option<Vec<String>>, path: &str, errors: &mut ValidationErrors) -> Vec<String> {
-    let parsed = parsed.unwrap_or_default();
-    // Each value adds a condition to the statement.
+/// Returns the slugs of a filter whose values add a condition to the statement each.
+fn few_slugs(
+    parsed: Option<Vec<String>>,
+    path: &str,
+    errors: &mut ValidationErrors,
+) -> Vec<String> {
     errors.expect(
-        parsed.len() <= MAX_SLUGS,
+        parsed.as_ref().is_none_or(|slugs| slugs.len() <= MAX_SLUGS),
         path,
         FieldErrorCode::TooMany
             .problem(format!("must have at most {MAX_SLUGS} items"))
             .with("max", MAX_SLUGS),
     );
-    parsed
-        .iter()
-        .enumerate()
-        .map(|(position, slug)| errors.text(&format!("{path}.{position}"), slug, LINE))
-        .collect()
+    slugs(parsed, path, errors)
 }
 
 /// Order of members.

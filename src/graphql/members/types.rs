@@ -78,7 +78,7 @@ impl Member {
     }
 
     /// Present name.
-    async fn name(&self) -> &str {
+    pub async fn name(&self) -> &str {
         &self.0.name
     }
 
@@ -96,7 +96,7 @@ impl Member {
 
     /// Organisation number (organisationsnummer); null when not known. Required before an invoice
     /// can be issued.
-    async fn org_number(&self) -> Option<OrgNumber> {
+    pub async fn org_number(&self) -> Option<OrgNumber> {
         self.0.org_number.clone().map(OrgNumber)
     }
 
@@ -212,7 +212,7 @@ impl Member {
     }
 
     /// Billing details, as the address of invoices.
-    async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
+    pub async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
         let rows = self
             .0
             .load(ctx, "", || async { members::billing_of(caller(ctx), &ids(&self.0)).await })

@@ -4,11 +4,14 @@ use ::entity::{id::OrganisationId, organisation};
 use async_graphql::{Context, Description, ID, Object};
 
 use crate::graphql::{
-    agreements::{queries::agreements_of, types::Agreement},
+    agreements::{
+        queries::{AgreementFilter, AgreementOrder, agreements_of},
+        types::Agreement,
+    },
     batch::BatchRow,
     caller,
     connection::{self, Column, Connection, ConnectionNode, every},
-    cost::cost,
+    cost::{cost, unversioned},
     members::types::BillingDetails,
     scalars::{DateTime, OrgNumber, node_id},
     times, viewer,
@@ -16,7 +19,7 @@ use crate::graphql::{
 use domain::{
     agreements::Parent,
     error::Result,
-    organisations::{self, billing::billing},
+    organisations::{self, billing::billing, remove, update},
 };
 
 /// A counterparty that is not a member: an authority, a company, a university, a consultant.
@@ -43,25 +46,28 @@ impl Organisation {
     }
 
     /// Name.
-    async fn name(&self) -> &str {
+    pub async fn name(&self) -> &str {
         &self.0.name
     }
 
     /// Organisation number (organisationsnummer); null when not known.
-    async fn org_number(&self) -> Option<OrgNumber> {
+    pub async fn org_number(&self) -> Option<OrgNumber> {
         self.0.org_number.clone().map(OrgNumber)
     }
 
     /// Billing details, as the address of invoices; all null unless you see every member's billing
     /// details too.
-    async fn billing(&self, ctx: &Context<'_>) -> BillingDetails {
+    pub async fn billing(&self, ctx: &Context<'_>) -> BillingDetails {
         BillingDetails(billing(viewer(ctx), &self.0))
     }
 
     /// Agreements with the organisation that you may see.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn agreements(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<AgreementOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -75,11 +81,24 @@ impl Organisation {
             &self.0,
             Parent::Organisation,
             |row| row.id.0,
-            None,
-            None,
+            filter,
+            order_by,
             connection::args(first, after, last, before),
         )
         .await
+    }
+
+    /// `true` if you may change the organisation (`organisationUpdate`).
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
+        update::can_update(viewer(ctx))
+    }
+
+    /// `true` if you may remove the organisation (`organisationRemove`): nothing refers to it.
+    #[graphql(directive = cost::apply("5".into()), directive = unversioned::apply())]
+    async fn viewer_can_remove(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || remove::removable(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id))
     }
 }
 

@@ -42,7 +42,8 @@ pub struct RevenueReport {
     /// Basis of the revenue.
     basis: RevenueBasis,
     /// Rows by period, name of activity and name of member; rows without an activity or a member
-    /// last. Rows without any amount are left out.
+    /// last. Rows without any amount are left out. A report of more than 100 000 rows is INVALID
+    /// (TOO_MANY).
     #[graphql(directive = list_size::apply(Some(50), None))]
     rows: Vec<RevenueRow>,
     /// Sum of all rows; null when rows are withheld from you, since the sum would be incomplete: see

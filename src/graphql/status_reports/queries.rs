@@ -1,6 +1,6 @@
 //! GraphQL query of the list of status reports.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, InputObject, Object};
 
 use super::types::{ActivityHealth, StatusReport};
 use crate::graphql::{
@@ -8,29 +8,27 @@ use crate::graphql::{
     connection::{self, Connection, ListRequest},
     database,
     order::{self, order_input},
-    scalars::{Date, Parsed, row_id, take},
+    scalars::{Date, Parsed, take},
+    slug_list::slugs,
 };
 use domain::{
-    error::{FieldErrorCode, LINE, Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     status_reports,
 };
-
-/// Maximum number of activities in a filter.
-const MAX_ACTIVITIES: usize = 200;
 
 /// Filter of status reports. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct StatusReportFilter {
-    /// Is about one of these activities, at most 200 ids.
-    activity_ids: Option<Vec<ID>>,
+    /// Is about one of these activities, by slug.
+    activity_slugs: Option<Vec<String>>,
     /// Reports one of these healths.
     health: Option<Vec<ActivityHealth>>,
     /// `period` begins with this year, as `2026-T2` with 2026.
     year: Option<i32>,
-    /// `period` is this one or sorts after it, as `2026-T2` after `2026-T1`.
-    period_from: Option<String>,
-    /// `period` is this one, begins with it or sorts before it: `2026` includes `2026-T3`.
-    period_to: Option<String>,
+    /// `periodFrom` is this day or later.
+    period_from: Option<Parsed<Date>>,
+    /// `periodTo` is this day or earlier.
+    period_to: Option<Parsed<Date>>,
     /// Reported on this day or later, Swedish time.
     reported_from: Option<Parsed<Date>>,
     /// Reported on this day or earlier, Swedish time.
@@ -39,11 +37,6 @@ pub struct StatusReportFilter {
 
 impl StatusReportFilter {
     fn check(self, errors: &mut ValidationErrors) -> status_reports::Filter {
-        let ids = self.activity_ids.unwrap_or_default();
-        let fits = ids.len() <= MAX_ACTIVITIES;
-        let message = format!("must have at most {MAX_ACTIVITIES} items");
-        let problem = FieldErrorCode::TooMany.problem(message).with("max", MAX_ACTIVITIES);
-        errors.expect(fits, "filter.activityIds", problem);
         let has_year = self.year.is_none_or(|year| (1900..=2999).contains(&year));
         errors.expect(
             has_year,
@@ -54,19 +47,11 @@ impl StatusReportFilter {
                 .with("max", 2999),
         );
         status_reports::Filter {
-            activities: ids
-                .iter()
-                .enumerate()
-                .map(|(index, id)| row_id(id, &format!("filter.activityIds.{index}"), errors))
-                .collect(),
+            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
             healths: self.health.into_iter().flatten().map(Into::into).collect(),
             year: self.year,
-            period_from: errors.optional_text(
-                "filter.periodFrom",
-                self.period_from.as_deref(),
-                LINE,
-            ),
-            period_to: errors.optional_text("filter.periodTo", self.period_to.as_deref(), LINE),
+            period_from: take(self.period_from, "filter.periodFrom", errors).map(|day| day.0),
+            period_to: take(self.period_to, "filter.periodTo", errors).map(|day| day.0),
             reported_from: take(self.reported_from, "filter.reportedFrom", errors).map(|day| day.0),
             reported_to: take(self.reported_to, "filter.reportedTo", errors).map(|day| day.0),
         }
@@ -79,7 +64,7 @@ impl StatusReportFilter {
 pub enum StatusReportOrderField {
     /// By time of the report.
     ReportedAt,
-    /// By reported period, in alphabetical order.
+    /// By reported period, in alphabetical order: `2026`, `2026-T1`, `2026-T2`.
     Period,
 }
 

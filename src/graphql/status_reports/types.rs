@@ -12,12 +12,12 @@ use crate::graphql::{
     cost::{cost, unversioned},
     database,
     request::LongText,
-    scalars::{DateTime, node_id},
+    scalars::{Date, DateTime, node_id},
     times,
 };
 use domain::{
     error::{Error, Result, ValidationErrors},
-    status_reports,
+    status_reports::{self, period},
 };
 
 /// Health of an activity.
@@ -61,9 +61,21 @@ impl StatusReport {
         found.ok_or_else(|| Error::NotFound("there is no such activity".into()))
     }
 
-    /// Reported period, as `2026-T2`.
+    /// Label of the reported period: a year, as `2026`, a part of one: `2026-H1` and `H2`
+    /// (half-years), `2026-T1` to `T3` (tertial), `2026-Q1` to `Q4`, `2026-01` to `12`, or a range of
+    /// months, as `2026-03/2026-06`. An imported report may have another text.
     async fn period(&self) -> &str {
         &self.0.period
+    }
+
+    /// First day of the period; null if the label of an imported report has another form.
+    async fn period_from(&self) -> Option<Date> {
+        period::days(&self.0.period).map(|(from, _)| Date(from))
+    }
+
+    /// Last day of the period; null if the label of an imported report has another form.
+    async fn period_to(&self) -> Option<Date> {
+        period::days(&self.0.period).map(|(_, to)| Date(to))
     }
 
     /// Health of the activity.
@@ -135,7 +147,7 @@ impl ConnectionNode for StatusReport {
         use status_report::Column as C;
         match field {
             "activity" => &[C::ActivityId],
-            "period" => &[C::Period],
+            "period" | "periodFrom" | "periodTo" => &[C::Period],
             "health" => &[C::Health],
             "reportedBy" => &[C::ReportedBy],
             "reportedAt" => &[C::ReportedAt],

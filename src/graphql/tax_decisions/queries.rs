@@ -16,7 +16,7 @@ pub struct TaxDecisionQuery;
 
 #[Object]
 impl TaxDecisionQuery {
-    /// Tax decisions of the network, the latest first.
+    /// Tax decisions of the network, the latest first: a few for each fee.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn tax_decisions(&self, ctx: &Context<'_>) -> Result<Vec<TaxDecision>> {
         let found = Box::pin(tax_decisions::all(database(ctx).read())).await?;

@@ -14,6 +14,7 @@ use crate::graphql::{
     cost::{cost, list_size},
     order::{self, order_input},
     scalars::row_id,
+    slug_list::slugs,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -29,13 +30,13 @@ pub enum TemplateBy {
     Slug(String),
 }
 
-/// Filter of templates. All conditions must hold.
+/// Filter of templates. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct TemplateFilter {
-    /// Makes agreements of this kind.
-    kind: Option<AgreementKind>,
-    /// Made for this activity, by slug.
-    activity_slug: Option<String>,
+    /// Makes agreements of one of these kinds.
+    kind: Option<Vec<AgreementKind>>,
+    /// Made for one of these activities, by slug.
+    activity_slugs: Option<Vec<String>>,
     /// All of these words occur in the title, the slug or the activity's name. A word may be the
     /// beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of their
     /// own.
@@ -46,10 +47,8 @@ pub struct TemplateFilter {
 impl TemplateFilter {
     fn check(self, errors: &mut ValidationErrors) -> templates::Filter {
         templates::Filter {
-            kind: self.kind.map(Into::into),
-            activity: self
-                .activity_slug
-                .map(|slug| errors.text("filter.activitySlug", &slug, LINE)),
+            kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
+            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }

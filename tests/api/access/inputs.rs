@@ -184,7 +184,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
             json!({ "agreementId": id(["avtal alfa", "avtal beta"][permit % 2]) })
         }
         "statusReportFile" => {
-            json!({ "activityId": id("bip"), "period": format!("2026-{permit}"), "health": "GREEN", "summary": "x" })
+            json!({ "activityId": id("bip"), "period": format!("{}", 2026 + permit), "health": "GREEN", "summary": "x" })
         }
         "templateCreate" => {
             json!({ "slug": format!("ny-{permit}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })
@@ -206,7 +206,7 @@ async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, permit: us
         json!({ "activityId": samples.id("bip"), "bookedOn": day, "amount": "1.00", text: "x" });
     app.office().does(&format!("{noun}Record"), "id", input).await.data();
     let list = format!(
-        "{{ {noun}s(filter: {{ from: \"{day}\", to: \"{day}\", status: BOOKED }}) {{ nodes {{ id }} }} }}"
+        "{{ {noun}s(filter: {{ bookedFrom: \"{day}\", bookedTo: \"{day}\", status: BOOKED }}) {{ nodes {{ id }} }} }}"
     );
     app.office().query(&list).await[format!("{noun}s").as_str()]["nodes"][0]["id"].clone()
 }

@@ -13,6 +13,7 @@ use crate::{
         fixtures::Samples,
         invoicing_fixtures::{NETWORK, with_network},
         lifecycle_fixtures::{raw, sql_id},
+        pages::walk,
         schema_documents::Schema,
     },
 };
@@ -35,7 +36,7 @@ pub(super) async fn gammas(app: &App, samples: &Samples, day: &str, amount: &str
     app.finance().does("costRecord", "id", input).await.data();
     let found = costs(
         &app.finance(),
-        json!({ "from": day, "to": day, "agreementId": samples.id("avtal gamma") }),
+        json!({ "bookedFrom": day, "bookedTo": day, "agreementId": samples.id("avtal gamma") }),
         "id",
     )
     .await;
@@ -62,26 +63,21 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
     let samples = Samples::fill(&app).await;
     gammas(&app, &samples, "2026-06-01", "1000.00").await;
     let fields = "bookedOn amount vat description reference status activity { slug } supplier { ... on Organisation { name } } agreement { number }";
-    let found = costs(&app.board(), json!({ "from": "2026-06-01" }), fields).await;
+    let found = costs(&app.board(), json!({ "bookedFrom": "2026-06-01" }), fields).await;
     let expected = json!([{ "bookedOn": "2026-06-01", "amount": "1000.00", "vat": "1.25", "description": "Uppdrag", "reference": "F-17",
         "status": "BOOKED", "activity": { "slug": "bip" }, "supplier": { "name": "Konsult Gamma AB" }, "agreement": { "number": "2026-7003" } }]);
     assert_eq!(found, expected);
-    let old = costs(
-        &app.board(),
-        json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }),
-        fields,
-    )
-    .await;
+    let old =
+        costs(&app.board(), json!({ "bookedTo": "2026-05-31", "activitySlugs": ["bip"] }), fields)
+            .await;
     let expected = json!([{ "bookedOn": "2026-04-01", "amount": "3333.31", "vat": null, "description": "Lokal", "reference": null,
         "status": "BOOKED", "activity": { "slug": "bip" }, "supplier": null, "agreement": null }]);
     assert_eq!(old, expected);
     for (filter, amounts) in [
         (json!({}), vec!["1000.00", "4444.41", "3333.31"]),
-        (
-            json!({ "activityIds": [samples.id("bip"), samples.id("indikatorer")] }),
-            vec!["1000.00", "4444.41", "3333.31"],
-        ),
-        (json!({ "activityIds": [] }), vec![]),
+        (json!({ "activitySlugs": ["bip", "indikatorer"] }), vec!["1000.00", "4444.41", "3333.31"]),
+        (json!({ "activitySlugs": ["indikatorer"] }), vec!["4444.41"]),
+        (json!({ "activitySlugs": [] }), vec!["1000.00", "4444.41", "3333.31"]),
         (json!({ "supplierId": samples.id("gamma") }), vec!["1000.00"]),
         (json!({ "supplierId": samples.id("alfa") }), vec![]),
         (
@@ -118,7 +114,7 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
             "grants": { "totalCount": 1, "nodes": [{ "amount": "6666.61", "funder": "Myndighet", "status": "BOOKED" }] } },
     ]);
     assert_eq!(found, expected);
-    let bad = json!({ "activityIds": ["x"], "supplierId": samples.id("bip"), "agreementId": "y", "from": "2026-02-30" });
+    let bad = json!({ "activitySlugs": [""], "supplierId": samples.id("bip"), "agreementId": "y", "bookedFrom": "2026-02-30" });
     let answer = app
         .finance()
         .ask(
@@ -128,9 +124,36 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
         .await;
     assert_eq!(
         answer.bad_fields(),
-        ["filter.activityIds.0", "filter.agreementId", "filter.from", "filter.supplierId"]
+        ["filter.activitySlugs.0", "filter.agreementId", "filter.bookedFrom", "filter.supplierId"]
     );
     sound(&app).await;
+});
+
+on_both!(costs_and_grants_are_sorted_by_what_a_table_shows, |app| async move {
+    let samples = Samples::fill(&app).await;
+    for (day, amount) in [("2026-06-01", "1000.00"), ("2026-02-01", "9000.00")] {
+        gammas(&app, &samples, day, amount).await;
+        let grant = json!({ "activityId": samples.id("bip"), "bookedOn": day, "amount": amount, "funder": "Staten" });
+        app.finance().does("grantRecord", "id", grant).await.data();
+    }
+    let amounts = |rows: Vec<Value>| -> Vec<String> {
+        rows.iter().map(|row| row["amount"].as_str().unwrap().to_owned()).collect()
+    };
+    for list in ["costs", "grants"] {
+        let seen = async |order: &str| walk(&app.finance(), list, order, "amount bookedOn").await;
+        let by_amount =
+            |direction: &str| format!(", orderBy: {{ field: AMOUNT, direction: {direction} }}");
+        let rising = amounts(seen(&by_amount("ASC")).await);
+        let value = |text: &String| text.replace('.', "").parse::<i64>().unwrap();
+        assert!(rising.is_sorted_by_key(value), "{list}: {rising:?}");
+        assert!(rising.len() > 2, "{list}: {rising:?}");
+        let falling = amounts(seen(&by_amount("DESC")).await);
+        assert_eq!(falling, rising.iter().rev().cloned().collect::<Vec<_>>());
+        let by_day = seen(", orderBy: { field: BOOKED_ON }").await;
+        assert!(by_day.is_sorted_by_key(|row| row["bookedOn"].as_str().unwrap().to_owned()));
+        let latest_first = seen("").await;
+        assert_eq!(latest_first, by_day.into_iter().rev().collect::<Vec<_>>());
+    }
 });
 
 on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
@@ -170,13 +193,10 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
         reverse(&app, json!({ "costId": nothing, "reason": "x" })).await.code(),
         "NOT_FOUND"
     );
-    let other = costs(
-        &app.finance(),
-        json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }),
-        "id",
-    )
-    .await[0]["id"]
-        .clone();
+    let other =
+        costs(&app.finance(), json!({ "bookedTo": "2026-05-31", "activitySlugs": ["bip"] }), "id")
+            .await[0]["id"]
+            .clone();
     for (day, reason) in [("2026-03-31", "x"), ("2026-11-22", " ")] {
         let refused =
             reverse(&app, json!({ "costId": other, "reversedOn": day, "reason": reason })).await;
@@ -399,7 +419,7 @@ on_both!(the_filter_reveals_no_agreement_that_rows_do_not_show, |app| async move
     let samples = Samples::fill(&app).await;
     gammas(&app, &samples, "2026-06-01", "1000.00").await;
     let (program, fields) = (app.service("revenue:read"), "amount agreement { number }");
-    let seen = costs(&program, json!({ "from": "2026-06-01" }), fields).await;
+    let seen = costs(&program, json!({ "bookedFrom": "2026-06-01" }), fields).await;
     assert_eq!(seen, json!([{ "amount": "1000.00", "agreement": null }]));
     assert_eq!(
         costs(&program, json!({ "agreementId": samples.id("avtal gamma") }), fields).await,
@@ -480,12 +500,15 @@ async fn a_page_deep_in_the_ledger_is_searched_for_in_an_index() {
         gammas(&app, &samples, &format!("2026-06-{day}"), "10.00").await;
     }
     let agreement = format!("agreementId: \"{}\"", samples.id("avtal gamma"));
-    let (activity, supplier) = (
-        format!("activityIds: [\"{}\"]", samples.id("bip")),
-        format!("supplierId: \"{}\"", samples.id("gamma")),
-    );
-    for filter in ["", &agreement, &activity, &supplier, "from: \"2026-06-01\", to: \"2026-06-30\""]
-    {
+    let (activity, supplier) =
+        ("activitySlugs: [\"bip\"]".to_owned(), format!("supplierId: \"{}\"", samples.id("gamma")));
+    for filter in [
+        "",
+        &agreement,
+        &activity,
+        &supplier,
+        "bookedFrom: \"2026-06-01\", bookedTo: \"2026-06-30\"",
+    ] {
         let page = |rest: &str| {
             format!("{{ costs(filter: {{ {filter} }}, {rest}) {{ pageInfo {{ endCursor }} }} }}")
         };

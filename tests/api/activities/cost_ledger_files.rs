@@ -115,7 +115,8 @@ on_both!(a_booking_of_an_agreement_that_was_withdrawn_since_is_imported, |app| a
     let other = app.another().await;
     try_import(&other, &exported(&app).await).await.unwrap();
     let imported =
-        costs(&other.finance(), json!({ "from": "2026-06-01" }), "agreement { number }").await;
+        costs(&other.finance(), json!({ "bookedFrom": "2026-06-01" }), "agreement { number }")
+            .await;
     assert_eq!(imported, json!([{ "agreement": { "number": "2026-7003" } }]));
     // It is reversed, but no more is booked for it.
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();

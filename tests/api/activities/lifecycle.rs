@@ -457,7 +457,7 @@ on_both!(the_board_gets_its_report_in_a_fixed_form, |app| async move {
     for (now, period) in [
         ("2026-11-21T09:00:00.000001Z", "2026-T2"),
         ("2026-11-21T09:00:00.120Z", "2026-T3"),
-        ("2026-11-22T00:00:00Z", "2026-T4"),
+        ("2026-11-22T00:00:00Z", "2026-Q4"),
     ] {
         app.at(now).office().does("statusReportFile", "id", report(period)).await.data();
     }
@@ -465,7 +465,7 @@ on_both!(the_board_gets_its_report_in_a_fixed_form, |app| async move {
     for caller in [app.lead(&["natverk"]), app.finance(), app.board(), app.service("revenue:read")]
     {
         assert_eq!(
-            caller.does("statusReportFile", "id", report("2026-T5")).await.code(),
+            caller.does("statusReportFile", "id", report("2026-10")).await.code(),
             "FORBIDDEN"
         );
     }
@@ -486,7 +486,7 @@ on_both!(the_board_gets_its_report_in_a_fixed_form, |app| async move {
             .collect::<Vec<_>>()
     };
     let first = page(app.board(), json!({ "first": 3 })).await;
-    assert_eq!(periods(&first), ["2026-T4", "2026-T3", "2026-T2"]);
+    assert_eq!(periods(&first), ["2026-Q4", "2026-T3", "2026-T2"]);
     assert_eq!(
         (&first["totalCount"], &first["pageInfo"]["hasNextPage"]),
         (&json!(4), &json!(true))
@@ -517,7 +517,7 @@ on_both!(the_board_gets_its_report_in_a_fixed_form, |app| async move {
     ] {
         let page = page(caller.clone(), json!({})).await;
         assert_eq!((periods(&page).len(), &page["totalCount"]), (seen, &json!(seen)));
-        assert_eq!(caller.ask(find, of.clone()).await["node"], json!({ "period": "2026-T4" }));
+        assert_eq!(caller.ask(find, of.clone()).await["node"], json!({ "period": "2026-Q4" }));
     }
     // Authors are persons: for those who may see the activity's revenue, and themselves.
     let authors =

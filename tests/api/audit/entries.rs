@@ -106,26 +106,29 @@ on_both!(the_trail_is_searched, |app| async move {
         (json!({ "subjectId": ale }), vec![4, 3, 1]),
         (json!({ "subjectId": nothing }), vec![]),
         // From the instant on, and before it.
-        (json!({ "from": "2026-11-21T09:00:00Z" }), vec![5, 4, 3, 2, 1]),
-        (json!({ "from": "2026-11-21T09:00:00.000001Z" }), vec![5, 4, 3, 2]),
-        (json!({ "from": "2026-11-21T09:00:00.000002Z" }), vec![5, 4, 3]),
-        (json!({ "from": "2026-11-22T01:00:00+01:00" }), vec![5, 4]),
-        (json!({ "from": "2026-11-22T00:00:00.1Z" }), vec![]),
-        (json!({ "to": "2026-11-21T09:00:00Z" }), vec![]),
-        (json!({ "to": "2026-11-21T09:00:00.000001Z" }), vec![1]),
-        (json!({ "to": "2026-11-21T09:00:01Z" }), vec![2, 1]),
-        (json!({ "to": "2026-11-22T00:00:00Z" }), vec![3, 2, 1]),
+        (json!({ "recordedFrom": "2026-11-21T09:00:00Z" }), vec![5, 4, 3, 2, 1]),
+        (json!({ "recordedFrom": "2026-11-21T09:00:00.000001Z" }), vec![5, 4, 3, 2]),
+        (json!({ "recordedFrom": "2026-11-21T09:00:00.000002Z" }), vec![5, 4, 3]),
+        (json!({ "recordedFrom": "2026-11-22T01:00:00+01:00" }), vec![5, 4]),
+        (json!({ "recordedFrom": "2026-11-22T00:00:00.1Z" }), vec![]),
+        (json!({ "recordedBefore": "2026-11-21T09:00:00Z" }), vec![]),
+        (json!({ "recordedBefore": "2026-11-21T09:00:00.000001Z" }), vec![1]),
+        (json!({ "recordedBefore": "2026-11-21T09:00:01Z" }), vec![2, 1]),
+        (json!({ "recordedBefore": "2026-11-22T00:00:00Z" }), vec![3, 2, 1]),
         (
-            json!({ "from": "2026-11-21T09:00:00.000001Z", "to": "2026-11-22T00:00:00Z" }),
+            json!({ "recordedFrom": "2026-11-21T09:00:00.000001Z", "recordedBefore": "2026-11-22T00:00:00Z" }),
             vec![3, 2],
         ),
-        (json!({ "from": "2026-11-22T00:00:00Z", "to": "2026-11-21T00:00:00Z" }), vec![]),
         (
-            json!({ "actor": "office@example.se", "subjectId": bo, "from": "2026-11-21T09:00:01Z", "to": "2026-12-01T00:00:00Z" }),
+            json!({ "recordedFrom": "2026-11-22T00:00:00Z", "recordedBefore": "2026-11-21T00:00:00Z" }),
+            vec![],
+        ),
+        (
+            json!({ "actor": "office@example.se", "subjectId": bo, "recordedFrom": "2026-11-21T09:00:01Z", "recordedBefore": "2026-12-01T00:00:00Z" }),
             vec![5],
         ),
         (
-            json!({ "actor": "office@example.se", "subjectId": bo, "to": "2026-11-22T00:00:00Z" }),
+            json!({ "actor": "office@example.se", "subjectId": bo, "recordedBefore": "2026-11-22T00:00:00Z" }),
             vec![],
         ),
     ] {
@@ -133,10 +136,10 @@ on_both!(the_trail_is_searched, |app| async move {
         assert_eq!((&revisions, &page["totalCount"]), (&found, &json!(found.len())), "{filter}");
     }
     let document = "query($filter: AuditFilter) { auditEntries(filter: $filter) { totalCount } }";
-    let bad = json!({ "filter": { "actor": "\u{0}", "subjectId": "Ale", "from": "2026-11-21", "to": "2026-11-21T25:00:00Z" } });
+    let bad = json!({ "filter": { "actor": "\u{0}", "subjectId": "Ale", "recordedFrom": "2026-11-21", "recordedBefore": "2026-11-21T25:00:00Z" } });
     assert_eq!(
         app.office().ask(document, bad).await.bad_fields(),
-        ["filter.actor", "filter.from", "filter.subjectId", "filter.to"]
+        ["filter.actor", "filter.recordedBefore", "filter.recordedFrom", "filter.subjectId"]
     );
 });
 
@@ -261,7 +264,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
             "INVALID",
             app.office(),
             "memberAdmit",
-            json!({ "name": "", "joinedOn": "2026-01-01", "contactArea": "Ny" }),
+            json!({ "name": "", "joinedOn": "2026-01-01", "contactAreaName": "Ny" }),
         ),
         (
             "NOT_FOUND",

@@ -90,7 +90,7 @@ on_both!(prolonged_terms_end_with_their_months, |app| async move {
                 .await;
         assert_eq!(found["nextDeadline"]["deadlineOn"], deadline, "{number} as of {as_of}");
         let day = as_of.parse().unwrap();
-        let listed = on(&app, day).office().query(&format!("{{ expiringAgreements(from: \"{as_of}\", withinDays: 200) {{ nodes {{ number nextDeadline(asOf: \"{as_of}\") {{ deadlineOn }} }} }} }}")).await;
+        let listed = on(&app, day).office().query(&format!("{{ expiringAgreements(asOf: \"{as_of}\", withinDays: 200) {{ nodes {{ number nextDeadline(asOf: \"{as_of}\") {{ deadlineOn }} }} }} }}")).await;
         let nodes = listed["expiringAgreements"]["nodes"].as_array().unwrap();
         let within = nodes
             .iter()
@@ -132,7 +132,7 @@ on_both!(lists_calendar_metrics_and_the_run_go_by_one_last_day_for_notice, |app|
         let listed = app
             .office()
             .query(&format!(
-                "{{ expiringAgreements(from: \"{from}\", withinDays: 60) {{ totalCount }} }}"
+                "{{ expiringAgreements(asOf: \"{from}\", withinDays: 60) {{ totalCount }} }}"
             ))
             .await;
         assert_eq!(listed["expiringAgreements"]["totalCount"], usize::from(is_listed), "{from}");

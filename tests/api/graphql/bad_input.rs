@@ -64,9 +64,9 @@ on_both!(every_bad_field_of_a_mutation_is_named_at_once, |app| async move {
     wrong.extend(refused_for(
         &app,
         "memberAdmit",
-        json!({ "name": " ", "orgNumber": "222000-1835", "county": "a\u{0}b", "municipalities": ["Bra", ""], "contactArea": "x".repeat(301),
+        json!({ "name": " ", "orgNumber": "222000-1835", "county": "a\u{0}b", "municipalities": ["Bra", ""], "contactAreaName": "x".repeat(301),
             "joinedOn": "2026-02-30", "billing": { "email": "ingen", "peppolId": "222000", "city": "x\u{7}" } }),
-        &["input.billing.city", "input.billing.email", "input.billing.peppolId", "input.contactArea", "input.county", "input.joinedOn", "input.municipalities.1", "input.name", "input.orgNumber"],
+        &["input.billing.city", "input.billing.email", "input.billing.peppolId", "input.contactAreaName", "input.county", "input.joinedOn", "input.municipalities.1", "input.name", "input.orgNumber"],
     )
     .await);
     wrong.extend(refused_for(
@@ -333,14 +333,14 @@ on_both!(bad_arguments_of_queries_are_named_by_their_paths, |app| async move {
             "agreements(first: -1, filter: { asOf: \"x\", endsFrom: \"2026-02-30\", endsTo: \"2999-13-01\", counterpartyId: \"x\", templateVersionId: \"y\" }) { totalCount }".into(),
             &["filter.asOf", "filter.counterpartyId", "filter.endsFrom", "filter.endsTo", "filter.templateVersionId", "first"],
         ),
-        ("expiringAgreements(withinDays: -1, from: \"2026-02-30\", first: 201) { totalCount }".into(), &["first", "from", "withinDays"]),
+        ("expiringAgreements(withinDays: -1, asOf: \"2026-02-30\", first: 201) { totalCount }".into(), &["asOf", "first", "withinDays"]),
         ("expiringAgreements(withinDays: 2000000000) { totalCount }".into(), &["withinDays"]),
         ("templates(first: -1, before: \"x\") { totalCount }".into(), &["before", "first"]),
         (
-            "invoices(first: -1, filter: { asOf: \"x\", buyerId: \"x\", issuedFrom: \"x\", issuedTo: \"x\", dueBefore: \"x\" }) { totalCount }".into(),
-            &["filter.asOf", "filter.buyerId", "filter.dueBefore", "filter.issuedFrom", "filter.issuedTo", "first"],
+            "invoices(first: -1, filter: { asOf: \"x\", buyerId: \"x\", issuedFrom: \"x\", issuedTo: \"x\", dueFrom: \"x\", dueTo: \"x\" }) { totalCount }".into(),
+            &["filter.asOf", "filter.buyerId", "filter.dueFrom", "filter.dueTo", "filter.issuedFrom", "filter.issuedTo", "first"],
         ),
-        ("auditEntries(first: -1, filter: { subjectId: \"x\", from: \"2026-01-01\", to: \"x\" }) { totalCount }".into(), &["filter.from", "filter.subjectId", "filter.to", "first"]),
+        ("auditEntries(first: -1, filter: { subjectId: \"x\", recordedFrom: \"2026-01-01\", recordedBefore: \"x\" }) { totalCount }".into(), &["filter.recordedBefore", "filter.recordedFrom", "filter.subjectId", "first"]),
         ("node(id: \"x\") { id }".into(), &["id"]),
         (format!("nodes(ids: [\"x\", \"{alfa}\", \"\"]) {{ id }}"), &["ids.0", "ids.2"]),
         ("member(by: { id: \"x\" }) { id }".into(), &["by.id"]),
@@ -532,7 +532,11 @@ on_both!(activities_of_filters_must_exist, |app| async move {
             "filter.activitySlugs.0",
         ),
         ("templateConsistency(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
-        ("templates(filter: { activitySlug: \"bop\" })", "filter.activitySlug"),
+        ("templates(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
+        ("costs(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
+        ("grants(filter: { activitySlugs: [\"bip\", \"bop\"] })", "filter.activitySlugs.1"),
+        ("statusReports(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
+        ("documents(filter: { activitySlugs: [\"bop\"] })", "filter.activitySlugs.0"),
         ("invoices(filter: { activitySlugs: [\"bip\", \"bop\"] })", "filter.activitySlugs.1"),
         ("activityMatrix(activitySlugs: [\"bip\", \"bop\"])", "activitySlugs.1"),
     ] {

@@ -168,23 +168,25 @@ on_both!(texts_of_the_whole_world_come_back_as_they_went, |app| async move {
 });
 
 /// Every question that takes a text, with the text in `$text`.
-const TEXTS: [&str; 19] = [
+const TEXTS: [&str; 21] = [
     "members(filter: { search: $text }) { totalCount }",
     "members(filter: { county: $text }) { totalCount }",
-    "members(filter: { contactArea: $text }) { totalCount }",
     "members(filter: { inActivitySlugs: [$text] }) { totalCount }",
     "members(filter: { notInActivitySlugs: [$text] }) { totalCount }",
     "activities(filter: { search: $text }) { totalCount }",
     "activity(by: { slug: $text }) { id }",
     "agreements(filter: { search: $text }) { totalCount }",
     "agreements(filter: { activitySlugs: [$text] }) { totalCount }",
-    "agreements(filter: { contactArea: $text }) { totalCount }",
     "agreements(filter: { county: $text }) { totalCount }",
     "agreement(by: { number: $text }) { id }",
     "templates(filter: { search: $text }) { totalCount }",
-    "templates(filter: { activitySlug: $text }) { totalCount }",
+    "templates(filter: { activitySlugs: [$text] }) { totalCount }",
     "template(by: { slug: $text }) { id }",
     "invoices(filter: { activitySlugs: [$text] }) { totalCount }",
+    "costs(filter: { activitySlugs: [$text] }) { totalCount }",
+    "grants(filter: { activitySlugs: [$text] }) { totalCount }",
+    "statusReports(filter: { activitySlugs: [$text] }) { totalCount }",
+    "documents(filter: { activitySlugs: [$text] }) { totalCount }",
     "invoice(by: { number: $text }) { id }",
     "invoice(by: { ocr: $text }) { id }",
     "auditEntries(filter: { actor: $text }) { totalCount }",

@@ -104,7 +104,7 @@ async fn a_nested_page_is_searched_for_in_an_index() {
 on_both!(what_decides_between_plans_is_a_part_of_the_text, |app| async move {
     for (question, parts) in [
         (
-            "invoices(filter: { kind: CREDIT_NOTE, issuedFrom: \"2026-02-03\", dueBefore: \"2026-04-05\" })",
+            "invoices(filter: { kind: CREDIT_NOTE, issuedFrom: \"2026-02-03\", dueTo: \"2026-04-05\" })",
             &["'CREDIT_NOTE'", "'2026-02-03'", "'2026-04-05'"][..],
         ),
         ("invoices(filter: { status: PAID, asOf: \"2026-05-06\" })", &["'2026-05-06'"]),

@@ -7,6 +7,7 @@ use crate::support::{
     app::{App, on_both},
     bank_fixtures::{CAMT_02, import},
     caller::Caller,
+    fixtures::Samples,
     invoicing_fixtures::{self, course, issue},
     lifecycle_fixtures::{Register, agreed, drafted, mutate, offered, read_agreement, signature},
     payment_fixtures::{self, LEDGER},
@@ -37,7 +38,7 @@ async fn press(callers: &[(&str, Caller<'_>)], button: &Button, id: &str, input:
     let mut done = 0;
     for (name, caller) in callers {
         let said = says(caller, button, id).await.unwrap_or_default();
-        let answer = caller.does(button.mutation, "id", input.clone()).await;
+        let answer = caller.does(button.mutation, "__typename", input.clone()).await;
         assert_eq!(
             answer.errors().is_empty(),
             said,
@@ -100,6 +101,68 @@ on_both!(members_activities_and_templates_say_what_can_be_done, |app| async move
         }
         assert_eq!(done, expected, "{version}");
     }
+});
+
+/// Reads the first id of each of these lists.
+async fn first_ids<const N: usize>(app: &App, lists: [&str; N]) -> [String; N] {
+    let selected = lists.map(|list| format!("{list}(first: 1) {{ nodes {{ id }} }}")).join(" ");
+    let answer = app.office().query(&format!("{{ {selected} }}")).await;
+    lists.map(|list| answer[list]["nodes"][0]["id"].as_str().unwrap().to_owned())
+}
+
+on_both!(costs_grants_contacts_and_organisations_say_what_can_be_done, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let callers = [
+        ("board", app.board()),
+        ("auditor", app.auditor()),
+        ("member", app.member(samples.id("alfa"))),
+        ("lead", app.lead(&["bip", "indikatorer"])),
+        ("invoices:write", app.service("invoices:write")),
+        ("agreements:write", app.service("agreements:write")),
+        ("finance", app.finance()),
+        ("office", app.office()),
+    ];
+    let [cost, grant] = first_ids(&app, ["costs", "grants"]).await;
+    for (type_name, mutation, input, id) in
+        [("Cost", "costReverse", "costId", &cost), ("Grant", "grantReverse", "grantId", &grant)]
+    {
+        let reverse = button(type_name, "viewerCanReverse", mutation);
+        let list = format!("{}s", type_name.to_lowercase());
+        let input = |id: &str| json!({ (input): id, "reason": "Fel" });
+        assert_eq!(press(&callers, &reverse, id, input(id)).await, 1, "by FINANCE, then not again");
+        let page = format!("{{ {list}(filter: {{ status: REVERSAL }}) {{ nodes {{ id }} }} }}");
+        let found = app.office().query(&page).await;
+        let reversal = found[list.as_str()]["nodes"][0]["id"].as_str().unwrap();
+        assert_eq!(press(&callers, &reverse, reversal, input(reversal)).await, 0);
+    }
+
+    let anna = samples.id("anna");
+    let update = button("Contact", "viewerCanUpdate", "contactUpdate");
+    let erase = button("Contact", "viewerCanErase", "contactErase");
+    let changes = json!({ "contactId": anna, "phone": "070-174 06 10" });
+    assert_eq!(press(&callers, &update, anna, changes.clone()).await, 1);
+    assert_eq!(press(&callers, &erase, anna, json!({ "contactId": anna })).await, 1);
+    assert_eq!(press(&callers, &update, anna, changes).await, 0, "it is erased");
+    assert_eq!(press(&callers, &erase, anna, json!({ "contactId": anna })).await, 1, "again");
+
+    let update = button("Organisation", "viewerCanUpdate", "organisationUpdate");
+    let remove = button("Organisation", "viewerCanRemove", "organisationRemove");
+    let gamma = samples.id("gamma");
+    let input = json!({ "organisationId": gamma, "name": "Konsult Gamma & Co" });
+    assert_eq!(press(&callers, &update, gamma, input).await, 1);
+    let input = json!({ "organisationId": gamma });
+    assert_eq!(press(&callers, &remove, gamma, input).await, 0, "it has agreements");
+    let added = app.office().does("organisationAdd", "id", json!({ "name": "Delta" })).await;
+    let delta = added["organisationAdd"]["id"].as_str().unwrap();
+    let contact = json!({ "organisationId": delta, "role": "OTHER", "name": "Doris" });
+    let doris = app.office().does("contactAdd", "id", contact).await;
+    assert!(doris.errors().is_empty(), "{}", doris.text());
+    let input = json!({ "organisationId": delta });
+    assert_eq!(press(&callers, &remove, delta, input).await, 0, "it has a contact");
+    let added = app.office().does("organisationAdd", "id", json!({ "name": "Epsilon" })).await;
+    let epsilon = added["organisationAdd"]["id"].as_str().unwrap();
+    let input = json!({ "organisationId": epsilon });
+    assert_eq!(press(&callers, &remove, epsilon, input).await, 1);
 });
 
 /// The callers who may read invoices.

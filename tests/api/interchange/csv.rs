@@ -89,7 +89,7 @@ async fn make_without_keys(app: &App) {
     let member = make(
         "memberAdmit",
         json!({
-            "name": "Samordningsförbundet \"Delta\", norr", "municipalities": ["Övre", "Ådal"], "contactArea": "Östra",
+            "name": "Samordningsförbundet \"Delta\", norr", "municipalities": ["Övre", "Ådal"], "contactAreaName": "Östra",
             "joinedOn": "2020-01-01", "billing": { "email": "faktura@delta.example.se" },
         }),
     );

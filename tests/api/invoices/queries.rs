@@ -195,7 +195,7 @@ on_both!(filters_and_orders_compose, |app| async move {
             r#"(filter: { issuedFrom: "2026-11-03", issuedTo: "2026-11-10" })"#.into(),
             vec!["K1", "5"],
         ),
-        (r#"(filter: { dueBefore: "2026-12-02" })"#.into(), vec!["1", "2", "3"]),
+        (r#"(filter: { dueTo: "2026-12-01" })"#.into(), vec!["1", "2", "3"]),
         ("(orderBy: { field: NUMBER, direction: DESC }, first: 3)".into(), vec!["10", "5", "4"]),
         ("(orderBy: { field: ISSUED_ON }, last: 3)".into(), vec!["K2", "10", "utkast"]),
         (
@@ -430,7 +430,7 @@ on_both!(a_page_needs_a_statement_for_each_kind_of_thing, |app| async move {
 
 on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
     let document = "query($filter: InvoiceFilter, $first: Int, $after: String) { invoices(filter: $filter, first: $first, after: $after) { totalCount } }";
-    let filter = json!({ "asOf": "2026-02-30", "buyerId": "activity_00000000000000000000000000000000", "activitySlugs": ["bip", "\u{0}"], "issuedFrom": "x", "issuedTo": "1800-01-01", "dueBefore": "2026-13-01" });
+    let filter = json!({ "asOf": "2026-02-30", "buyerId": "activity_00000000000000000000000000000000", "activitySlugs": ["bip", "\u{0}"], "issuedFrom": "x", "issuedTo": "1800-01-01", "dueFrom": "2026-13-01", "dueTo": "2026-13-01" });
     let answer =
         app.finance().ask(document, json!({ "filter": filter, "first": -1, "after": "x" })).await;
     let paths = [
@@ -438,7 +438,8 @@ on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
         "filter.activitySlugs.1",
         "filter.asOf",
         "filter.buyerId",
-        "filter.dueBefore",
+        "filter.dueFrom",
+        "filter.dueTo",
         "filter.issuedFrom",
         "filter.issuedTo",
         "first",

@@ -270,7 +270,7 @@ on_both!(agreements_end_with_the_membership_on_request, |app| async move {
     let expiring = app
         .office()
         .query(
-            "{ expiringAgreements(from: \"2027-04-01\", withinDays: 3000) { nodes { number } } }",
+            "{ expiringAgreements(asOf: \"2027-04-01\", withinDays: 3000) { nodes { number } } }",
         )
         .await;
     assert_eq!(expiring["expiringAgreements"]["nodes"], json!([]));

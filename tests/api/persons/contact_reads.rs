@@ -55,7 +55,7 @@ on_both!(every_path_to_a_contact_leaves_a_line, |app| async move {
             .does(
                 "memberAdmit",
                 "id",
-                json!({ "name": "Ale", "joinedOn": "2015-01-01", "contactArea": "Södra" }),
+                json!({ "name": "Ale", "joinedOn": "2015-01-01", "contactAreaName": "Södra" }),
             )
             .await,
         "memberAdmit",
@@ -205,25 +205,25 @@ on_both!(the_log_counts_by_day_and_is_searched, |app| async move {
     for (filter, found) in [
         (json!({ "contactId": contact, "reader": "anna@example.se" }), vec![&first, &second]),
         (json!({ "reader": "bo@example.se" }), vec![&bo]),
-        (json!({ "from": "2026-11-21" }), vec![&second, &bo]),
-        (json!({ "to": "2026-11-20" }), vec![&first]),
-        (json!({ "from": "2026-11-20", "to": "2026-11-20" }), vec![&first]),
+        (json!({ "readFrom": "2026-11-21" }), vec![&second, &bo]),
+        (json!({ "readTo": "2026-11-20" }), vec![&first]),
+        (json!({ "readFrom": "2026-11-20", "readTo": "2026-11-20" }), vec![&first]),
         (json!({ "contactId": "contact_0197aaaaaaaa7000800000000000000a" }), vec![]),
     ] {
         assert_eq!(log(&app, filter.clone()).await.iter().collect::<Vec<_>>(), found, "{filter}");
     }
-    let times = "{ contactReads(filter: { reader: \"anna@example.se\", from: \"2026-11-21\" }) { nodes { firstAt lastAt contact { id } } } }";
+    let times = "{ contactReads(filter: { reader: \"anna@example.se\", readFrom: \"2026-11-21\" }) { nodes { firstAt lastAt contact { id } } } }";
     let times = app.office().query(times).await;
     assert_eq!(
         times["contactReads"]["nodes"][0],
         json!({ "firstAt": "2026-11-20T23:00:00Z", "lastAt": "2026-11-21T09:00:00.500Z", "contact": { "id": contact } })
     );
-    let bad = json!({ "filter": { "contactId": "Anna", "reader": "\u{0}", "from": "2026-11-32", "to": "i går" } });
+    let bad = json!({ "filter": { "contactId": "Anna", "reader": "\u{0}", "readFrom": "2026-11-32", "readTo": "i går" } });
     let refused =
         app.office().ask("query($filter: ContactReadFilter) { contactReads(filter: $filter, first: 500) { totalCount } }", bad).await;
     assert_eq!(
         refused.bad_fields(),
-        ["filter.contactId", "filter.from", "filter.reader", "filter.to", "first"]
+        ["filter.contactId", "filter.readFrom", "filter.readTo", "filter.reader", "first"]
     );
 });
 

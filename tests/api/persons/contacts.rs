@@ -196,12 +196,12 @@ on_both!(each_sees_the_contacts_of_its_own_association, |app| async move {
         ids.push(add(&app, input).await);
     }
     let question = "query($ids: [ID!]!, $area: ID!) { nodes(ids: $ids) { ... on Contact { name } }
-        node(id: $area) { ... on ContactArea { name boardContacts { name } members { name contacts { name } } } } }";
+        node(id: $area) { ... on ContactArea { name boardContacts { name } members { nodes { name contacts { name } } } } } }";
     let named = |name: &str| json!({ "name": name });
     let all =
         || json!([named("Anna"), named("Åke"), named("Stina"), named("Gustav"), named("Nina")]);
     // A member that left is of its area all the same.
-    let area = |board: Value, of_ale: Value| json!({ "name": "Södra", "boardContacts": board, "members": [{ "name": "Ale", "contacts": of_ale }, { "name": "Örebro", "contacts": [] }] });
+    let area = |board: Value, of_ale: Value| json!({ "name": "Södra", "boardContacts": board, "members": { "nodes": [{ "name": "Ale", "contacts": of_ale }, { "name": "Örebro", "contacts": [] }] } });
     let none = || json!([null, null, null, null, null]);
     let everything = || area(json!([named("Stina")]), json!([named("Anna")]));
     for (who, caller, nodes, node) in [
@@ -216,19 +216,19 @@ on_both!(each_sees_the_contacts_of_its_own_association, |app| async move {
             "Ale",
             app.member(&of.ale),
             json!([named("Anna"), null, null, null, null]),
-            json!({ "name": "Södra", "boardContacts": [], "members": [{ "name": "Ale", "contacts": [named("Anna")] }] }),
+            json!({ "name": "Södra", "boardContacts": [], "members": { "nodes": [{ "name": "Ale", "contacts": [named("Anna")] }] } }),
         ),
         (
             "Åre",
             app.member(&of.are),
             json!([null, named("Åke"), null, null, null]),
-            json!({ "name": "Södra", "boardContacts": [], "members": [] }),
+            json!({ "name": "Södra", "boardContacts": [], "members": { "nodes": [] } }),
         ),
         (
             "audit:read",
             app.service("audit:read"),
             none(),
-            json!({ "name": "Södra", "boardContacts": [], "members": [] }),
+            json!({ "name": "Södra", "boardContacts": [], "members": { "nodes": [] } }),
         ),
     ] {
         let answer = caller.ask(question, json!({ "ids": ids, "area": of.södra })).await;

@@ -214,7 +214,7 @@ impl Schema {
         let found = self.named(name);
         name.ends_with("Connection")
             || name == "Node"
-            || found["kind"] == "UNION"
+            || ["UNION", "INTERFACE"].contains(&found["kind"].as_str().unwrap_or_default())
             || list(&found["interfaces"]).iter().any(|interface| interface["name"] == "Node")
     }
 }

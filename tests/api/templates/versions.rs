@@ -84,8 +84,11 @@ on_both!(templates_are_found, |app| async move {
     for (filter, found) in [
         ("", vec!["bip", "hemlig"]),
         ("kind: COOPERATION", vec!["hemlig"]),
-        (r#"activitySlug: "bip""#, vec!["bip"]),
-        (r#"activitySlug: "indikatorer""#, vec![]),
+        (r#"activitySlugs: "bip""#, vec!["bip"]),
+        (r#"activitySlugs: ["indikatorer"]"#, vec![]),
+        (r#"activitySlugs: ["indikatorer", "bip"]"#, vec!["bip"]),
+        ("activitySlugs: [], kind: []", vec!["bip", "hemlig"]),
+        ("kind: [PARTICIPATION, COOPERATION]", vec!["bip", "hemlig"]),
         (r#"search: "mall HEM""#, vec!["hemlig"]),
         (r#"search: "%""#, vec![]),
     ] {
@@ -111,8 +114,8 @@ on_both!(templates_are_found, |app| async move {
         .await;
     assert_eq!(answer["template"]["slug"], "bip");
     let answer =
-        office.query(r#"{ templates(first: 201, before: "x", filter: { activitySlug: "", search: "\u0000" }) { nodes { id } } }"#).await;
-    assert_eq!(answer.bad_fields(), ["before", "filter.activitySlug", "filter.search", "first"]);
+        office.query(r#"{ templates(first: 201, before: "x", filter: { activitySlugs: [""], search: "\u0000" }) { nodes { id } } }"#).await;
+    assert_eq!(answer.bad_fields(), ["before", "filter.activitySlugs.0", "filter.search", "first"]);
     assert_eq!(
         office.query(r#"{ template(by: { id: "x" }) { id } }"#).await.bad_fields(),
         ["by.id"]

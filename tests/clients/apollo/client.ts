@@ -25,7 +25,7 @@ export function makeClient({ url, token, ...platform }: Options): ApolloClient {
   return new ApolloClient({
     link: ApolloLink.split(({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION, new GraphQLWsLink(socket), requests),
     cache: new InMemoryCache({
-      // The types of `Node` and of the unions, from the schema: fragments on them match.
+      // The types of interfaces and unions, from the schema: fragments on them match.
       possibleTypes: possible.possibleTypes,
       // Pages that are fetched are joined to those before, for each filter and order.
       typePolicies: { Query: { fields: { members: relayStylePagination(["filter", "orderBy"]) } } },

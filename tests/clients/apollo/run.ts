@@ -140,7 +140,7 @@ const all = client.readQuery({ query: MEMBERS, variables: { first: 15 } })?.memb
 assert.ok(all && pages > 1);
 assert.equal(new Set(all.edges.map(({ node }) => node.id)).size, all.totalCount);
 
-// Fragments on a union and on an interface: without `possibleTypes` the cache would leave their fields out.
+// Fragments on interfaces: without `possibleTypes` the cache would leave their fields out.
 const parties = (await client.query({ query: PARTIES, variables: { first: 50 } })).data?.agreements.nodes ?? [];
 assert.ok(parties.length > 0 && parties.every(({ counterparty }) => counterparty.id && counterparty.name));
 

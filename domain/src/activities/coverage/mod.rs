@@ -34,7 +34,11 @@ use crate::{
 /// Returns the filter for members on the day.
 #[must_use]
 pub fn present(on: NaiveDate) -> members::Filter {
-    members::Filter { status: Some(Status::Active), as_of: Some(on), ..members::Filter::default() }
+    members::Filter {
+        statuses: vec![Status::Active],
+        as_of: Some(on),
+        ..members::Filter::default()
+    }
 }
 
 /// Returns those of these activities whose participants the viewer may know by name.

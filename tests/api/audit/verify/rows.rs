@@ -117,7 +117,7 @@ on_both!(a_change_of_what_an_agreement_stands_on_is_found, |app| async move {
     .await;
     let renamed = json!({ "memberId": register.id("Förbund 03"), "name": "Förbundet tre" });
     mutate(&office, "memberUpdate", renamed, "id").await.data();
-    let area = json!({ "name": "Förbund nytt", "joinedOn": "2026-01-01", "contactArea": "Norr", "municipalities": ["Åre", "Berg"] });
+    let area = json!({ "name": "Förbund nytt", "joinedOn": "2026-01-01", "contactAreaName": "Norr", "municipalities": ["Åre", "Berg"] });
     mutate(&office, "memberAdmit", area, "id").await.data();
     let report = json!({ "activityId": bip, "period": "2026-T1", "health": "GREEN", "summary": "Bra", "nextSteps": "Mer" });
     mutate(&office, "statusReportFile", report, "id").await.data();
