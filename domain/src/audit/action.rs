@@ -2,6 +2,8 @@
 
 use strum::{Display, EnumIter, EnumString, IntoStaticStr};
 
+use crate::database::Sharing;
+
 /// The action of an audit entry: the mutation or command that made the change.
 ///
 /// The stored word is the variant in camel case, as `agreementSign`. It never changes, since it is
@@ -198,6 +200,43 @@ impl Action {
     pub fn of_word(word: &str) -> Option<Self> {
         let former = || ALIASES.iter().find(|(former, _)| *former == word);
         word.parse().ok().or_else(|| former().map(|(_, action)| *action))
+    }
+
+    /// Returns the commit that a change with this action needs.
+    ///
+    /// One that shares its commit takes little time, defers no check of the database to its commit,
+    /// and reads within its transaction everything that another of them writes. So none of them
+    /// changes fees, which an issue reads outside its transaction.
+    pub(crate) fn sharing(self) -> Sharing {
+        match self {
+            Self::BankPaymentMarkDuplicate
+            | Self::BankPaymentMatch
+            | Self::BankPaymentExclude
+            | Self::BankPaymentReopen
+            | Self::ContactAdd
+            | Self::ContactUpdate
+            | Self::CostRecord
+            | Self::CostReverse
+            | Self::DeadlineSnooze
+            | Self::DeadlineUnsnooze
+            | Self::GrantRecord
+            | Self::GrantReverse
+            | Self::InvoiceCredit
+            | Self::InvoiceDraft
+            | Self::InvoiceDraftDiscard
+            | Self::InvoiceDraftUpdate
+            | Self::InvoiceIssue
+            | Self::InvoiceRemind
+            | Self::InvoiceWriteOff
+            | Self::OrganisationAdd
+            | Self::OrganisationUpdate
+            | Self::PaymentRecord
+            | Self::PaymentReverse
+            | Self::RefundRecord
+            | Self::RefundReverse
+            | Self::StatusReportFile => Sharing::Shared,
+            _ => Sharing::Alone,
+        }
     }
 
     /// `true` if an entry with this stored word records this action.

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use ::entity::kind::SubjectKind;
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
-    QueryTrait,
+    ActiveModelBehavior, ActiveModelTrait, EntityTrait, IntoActiveModel, Iterable, QueryTrait,
     sea_query::{SelectStatement, SubQueryStatement},
 };
 use uuid::Uuid;
@@ -98,17 +97,21 @@ async fn open(
             "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
         )));
     }
-    let tx = ctx.db.write_unchecked().await?;
+    let tx = ctx.db.write_unchecked(action.sharing()).await?;
+    let (db, actor) = (ctx.db.clone(), ctx.viewer.subject.clone());
+    let mutation = ctx.idempotency.cloned().filter(|mutation| mutation.is_by(&actor));
+    if let Some(mutation) = &mutation {
+        mutation.depend_on(tx.common_commit());
+    }
     let opening = Opening::load(ctx.db, &tx, basis, questions).await?;
     check(&ctx.clock, opening.revision, opening.at)?;
-    let (db, actor, at) = (ctx.db.clone(), ctx.viewer.subject.clone(), ctx.clock.now());
-    let mutation = ctx.idempotency.cloned().filter(|mutation| mutation.is_by(&actor));
+    let at = ctx.clock.now();
     if let Some(mutation) = &mutation {
         mutation.expect_new(&tx, at).await?;
         if mutation.has_key() {
             // So that a change that records nothing can be rolled back while the mutation's outcome
             // is stored.
-            tx.execute_unprepared("SAVEPOINT change").await?;
+            tx.allow_undo().await?;
         }
     }
     Ok(Change {
@@ -271,12 +274,10 @@ impl Change {
         self.batch.run(&self.tx).await?;
         person_keys::delete(&self.tx, &self.erased).await?;
         search::refresh_others(&self.tx, &self.indexed).await?;
-        db.notify_remote(&self.tx, last, &hash).await?;
         db.commit(self.tx, Some((last, &hash))).await?;
         if let Some(mutation) = self.mutation {
             mutation.committed(outcome, last);
         }
-        db.notify_local(last, &hash);
         Ok(())
     }
 
@@ -288,14 +289,11 @@ impl Change {
         let (last, _) = trail.end();
         match &mutation {
             Some(mutation) if mutation.has_key() => {
-                tx.execute_unprepared("ROLLBACK TO SAVEPOINT change").await?;
+                tx.undo().await?;
                 mutation.store(&tx, &outcome, last, trail.at()).await?;
                 db.commit(tx, None).await?;
             }
-            _ => {
-                db.check_file()?;
-                tx.rollback().await?;
-            }
+            _ => db.leave_unchanged(tx).await?,
         }
         if let Some(mutation) = mutation {
             mutation.committed(outcome, last);

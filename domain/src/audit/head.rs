@@ -170,7 +170,8 @@ fn unreadable(what: &str, error: Error) -> Error {
     }
 }
 
-fn refused(reason: &str) -> Error {
+/// Returns the error of a change that is not begun because of the trail.
+pub(super) fn refused(reason: &str) -> Error {
     Error::internal(io::Error::other(format!(
         "nothing is written: {reason}; `samregister verify` lists what is wrong with the trail"
     )))

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::head::trusted;
+use super::head::{refused, trusted};
 use crate::{
     database::{Database, Transaction, among},
     error::Result,
@@ -93,8 +93,11 @@ impl Opening {
             return Ok(Self { revision, hash, at, holds: false, answers: Vec::new() });
         };
         Database::require_program(required.as_deref())?;
-        let (known, known_hash) = db.trail_head.get();
+        let (known, known_hash) = tx.trail_end().unwrap_or_else(|| db.trail_head.get());
         if (opening.revision, &opening.hash) != (known, &known_hash) {
+            if tx.trail_end().is_some() {
+                return Err(refused("its end is not the entry that was written last"));
+            }
             (opening.revision, opening.hash, opening.at) = trusted(db, tx).await?;
         }
         Ok(opening)

@@ -14,10 +14,7 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{
-    sqlite_file::SqliteFile,
-    transaction::{WriterState, is_locked},
-};
+use super::{sqlite_file::SqliteFile, statements::is_locked, writer_state::WriterState};
 
 /// Size to which SQLite truncates its write-ahead log, in bytes, when the database file holds all
 /// of its content.

@@ -1,12 +1,12 @@
 //! Maintenance on the writer's connection: statistics, and removal of old data from the disk. It
 //! waits for its permit like a change.
 
-use std::sync::{Arc, atomic::Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Database, busy::busy, connections::WRITE_LOCK_TIMEOUT};
+use super::{Database, connections::WRITE_LOCK_TIMEOUT};
 use crate::error::{Error, Result};
 
 /// Truncates the log, and waits for readers for a tenth of a second, because changes wait
@@ -33,8 +33,7 @@ impl Database {
     /// Waits for earlier changes. Without the permit, a change would wait for the connection and
     /// take that for a failure.
     async fn maintenance(&self) -> Result<OwnedSemaphorePermit> {
-        let permit = timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned()).await;
-        permit.map_err(|_| busy())?.map_err(Error::internal)
+        self.acquire_alone(Some(WRITE_LOCK_TIMEOUT)).await
     }
 
     /// Updates the database's statistics, by which it chooses indexes. Worth its time after many
@@ -100,7 +99,7 @@ impl Database {
         if !self.is_truncation_due.load(SeqCst) {
             return;
         }
-        let Ok(permit) = Arc::clone(&self.permit).try_acquire_owned() else { return };
+        let Some(permit) = self.writers.try_acquire() else { return };
         if let Err(error) = self.truncate(permit).await {
             tracing::warn!(
                 ?error,

@@ -21,7 +21,7 @@ use super::{
         tables,
     },
     plan::{Plan, Step, TRAIL_MIGRATION, Work},
-    transaction::is_locked,
+    statements::is_locked,
     write::{WRITERS_LOCK, or_busy},
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Database {
     /// # Errors
     /// As [`Database::migrate`].
     pub async fn apply(&self, plan: &Plan, at: DateTime<Utc>) -> Result<Vec<String>> {
-        let _permit = self.permit.acquire().await.map_err(Error::internal)?;
+        let _permit = self.acquire_alone(None).await?;
         let give_up_at = Instant::now() + MIGRATION_TIMEOUT;
         let (mut applied, mut has_waited) = (Vec::new(), false);
         loop {

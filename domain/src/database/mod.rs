@@ -3,8 +3,10 @@
 mod batch;
 mod busy;
 mod committed;
+mod common_commit;
 mod connections;
 mod history;
+mod joined;
 mod latest_series;
 mod maintenance;
 mod migrate;
@@ -13,10 +15,13 @@ mod revision;
 pub(crate) mod sql;
 mod sqlite_file;
 mod statement_plans;
+mod statements;
 mod transaction;
 mod write;
 mod write_check;
 mod write_health;
+mod writer_state;
+mod writers;
 
 use chrono::{DateTime, Utc};
 use std::{
@@ -38,12 +43,14 @@ use sea_orm::{
         postgres::{PgConnectOptions, PgListener, PgPoolOptions},
     },
 };
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 
 pub(crate) use self::{
     batch::Batch,
     busy::busy,
+    common_commit::CommonCommit,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
+    writers::Sharing,
 };
 pub use self::{
     committed::Committed,
@@ -57,8 +64,9 @@ use self::{
     revision::RevisionReader,
     sqlite_file::SqliteFile,
     statement_plans::plan_once,
-    transaction::WriterState,
     write_health::WriteHealth,
+    writer_state::WriterState,
+    writers::Writers,
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
@@ -86,9 +94,8 @@ pub struct Database {
     revision_reader: Arc<RevisionReader>,
     /// Options of PostgreSQL's server, for pings, one at a time; `None` for a register on SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
-    /// Permit of the writer, in order of arrival. There is only one connection, and waiting for the
-    /// pool could not be distinguished from a database that is down.
-    permit: Arc<Semaphore>,
+    /// The writers, in order of arrival.
+    writers: Arc<Writers>,
     /// State of the writer's connection: fit to be used or not.
     writer_state: Arc<WriterState>,
     /// Outcome of the last changes.
@@ -236,7 +243,7 @@ impl Database {
             monitor,
             revision_reader: Arc::new(revision_reader),
             server,
-            permit: Arc::new(Semaphore::new(1)),
+            writers: Arc::default(),
             writer_state,
             health: Arc::default(),
             file,
@@ -418,12 +425,7 @@ impl Database {
     }
 
     /// Notifies other servers of an entry, if and when it is committed.
-    pub(crate) async fn notify_remote(
-        &self,
-        tx: &Transaction,
-        revision: i64,
-        hash: &str,
-    ) -> Result<()> {
+    async fn notify_remote(&self, tx: &Transaction, revision: i64, hash: &str) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             let notify = format!("SELECT pg_notify('{CHANNEL}', '{revision} {hash}')");
             tx.execute_unprepared(&notify).await?;

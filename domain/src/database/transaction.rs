@@ -1,163 +1,52 @@
 //! The writing transaction: it is confirmed as committed, or it failed. A connection that failed is
 //! never used again.
 
-use std::{
-    future::Future,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst},
-    },
-};
+use std::{future::Future, sync::Arc};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
     prelude::async_trait::async_trait,
-    sqlx::{
-        self, Connection,
-        error::DatabaseError,
-        sqlite::{SqliteError, SqlitePoolOptions},
-    },
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{statement_plans::plan_once, write_health::WriteHealth};
+use super::{
+    common_commit::{CommonCommit, Group},
+    joined::Joined,
+    statements::{Statements, Watch},
+    write_health::WriteHealth,
+    writer_state::WriterState,
+    writers::{Sharing, Writers},
+};
 
-/// State that the pool of the writing connection shares with the transactions on it.
-///
-/// On a full disk or an I/O error SQLite rolls a transaction back automatically. The driver doesn't
-/// notice: it still counts the transaction, and would make every later one a savepoint within it
-/// that nothing ever commits.
-#[derive(Debug, Default)]
-pub(super) struct WriterState {
-    /// `true` if an error made the connection unfit for another transaction.
-    is_suspect: AtomicBool,
-    /// `true` from BEGIN until COMMIT is sent: SQLite then refuses to commit, so that no statement
-    /// commits automatically after a rollback.
-    refuses_commits: AtomicBool,
-    /// Number of commits that SQLite began on the connection.
-    commits: AtomicU64,
-}
-
-impl WriterState {
-    /// Makes the pool of the writing connection check each connection before it is used again.
-    pub(super) fn guard(self: &Arc<Self>, options: &mut ConnectOptions) {
-        let state = Arc::clone(self);
-        options.map_sqlx_postgres_pool_opts(move |pool| {
-            let (new, used) = (Arc::clone(&state), Arc::clone(&state));
-            pool.after_connect(move |connection, _| {
-                new.renew();
-                Box::pin(plan_once(connection))
-            })
-            .after_release(move |connection, _| {
-                // A rollback that was only queued is counted already; the pool sends it before the
-                // next use, or closes the connection.
-                let is_fit = used.end(connection.is_in_transaction());
-                Box::pin(async move { Ok(is_fit) })
-            })
-        });
-        let state = Arc::clone(self);
-        options.map_sqlx_postgres_before_acquire(move |connection, _| {
-            let is_fit = state.is_fit(connection.is_in_transaction());
-            Box::pin(async move { Ok(is_fit) })
-        });
-        let state = Arc::clone(self);
-        options.map_sqlx_sqlite_before_acquire(move |connection, _| {
-            let is_fit = state.is_fit(connection.is_in_transaction());
-            Box::pin(async move { Ok(is_fit) })
-        });
-    }
-
-    /// Does the same for the pool of a register on SQLite, whose connections `check` may refuse.
-    pub(super) fn guard_sqlite(
-        self: &Arc<Self>,
-        pool: SqlitePoolOptions,
-        check: impl Fn() -> io::Result<()> + Clone + Send + Sync + 'static,
-    ) -> SqlitePoolOptions {
-        let (new, used) = (Arc::clone(self), Arc::clone(self));
-        pool.after_connect(move |connection, _| {
-            let (state, check) = (Arc::clone(&new), check.clone());
-            Box::pin(async move {
-                // Opens the log: as long as a connection has it open, another program that closes
-                // the register does not remove it.
-                sqlx::query("PRAGMA schema_version").fetch_optional(&mut *connection).await?;
-                check()?;
-                state.renew();
-                connection.lock_handle().await?.set_commit_hook(move || state.begin_commit());
-                Ok(())
-            })
-        })
-        .after_release(move |connection, _| {
-            let state = Arc::clone(&used);
-            Box::pin(async move {
-                // A queued rollback is done when the ping is answered.
-                connection.ping().await?;
-                Ok(state.end(connection.is_in_transaction()))
-            })
-        })
-    }
-
-    /// Records that the connection must not be used again.
-    pub(super) fn suspect(&self) {
-        self.is_suspect.store(true, SeqCst);
-    }
-
-    fn renew(&self) {
-        self.refuses_commits.store(false, SeqCst);
-        self.is_suspect.store(false, SeqCst);
-    }
-
-    /// Ends the use of a connection; returns `false` if it must be closed.
-    fn end(&self, is_in_transaction: bool) -> bool {
-        self.refuses_commits.store(false, SeqCst);
-        self.is_fit(is_in_transaction)
-    }
-
-    fn is_fit(&self, is_in_transaction: bool) -> bool {
-        !is_in_transaction && !self.is_suspect.load(SeqCst)
-    }
-
-    /// Allows SQLite to commit, or not. `false` makes it roll back.
-    fn begin_commit(&self) -> bool {
-        let is_allowed = !self.refuses_commits.load(SeqCst);
-        self.commits.fetch_add(u64::from(is_allowed), SeqCst);
-        is_allowed
-    }
-}
-
-/// A transaction that writes. Dropped without a commit, it is rolled back.
+/// A transaction that writes, or the part of one that belongs to a change. Dropped without a
+/// commit, it is rolled back.
 #[derive(Debug)]
 pub struct Transaction {
+    tx: Arc<DatabaseTransaction>,
+    statements: Arc<Statements>,
+    /// Dropped last: with it, the connection and the permit are free.
+    hold: Hold,
+}
+
+/// The hold that a change has on its transaction.
+#[derive(Debug)]
+enum Hold {
+    /// The transaction has no other change.
+    Alone(Alone),
+    /// The transaction has earlier changes, which wait for its commit.
+    Joined(Joined),
+}
+
+/// The hold of the first change of a transaction.
+#[derive(Debug)]
+struct Alone {
     // Dropped first: it decides whether the connection may be used again, which must be known when
     // the connection returns to the pool.
     watch: Watch,
-    tx: DatabaseTransaction,
+    tx: Arc<DatabaseTransaction>,
+    sharing: Sharing,
     /// Held as long as the transaction runs: there is one connection to wait for.
     permit: OwnedSemaphorePermit,
-}
-
-/// Outcome of the statements of one transaction.
-#[derive(Debug)]
-struct Watch {
-    state: Arc<WriterState>,
-    health: Arc<WriteHealth>,
-    /// Number of statements without a response. A cancelled statement remains counted.
-    running: AtomicUsize,
-    /// The worst [`Failure`] so far.
-    worst: AtomicU8,
-}
-
-/// Kinds of failed statements, the mildest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(super) enum Failure {
-    /// It violated a constraint, or waited too long for a lock: the connection is not affected.
-    Refused = 1,
-    /// The statement could not be run, because of an error in it.
-    Statement = 2,
-    /// The database, its disk or the connection failed.
-    Database = 3,
 }
 
 /// Reason why a transaction was not committed.
@@ -174,105 +63,191 @@ impl Transaction {
     pub(super) fn new(
         tx: DatabaseTransaction,
         permit: OwnedSemaphorePermit,
+        sharing: Sharing,
         state: &Arc<WriterState>,
         health: &Arc<WriteHealth>,
     ) -> Self {
-        state.refuses_commits.store(true, SeqCst);
-        let watch = Watch {
-            state: Arc::clone(state),
-            health: Arc::clone(health),
-            running: AtomicUsize::new(0),
-            worst: AtomicU8::new(0),
+        state.refuse_commits();
+        let statements = Arc::new(Statements::new(state, health));
+        Self::alone(Arc::new(tx), statements, permit, sharing)
+    }
+
+    fn alone(
+        tx: Arc<DatabaseTransaction>,
+        statements: Arc<Statements>,
+        permit: OwnedSemaphorePermit,
+        sharing: Sharing,
+    ) -> Self {
+        let watch = Watch::new(&statements);
+        let hold = Hold::Alone(Alone { watch, tx: Arc::clone(&tx), sharing, permit });
+        Self { tx, statements, hold }
+    }
+
+    /// Adds a change to a transaction with earlier ones. [`Transaction::begin_savepoint`] must be
+    /// its first statement.
+    pub(super) fn join(group: Group, permit: OwnedSemaphorePermit, writers: &Arc<Writers>) -> Self {
+        let (tx, statements) = (group.tx(), Arc::new(group.statements()));
+        let hold = Hold::Joined(Joined::new(group, permit, &statements, writers));
+        Self { tx, statements, hold }
+    }
+
+    /// Continues a transaction whose changes are all done, to commit it.
+    pub(super) fn of_done(
+        tx: Arc<DatabaseTransaction>,
+        statements: Statements,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self::alone(tx, Arc::new(statements), permit, Sharing::Alone)
+    }
+
+    /// Sets the savepoint to which a change that joined earlier ones is rolled back.
+    pub(super) async fn begin_savepoint(&mut self) -> Result<(), DbErr> {
+        let Hold::Joined(joined) = &mut self.hold else { return Ok(()) };
+        let sql = joined.begin_savepoint();
+        self.execute_unprepared(&sql).await?;
+        Ok(())
+    }
+
+    /// `true` if the change must be committed together with earlier ones.
+    pub(super) fn is_joined(&self) -> bool {
+        matches!(self.hold, Hold::Joined(_))
+    }
+
+    /// `true` if later changes may join it.
+    pub(super) fn is_shared(&self) -> bool {
+        match &self.hold {
+            Hold::Alone(alone) => alone.sharing == Sharing::Shared,
+            Hold::Joined(_) => true,
+        }
+    }
+
+    /// Returns the common commit that a change depends on because it read what earlier changes
+    /// wrote; `None` without such changes.
+    pub(crate) fn common_commit(&self) -> Option<CommonCommit> {
+        match &self.hold {
+            Hold::Alone(_) => None,
+            Hold::Joined(joined) => joined.common_commit(),
+        }
+    }
+
+    /// Returns the end of the trail that earlier changes of the transaction wrote, by revision and
+    /// hash; `None` if none of them wrote an entry.
+    pub(crate) fn trail_end(&self) -> Option<(i64, String)> {
+        match &self.hold {
+            Hold::Alone(_) => None,
+            Hold::Joined(joined) => joined.trail_end(),
+        }
+    }
+
+    /// Sets the point to which [`Transaction::undo`] rolls back.
+    pub(crate) async fn allow_undo(&self) -> Result<(), DbErr> {
+        if let Hold::Alone(_) = self.hold {
+            self.execute_unprepared("SAVEPOINT change").await?;
+        }
+        Ok(())
+    }
+
+    /// Rolls back what was written since [`Transaction::allow_undo`].
+    pub(crate) async fn undo(&self) -> Result<(), DbErr> {
+        let savepoint = match &self.hold {
+            Hold::Alone(_) => "change".to_owned(),
+            Hold::Joined(joined) => joined.savepoint(),
         };
-        Self { watch, tx, permit }
+        self.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {savepoint}")).await?;
+        Ok(())
+    }
+
+    /// Leaves the transaction open for another change, and ends this one without a commit. `last`
+    /// is the last audit entry that it wrote, by revision and hash.
+    pub(super) fn share(
+        self,
+        last: Option<(i64, &str)>,
+    ) -> Result<(Group, OwnedSemaphorePermit), Uncommitted> {
+        self.statements.expect_success().map_err(Uncommitted::RolledBack)?;
+        let Self { hold, statements, .. } = self;
+        let shared = match hold {
+            Hold::Alone(Alone { tx, permit, .. }) => Some((Group::new(tx, &statements), permit)),
+            Hold::Joined(mut joined) => joined.leave(),
+        };
+        let lost = || DbErr::Custom("the transaction was ended before".to_owned());
+        let (mut group, permit) = shared.ok_or_else(|| Uncommitted::RolledBack(lost()))?;
+        group.extend(last);
+        Ok((group, permit))
     }
 
     /// Commits, and returns when the commit is confirmed. Calls `committed` then, before another
-    /// transaction can begin.
+    /// transaction can begin: not before the permit is dropped.
     ///
     /// SQLite has committed if it began exactly one commit and COMMIT succeeded. PostgreSQL's
     /// COMMIT also succeeds when a statement failed before, and then rolls back; such a transaction
     /// is refused here.
-    pub(super) async fn commit(self, committed: impl FnOnce()) -> Result<(), Uncommitted> {
-        // The last field is dropped first, as in `Transaction`.
-        let Self { permit: _permit, tx, watch } = self;
-        if watch.worst.load(SeqCst) != 0 {
-            return Err(Uncommitted::RolledBack(DbErr::Custom(
-                "a statement of the transaction failed before its COMMIT".to_owned(),
-            )));
-        }
-        if watch.running.load(SeqCst) > 0 {
-            return Err(Uncommitted::RolledBack(DbErr::Custom(
-                "a statement of the transaction was cancelled before its COMMIT".to_owned(),
-            )));
-        }
+    pub(super) async fn commit(
+        self,
+        committed: impl FnOnce(),
+    ) -> Result<OwnedSemaphorePermit, Uncommitted> {
+        self.statements.expect_success().map_err(Uncommitted::RolledBack)?;
+        let Self { tx, statements, hold } = self;
+        drop(tx);
+        let shared = || DbErr::Custom("the transaction belongs to several changes".to_owned());
+        let Hold::Alone(Alone { watch, tx, permit, .. }) = hold else {
+            return Err(Uncommitted::RolledBack(shared()));
+        };
+        let tx = Arc::into_inner(tx).ok_or_else(|| Uncommitted::RolledBack(shared()))?;
         let is_sqlite = tx.get_database_backend() == DbBackend::Sqlite;
-        let state = Arc::clone(&watch.state);
-        let commits = state.commits.load(SeqCst);
-        state.refuses_commits.store(false, SeqCst);
-        let ended = watch.observe(async {
+        let state = Arc::clone(statements.shared().0);
+        let commits = state.allow_commit();
+        let ended = statements.observe(async {
             tx.commit().await?;
-            if is_sqlite && state.commits.load(SeqCst) != commits + 1 {
+            if is_sqlite && !state.has_committed_after(commits) {
                 return Err(DbErr::Custom("COMMIT ended no transaction of SQLite's".to_owned()));
             }
             Ok(())
         });
+        // Dropped before the permit, also when the caller stops waiting.
+        let (permit, _watch) = (permit, watch);
         ended.await.map_err(|cause| {
             // After any error of COMMIT, the connection is not used again.
             state.suspect();
             Uncommitted::Unknown(cause)
         })?;
         committed();
-        Ok(())
+        Ok(permit)
     }
 
-    /// Rolls back.
+    /// Rolls back. A change that joined earlier ones is rolled back alone, in the background.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
-        // The last field is dropped first, as in `Transaction`.
-        let Self { permit: _permit, tx, watch } = self;
+        let Self { tx, statements, hold } = self;
+        drop(tx);
+        // The last field is dropped first, as in `Alone`.
+        let Hold::Alone(Alone { permit: _permit, tx, watch: _watch, .. }) = hold else {
+            return Ok(());
+        };
         // After a failure there may be nothing to roll back; the connection is closed.
-        if watch.worst.load(SeqCst) >= Failure::Statement as u8 {
-            Ok(())
-        } else {
-            watch.observe(tx.rollback()).await
+        if statements.has_broken() {
+            return Ok(());
+        }
+        match Arc::into_inner(tx) {
+            Some(tx) => statements.observe(tx.rollback()).await,
+            None => Ok(()),
         }
     }
-}
 
-impl Watch {
-    /// Runs a statement, unless an earlier one failed so that SQLite may have ended the
-    /// transaction.
-    async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-        if self.worst.load(SeqCst) >= Failure::Statement as u8 {
-            return Err(DbErr::Custom(
-                "a statement of the transaction failed before this one".to_owned(),
-            ));
-        }
-        self.observe(statement).await
-    }
-
-    async fn observe<T>(
+    /// Runs a statement. In a transaction with earlier changes it runs to its end, even if the
+    /// caller stops waiting: they depend on its outcome.
+    async fn run<T, F>(
         &self,
-        statement: impl Future<Output = Result<T, DbErr>>,
-    ) -> Result<T, DbErr> {
-        self.running.fetch_add(1, SeqCst);
-        let result = statement.await;
-        self.running.fetch_sub(1, SeqCst);
-        if let Err(cause) = &result {
-            let failure = failure(cause);
-            let worst = self.worst.fetch_max(failure as u8, SeqCst);
-            if failure == Failure::Database && worst < Failure::Database as u8 {
-                self.health.fail(cause);
-            }
-        }
-        result
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if self.running.load(SeqCst) > 0 || self.worst.load(SeqCst) >= Failure::Statement as u8 {
-            self.state.suspect();
+        statement: impl FnOnce(Arc<DatabaseTransaction>) -> F + Send,
+    ) -> Result<T, DbErr>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, DbErr>> + Send + 'static,
+    {
+        self.statements.expect_usable()?;
+        let statement = statement(Arc::clone(&self.tx));
+        if self.is_joined() {
+            self.statements.run_to_end(statement).await
+        } else {
+            self.statements.observe(statement).await
         }
     }
 }
@@ -284,78 +259,20 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.watch.run(self.tx.execute_raw(statement)).await
+        self.run(|tx| async move { tx.execute_raw(statement).await }).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.watch.run(self.tx.execute_unprepared(sql)).await
+        let sql = sql.to_owned();
+        self.run(|tx| async move { tx.execute_unprepared(&sql).await }).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.watch.run(self.tx.query_one_raw(statement)).await
+        self.run(|tx| async move { tx.query_one_raw(statement).await }).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.watch.run(self.tx.query_all_raw(statement)).await
-    }
-}
-
-/// Classifies an error of a statement.
-pub(super) fn failure(cause: &DbErr) -> Failure {
-    let (DbErr::Conn(RuntimeErr::SqlxError(error))
-    | DbErr::Exec(RuntimeErr::SqlxError(error))
-    | DbErr::Query(RuntimeErr::SqlxError(error))) = cause
-    else {
-        return Failure::Database;
-    };
-    match &**error {
-        sqlx::Error::Database(error) => failure_of(&**error),
-        sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => Failure::Statement,
-        _ => Failure::Database,
-    }
-}
-
-fn failure_of(error: &dyn DatabaseError) -> Failure {
-    let code = error.code().unwrap_or_default();
-    if error.try_downcast_ref::<SqliteError>().is_some() {
-        // The lowest byte is the kind; the others refine it. SQLITE_CONSTRAINT_COMMITHOOK: a
-        // statement would have committed automatically, because SQLite had rolled back before.
-        if code == "531" {
-            return Failure::Database;
-        }
-        return match code.parse::<u32>().map(|code| code & 0xff) {
-            // SQLITE_BUSY and SQLITE_CONSTRAINT.
-            Ok(5 | 19) => Failure::Refused,
-            // SQLITE_ERROR, _INTERRUPT, _TOOBIG, _MISMATCH and _RANGE.
-            Ok(1 | 9 | 18 | 20 | 25) => Failure::Statement,
-            _ => Failure::Database,
-        };
-    }
-    match code.get(..2) {
-        // Constraints, errors that triggers raise, and lock_not_available.
-        Some("23" | "P0") => Failure::Refused,
-        _ if code == "55P03" => Failure::Refused,
-        // A server that refuses changes, as a standby.
-        _ if code == "25006" => Failure::Database,
-        // Data, transactions, syntax, programs' limits and prerequisites.
-        Some("21" | "22" | "25" | "40" | "42" | "54" | "55") => Failure::Statement,
-        _ => Failure::Database,
-    }
-}
-
-/// Returns `true` if an error means that another program holds the lock of writers.
-pub(super) fn is_locked(cause: &DbErr) -> bool {
-    let (DbErr::Conn(RuntimeErr::SqlxError(error))
-    | DbErr::Exec(RuntimeErr::SqlxError(error))
-    | DbErr::Query(RuntimeErr::SqlxError(error))) = cause
-    else {
-        return false;
-    };
-    let Some(error) = error.as_database_error() else { return false };
-    let code = error.code().unwrap_or_default();
-    match error.try_downcast_ref::<SqliteError>() {
-        Some(_) => code.parse::<u32>().is_ok_and(|code| code & 0xff == 5),
-        None => code == "55P03",
+        self.run(|tx| async move { tx.query_all_raw(statement).await }).await
     }
 }
 
@@ -375,7 +292,8 @@ mod tests {
         let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
         db.execute_unprepared("CREATE TABLE t (a INTEGER)").await.unwrap();
         let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        Transaction::new(db.begin().await.unwrap(), permit, state, &Arc::default())
+        let tx = db.begin().await.unwrap();
+        Transaction::new(tx, permit, Sharing::Alone, state, &Arc::default())
     }
 
     #[tokio::test]
@@ -394,6 +312,6 @@ mod tests {
             matches!(&refused, Err(Uncommitted::RolledBack(cause)) if cause.to_string().contains("cancelled")),
             "{refused:?}"
         );
-        assert!(state.is_suspect.load(SeqCst));
+        assert!(state.is_suspect());
     }
 }

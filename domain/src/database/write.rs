@@ -5,17 +5,21 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait,
 };
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     Database,
     busy::busy,
+    common_commit::{CommonCommit, Group},
     connections::WRITE_LOCK_TIMEOUT,
-    transaction::{Transaction, Uncommitted, is_locked},
+    statements::is_locked,
+    transaction::{Transaction, Uncommitted},
+    writers::{Sharing, Writers},
 };
 use crate::error::{Error, Result};
 
@@ -32,6 +36,26 @@ pub(super) fn or_busy(cause: DbErr) -> Error {
 }
 
 impl Database {
+    /// Returns the same register, where changes join earlier ones that have waited for less than
+    /// this time.
+    #[must_use]
+    pub fn with_sharing_time(self, time: Duration) -> Self {
+        Self { writers: Arc::new(Writers::new(time)), ..self }
+    }
+
+    /// Returns the number of changes that wait for earlier ones.
+    #[must_use]
+    pub fn waiting_changes(&self) -> usize {
+        self.writers.waiting()
+    }
+
+    /// Returns the number of changes that joined the transaction of earlier ones since the program
+    /// started.
+    #[must_use]
+    pub fn joined_changes(&self) -> u64 {
+        self.writers.joined()
+    }
+
     /// Begins a writing transaction after earlier ones are done. For `audit` only, so that nothing
     /// is written without its entry.
     ///
@@ -39,21 +63,25 @@ impl Database {
     /// CONFLICT with the reason BUSY if others write for too long, or `PROGRAM_TOO_OLD` if a newer
     /// program has migrated the register.
     pub(crate) async fn write(&self) -> Result<Transaction> {
-        let tx = self.write_unchecked().await?;
+        let tx = self.write_unchecked(Sharing::Alone).await?;
         self.check_program(&tx).await?;
         Ok(tx)
     }
 
-    /// Begins a writing transaction as [`Database::write`] does. The caller must check with its
-    /// first statement that this program is new enough: [`Database::require_program`].
+    /// Begins a writing transaction as [`Database::write`] does, or joins the one whose changes
+    /// wait for a commit. The caller must check with its first statement that this program is new
+    /// enough: [`Database::require_program`].
     ///
     /// # Errors
     /// CONFLICT with the reason BUSY.
-    pub(crate) async fn write_unchecked(&self) -> Result<Transaction> {
-        let permit =
-            tokio::time::timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned())
-                .await;
-        let permit = permit.map_err(|_| busy())?.map_err(Error::internal)?;
+    pub(crate) async fn write_unchecked(&self, sharing: Sharing) -> Result<Transaction> {
+        let (permit, group) = self.acquire(sharing, Some(WRITE_LOCK_TIMEOUT)).await?;
+        if let Some(group) = group {
+            let mut tx = Transaction::join(group, permit, &self.writers);
+            self.writers.count_joined();
+            tx.begin_savepoint().await?;
+            return Ok(tx);
+        }
         self.check_files().await?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -67,7 +95,7 @@ impl Database {
             self.health.fail(&cause);
             cause.into()
         })?;
-        let tx = Transaction::new(tx, permit, &self.writer_state, &self.health);
+        let tx = Transaction::new(tx, permit, sharing, &self.writer_state, &self.health);
         if self.backend() == DbBackend::Postgres {
             let wait = WRITE_LOCK_TIMEOUT.as_millis();
             let lock = format!(
@@ -78,42 +106,168 @@ impl Database {
         Ok(tx)
     }
 
+    /// Waits for the permit of the writer, without a time limit if there is none. Returns with it
+    /// the transaction that the change joins; one that it can't join is committed before.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason BUSY.
+    async fn acquire(
+        &self,
+        sharing: Sharing,
+        time: Option<Duration>,
+    ) -> Result<(OwnedSemaphorePermit, Option<Group>)> {
+        let deadline = time.map(|time| Instant::now() + time);
+        loop {
+            let permit = self.writers.acquire(sharing, deadline).await?;
+            let Some(group) = self.writers.take() else { return Ok((permit, None)) };
+            if sharing == Sharing::Shared && !self.writers.is_full(&group) {
+                return Ok((permit, Some(group)));
+            }
+            // In a task of its own, because others depend on the commit.
+            let committed = tokio::spawn(self.clone().commit_group(group, permit));
+            if let Some(permit) = committed.await.map_err(Error::internal)? {
+                return Ok((permit, None));
+            }
+        }
+    }
+
+    /// Waits for the permit of the writer, and until nothing waits for a commit.
+    ///
+    /// # Errors
+    /// CONFLICT with the reason BUSY.
+    pub(super) async fn acquire_alone(
+        &self,
+        time: Option<Duration>,
+    ) -> Result<OwnedSemaphorePermit> {
+        Ok(self.acquire(Sharing::Alone, time).await?.0)
+    }
+
     /// Commits, and returns when the commit is confirmed. `last` is the last audit entry that the
-    /// transaction wrote, by revision and hash.
+    /// transaction wrote, by revision and hash. A change that may share its commit leaves it to the
+    /// next one if another waits.
     ///
     /// # Errors
     /// INTERNAL if nothing was committed, or if the outcome is unknown.
     pub(crate) async fn commit(&self, tx: Transaction, last: Option<(i64, &str)>) -> Result<()> {
+        if !tx.is_joined() && !(tx.is_shared() && self.writers.may_share()) {
+            return self.commit_now(tx, last).await.map(drop);
+        }
+        let (group, permit) = match tx.share(last) {
+            Ok(shared) => shared,
+            Err(Uncommitted::RolledBack(cause) | Uncommitted::Unknown(cause)) => {
+                return Err(cause.into());
+            }
+        };
+        let (is_new, commit) = (group.is_new(), group.common_commit());
+        self.writers.leave(group, permit);
+        if is_new {
+            self.commit_later(commit.clone());
+        }
+        commit.wait().await
+    }
+
+    /// Ends a change that wrote nothing. If it joined others, what it read may not be committed
+    /// yet: then it waits for that.
+    ///
+    /// # Errors
+    /// INTERNAL if what it read was not committed, or a file of a register on SQLite is gone.
+    pub(crate) async fn leave_unchanged(&self, tx: Transaction) -> Result<()> {
+        if let Some(commit) = tx.common_commit() {
+            drop(tx);
+            return commit.wait().await;
+        }
+        self.check_file()?;
+        Ok(tx.rollback().await?)
+    }
+
+    /// Commits a group after the changes that wait for the permit now, unless one of them does it.
+    fn commit_later(&self, commit: CommonCommit) {
+        let db = self.clone();
+        tokio::spawn(async move {
+            while let Some(permit) = db.writers.acquire_for_commit().await {
+                if commit.is_over() {
+                    return;
+                }
+                match db.writers.take() {
+                    None => return,
+                    Some(group) if db.writers.may_share() && !db.writers.is_full(&group) => {
+                        db.writers.leave(group, permit);
+                        tokio::task::yield_now().await;
+                    }
+                    Some(group) => {
+                        db.commit_group(group, permit).await;
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Commits a group and notifies its changes. Returns the permit, unless it was needed to find
+    /// out the outcome.
+    fn commit_group(
+        self,
+        group: Group,
+        permit: OwnedSemaphorePermit,
+    ) -> BoxFuture<'static, Option<OwnedSemaphorePermit>> {
+        Box::pin(async move {
+            let statements = group.statements();
+            let (tx, end, closing) = group.close();
+            let tx = Transaction::of_done(tx, statements, permit);
+            let last = end.as_ref().map(|(revision, hash)| (*revision, hash.as_str()));
+            let (permit, outcome) = match self.commit_now(tx, last).await {
+                Ok(permit) => (permit, Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            closing.committed(outcome);
+            permit
+        })
+    }
+
+    /// Commits, and returns when the commit is confirmed. Returns the permit unless it was needed
+    /// to find that out.
+    async fn commit_now(
+        &self,
+        tx: Transaction,
+        last: Option<(i64, &str)>,
+    ) -> Result<Option<OwnedSemaphorePermit>> {
         if let Err(cause) = self.check_file() {
             // Rolled back first, because saving the log waits for writers.
             drop(tx);
             self.check_files().await.ok();
             return Err(cause);
         }
+        if let Some((revision, hash)) = last {
+            self.notify_remote(&tx, revision, hash).await?;
+        }
         let known = || {
             if let Some((revision, hash)) = last {
-                self.trail_head.set(revision, hash.to_owned());
+                self.trail_head.advance(revision, hash.to_owned());
             }
         };
-        match tx.commit(known).await {
-            Ok(()) => {}
+        let permit = match tx.commit(known).await {
+            Ok(permit) => Some(permit),
             Err(Uncommitted::RolledBack(cause)) => return Err(cause.into()),
             Err(Uncommitted::Unknown(cause)) => match last {
                 // A connection to PostgreSQL may break after the server has committed.
                 Some((revision, hash)) if self.backend() == DbBackend::Postgres => {
-                    if !self.was_committed(revision, hash).await? {
+                    if !Box::pin(self.was_committed(revision, hash)).await? {
                         return Err(cause.into());
                     }
-                    self.trail_head.set(revision, hash.to_owned());
+                    self.trail_head.advance(revision, hash.to_owned());
                     tracing::warn!(%cause, revision, "COMMIT was not answered, but the change is in the database");
+                    None
                 }
                 _ => return Err(cause.into()),
             },
-        }
+        };
         // If the log was removed meanwhile, the commit went to the removed file.
         self.check_files().await?;
         self.health.succeed();
-        Ok(())
+        if let Some((revision, hash)) = last {
+            self.notify_local(revision, hash);
+        }
+        Ok(permit)
     }
 
     /// Returns `true` if a change was committed whose COMMIT was not answered. Waits until its

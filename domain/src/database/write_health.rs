@@ -23,6 +23,13 @@ impl WriteHealth {
         tracing::error!(%cause, "a change could not be written");
     }
 
+    /// Counts changes that failed together with another one, if that one counts.
+    pub(super) fn fail_too(&self, changes: u32) {
+        if self.is_failing.load(SeqCst) {
+            self.failed.fetch_add(changes.into(), SeqCst);
+        }
+    }
+
     /// Records a change that was committed.
     pub(super) fn succeed(&self) {
         if self.is_failing.swap(false, SeqCst) {

@@ -24,7 +24,7 @@ use sea_orm::{
 
 pub use self::outcome::{FromOutcome, ObjectId, Outcome, Warning, Warnings};
 use crate::{
-    database::Batch,
+    database::{Batch, CommonCommit},
     error::{ConflictReason, Error, FieldErrorCode, Origin, Result},
 };
 
@@ -174,13 +174,16 @@ pub struct MutationField {
     mutations: Arc<Mutations>,
     response_key: String,
     actor: String,
+    /// The common commit of the changes that its own has read.
+    depends_on: Arc<Mutex<Option<CommonCommit>>>,
 }
 
 impl MutationField {
     /// Returns the mutation with this response key, performed by `actor`.
     #[must_use]
     pub fn new(mutations: Arc<Mutations>, response_key: &str, actor: &str) -> Self {
-        Self { mutations, response_key: response_key.to_owned(), actor: actor.to_owned() }
+        let (response_key, actor) = (response_key.to_owned(), actor.to_owned());
+        Self { mutations, response_key, actor, depends_on: Arc::default() }
     }
 
     /// Applies a rule that writes through
@@ -193,7 +196,9 @@ impl MutationField {
         if let Some(known) = self.known() {
             return Ok(self.earlier(known));
         }
-        match rule.await {
+        let result = rule.await;
+        self.wait_for_others().await?;
+        match result {
             Ok(result) => Ok(Performed::Now(result)),
             // Another server committed it first.
             Err(error) => match self.known().filter(|known| known.is_earlier) {
@@ -226,6 +231,26 @@ impl MutationField {
             .iter()
             .find(|known| known.response_key == self.response_key)
             .cloned()
+    }
+
+    /// Records that the change of the mutation reads what these changes have written, so that its
+    /// answer depends on their commit, even if it is refused.
+    pub(crate) fn depend_on(&self, commit: Option<CommonCommit>) {
+        *self.depends_on.lock().unwrap_or_else(PoisonError::into_inner) = commit;
+    }
+
+    /// Waits until everything is committed that the mutation has read.
+    ///
+    /// # Errors
+    /// INTERNAL if it was not committed.
+    async fn wait_for_others(&self) -> Result<()> {
+        let commit = self.depends_on.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(commit) = commit else { return Ok(()) };
+        let committed = commit.wait().await;
+        if committed.is_err() {
+            self.mutations.outcomes().retain(|known| known.response_key != self.response_key);
+        }
+        committed
     }
 
     /// Returns `true` if a change by `actor` belongs to this mutation, and not to a background task

@@ -8,5 +8,6 @@ mod migrations;
 mod outages;
 mod resource_limits;
 mod restored;
+mod shared_commits;
 mod upgrade;
 mod worker_pool;

@@ -137,5 +137,6 @@ on_both!(sixty_four_issuers_at_once_leave_no_gap, |app| async move {
     });
     let numbers: BTreeSet<String> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(numbers, (1..=64).map(|n| format!("2026{n:04}")).collect());
+    assert!(servers.iter().any(|server| server.db.joined_changes() > 0), "none shared a commit");
     assert_eq!(violations(&app).await, [""; 0]);
 });

@@ -15,6 +15,7 @@
 use std::{
     process::Command,
     sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -205,6 +206,14 @@ impl App {
     /// The same register with other settings: `app.with(&[("SAMREGISTER_MAX_DEPTH", "5")])`.
     pub fn with(&self, changed: &[(&str, &str)]) -> Self {
         Self { settings: settings(changed), ..self.clone() }.renewed()
+    }
+
+    /// The same register over the same connections, where changes share a commit with earlier ones
+    /// that have waited for less than this time.
+    pub fn with_sharing_time(&self, time: Duration) -> Self {
+        let mut app = self.clone();
+        app.db = app.db.with_sharing_time(time);
+        app.renewed()
     }
 
     /// The same register with a server that stores answers, as the program does by default.
