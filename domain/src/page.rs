@@ -1,7 +1,7 @@
 //! Keyset pagination for every noun: a page at the end of a list costs the same as the first one,
 //! and concurrent inserts and deletes shift no rows between pages.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use ::entity::partial::{Column, PartialRow};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -117,7 +117,7 @@ pub struct Order {
 /// The position of a row in an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    order: String,
+    order: Cow<'static, str>,
     key: Key,
     id: Uuid,
 }
@@ -153,7 +153,7 @@ impl Cursor {
             ('n', number) => Key::Number(number.parse().ok()?),
             _ => return None,
         };
-        Some(Self { order: order.to_owned(), key, id: Uuid::parse_str(id).ok()? })
+        Some(Self { order: order.to_owned().into(), key, id: Uuid::parse_str(id).ok()? })
     }
 }
 
@@ -298,7 +298,7 @@ fn read<M: PartialRow>(
 ) -> Result<(Cursor, M)> {
     let key = Key::read(row, columns.len(), order.key_type)?;
     let id = row.try_get_by_index(columns.len() + 1)?;
-    Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
+    Ok((Cursor { order: order.name.into(), key, id }, M::read(row, columns)?))
 }
 
 /// Returns the requested page of the rows of `select` (its FROM and WHERE).

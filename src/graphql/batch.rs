@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-use async_graphql::{Context, QueryPathSegment};
+use async_graphql::{Context, Pos, QueryPathSegment};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
@@ -31,14 +31,30 @@ pub struct Batch<M> {
     pub rows: Vec<M>,
     /// Data about the rows as a whole.
     extra: Option<Extra>,
-    loaded: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
+    /// Nested data by the position of its field in the document.
+    of_fields: Mutex<HashMap<Pos, Vec<LoadedField>>>,
+    /// Nested data by its name.
+    named: Mutex<HashMap<String, Cell>>,
+}
+
+/// Nested data of one type, which the first row loads.
+type Cell = Arc<dyn Any + Send + Sync>;
+
+/// Nested data of a field. Rows with the same field have the same arguments and selection.
+struct LoadedField {
+    part: &'static str,
+    /// Names in the path of the answer, from the field up. The position alone is not enough, since
+    /// a fragment is selected at several paths; nor is the path, since the library executes each
+    /// occurrence of a field separately.
+    path: Vec<String>,
+    cell: Cell,
 }
 
 impl<M> Batch<M> {
     /// Creates a batch of these rows.
     #[must_use]
     pub fn new(rows: Vec<M>) -> Arc<Self> {
-        Arc::new(Self { rows, extra: None, loaded: Mutex::default() })
+        Self::with_shared(rows, None)
     }
 
     /// Creates a batch of these rows, with data about them as a whole.
@@ -50,7 +66,7 @@ impl<M> Batch<M> {
     /// Creates a batch of these rows, with data about them as a whole if there is any.
     #[must_use]
     pub fn with_shared(rows: Vec<M>, extra: Option<Extra>) -> Arc<Self> {
-        Arc::new(Self { rows, extra, loaded: Mutex::default() })
+        Arc::new(Self { rows, extra, of_fields: Mutex::default(), named: Mutex::default() })
     }
 }
 
@@ -126,7 +142,7 @@ impl<M> BatchRow<M> {
         T: Send + Sync + 'static,
         Fut: Future<Output = Result<T>> + Send + 'f,
     {
-        self.share(field_key(ctx, part), fetch)
+        loaded(self.cell_of_field::<T>(ctx, part), fetch)
     }
 
     /// Returns the result of `fetch` for the whole batch, shared by all fields that use the same
@@ -143,22 +159,49 @@ impl<M> BatchRow<M> {
         T: Send + Sync + 'static,
         Fut: Future<Output = Result<T>> + Send + 'f,
     {
-        let cell = self.cell::<T>(name);
-        Box::pin(async move { cell?.get_or_init(|| boxed(fetch)).await.clone() })
+        let mut named = self.batch.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = Arc::clone(named.entry(name).or_insert_with(new_cell::<T>));
+        drop(named);
+        loaded(cell, fetch)
     }
 
-    /// Returns the cell of a name, which the first row fills.
-    fn cell<T>(&self, name: String) -> Result<Arc<OnceCell<Result<Arc<T>>>>>
+    /// Returns the cell of a field. Finding it allocates nothing, since every row does.
+    fn cell_of_field<T>(&self, ctx: &Context<'_>, part: &'static str) -> Cell
     where
         T: Send + Sync + 'static,
     {
-        let mut loaded = self.batch.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell =
-            loaded.entry(name).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
-        Arc::clone(cell)
-            .downcast()
-            .map_err(|_| Error::internal(std::io::Error::other("a field was loaded as two types")))
+        let mut of_fields = self.batch.of_fields.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = of_fields.entry(ctx.item.pos).or_default();
+        let is_own = |known: &&LoadedField| known.part == part && names(ctx).eq(&known.path);
+        if let Some(known) = known.iter().find(is_own) {
+            return Arc::clone(&known.cell);
+        }
+        let (path, cell) = (names(ctx).map(str::to_owned).collect(), new_cell::<T>());
+        known.push(LoadedField { part, path, cell: Arc::clone(&cell) });
+        cell
     }
+}
+
+fn new_cell<T: Send + Sync + 'static>() -> Cell {
+    Arc::new(OnceCell::<Result<Arc<T>>>::new())
+}
+
+/// Returns what is in the cell; the first one to ask fills it.
+fn loaded<'f, T, Fut>(
+    cell: Cell,
+    fetch: impl FnOnce() -> Fut + Send + 'f,
+) -> BoxFuture<'f, Result<Arc<T>>>
+where
+    T: Send + Sync + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'f,
+{
+    let cell = cell.downcast::<OnceCell<Result<Arc<T>>>>();
+    Box::pin(async move {
+        let cell = cell.map_err(|_| {
+            Error::internal(std::io::Error::other("a field was loaded as two types"))
+        })?;
+        cell.get_or_init(|| boxed(fetch)).await.clone()
+    })
 }
 
 /// Boxes a load, so that only the row that runs it has its future.
@@ -170,20 +213,13 @@ where
     Box::pin(async move { fetch().await.map(Arc::new) })
 }
 
-/// Returns a key for a field: its position in the document and its path in the answer without list
-/// indexes. Rows with the same key have the same arguments and selection. The path alone is not
-/// enough, since the library executes each occurrence of a field separately.
-fn field_key(ctx: &Context<'_>, part: &str) -> String {
-    let mut key = format!("{part}@{}:{}", ctx.item.pos.line, ctx.item.pos.column);
-    let mut node = ctx.path_node.as_ref();
-    while let Some(path) = node {
-        if let QueryPathSegment::Name(name) = path.segment {
-            key.push('.');
-            key.push_str(name);
-        }
-        node = path.parent;
-    }
-    key
+/// Returns the names in a field's path in the answer, from the field up, without list indexes.
+fn names<'c>(ctx: &'c Context<'_>) -> impl Iterator<Item = &'c str> {
+    let path = std::iter::successors(ctx.path_node.as_ref(), |node| node.parent);
+    path.filter_map(|node| match node.segment {
+        QueryPathSegment::Name(name) => Some(name),
+        QueryPathSegment::Index(_) => None,
+    })
 }
 
 /// Number of rows of an answer in lists without pagination. The cost of a document is calculated

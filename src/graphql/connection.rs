@@ -4,7 +4,7 @@ use std::{any::Any, borrow::Cow, collections::HashMap, hash::Hash, ops::Range, s
 
 pub use ::entity::partial::Column;
 use ::entity::partial::PartialRow;
-use async_graphql::{Context, Object, OutputType, SelectionField, SimpleObject, TypeName};
+use async_graphql::{Context, List, Object, OutputType, SelectionField, SimpleObject, TypeName};
 use futures_util::future::BoxFuture;
 use sea_orm::IdenStatic;
 use uuid::Uuid;
@@ -346,7 +346,7 @@ impl<N: ConnectionNode> TypeName for Connection<N> {
 #[Object(name_type)]
 impl<N: ConnectionNode> Connection<N> {
     /// Rows of this page, each with its cursor.
-    async fn edges(&self) -> Vec<Edge<N>> {
+    async fn edges(&self) -> List<Edge<N>> {
         self.page
             .rows
             .clone()
@@ -359,7 +359,7 @@ impl<N: ConnectionNode> Connection<N> {
     }
 
     /// Rows of this page without cursors.
-    async fn nodes(&self) -> Vec<N> {
+    async fn nodes(&self) -> List<N> {
         self.page.rows.clone().map(|position| N::of(BatchRow::at(&self.batch, position))).collect()
     }
 

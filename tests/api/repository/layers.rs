@@ -258,6 +258,17 @@ fn the_domain_uses_no_interface() {
 }
 
 #[test]
+fn the_resolver_knows_the_library_alone() {
+    let manifest = fs::read_to_string(root().join("resolver/Cargo.toml")).unwrap();
+    let known = ["async-graphql", "futures-util", "indexmap", "serde_json", "tokio"];
+    holds(
+        dependencies(&manifest)
+            .filter(|(_, name)| !known.contains(name))
+            .map(|(line, name)| format!("resolver/Cargo.toml:{line}: depends on {name}")),
+    );
+}
+
+#[test]
 fn documents_are_data_in_and_bytes_out() {
     let manifest = fs::read_to_string(root().join("documents/Cargo.toml")).unwrap();
     let above = [
