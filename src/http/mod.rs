@@ -46,7 +46,7 @@ use axum::{
     routing::{get, post},
 };
 use ipnet::IpNet;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
@@ -140,6 +140,8 @@ pub struct AppState {
     pub public_url: Option<Arc<str>>,
     /// Revoked tokens, as far as they were read: [`App::start`] reads them.
     pub revocations: Revocations,
+    /// Permits to read the revocations again for a token that the known ones refuse.
+    pub rechecks: Arc<Semaphore>,
     /// Open WebSockets.
     pub sockets: Arc<websocket::Sockets>,
     /// `true` when the server stops. Tasks that must finish hold a receiver until they have.
@@ -214,6 +216,7 @@ impl App {
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
             public_url: settings.public_url.as_deref().map(Into::into),
             revocations: Revocations::new(settings.former_member_days),
+            rechecks: Arc::new(Semaphore::new(revalidation::MAX_RECHECKS)),
             sockets: Arc::new(websocket::Sockets::new(settings)),
             stopping: watch::Sender::new(false),
         }))

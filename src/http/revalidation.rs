@@ -10,6 +10,10 @@ use domain::{
     error::{Error, Result},
 };
 
+/// Maximum number of refused tokens for which the revocations are read again at a time: whoever
+/// sends many of them while the database is slow is refused at once, and holds nothing.
+pub(super) const MAX_RECHECKS: usize = 8;
+
 impl App {
     /// Asks the database for the last entry of the audit trail, and reads the revocations up to it.
     /// Returns the entry.
@@ -45,6 +49,7 @@ impl App {
         if checked.is_ok() || token.until <= now {
             return checked;
         }
+        let Ok(_permit) = self.rechecks.try_acquire() else { return checked };
         self.catch_up().await;
         self.revocations.check(token, now)
     }

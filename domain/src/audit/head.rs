@@ -30,7 +30,7 @@ pub(super) fn sign(entry: &mut Model, first: i64, key: &TrailKey) {
 
 /// Returns the last revision, its hash and its time; 0, empty and the start of 1970 for an empty
 /// trail.
-pub(crate) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
+pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
     let select = Entity::find()
         .select_only()
         .columns([Column::Revision, Column::Hash, Column::At])

@@ -55,7 +55,7 @@ pub use self::{
 pub(crate) use self::{
     appending::Appender,
     change::begin_after,
-    head::{last_entry, trusted},
+    head::trusted,
     reading::{opened, visible},
     recorded::fields,
 };

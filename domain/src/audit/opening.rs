@@ -30,14 +30,19 @@ const REQUIRED: &str = "(SELECT string_agg(oldest_program, ',') FROM \
 const COLUMNS: usize = 5;
 
 /// A point of the trail. What is read from the register afterwards has every change up to it.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen(i64);
+#[derive(Clone, Debug)]
+pub struct Seen {
+    revision: i64,
+    /// Hash of the entry, which the trail may have lost since: a backup was restored.
+    hash: String,
+}
 
 impl Seen {
     /// Returns the end of the trail as far as this program knows it, without a statement.
     #[must_use]
     pub fn now(db: &Database) -> Self {
-        Self(db.trail_head.get().0)
+        let (revision, hash) = db.trail_head.get();
+        Self { revision, hash }
     }
 }
 
@@ -45,7 +50,7 @@ impl Seen {
 #[derive(Clone, Copy, Debug)]
 pub struct Basis<'f> {
     /// The point after which they were read.
-    pub seen: Seen,
+    pub seen: &'f Seen,
     /// Kind of the subjects of which they depend on a few only.
     pub kind: SubjectKind,
     /// The subjects of this kind that they depend on.
@@ -111,8 +116,8 @@ impl Opening {
         let (revision, concerned): (i64, i64) =
             (row.try_get_by_index(0)?, row.try_get_by_index(4)?);
         // Before its first change, a program has seen nothing.
-        let is_near = basis.is_some_and(|Basis { seen: Seen(seen), .. }| {
-            seen > 0 && revision - seen <= i64::from(MAX_ENTRIES)
+        let is_near = basis.is_some_and(|Basis { seen, .. }| {
+            seen.revision > 0 && revision - seen.revision < i64::from(MAX_ENTRIES)
         });
         let answers = (COLUMNS..COLUMNS + questions).map(|column| row.try_get_by_index(column));
         let opening = Self {
@@ -149,24 +154,29 @@ fn select(
     select
 }
 
-/// Returns the number of entries since the facts were read that may concern them. The inner
-/// statement makes sure that the last entries are read by their key, without those before.
-fn concerned(
-    backend: DbBackend,
-    Basis { seen: Seen(seen), kind, own }: Basis<'_>,
-) -> SelectStatement {
+/// Returns the number of entries since the facts were read that may concern them; the entry that
+/// was the last one then is among them if another one has replaced it. The inner statement makes
+/// sure that the last entries are read by their key, without those before.
+fn concerned(backend: DbBackend, Basis { seen, kind, own }: Basis<'_>) -> SelectStatement {
     let later = Query::select()
-        .columns([Column::SubjectKind, Column::SubjectId])
+        .columns([Column::Revision, Column::Hash, Column::SubjectKind, Column::SubjectId])
         .from(Entity)
-        .and_where(Column::Revision.gt(seen))
+        .and_where(Column::Revision.gte(seen.revision))
         .order_by(Column::Revision, Order::Desc)
         .limit(MAX_ENTRIES.into())
         .take();
-    let is_concerned = Condition::any().add(Expr::col(Column::SubjectKind).ne(kind)).add(among(
-        backend,
-        Expr::col(Column::SubjectId),
-        own.iter().copied(),
-    ));
+    let own = among(backend, Expr::col(Column::SubjectId), own.iter().copied());
+    let is_concerned = Condition::any()
+        .add(
+            Condition::all()
+                .add(Expr::col(Column::Revision).gt(seen.revision))
+                .add(Condition::any().add(Expr::col(Column::SubjectKind).ne(kind)).add(own)),
+        )
+        .add(
+            Condition::all()
+                .add(Expr::col(Column::Revision).eq(seen.revision))
+                .add(Expr::col(Column::Hash).ne(seen.hash.as_str())),
+        );
     Query::select()
         .expr(Expr::cust("COUNT(*)"))
         .from_subquery(later, Alias::new("later"))

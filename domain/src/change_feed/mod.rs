@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub use self::audience::{Audience, Kind};
 use self::audience::{is_whole_object, kind_of, matching};
 use crate::{
-    audit::{self, Action},
+    audit::Action,
     auth::viewer::Viewer,
     clock::Clock,
     context::Context,
@@ -248,7 +248,7 @@ impl Follower {
         loop {
             let (after, restored) = (self.after, self.restored);
             let is_due = |last: &Committed| last.restored != restored || last.revision > after;
-            let last = self.changed.wait_for(is_due).await.map_err(Error::internal)?.clone();
+            let last = *self.changed.wait_for(is_due).await.map_err(Error::internal)?;
             if last.restored != restored {
                 return Err(restored_to(last.revision));
             }
@@ -288,13 +288,9 @@ fn restored_to(revision: i64) -> Error {
 
 /// Fails with INVALID when the register has not reached this revision. Returns the last revision.
 pub async fn check_after(db: &Database, after: Option<i64>) -> Result<Committed> {
-    let before = db.changed().borrow().clone();
-    let (last, hash, _) = audit::last_entry(db.read()).await?;
-    // An entry after the known one is checked with the next notification.
-    let known = if last > before.revision { before.hash() } else { &*hash };
-    let known = (last >= before.revision).then_some(known);
-    // The local notification of another process's write may not have arrived yet.
-    let found = db.notify_of_end(&before, (last, &hash), known);
+    // The notification of another process's write may not have arrived yet.
+    let last = db.check_end(db.read()).await?;
+    let found = *db.changed().borrow();
     match after {
         Some(after) if after > last => Err(Error::invalid(
             "after",

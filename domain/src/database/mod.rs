@@ -43,7 +43,10 @@ use sea_orm::{
         postgres::{PgConnectOptions, PgListener, PgPoolOptions},
     },
 };
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    sync::{Mutex, watch},
+    time::Instant,
+};
 
 pub(crate) use self::{
     batch::Batch,
@@ -60,6 +63,7 @@ pub use self::{
     transaction::Transaction,
 };
 use self::{
+    committed::{CheckedEnd, Continuity},
     connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, sqlite},
     revision::RevisionReader,
     sqlite_file::SqliteFile,
@@ -108,6 +112,8 @@ pub struct Database {
     is_truncation_due: Arc<AtomicBool>,
     /// Last revision that is known to be committed, by this or another program.
     changed: watch::Sender<Committed>,
+    /// The entry up to which the trail was checked to continue.
+    checked_end: Arc<CheckedEnd>,
     /// Reads of contacts that are not written to the database yet.
     pub(crate) reads: Arc<Reads>,
     /// Signs audit entries; without it nothing can be written.
@@ -251,6 +257,7 @@ impl Database {
             // A program that was killed may have left erased data in the log.
             is_truncation_due: Arc::new(AtomicBool::new(is_sqlite)),
             changed: watch::Sender::default(),
+            checked_end: Arc::default(),
             reads: Arc::default(),
             trail_key: None,
             row_recorder: None,
@@ -391,44 +398,15 @@ impl Database {
         self.changed.subscribe()
     }
 
-    /// Notifies all subscribers in this program that the trail was committed up to this revision,
-    /// whose entry has this hash.
-    pub(crate) fn notify_local(&self, revision: i64, hash: &str) {
-        self.changed.send_if_modified(|last| last.advance(revision, hash));
+    /// Notifies all subscribers in this program that the trail was committed up to this revision.
+    pub(crate) fn notify_local(&self, revision: i64) {
+        self.changed.send_if_modified(|last| last.advance(revision));
     }
 
-    /// Notifies all subscribers in this program of the last entry of the trail, which was read when
-    /// `before` was known. `known` is the hash that the trail had at that revision. Returns the
-    /// entry as known to be committed.
-    pub(crate) fn notify_of_end(
-        &self,
-        before: &Committed,
-        (revision, hash): (i64, &str),
-        known: Option<&str>,
-    ) -> Committed {
-        if before.is_continued_by(known) {
-            self.notify_local(revision, hash);
-            let mut found = before.clone();
-            found.advance(revision, hash);
-            return found;
-        }
-        let is_new = self.changed.send_if_modified(|last| last.restore(before, revision, hash));
-        if is_new {
-            tracing::warn!(
-                "the audit trail continues from an earlier revision than {}, which it has lost; its last one is {revision}",
-                before.revision
-            );
-        }
-        let mut found = before.clone();
-        found.restore(before, revision, hash);
-        found
-    }
-
-    /// Notifies other servers of an entry, if and when it is committed.
-    async fn notify_remote(&self, tx: &Transaction, revision: i64, hash: &str) -> Result<()> {
+    /// Notifies other servers of a revision, if and when it is committed.
+    async fn notify_remote(&self, tx: &Transaction, revision: i64) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
-            let notify = format!("SELECT pg_notify('{CHANNEL}', '{revision} {hash}')");
-            tx.execute_unprepared(&notify).await?;
+            tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
         }
         Ok(())
     }
@@ -451,7 +429,7 @@ impl Database {
                     self.save_log().await;
                 }
                 self.truncate_if_due().await;
-                self.catch_up().await?;
+                self.check_end(&self.probe).await?;
                 tokio::time::sleep(POLL_INTERVALS.0).await;
             }
         };
@@ -462,38 +440,54 @@ impl Database {
         listener.listen(CHANNEL).await.map_err(lost)?;
         loop {
             // Writes before this point, or while the connection was lost, caused no notification.
-            self.catch_up().await?;
-            while let Ok(notification) =
-                tokio::time::timeout(POLL_INTERVALS.1, listener.try_recv()).await
-            {
+            self.check_end(&self.probe).await?;
+            // However many notifications there are: they don't say whether the trail continues.
+            let next = Instant::now() + POLL_INTERVALS.1;
+            while let Ok(notification) = tokio::time::timeout_at(next, listener.try_recv()).await {
                 let Some(notification) = notification.map_err(lost)? else { break };
-                let entry = notification.payload().split_once(' ');
-                match entry.and_then(|(revision, hash)| Some((revision.parse().ok()?, hash))) {
-                    Some((revision, hash)) => self.notify_local(revision, hash),
-                    // Of an older program.
-                    None => self.catch_up().await?,
-                }
+                self.notify_local(notification.payload().parse().unwrap_or_default());
             }
         }
     }
 
-    /// Reads the last entry, and checks that the trail still has the known one.
-    async fn catch_up(&self) -> std::result::Result<(), DbErr> {
-        let before = self.changed.borrow().clone();
-        let select = format!(
-            "SELECT revision, hash, (SELECT hash FROM audit_entry WHERE revision = {}) AS known FROM audit_entry ORDER BY revision DESC LIMIT 1",
-            before.revision
-        );
-        let select = Statement::from_string(self.backend(), select);
-        let (revision, hash, known): (i64, String, Option<String>) =
-            match self.probe.query_one_raw(select).await? {
+    /// Reads the last entry, checks that the trail still has the one that was checked before, and
+    /// notifies all subscribers in this program. Returns the last revision.
+    pub(crate) async fn check_end(
+        &self,
+        connection: &impl ConnectionTrait,
+    ) -> std::result::Result<i64, DbErr> {
+        loop {
+            let before = self.checked_end.get();
+            let select = format!(
+                "SELECT revision, hash, (SELECT hash FROM audit_entry WHERE revision = {}) AS known FROM audit_entry ORDER BY revision DESC LIMIT 1",
+                before.0
+            );
+            let select = Statement::from_string(self.backend(), select);
+            let (revision, hash, known): (i64, String, Option<String>) = match connection
+                .query_one_raw(select)
+                .await?
+            {
                 Some(row) => {
                     (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?)
                 }
                 None => Default::default(),
             };
-        self.notify_of_end(&before, (revision, &hash), known.as_deref());
-        Ok(())
+            match self.checked_end.replace(&before, (revision, hash), known.as_deref()) {
+                Continuity::Continues => {
+                    self.notify_local(revision);
+                    return Ok(revision);
+                }
+                Continuity::Restored => {
+                    self.changed.send_modify(|last| last.restore(revision));
+                    tracing::warn!(
+                        "the audit trail continues from an earlier revision than {}, which it has lost; its last one is {revision}",
+                        before.0
+                    );
+                }
+                Continuity::Outdated => {}
+            }
+            // What was committed and notified meanwhile is read.
+        }
     }
 
     /// Closes every connection when it is no longer in use.

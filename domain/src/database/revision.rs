@@ -78,8 +78,9 @@ impl RevisionReader {
         }
         let reader = Arc::clone(self);
         let reading = tokio::spawn(async move {
-            latest.number = reader.begun.fetch_add(1, SeqCst) + 1;
+            let number = reader.begun.fetch_add(1, SeqCst) + 1;
             let found = reader.find(&latest).await;
+            latest.number = number;
             (latest.found, latest.version) = match found {
                 Ok((last, version)) => {
                     latest.last = last.clone();

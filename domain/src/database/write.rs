@@ -237,8 +237,8 @@ impl Database {
             self.check_files().await.ok();
             return Err(cause);
         }
-        if let Some((revision, hash)) = last {
-            self.notify_remote(&tx, revision, hash).await?;
+        if let Some((revision, _)) = last {
+            self.notify_remote(&tx, revision).await?;
         }
         let known = || {
             if let Some((revision, hash)) = last {
@@ -264,8 +264,8 @@ impl Database {
         // If the log was removed meanwhile, the commit went to the removed file.
         self.check_files().await?;
         self.health.succeed();
-        if let Some((revision, hash)) = last {
-            self.notify_local(revision, hash);
+        if let Some((revision, _)) = last {
+            self.notify_local(revision);
         }
         Ok(permit)
     }

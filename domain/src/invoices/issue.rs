@@ -49,7 +49,7 @@ pub async fn issue(
     let (seen, expected) = (Seen::now(ctx.db), issued_on.unwrap_or_else(|| ctx.clock.today()));
     let facts = DraftFacts::load(ctx.db.read(), id, expected).await?;
     let own = DraftFacts::own(facts.as_ref(), id);
-    let basis = Basis { seen, kind: SubjectKind::Invoice, own: &own };
+    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own };
     let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
     let mut change =
         audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;

@@ -73,7 +73,7 @@ pub async fn issue_new(
         of_draft.clone(),
     )
     .await;
-    let basis = Basis { seen, kind: SubjectKind::Invoice, own: &own };
+    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own };
     let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
     let mut change =
         audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;
