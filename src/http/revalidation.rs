@@ -10,7 +10,7 @@ use domain::{
     error::{Error, Result},
 };
 
-/// Maximum number of refused tokens for which the revocations are read again at a time: whoever
+/// Maximum number of refused tokens for which the revocations are read again at a time: one who
 /// sends many of them while the database is slow is refused at once, and holds nothing.
 pub(super) const MAX_RECHECKS: usize = 8;
 

@@ -269,7 +269,7 @@ on_both!(a_counterparty_has_what_members_and_organisations_share, |app| async mo
     app.office().does("memberUpdate", "id", of_ale).await.data();
     let of_gamma = json!({ "organisationId": gamma, "billing": { "city": "Lund" } });
     app.office().does("organisationUpdate", "id", of_gamma).await.data();
-    let invoice = json!({ "buyerId": ale, "lines": [{ "description": "Kurs", "unitPrice": "100.00", "vatRate": "ZERO" }] });
+    let invoice = json!({ "buyerId": ale, "lines": [{ "description": "Kurs", "unitPrice": "100.00", "vatRate": "OUTSIDE_SCOPE" }] });
     let drafted = app.finance().does("invoiceDraft", "id", invoice).await;
     let invoice = drafted["invoiceDraft"]["id"].clone();
     let shared = "id name orgNumber billing { city }";

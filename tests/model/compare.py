@@ -61,7 +61,7 @@ class Reader:
         return found
 
     def expiring(self, start, within):
-        arguments = f', withinDays: {within}, from: "{start}"'
+        arguments = f', withinDays: {within}, asOf: "{start}"'
         rows = self.client.every("OFFICE", "expiringAgreements", arguments, f'number nextDeadline(asOf: "{start}") {{ kind reason on: deadlineOn }}')
         rows = [{"number": row["number"], **row["nextDeadline"]} for row in rows]
         if [row["on"] for row in rows] != sorted(row["on"] for row in rows):

@@ -206,13 +206,13 @@ impl Action {
     ///
     /// One that shares its commit takes little time, defers no check of the database to its commit,
     /// and reads within its transaction everything that another of them writes. So none of them
-    /// changes fees, which an issue reads outside its transaction.
+    /// changes fees, which an issue reads outside its transaction. A new name of an organisation
+    /// changes all its documents in the index of the search, and a duplicate bank payment may need
+    /// all exported files.
     pub(crate) fn sharing(self) -> Sharing {
         match self {
-            Self::BankPaymentMarkDuplicate
-            | Self::BankPaymentMatch
+            Self::BankPaymentMatch
             | Self::BankPaymentExclude
-            | Self::BankPaymentReopen
             | Self::ContactAdd
             | Self::ContactUpdate
             | Self::CostRecord
@@ -229,7 +229,6 @@ impl Action {
             | Self::InvoiceRemind
             | Self::InvoiceWriteOff
             | Self::OrganisationAdd
-            | Self::OrganisationUpdate
             | Self::PaymentRecord
             | Self::PaymentReverse
             | Self::RefundRecord

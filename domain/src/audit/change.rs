@@ -22,7 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     context::Context,
-    database::{Batch, Database, Transaction},
+    database::{Batch, Database, Sharing, Transaction},
     error::{Error, Result},
     idempotency::{MutationField, Outcome},
     search,
@@ -97,7 +97,9 @@ async fn open(
             "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
         )));
     }
-    let tx = ctx.db.write_unchecked(action.sharing()).await?;
+    let is_alone = basis.is_some_and(|basis| basis.is_alone);
+    let sharing = if is_alone { Sharing::Alone } else { action.sharing() };
+    let tx = ctx.db.write_unchecked(sharing).await?;
     let (db, actor) = (ctx.db.clone(), ctx.viewer.subject.clone());
     let mutation = ctx.idempotency.cloned().filter(|mutation| mutation.is_by(&actor));
     if let Some(mutation) = &mutation {

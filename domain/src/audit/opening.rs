@@ -55,6 +55,9 @@ pub struct Basis<'f> {
     pub kind: SubjectKind,
     /// The subjects of this kind that they depend on.
     pub own: &'f [Uuid],
+    /// `true` if the change reads through another connection too, for which it may have to wait: it
+    /// is committed alone.
+    pub is_alone: bool,
 }
 
 /// The end of the trail at the beginning of a change, and what the same statement found.
@@ -94,6 +97,9 @@ impl Opening {
             row.map(|row| Self::read(&row, basis, questions.len()))
         else {
             db.check_program(tx).await?;
+            if tx.trail_end().is_some() {
+                return Err(refused("its end can't be read"));
+            }
             let (revision, hash, at) = trusted(db, tx).await?;
             return Ok(Self { revision, hash, at, holds: false, answers: Vec::new() });
         };
@@ -157,7 +163,7 @@ fn select(
 /// Returns the number of entries since the facts were read that may concern them; the entry that
 /// was the last one then is among them if another one has replaced it. The inner statement makes
 /// sure that the last entries are read by their key, without those before.
-fn concerned(backend: DbBackend, Basis { seen, kind, own }: Basis<'_>) -> SelectStatement {
+fn concerned(backend: DbBackend, Basis { seen, kind, own, .. }: Basis<'_>) -> SelectStatement {
     let later = Query::select()
         .columns([Column::Revision, Column::Hash, Column::SubjectKind, Column::SubjectId])
         .from(Entity)

@@ -146,7 +146,8 @@ impl Group {
         // Before the permit.
         drop(tx);
         drop(permit);
-        closing.health.fail_too(closing.done);
+        closing.health.fail(&"the transaction of several changes was ended");
+        closing.health.fail_too(closing.done.saturating_sub(1));
         closing.notify(Err(Error::internal(std::io::Error::other(
             "another change failed in the same transaction, which was rolled back",
         ))));

@@ -82,12 +82,16 @@ impl Drop for Joined {
         runtime.spawn(async move {
             statements.idle().await;
             let tx = group.tx();
-            let is_intact = !statements.has_broken()
+            let is_intact = !statements.has_lost_database()
                 && match savepoint {
                     // SQLite has no savepoint if it has rolled the transaction back.
                     Some(name) => roll_back(&tx, &statements, &name).await,
                     None => true,
                 };
+            if statements.has_broken() {
+                // It is closed after the commit of the others.
+                statements.shared().0.suspect();
+            }
             drop(tx);
             if is_intact { writers.leave(group, permit) } else { group.fail(permit) }
         });

@@ -495,6 +495,8 @@ impl Database {
     /// # Errors
     /// INTERNAL if a connection fails to close.
     pub async fn close(self) -> Result<()> {
+        // Commits changes that wait for their common commit.
+        drop(self.acquire_alone(Some(WRITE_LOCK_TIMEOUT)).await);
         if let Some(file) = &self.file {
             file.close();
         }

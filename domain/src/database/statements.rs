@@ -59,6 +59,12 @@ impl Statements {
         (&self.state, &self.health)
     }
 
+    /// `true` if the database, its disk or the connection failed: nothing of the transaction can be
+    /// committed.
+    pub(super) fn has_lost_database(&self) -> bool {
+        self.worst.load(SeqCst) >= Failure::Database as u8
+    }
+
     /// `true` if a statement failed so that SQLite may have ended the transaction.
     pub(super) fn has_broken(&self) -> bool {
         self.worst.load(SeqCst) >= Failure::Statement as u8

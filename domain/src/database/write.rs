@@ -149,7 +149,8 @@ impl Database {
     /// # Errors
     /// INTERNAL if nothing was committed, or if the outcome is unknown.
     pub(crate) async fn commit(&self, tx: Transaction, last: Option<(i64, &str)>) -> Result<()> {
-        if !tx.is_joined() && !(tx.is_shared() && self.writers.may_share()) {
+        let is_shared = tx.is_joined() || (tx.is_shared() && self.writers.may_share());
+        if !is_shared {
             return self.commit_now(tx, last).await.map(drop);
         }
         let (group, permit) = match tx.share(last) {

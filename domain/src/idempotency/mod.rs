@@ -18,6 +18,7 @@ use ::entity::{
     idempotent_request::{self, Entity as Requests},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::try_join_all;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryTrait,
 };
@@ -174,8 +175,8 @@ pub struct MutationField {
     mutations: Arc<Mutations>,
     response_key: String,
     actor: String,
-    /// The common commit of the changes that its own has read.
-    depends_on: Arc<Mutex<Option<CommonCommit>>>,
+    /// The common commits of the changes that its own has read.
+    depends_on: Arc<Mutex<Vec<CommonCommit>>>,
 }
 
 impl MutationField {
@@ -236,7 +237,7 @@ impl MutationField {
     /// Records that the change of the mutation reads what these changes have written, so that its
     /// answer depends on their commit, even if it is refused.
     pub(crate) fn depend_on(&self, commit: Option<CommonCommit>) {
-        *self.depends_on.lock().unwrap_or_else(PoisonError::into_inner) = commit;
+        self.depends_on.lock().unwrap_or_else(PoisonError::into_inner).extend(commit);
     }
 
     /// Waits until everything is committed that the mutation has read.
@@ -244,9 +245,9 @@ impl MutationField {
     /// # Errors
     /// INTERNAL if it was not committed.
     async fn wait_for_others(&self) -> Result<()> {
-        let commit = self.depends_on.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(commit) = commit else { return Ok(()) };
-        let committed = commit.wait().await;
+        let commits =
+            std::mem::take(&mut *self.depends_on.lock().unwrap_or_else(PoisonError::into_inner));
+        let committed = try_join_all(commits.into_iter().map(CommonCommit::wait)).await.map(drop);
         if committed.is_err() {
             self.mutations.outcomes().retain(|known| known.response_key != self.response_key);
         }

@@ -72,7 +72,7 @@ pub async fn draft(
     let (seen, today) = (Seen::now(ctx.db), ctx.clock.today());
     let own = corrected(&new);
     let prepared = prepare(ctx, ctx.db.read(), (network, today), new.clone(), errors.clone()).await;
-    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own };
+    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own, is_alone: false };
     let mut change = audit::begin_after(ctx, Action::InvoiceDraft, basis, &[]).await?;
     let day = day_of(change.at());
     let NewDraft { aggregate, buyers } = if day == today && change.holds() {

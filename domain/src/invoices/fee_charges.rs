@@ -188,6 +188,11 @@ fn by_runs(db: &impl ConnectionTrait, selection: &FeeSelection, year: i32) -> Se
     select
 }
 
+/// `true` if an invoice charges a fee, whose amount is read through another connection.
+pub(super) fn charges_fee(aggregate: &InvoiceAggregate) -> bool {
+    !charged_sums(aggregate).is_empty()
+}
+
 /// Returns the fees that an invoice would charge twice: the invoiced and not credited sum together
 /// with its own lines exceeds the fee. An invoice that corrects another upwards is exempt.
 pub(super) async fn charged_twice(

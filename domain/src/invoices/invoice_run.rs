@@ -144,7 +144,7 @@ pub async fn run(
     let (seen, today) = (Seen::now(ctx.db), ctx.clock.today());
     let planned = dated(ctx, ctx.db.read(), network, input, (today, errors.clone())).await;
     // The plan depends on all but who read contacts.
-    let basis = Basis { seen: &seen, kind: SubjectKind::ContactReads, own: &[] };
+    let basis = Basis { seen: &seen, kind: SubjectKind::ContactReads, own: &[], is_alone: true };
     let mut change = audit::begin_after(ctx, Action::InvoiceRun, basis, &[]).await?;
     let day = day_of(change.at());
     let planned = if day == today && change.holds() {

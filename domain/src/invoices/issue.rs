@@ -49,7 +49,8 @@ pub async fn issue(
     let (seen, expected) = (Seen::now(ctx.db), issued_on.unwrap_or_else(|| ctx.clock.today()));
     let facts = DraftFacts::load(ctx.db.read(), id, expected).await?;
     let own = DraftFacts::own(facts.as_ref(), id);
-    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own };
+    let is_alone = facts.as_ref().is_some_and(|facts| fee_charges::charges_fee(&facts.draft));
+    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own, is_alone };
     let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
     let mut change =
         audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use super::{
     draft::{self, NewInvoice},
     draft_facts::DraftFacts,
+    fee_charges::charges_fee,
     issue::{finish, render},
     issue_day::day_and_numbers,
     numbers::NumberSearch,
@@ -73,7 +74,8 @@ pub async fn issue_new(
         of_draft.clone(),
     )
     .await;
-    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own };
+    let is_alone = facts.as_ref().is_ok_and(|facts| charges_fee(&facts.draft));
+    let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own, is_alone };
     let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
     let mut change =
         audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;

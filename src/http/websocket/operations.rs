@@ -461,7 +461,7 @@ impl Group {
             return resolved
                 .map_or_else(|output| output, |(json, errors)| Output::Answer(json, errors));
         }
-        let known_by = (event.revision, app.db.changed().borrow().clone());
+        let known_by = (event.revision, *app.db.changed().borrow());
         let cell = {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             match answers.iter().find(|(resolved, _)| *resolved == known_by) {
