@@ -135,9 +135,16 @@ class Register(BankPayments, Settlement, Model):
         if is_last:
             note.rounding = invoice.rounding - sum(other.rounding for other in notes)
         else:
-            note.rounding = half_up(Fraction(note.net + note.vat, 100)) * 100 - note.net - note.vat if self.whole_kronor else 0
+            note.rounding = self.credit_rounding(invoice, notes, note.net + note.vat) if self.whole_kronor else 0
         note.total = note.net + note.vat + note.rounding
         return note
+
+    def credit_rounding(self, invoice, notes, exact):
+        """The rounding of a note for a part: all notes of the invoice together are whole kronor, rounded once."""
+        credited = exact + sum(other.net + other.vat for other in notes)
+        own = half_up(Fraction(credited, 100)) * 100 - credited - sum(other.rounding for other in notes)
+        left = invoice.total - sum(other.total for other in notes)
+        return own if 0 < exact + own <= left else 0
 
     # Payments and reminders
 
