@@ -35,7 +35,8 @@ class BankPayments:
     def new_row(self, handle, on, amount, finding, file_format):
         """Stores a row of a file."""
         self.bank[handle] = row = Record(
-            handle=handle, on=on, amount=amount, finding=finding, format=file_format, matched=0, set_aside=None, was_reversed=False, duplicate_of=None, refunds=None
+            handle=handle, on=on, amount=amount, finding=finding, format=file_format, matched=0, set_aside=None, was_reversed=False, duplicate_of=None,
+            refunds=None, posted=self.open_day(on),
         )
         return row
 
@@ -104,6 +105,9 @@ class BankPayments:
         payment = self.bank[given["bankPaymentId"]]
         refuse_if(payment.refunds, "IS_REFUND")
         refuse_if(not payment.set_aside and not payment.duplicate_of, "NOT_EXCLUDED", "ALREADY_MATCHED")
+        if payment.duplicate_of:
+            self.require_open(payment.set_aside)
+            payment.posted = self.open_day(payment.posted)
         payment.set_aside = payment.duplicate_of = None
 
     def bank_payment_mark_duplicate(self, _, given):
@@ -112,4 +116,6 @@ class BankPayments:
         refuse_if(payment.matched, "ALREADY_MATCHED")
         stands = [row for row in self.bank.values() if row.duplicate_of == payment.handle]
         refuse_if(stands or payment.duplicate_of or other.duplicate_of, "DUPLICATE")
+        # No batch was exported, so nothing corrects what a closed day has.
+        self.require_open(payment.posted)
         payment.duplicate_of, payment.set_aside = other.handle, self.today

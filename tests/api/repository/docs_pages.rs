@@ -1,4 +1,5 @@
-//! Tests that the pages for readers name what exists: links, settings, tests of invariants, terms.
+//! Tests that the pages for readers name what exists (links, settings, tests of invariants, terms),
+//! and that the long checks know every scalar.
 
 use std::{
     collections::BTreeSet,
@@ -185,4 +186,15 @@ fn terms_of_the_glossary_are_in_the_schema() {
     let unknown: BTreeSet<_> =
         names.flat_map(identifiers).filter(|word| !words.contains(word)).collect();
     assert_eq!(unknown, BTreeSet::new(), "terms of docs/glossary.md that the schema lacks");
+}
+
+#[test]
+fn every_scalar_has_values_that_schemathesis_draws() {
+    let schema = text("schema.graphql");
+    let hooks = text("tests/long/schemathesis/hooks.py");
+    let scalars: Vec<_> = schema.lines().filter_map(|line| line.strip_prefix("scalar ")).collect();
+    assert!(scalars.len() > 5, "{scalars:?}");
+    let unknown: Vec<_> =
+        scalars.iter().filter(|name| !hooks.contains(&format!("scalar(\"{name}\""))).collect();
+    assert_eq!(unknown, [&""; 0], "scalars without values in tests/long/schemathesis/hooks.py");
 }

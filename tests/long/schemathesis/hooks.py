@@ -16,6 +16,11 @@ money = st.one_of(
 scalar("Date", days.map(nodes.String))
 scalar("DateTime", st.one_of(st.datetimes().map(lambda at: at.isoformat() + "Z"), days).map(nodes.String))
 scalar("Money", money.map(nodes.String))
+scalar("Decimal", st.one_of(money, st.sampled_from(["0", "0.5", "4", "1000", "0.00001", "-1"])).map(nodes.String))
+scalar("Sha256", st.sampled_from(["a" * 64, "A" * 64, "0" * 63, "g" * 64, ""]).map(nodes.String))
+scalar("EmailAddress", st.sampled_from(["kansli@example.se", "å@example.se", "a@b", "x", ""]).map(nodes.String))
+scalar("Revision", st.sampled_from(["0", "1", "9223372036854775807", "-1", "x"]).map(nodes.String))
+scalar("URL", st.sampled_from(["https://example.se/x", "javascript:x", ""]).map(nodes.String))
 scalar("OrgNumber", st.sampled_from(["222000-1834", "222000-2568", "222000-1835", "2220001834", "x"]).map(nodes.String))
 
 
