@@ -16,6 +16,7 @@ use sea_orm::{
 };
 
 use crate::{
+    activity_slugs::ListFilter,
     agreements,
     auth::viewer::Viewer,
     context::Context,
@@ -41,6 +42,8 @@ pub struct Filter {
     /// the search words of the subject: see [`search`].
     pub search: Option<String>,
 }
+
+impl ListFilter for Filter {}
 
 /// A table whose rows refer to decisions.
 struct Source {

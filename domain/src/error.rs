@@ -320,16 +320,16 @@ impl ValidationErrors {
         Self { origin, ..Self::default() }
     }
 
-    /// Sets the origin of the fields of later errors.
-    pub fn set_origin(&mut self, origin: Origin) {
-        self.origin = origin;
+    /// Sets the origin of the fields of later errors. Returns the former one.
+    pub fn set_origin(&mut self, origin: Origin) -> Origin {
+        std::mem::replace(&mut self.origin, origin)
     }
 
     /// Adds the error of a setting, under the name that it has in the settings file.
     pub fn add_setting(&mut self, name: &str, problem: impl Into<FieldProblem>) {
-        let origin = std::mem::replace(&mut self.origin, Origin::Setting);
+        let former = self.set_origin(Origin::Setting);
         self.add(name, problem);
-        self.origin = origin;
+        self.set_origin(former);
     }
 
     /// Adds a bad field; a problem without a code of its own has INVALID_VALUE. Only the first
@@ -372,6 +372,12 @@ impl ValidationErrors {
             self.add(path, problem);
             T::default()
         })
+    }
+
+    /// Returns `true` if the field at `path` has an error.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.paths.contains(path)
     }
 
     /// Returns `true` if no bad field was found so far.

@@ -25,7 +25,7 @@ pub mod search;
 pub mod idempotency;
 pub mod removal;
 pub mod context;
-mod activity_slugs;
+pub mod activity_slugs;
 pub mod audit;
 mod date_order;
 pub mod output;

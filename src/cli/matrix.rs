@@ -20,7 +20,7 @@ use super::{
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     activities::coverage, agreements::matrix, auth::viewer::Viewer, clock::Clock,
-    database::Database, members,
+    database::Database, error::ValidationErrors, members,
 };
 
 /// Show which members take part in which activities
@@ -88,8 +88,8 @@ impl Matrix {
     async fn load(db: &Database, on: NaiveDate, slugs: &[String]) -> Result<Self> {
         let viewer = Viewer::operator("matrix");
         let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-        let activities =
-            matrix::columns(context(db, &viewer), on, slugs, &columns).await?.activities;
+        let (ctx, errors) = (context(db, &viewer), ValidationErrors::default());
+        let activities = matrix::columns(ctx, on, slugs, &columns, errors).await?.activities;
         let mut members = members::all(
             context(db, &viewer),
             &coverage::present(on),

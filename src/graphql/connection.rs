@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::{
     batch::{Batch, BatchRow, Extra, distinct, grouped},
+    caller,
     cost::cost,
 };
 use domain::{
+    activity_slugs::{self, ListFilter},
     error::{Result, ValidationErrors},
     page::{Args, Cursor, Order, PageRequest, Slice},
 };
@@ -130,8 +132,8 @@ impl<M> From<Slice<M>> for ListPage<M> {
 /// `totalCount` is selected.
 ///
 /// # Errors
-/// INVALID with the errors of the request, and with every bad pagination argument. The errors of
-/// `list`.
+/// INVALID with the errors of the request, with every slug of no activity, and with every bad
+/// pagination argument. The errors of `list`.
 pub fn connection<'c, N, F, P>(
     ctx: &'c Context<'_>,
     request: ListRequest<N, F>,
@@ -146,11 +148,12 @@ pub fn connection<'c, N, F, P>(
 ) -> BoxFuture<'c, Result<Connection<N>>>
 where
     N: ConnectionNode,
-    F: Send + Sync + 'static,
+    F: ListFilter + Send + Sync + 'static,
     P: Into<ListPage<N::Row>> + Send + 'c,
 {
     Box::pin(async move {
-        let ListRequest { filter, order, args, columns, errors } = request;
+        let ListRequest { filter, order, args, columns, mut errors } = request;
+        activity_slugs::check(caller(ctx), &filter, &mut errors).await?;
         let page = PageRequest::check(order, &args, columns(ctx), errors)?;
         let page: ListPage<N::Row> = list(ctx, &filter, &page).await?.into();
         let (filter, count) = (Arc::new(filter), Arc::new(count));
@@ -170,8 +173,8 @@ pub type EachParent<'f, T> = BoxFuture<'f, Result<HashMap<Uuid, T>>>;
 /// are `id` of the rows; `count` counts the list of each parent when `totalCount` is selected.
 ///
 /// # Errors
-/// INVALID with the errors of the request, and with every bad pagination argument. The errors of
-/// `list`.
+/// INVALID with the errors of the request, with every slug of no activity, and with every bad
+/// pagination argument. The errors of `list`.
 pub fn nested_connection<'c, N, M, K, F>(
     ctx: &'c Context<'_>,
     row: &'c BatchRow<M>,
@@ -194,11 +197,12 @@ where
     N: ConnectionNode,
     M: Send + Sync + 'static,
     K: Copy + Eq + Hash + Into<Uuid> + Send + Sync + 'static,
-    F: Send + Sync + 'static,
+    F: ListFilter + Send + Sync + 'static,
 {
     Box::pin(async move {
-        let ListRequest { filter, order, args, columns, errors } = request;
+        let ListRequest { filter, order, args, columns, mut errors } = request;
         let pages = row.load(ctx, "pages", || async {
+            activity_slugs::check(caller(ctx), &filter, &mut errors).await?;
             let page = PageRequest::check(order, &args, columns(ctx), errors)?;
             let parents = distinct(row.batch_rows().iter().map(id));
             Ok(Pages::new(list(ctx, &parents, &filter, &page).await?))

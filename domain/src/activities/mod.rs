@@ -26,6 +26,7 @@ use sea_orm::{
 };
 
 use crate::{
+    activity_slugs::ListFilter,
     auth::viewer::{Resource, Viewer, Visibility},
     context::Context,
     database::{among, among_words},
@@ -52,6 +53,8 @@ pub struct Filter {
     /// Words, or beginnings of words, that must all occur in the name and slug: see [`search`].
     pub search: Option<String>,
 }
+
+impl ListFilter for Filter {}
 
 /// A field that activities can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

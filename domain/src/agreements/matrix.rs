@@ -17,7 +17,7 @@ use crate::{
     auth::viewer::Resource,
     context::Context,
     database::among,
-    error::{Origin, Result},
+    error::{Origin, Result, ValidationErrors},
     members,
     page::{PageRequest, Slice},
     query::{self, column},
@@ -28,14 +28,17 @@ use crate::{
 /// slugs. `columns` must include the id and the slug.
 ///
 /// # Errors
-/// INVALID naming every slug of no activity.
+/// INVALID with `errors`, those found in the other arguments, and with every slug of no activity.
 pub async fn columns(
     ctx: Context<'_>,
     on: NaiveDate,
     slugs: &[String],
     columns: &[activity::Column],
+    mut errors: ValidationErrors,
 ) -> Result<Columns> {
-    activity_slugs::check(ctx, Origin::Input, &[("activity_slugs", slugs)]).await?;
+    let lists = [("activity_slugs", slugs)];
+    activity_slugs::check_lists(ctx, Origin::Input, &lists, &mut errors).await?;
+    errors.finish()?;
     let filter = activities::Filter { active_on: Some(on), ..activities::Filter::default() };
     let mut running = activities::all(ctx, &filter, columns).await?;
     running.retain(|activity| slugs.is_empty() || slugs.contains(&activity.slug));

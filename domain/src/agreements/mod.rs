@@ -62,11 +62,11 @@ use uuid::Uuid;
 use self::visibility::about;
 pub use self::visibility::visible;
 use crate::{
-    activity_slugs,
+    activity_slugs::ListFilter,
     auth::viewer::Resource,
     context::Context,
     database::{Database, among, fixed_day, fixed_word},
-    error::{Origin, Result},
+    error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
     search::{self, EntityType, condition::Search},
@@ -113,6 +113,12 @@ pub struct Filter {
     /// `false` omits agreements whose deadline is acknowledged until `as_of` or later, as far as
     /// the viewer may know it. `None` is `false` for lists of deadlines, otherwise `true`.
     pub include_snoozed: Option<bool>,
+}
+
+impl ListFilter for Filter {
+    fn slugs(&self) -> Vec<(&'static str, &[String])> {
+        vec![("activity_slugs", &self.activities)]
+    }
 }
 
 /// A field that agreements can be ordered by.
@@ -237,8 +243,6 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     match searched(ctx, filter) {
         Some(search) => page::fetch_searched(ctx.db.read(), select(ctx), &search, page).await,
         None => page::fetch(ctx.db.read(), matching(ctx, filter), page).await,
@@ -319,8 +323,6 @@ pub async fn of_each(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     let (select, own) = (narrow(ctx, select(ctx), filter), column(parent.column()));
     page::fetch_each(ctx.db.read(), select, page, parents, |parent| own.eq(parent)).await
 }

@@ -22,9 +22,8 @@ use super::{
     template_deviation::{Deviation, differences, reasons},
 };
 use crate::{
-    activity_slugs,
     context::Context,
-    error::{Error, Origin, Result},
+    error::{Error, Result},
     page::{self, PageRequest, Slice},
     templates, term_sql, worker_pool,
 };
@@ -126,8 +125,6 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     page::fetch(ctx.db.read(), deviating(ctx, filter), page).await
 }
 

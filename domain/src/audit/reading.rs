@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{action::Action, history::History, reads, sealing};
 use crate::{
+    activity_slugs::ListFilter,
     auth::viewer::{TrailVisibility, Viewer},
     context::Context,
     database::{Database, among_numbers},
@@ -37,6 +38,8 @@ pub struct Filter {
     /// Before this time.
     pub to: Option<DateTime<Utc>>,
 }
+
+impl ListFilter for Filter {}
 
 /// Returns the order of the trail: the latest first.
 #[must_use]

@@ -26,6 +26,7 @@ use super::{
     pending_reads::{Key, Times},
 };
 use crate::{
+    activity_slugs::ListFilter,
     auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     context::Context,
@@ -165,6 +166,8 @@ pub struct Filter {
     /// Not after this day.
     pub to: Option<NaiveDate>,
 }
+
+impl ListFilter for Filter {}
 
 /// Returns the order of the log: the latest day first.
 #[must_use]

@@ -12,6 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
+    activity_slugs::ListFilter,
     database::{Database, among},
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
@@ -25,6 +26,8 @@ pub struct Filter {
     /// Words, or beginnings of words, that must all occur in the name: see [`search`].
     pub search: Option<String>,
 }
+
+impl ListFilter for Filter {}
 
 /// Returns the order of contact areas: by name, in Swedish order.
 #[must_use]

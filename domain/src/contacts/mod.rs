@@ -25,6 +25,7 @@ use sea_orm::{
 };
 
 use crate::{
+    activity_slugs::ListFilter,
     audit::reads,
     auth::viewer::{Resource, Viewer},
     context::Context,
@@ -53,6 +54,8 @@ pub struct Filter {
     /// [`search`].
     pub search: Option<String>,
 }
+
+impl ListFilter for Filter {}
 
 /// A field that contacts can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

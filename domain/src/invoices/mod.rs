@@ -85,12 +85,12 @@ use uuid::Uuid;
 
 use self::{amounts::State, differences::Difference};
 use crate::{
-    activity_slugs,
+    activity_slugs::ListFilter,
     agreements::{self, Counterparty},
     auth::viewer::{Resource, Viewer},
     context::Context,
     database::{Database, among, among_words, fixed_day, fixed_word},
-    error::{Origin, Result},
+    error::Result,
     members::succession,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
@@ -154,6 +154,12 @@ pub struct Filter {
     /// Words, or beginnings of words, that must all occur in the number, the payment reference, the
     /// buyer's names, the references or the text of the lines: see [`search`].
     pub search: Option<String>,
+}
+
+impl ListFilter for Filter {
+    fn slugs(&self) -> Vec<(&'static str, &[String])> {
+        vec![("activity_slugs", &self.activities)]
+    }
 }
 
 /// Fields that invoices can be ordered by.
@@ -345,8 +351,6 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     if let Some(search) = searched(ctx, filter) {
         return page::fetch_searched(ctx.db.read(), select(ctx.viewer), &search, page).await;
     }
@@ -492,8 +496,6 @@ pub async fn of_each(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     let select = narrow(ctx, select(ctx.viewer), filter);
     page::fetch_each(ctx.db.read(), select, page, parents, |parent| of.has(parent)).await
 }

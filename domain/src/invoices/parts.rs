@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::Buyer;
 use crate::{
+    activity_slugs::ListFilter,
     auth::viewer::Viewer,
     context::Context,
     database::fixed_day,
@@ -152,6 +153,8 @@ pub struct Filter {
     /// Words, or beginnings of words, that must all occur: see [`search`].
     pub search: Option<String>,
 }
+
+impl ListFilter for Filter {}
 
 /// Fields that parts of invoices can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,11 +36,11 @@ use uuid::Uuid;
 
 use self::{municipalities::in_order, status::Status};
 use crate::{
-    activity_slugs,
+    activity_slugs::ListFilter,
     auth::viewer::{Resource, Viewer, Visibility},
     context::Context,
     database::among,
-    error::{Origin, Result},
+    error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
     search::{self, EntityType, condition::Search},
@@ -78,6 +78,15 @@ pub struct Filter {
     pub in_activity: Vec<String>,
     /// Slugs of activities in none of which the member has one.
     pub not_in_activity: Vec<String>,
+}
+
+impl ListFilter for Filter {
+    fn slugs(&self) -> Vec<(&'static str, &[String])> {
+        vec![
+            ("in_activity_slugs", &self.in_activity),
+            ("not_in_activity_slugs", &self.not_in_activity),
+        ]
+    }
 }
 
 /// A field that members can be ordered by.
@@ -200,19 +209,11 @@ fn searched(ctx: Context<'_>, filter: &Filter) -> Option<Search> {
 }
 
 /// Returns a page of the members that the viewer can read and that match the filter.
-///
-/// # Errors
-/// INVALID naming every slug of no activity.
 pub async fn list(
     ctx: Context<'_>,
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    let slugs: [(&str, &[String]); 2] = [
-        ("in_activity_slugs", filter.in_activity.as_slice()),
-        ("not_in_activity_slugs", filter.not_in_activity.as_slice()),
-    ];
-    activity_slugs::check(ctx, Origin::Filter, &slugs).await?;
     match searched(ctx, filter) {
         Some(search) => {
             page::fetch_searched(ctx.db.read(), select(ctx.viewer), &search, page).await

@@ -17,6 +17,7 @@ use sea_orm::{
 };
 
 use crate::{
+    activity_slugs::ListFilter,
     auth::viewer::Resource,
     context::Context,
     database::{Database, among_words},
@@ -35,6 +36,8 @@ pub struct Filter {
     /// see [`search`].
     pub search: Option<String>,
 }
+
+impl ListFilter for Filter {}
 
 /// A field that organisations can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

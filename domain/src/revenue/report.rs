@@ -22,7 +22,7 @@ use super::{
 use crate::{
     context::Context,
     database::among,
-    error::{Error, Result, ValidationErrors},
+    error::{Result, ValidationErrors},
 };
 
 /// Returns the revenue that the viewer can read. A member reads what it was invoiced, but no costs
@@ -49,10 +49,6 @@ pub(super) async fn reports(
     mut errors: ValidationErrors,
 ) -> Result<Vec<Report>> {
     query.check(&mut errors);
-    if !errors.is_empty() {
-        // The database cannot look up an invalid input.
-        return Err(Error::Invalid(errors.into_inner()));
-    }
     let scope =
         Scope::requested(ctx, query.activities.as_deref(), query.members.as_deref(), &mut errors)
             .await?;

@@ -21,7 +21,8 @@ use crate::{
 };
 
 impl Scope {
-    /// Returns the scope of a request. Adds an error for each unknown activity or member.
+    /// Returns the scope of a request. Adds an error for each unknown activity or member; those
+    /// that have an error already are not looked up.
     pub async fn requested(
         ctx: Context<'_>,
         activities: Option<&[String]>,
@@ -29,7 +30,10 @@ impl Scope {
         errors: &mut ValidationErrors,
     ) -> Result<Self> {
         let visibility = ctx.viewer.visibility(Resource::Revenue);
-        let mut slugs: Vec<&String> = activities.unwrap_or_default().iter().collect();
+        let path = |position: usize| format!("activity_slugs[{position}]");
+        let requested = activities.unwrap_or_default().iter().enumerate();
+        let valid = requested.filter(|(position, _)| !errors.has(&path(*position)));
+        let mut slugs: Vec<&String> = valid.map(|(_, slug)| slug).collect();
         slugs.extend(&visibility.activities);
         let known = by_slug(ctx.db, &slugs).await?;
         let id = |slug: &String| known.iter().find(|(known, _)| known == slug).map(|(_, id)| *id);
@@ -40,8 +44,7 @@ impl Scope {
                 .filter_map(|(position, slug)| {
                     let id = id(slug);
                     if id.is_none() {
-                        let path = format!("activity_slugs[{position}]");
-                        errors.add(path, activity_slugs::unknown(slug));
+                        errors.add(path(position), activity_slugs::unknown(slug));
                     }
                     id
                 })

@@ -38,11 +38,12 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    activities, activity_slugs,
+    activities,
+    activity_slugs::ListFilter,
     auth::viewer::{Resource, Viewer},
     context::Context,
     database::{Database, among, among_words},
-    error::{Error, Origin, Result},
+    error::{Error, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
     search::{self, EntityType},
@@ -58,6 +59,12 @@ pub struct Filter {
     /// Words, or beginnings of words, that must all occur in the title, the slug and the name of
     /// the activity: see [`search`].
     pub search: Option<String>,
+}
+
+impl ListFilter for Filter {
+    fn slugs(&self) -> Vec<(&'static str, &[String])> {
+        vec![("activity_slugs", &self.activities)]
+    }
 }
 
 /// A parameter: a value that a user enters when making an agreement from a template.
@@ -179,8 +186,6 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 

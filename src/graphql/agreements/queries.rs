@@ -23,7 +23,7 @@ use crate::graphql::{
     database,
     order::{self, order_input},
     scalars::{Date, NodeId, Parsed, row_id, take},
-    slug_list::slugs,
+    slug_list::{self, slugs},
 };
 use domain::{
     agreements::{
@@ -80,7 +80,7 @@ impl AgreementFilter {
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
             direction: self.direction.map(Into::into),
-            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
+            activities: slugs(self.activity_slugs, "activity_slugs", errors),
             counterparty: self
                 .counterparty_id
                 .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),
@@ -330,13 +330,13 @@ impl MatrixQuery {
             .map_or_else(|| caller(ctx).clock.today(), |day| day.0);
         let compared_to = take(compared_to, "compared_to", &mut errors).map(|day| day.0);
         matrix_columns::check(compared_to, as_of, &mut errors);
-        let slugs = slugs(activity_slugs, "activitySlugs", &mut errors);
-        errors.finish()?;
+        let slugs =
+            slug_list::argument(activity_slugs.unwrap_or_default(), "activity_slugs", &mut errors);
         let columns = and(
             selected_columns::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
             activity::Column::Slug,
         );
-        let found = Box::pin(matrix::columns(caller(ctx), as_of, &slugs, &columns)).await?;
+        let found = Box::pin(matrix::columns(caller(ctx), as_of, &slugs, &columns, errors)).await?;
         Ok(ActivityMatrix::of(as_of, compared_to, found))
     }
 }

@@ -179,25 +179,21 @@ where
     K: Identifier + Eq + Hash + Send + Sync + 'static,
 {
     let uuids = |ids: &[K]| ids.iter().map(|id| (*id).into()).collect::<Vec<Uuid>>();
+    let history = History::of(K::NODE_TYPE);
     connection::nested_connection(
         ctx,
         row,
         id,
-        ListRequest::new(
-            History::of(K::NODE_TYPE),
-            audit::order(),
-            args,
-            ValidationErrors::default(),
-        ),
-        move |ctx, ids, history, page| {
+        ListRequest::new((), audit::order(), args, ValidationErrors::default()),
+        move |ctx, ids, (), page| {
             Box::pin(async move {
-                let Some(history) = *history else { return Ok(HashMap::new()) };
+                let Some(history) = history else { return Ok(HashMap::new()) };
                 audit::of_each(caller(ctx), history, &uuids(ids), page).await
             })
         },
-        move |ctx, ids, history| {
+        move |ctx, ids, ()| {
             Box::pin(async move {
-                let Some(history) = *history else { return Ok(HashMap::new()) };
+                let Some(history) = history else { return Ok(HashMap::new()) };
                 audit::count_each(caller(ctx), history, &uuids(ids)).await
             })
         },

@@ -45,7 +45,7 @@ impl DocumentFilter {
             counterparty: self
                 .counterparty_id
                 .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),
-            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
+            activities: slugs(self.activity_slugs, "activity_slugs", errors),
             from: take(self.created_from, "filter.createdFrom", errors).map(|day| day.0),
             to: take(self.created_to, "filter.createdTo", errors).map(|day| day.0),
             search: self.search,

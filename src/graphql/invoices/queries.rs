@@ -71,7 +71,7 @@ impl InvoiceFilter {
             states: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kind: self.kind.map(Into::into),
-            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
+            activities: slugs(self.activity_slugs, "activity_slugs", errors),
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
             agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
             issued_from: take(self.issued_from, "filter.issuedFrom", errors).map(|day| day.0),

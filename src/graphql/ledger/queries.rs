@@ -61,7 +61,7 @@ impl CostFilter {
 impl GrantFilter {
     fn check(self, errors: &mut ValidationErrors) -> ledger::Filter {
         ledger::Filter {
-            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
+            activities: slugs(self.activity_slugs, "activity_slugs", errors),
             supplier: None,
             agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
             from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),

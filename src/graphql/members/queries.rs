@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use domain::{
     activities::coverage,
-    error::{FieldErrorCode, LINE, Result, ValidationErrors},
+    error::{FieldErrorCode, LINE, Origin, Result, ValidationErrors},
     members,
 };
 
@@ -65,12 +65,8 @@ impl MemberFilter {
             county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             successor: self.successor_id.map(|id| row_id(&id, "filter.successorId", errors)),
-            in_activity: few_slugs(self.in_activity_slugs, "filter.inActivitySlugs", errors),
-            not_in_activity: few_slugs(
-                self.not_in_activity_slugs,
-                "filter.notInActivitySlugs",
-                errors,
-            ),
+            in_activity: few_slugs(self.in_activity_slugs, "in_activity_slugs", errors),
+            not_in_activity: few_slugs(self.not_in_activity_slugs, "not_in_activity_slugs", errors),
         }
     }
 }
@@ -81,17 +77,19 @@ const MAX_SLUGS: usize = 20;
 /// Returns the slugs of a filter whose values add a condition to the statement each.
 fn few_slugs(
     parsed: Option<Vec<String>>,
-    path: &str,
+    name: &str,
     errors: &mut ValidationErrors,
 ) -> Vec<String> {
+    let former = errors.set_origin(Origin::Filter);
     errors.expect(
         parsed.as_ref().is_none_or(|slugs| slugs.len() <= MAX_SLUGS),
-        path,
+        name,
         FieldErrorCode::TooMany
             .problem(format!("must have at most {MAX_SLUGS} items"))
             .with("max", MAX_SLUGS),
     );
-    slugs(parsed, path, errors)
+    errors.set_origin(former);
+    slugs(parsed, name, errors)
 }
 
 /// Order of members.

@@ -10,10 +10,11 @@ use crate::graphql::{
     cost::cost,
     errors,
     scalars::{Date, Parsed, node_id, row_id},
+    slug_list,
 };
 
 use domain::{
-    error::{LINE, Result, ValidationErrors},
+    error::{Result, ValidationErrors},
     revenue::{
         self, Forecast, Period, ReportQuery,
         grouping::{Grouping, Range},
@@ -78,9 +79,6 @@ impl RevenueInput {
             member: has(RevenueGroup::Member),
             period,
         };
-        let slug = |(position, slug): (usize, String), errors: &mut ValidationErrors| {
-            errors.text(&format!("activity_slugs[{position}]"), &slug, LINE)
-        };
         let id = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
             row_id(&id, &format!("member_ids[{position}]"), errors)
         };
@@ -89,9 +87,9 @@ impl RevenueInput {
             to,
             basis: self.basis.into(),
             group_by,
-            activities: self.activity_slugs.map(|slugs| {
-                slugs.into_iter().enumerate().map(|each| slug(each, errors)).collect()
-            }),
+            activities: self
+                .activity_slugs
+                .map(|slugs| slug_list::argument(slugs, "activity_slugs", errors)),
             members: self
                 .member_ids
                 .map(|ids| ids.into_iter().enumerate().map(|each| id(each, errors)).collect()),

@@ -47,7 +47,7 @@ impl StatusReportFilter {
                 .with("max", 2999),
         );
         status_reports::Filter {
-            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
+            activities: slugs(self.activity_slugs, "activity_slugs", errors),
             healths: self.health.into_iter().flatten().map(Into::into).collect(),
             year: self.year,
             period_from: take(self.period_from, "filter.periodFrom", errors).map(|day| day.0),

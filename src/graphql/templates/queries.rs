@@ -48,7 +48,7 @@ impl TemplateFilter {
     fn check(self, errors: &mut ValidationErrors) -> templates::Filter {
         templates::Filter {
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
-            activities: slugs(self.activity_slugs, "filter.activitySlugs", errors),
+            activities: slugs(self.activity_slugs, "activity_slugs", errors),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod error_codes;
 mod field_columns;
+mod filters;
 mod input_values;
 mod prepared_statements;
 mod schema;

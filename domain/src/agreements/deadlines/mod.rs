@@ -21,10 +21,9 @@ use sea_orm::{
 use self::rules::Window;
 use super::{Filter, acknowledged::acknowledged, matching};
 use crate::{
-    activity_slugs,
     context::Context,
     database::Database,
-    error::{Origin, Result},
+    error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::column,
     term_sql,
@@ -74,8 +73,6 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    activity_slugs::check(ctx, Origin::Filter, &[("activity_slugs", filter.activities.as_slice())])
-        .await?;
     let listed = || unsnoozed(ctx, window, filter);
     let select = soonest::select(ctx, window, filter, &page.page, listed)
         .unwrap_or_else(|| expiring(ctx, window, filter));

@@ -42,6 +42,7 @@ use sea_orm::{
 
 pub use self::status::{State, state};
 use crate::{
+    activity_slugs::ListFilter,
     audit::{self, Change},
     auth::viewer::Resource,
     context::Context,
@@ -67,6 +68,8 @@ pub struct Filter {
     /// In the bank on this day or earlier.
     pub to: Option<NaiveDate>,
 }
+
+impl ListFilter for Filter {}
 
 /// Returns the sum that is not matched; negative for a return by the bank.
 #[must_use]
