@@ -74,6 +74,7 @@ mod m2026_12_03_20_invoice_numbers;
 mod m2026_12_03_30_ledger_orders;
 mod m2026_12_03_60_growing_lists;
 mod m2026_12_03_61_accrued_months;
+mod m2026_12_04_10_report_periods;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -143,6 +144,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_03_30_ledger_orders::Migration),
             Box::new(m2026_12_03_60_growing_lists::Migration),
             Box::new(m2026_12_03_61_accrued_months::Migration),
+            Box::new(m2026_12_04_10_report_periods::Migration),
         ]
     }
 }

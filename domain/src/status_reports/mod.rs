@@ -35,7 +35,7 @@ use crate::{
 pub enum Field {
     /// Time of the report.
     ReportedAt,
-    /// Reported period.
+    /// First day of the reported period, then the last one.
     Period,
 }
 
@@ -51,7 +51,7 @@ pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
         }
         // SQLite stores timestamps as text whose order is chronological.
         Field::ReportedAt => ("REPORTED_AT", column(Column::ReportedAt), KeyType::Text),
-        Field::Period => ("PERIOD", column(Column::Period), KeyType::Text),
+        Field::Period => ("PERIOD_DAYS", Expr::cust(period::months()), KeyType::Text),
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
@@ -63,7 +63,7 @@ pub struct Filter {
     pub activities: Vec<String>,
     /// Healths, one of which it reports; empty: any.
     pub healths: Vec<Health>,
-    /// The year that its period begins with.
+    /// A year that has a day of its period.
     pub year: Option<i32>,
     /// Its period begins on this day or later.
     pub period_from: Option<NaiveDate>,
@@ -86,6 +86,22 @@ fn end_of(prefix: &str) -> String {
     format!("{prefix}{}", char::MAX)
 }
 
+/// Returns the condition that the period has a day in the year. A label of another form, which
+/// only an imported report can have, must begin with the year.
+fn is_in_year(year: i32) -> Condition {
+    let year = format!("{year:04}");
+    let months = || Expr::cust(period::months());
+    let dated = Condition::all()
+        .add(months().gt(""))
+        .add(months().lte(end_of(&format!("{year}-12"))))
+        .add(Expr::cust(period::last_month()).gte(format!("{year}-01")));
+    let other = Condition::all()
+        .add(months().eq(""))
+        .add(column(Column::Period).gte(year.as_str()))
+        .add(column(Column::Period).lte(end_of(&year)));
+    Condition::any().add(dated).add(other)
+}
+
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = select(ctx.viewer);
     if !filter.activities.is_empty() {
@@ -97,10 +113,7 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         select.and_where(among_words(ctx.db.backend(), column(Column::Health), healths));
     }
     if let Some(year) = filter.year {
-        let year = format!("{year:04}");
-        select
-            .and_where(column(Column::Period).gte(year.as_str()))
-            .and_where(column(Column::Period).lte(end_of(&year)));
+        select.cond_where(is_in_year(year));
     }
     if let Some(day) = filter.period_from {
         select.and_where(Expr::cust(period::first_month()).gte(period::month_from(day)));

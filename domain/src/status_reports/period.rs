@@ -73,6 +73,13 @@ pub(super) fn last_month() -> String {
     month(|(.., last)| *last, 9)
 }
 
+/// SQL expression for the first and the last month of a period, as `2026-05/2026-08`, in the order
+/// of the days; empty for a label of another form. An index contains the same expression.
+#[must_use]
+pub(super) fn months() -> String {
+    format!("COALESCE({} || '/' || {}, '')", first_month(), last_month())
+}
+
 /// SQL expression for a month of a period: that `of` a part of a year, or at a position of a range
 /// of months.
 fn month(of: fn(&Part) -> u32, position: u32) -> String {

@@ -23,7 +23,8 @@ pub struct StatusReportFilter {
     activity_slugs: Option<Vec<String>>,
     /// Reports one of these healths.
     health: Option<Vec<ActivityHealth>>,
-    /// `period` begins with this year, as `2026-T2` with 2026.
+    /// The period has a day in this year: `2025-11/2026-02` is found in 2025 and in 2026. The label
+    /// of an imported report that has another form must begin with the year.
     year: Option<i32>,
     /// `periodFrom` is this day or later.
     period_from: Option<Parsed<Date>>,
@@ -64,7 +65,8 @@ impl StatusReportFilter {
 pub enum StatusReportOrderField {
     /// By time of the report.
     ReportedAt,
-    /// By reported period, in alphabetical order: `2026`, `2026-T1`, `2026-T2`.
+    /// By first day of the period, then by last day: `2026-01`, `2026-T1`, `2026`, `2026-T2`. Labels
+    /// of imported reports that have another form, first.
     Period,
 }
 

@@ -173,8 +173,8 @@ const LABELS: [&str; 37] = [
     "2026-T1b",
 ];
 
-// The filter is SQL, the fields are not.
-on_both!(reports_are_found_by_the_days_of_their_periods, |app| async move {
+/// Starts an activity with a report for each label.
+async fn with_labels(app: &App) {
     let mut file =
         "activity,period,health,summary,deviations,next_steps,reported_by,reported_at\n".to_owned();
     for label in LABELS {
@@ -183,6 +183,48 @@ on_both!(reports_are_found_by_the_days_of_their_periods, |app| async move {
     let started = json!({ "slug": "bip", "name": "BIP", "funding": [], "startsOn": "2022-01-01" });
     app.office().does("activityStart", "id", started).await.data();
     app.import(&[("status_reports.csv", &file)]).await;
+}
+
+// The order is SQL, the fields are not.
+on_both!(reports_are_ordered_by_the_days_of_their_periods, |app| async move {
+    with_labels(&app).await;
+    let days = |report: &Value| {
+        let [from, to] = ["periodFrom", "periodTo"].map(|field| report[field].as_str());
+        (from.map(str::to_owned), to.map(str::to_owned))
+    };
+    let found = async |direction: &str| {
+        let order = format!(", orderBy: {{ field: PERIOD, direction: {direction} }}");
+        let found =
+            walk(&app.office(), "statusReports", &order, "periodFrom periodTo period").await;
+        assert_eq!(found.len(), LABELS.len());
+        found.iter().map(days).collect::<Vec<_>>()
+    };
+    let (mut ascending, descending) = (found("ASC").await, found("DESC").await);
+    assert!(ascending.is_sorted(), "{ascending:?}");
+    ascending.reverse();
+    assert_eq!(ascending, descending);
+    for (year, reaching) in [(2025, 1), (2026, 18), (2024, 1), (2027, 0), (1900, 1), (2999, 1)] {
+        let filter = format!(", filter: {{ year: {year} }}");
+        let found =
+            walk(&app.office(), "statusReports", &filter, "period periodFrom periodTo").await;
+        let (first, last) = (format!("{year}-01-01"), format!("{year}-12-31"));
+        for report in &found {
+            match days(report) {
+                (Some(from), Some(to)) => assert!(from <= last && to >= first, "{year}: {report}"),
+                _ => assert!(
+                    report["period"].as_str().unwrap().starts_with(&year.to_string()),
+                    "{year}: {report}"
+                ),
+            }
+        }
+        let dated = found.iter().filter(|report| report["periodFrom"].is_string()).count();
+        assert_eq!(dated, reaching, "{year}: {found:?}");
+    }
+});
+
+// The filter is SQL, the fields are not.
+on_both!(reports_are_found_by_the_days_of_their_periods, |app| async move {
+    with_labels(&app).await;
     let found = async |filter: &str| {
         let filter = format!(", filter: {{ {filter} }}");
         walk(&app.office(), "statusReports", &filter, "id period periodFrom periodTo").await

@@ -425,6 +425,7 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
         ("invoices", &["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"]),
         ("costs", &["BOOKED_ON", "AMOUNT"]),
         ("grants", &["BOOKED_ON", "AMOUNT"]),
+        ("statusReports", &["REPORTED_AT", "PERIOD"]),
     ] {
         for field in fields {
             for (direction, size, cursor) in ["ASC", "DESC"]
