@@ -415,6 +415,19 @@ pub const TEXT: usize = 20_000;
 /// Returns the reason why no document could show the text; `None` if it can. An empty text is valid
 /// here.
 #[must_use]
+    /// Adds an error to the last day of a range if it is before the first one: nothing would match.
+    pub fn expect_range(
+        &mut self,
+        path_of_last: &str,
+        first: Option<NaiveDate>,
+        last: Option<NaiveDate>,
+    ) {
+        if let (Some(first), Some(last)) = (first, last) {
+            let problem = FieldErrorCode::too_early(first, "must not be before the first day");
+            self.expect(first <= last, path_of_last, problem);
+        }
+    }
+
 pub fn unprintable(text: &str) -> Option<FieldProblem> {
     if text.is_empty() || text.is_ascii() {
         return None;

@@ -6,7 +6,7 @@ use entity::{kind::InvoiceKind, money::Money, total::Total};
 use serde::Serialize;
 
 use super::{
-    Failure, Outcome, Result, context, count,
+    Failure, Outcome, Result, check_range, context, count,
     expiring::check_activities,
     json, open,
     remote_fields::INVOICES,
@@ -158,6 +158,7 @@ pub async fn run(options: Options) -> Result {
         })?;
         return remote_lists::list(&INVOICES, filter, options.api).await;
     }
+    check_range(options.from, options.to)?;
     let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;

@@ -6,7 +6,7 @@ use entity::{cost, grant, money::Money, total::Total};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, context, count,
+    Outcome, Result, check_range, context, count,
     expiring::check_activities,
     json, open,
     report::{self, ReportFormat, ReportOptions},
@@ -109,6 +109,7 @@ impl ListOptions {
 /// # Errors
 /// Fails if an activity is not known, the database can't be opened or the list can't be written.
 pub async fn run_costs(options: CostOptions) -> Result {
+    check_range(options.list.from, options.list.to)?;
     let (list, settings) = (options.list, settings()?);
     let format = list.report.format()?;
     let db = open(&settings).await?;
@@ -141,6 +142,7 @@ pub async fn run_costs(options: CostOptions) -> Result {
 /// # Errors
 /// Fails if an activity is not known, the database can't be opened or the list can't be written.
 pub async fn run_grants(options: GrantOptions) -> Result {
+    check_range(options.list.from, options.list.to)?;
     let (list, settings) = (options.list, settings()?);
     let format = list.report.format()?;
     let db = open(&settings).await?;

@@ -71,7 +71,7 @@ use domain::{
     config::{LogFormat, Settings},
     context::Context,
     database::Database,
-    error::Error,
+    error::{Error, ValidationErrors},
     integrity,
 };
 use entity::total::Total;
@@ -471,6 +471,13 @@ fn json(document: &impl serde::Serialize) -> Result<String> {
 fn day(text: &str) -> std::result::Result<NaiveDate, &'static str> {
     let day = text.parse().ok().filter(|day: &NaiveDate| (1900..=2999).contains(&day.year()));
     day.ok_or("is not a date; write it as 2026-12-31")
+}
+
+/// Fails if the last day of a range is before the first one.
+fn check_range(from: Option<NaiveDate>, to: Option<NaiveDate>) -> Result<()> {
+    let mut errors = ValidationErrors::default();
+    errors.expect_range("to", from, to);
+    errors.finish().map_err(Failure::of_options)
 }
 
 /// Formats an amount for people: `18 000,00 kr`, with no-break spaces.

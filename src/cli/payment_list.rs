@@ -6,7 +6,7 @@ use entity::{kind::BankFinding, money::Money};
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, context, count, json, kronor, open,
+    Outcome, Result, check_range, context, count, json, kronor, open,
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
@@ -83,6 +83,7 @@ impl Options {
 /// # Errors
 /// Fails if the database can't be opened or the list can't be written.
 pub async fn run(options: Options) -> Result {
+    check_range(options.from, options.to)?;
     let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;

@@ -377,6 +377,24 @@ pub fn take<T: Default>(
     parsed.map(|parsed| parsed.take(path, errors))
 }
 
+/// Takes the ends of a range of days in a filter, whose fields are `name` with `From` and `To`.
+/// Records an error if the last day is before the first one.
+pub fn day_range(
+    name: &str,
+    from: Option<Parsed<Date>>,
+    to: Option<Parsed<Date>>,
+    errors: &mut ValidationErrors,
+) -> [Option<NaiveDate>; 2] {
+    let are_valid = [&from, &to].into_iter().flatten().all(|end| matches!(end, Parsed::Good(_)));
+    let path_of_last = format!("filter.{name}To");
+    let from = take(from, &format!("filter.{name}From"), errors).map(|day| day.0);
+    let to = take(to, &path_of_last, errors).map(|day| day.0);
+    if are_valid {
+        errors.expect_range(&path_of_last, from, to);
+    }
+    [from, to]
+}
+
 /// The global id of a node: its type and a UUID, `member_0193…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {

@@ -22,7 +22,7 @@ use crate::graphql::{
     cost::{cost, list_size},
     database,
     order::{self, order_input},
-    scalars::{Date, NodeId, Parsed, row_id, take},
+    scalars::{Date, NodeId, Parsed, day_range, row_id, take},
     slug_list::{self, slugs},
 };
 use domain::{
@@ -75,6 +75,7 @@ pub struct AgreementFilter {
 
 impl AgreementFilter {
     pub(super) fn check(self, errors: &mut ValidationErrors) -> Filter {
+        let [ends_from, ends_to] = day_range("ends", self.ends_from, self.ends_to, errors);
         Filter {
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
@@ -88,8 +89,8 @@ impl AgreementFilter {
                 .contact_area_id
                 .map(|id| row_id(&id, "filter.contactAreaId", errors)),
             county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
-            ends_from: take(self.ends_from, "filter.endsFrom", errors).map(|day| day.0),
-            ends_to: take(self.ends_to, "filter.endsTo", errors).map(|day| day.0),
+            ends_from,
+            ends_to,
             template_version: self
                 .template_version_id
                 .map(|id| row_id::<TemplateVersionId>(&id, "filter.templateVersionId", errors)),

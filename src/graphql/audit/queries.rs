@@ -1,6 +1,7 @@
 //! GraphQL query of the audit trail.
 
 use async_graphql::{Context, ID, InputObject, Object};
+use chrono::SecondsFormat;
 
 use super::types::AuditEntry;
 use crate::graphql::{
@@ -10,7 +11,7 @@ use crate::graphql::{
 };
 use domain::{
     audit,
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
 };
 
 /// Filter of the audit trail. All conditions must hold.
@@ -28,13 +29,22 @@ pub struct AuditFilter {
 
 impl AuditFilter {
     fn check(self, errors: &mut ValidationErrors) -> audit::Filter {
+        let ends = (&self.recorded_from, &self.recorded_before);
+        if let (Some(Parsed::Good(from)), Some(Parsed::Good(before))) = ends {
+            let problem = FieldErrorCode::TooEarly
+                .problem("must not be before recordedFrom")
+                .with("min", from.0.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            errors.expect(from.0 <= before.0, "filter.recordedBefore", problem);
+        }
+        let from = take(self.recorded_from, "filter.recordedFrom", errors).map(|from| from.0);
+        let to = take(self.recorded_before, "filter.recordedBefore", errors).map(|to| to.0);
         audit::Filter {
             actor: errors.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
             subject: self.subject_id.map(|id| {
                 errors.take("filter.subjectId", id.parse::<NodeId>().map(|read| read.id))
             }),
-            from: take(self.recorded_from, "filter.recordedFrom", errors).map(|from| from.0),
-            to: take(self.recorded_before, "filter.recordedBefore", errors).map(|to| to.0),
+            from,
+            to,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::graphql::{
     cost::{cost, unversioned},
     database,
     order::{self, order_input},
-    scalars::{Date, Json, Parsed, row_id, take},
+    scalars::{Date, Json, Parsed, day_range, row_id, take},
 };
 use domain::{
     audit::reads,
@@ -93,11 +93,12 @@ pub struct ContactReadFilter {
 
 impl ContactReadFilter {
     fn check(self, errors: &mut ValidationErrors) -> reads::Filter {
+        let [from, to] = day_range("read", self.read_from, self.read_to, errors);
         reads::Filter {
             contact: self.contact_id.map(|id| row_id(&id, "filter.contactId", errors)),
             reader: errors.optional_text("filter.reader", self.reader.as_deref(), LINE),
-            from: take(self.read_from, "filter.readFrom", errors).map(|from| from.0),
-            to: take(self.read_to, "filter.readTo", errors).map(|to| to.0),
+            from,
+            to,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::graphql::{
     connection::{self, Connection, ListRequest},
     cost::cost,
     order::{OrderInput, order_input},
-    scalars::{Date, Parsed, take},
+    scalars::{Date, Parsed, day_range},
 };
 use domain::{
     decision_list,
@@ -36,11 +36,13 @@ pub struct DecisionFilter {
 
 impl DecisionFilter {
     fn check(self, errors: &mut ValidationErrors) -> decision_list::Filter {
+        let [decided_from, decided_to] =
+            day_range("decided", self.decided_from, self.decided_to, errors);
         decision_list::Filter {
             bodies: self.body.into_iter().flatten().map(Into::into).collect(),
             subjects: self.subject_type.into_iter().flatten().map(Into::into).collect(),
-            decided_from: take(self.decided_from, "filter.decidedFrom", errors).map(|day| day.0),
-            decided_to: take(self.decided_to, "filter.decidedTo", errors).map(|day| day.0),
+            decided_from,
+            decided_to,
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }

@@ -9,7 +9,7 @@ use crate::graphql::{
     connection::{self, Connection, ListRequest},
     cost::cost,
     order::{OrderInput, order_input},
-    scalars::{Date, Parsed, take},
+    scalars::{Date, Parsed, day_range},
     slug_list::slugs,
 };
 use domain::{
@@ -40,14 +40,15 @@ pub struct DocumentFilter {
 
 impl DocumentFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
-        Filter {
+        let [from, to] = day_range("created", self.created_from, self.created_to, errors);
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
+        Filter {
             counterparty: self
                 .counterparty_id
                 .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),
             activities: slugs(self.activity_slugs, "activity_slugs", errors),
-            from: take(self.created_from, "filter.createdFrom", errors).map(|day| day.0),
-            to: take(self.created_to, "filter.createdTo", errors).map(|day| day.0),
+            from,
+            to,
             search: self.search,
         }
     }

@@ -21,7 +21,7 @@ use crate::graphql::{
     database, errors, network,
     order::{self, order_input},
     payments::types::InvoiceDifference,
-    scalars::{Date, Parsed, row_id, take},
+    scalars::{Date, Parsed, day_range, row_id, take},
     slug_list::slugs,
 };
 use domain::{
@@ -67,6 +67,9 @@ pub struct InvoiceFilter {
 
 impl InvoiceFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
+        let [due_from, due_to] = day_range("due", self.due_from, self.due_to, errors);
+        let [issued_from, issued_to] =
+            day_range("issued", self.issued_from, self.issued_to, errors);
         Filter {
             states: self.status.into_iter().flatten().map(Into::into).collect(),
             as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
@@ -74,10 +77,10 @@ impl InvoiceFilter {
             activities: slugs(self.activity_slugs, "activity_slugs", errors),
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
             agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
-            issued_from: take(self.issued_from, "filter.issuedFrom", errors).map(|day| day.0),
-            issued_to: take(self.issued_to, "filter.issuedTo", errors).map(|day| day.0),
-            due_from: take(self.due_from, "filter.dueFrom", errors).map(|day| day.0),
-            due_to: take(self.due_to, "filter.dueTo", errors).map(|day| day.0),
+            issued_from,
+            issued_to,
+            due_from,
+            due_to,
             overpaid: self.overpaid,
             differences: self.difference.into_iter().flatten().map(Into::into).collect(),
             search: self.search,

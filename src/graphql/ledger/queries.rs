@@ -9,7 +9,7 @@ use crate::graphql::{
     caller,
     connection::{self, Connection, ConnectionNode, ListRequest},
     order::{self, order_input},
-    scalars::{Date, Parsed, row_id, take},
+    scalars::{Date, Parsed, day_range, row_id},
     slug_list::slugs,
 };
 use domain::{
@@ -60,12 +60,13 @@ impl CostFilter {
 
 impl GrantFilter {
     fn check(self, errors: &mut ValidationErrors) -> ledger::Filter {
+        let [from, to] = day_range("booked", self.booked_from, self.booked_to, errors);
         ledger::Filter {
             activities: slugs(self.activity_slugs, "activity_slugs", errors),
             supplier: None,
             agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
-            from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),
-            to: take(self.booked_to, "filter.bookedTo", errors).map(|day| day.0),
+            from,
+            to,
             statuses: self.status.unwrap_or_default().into_iter().map(Into::into).collect(),
         }
     }

@@ -8,7 +8,7 @@ use crate::graphql::{
     cost::cost,
     invoices::{part_lists::listed, queries::buyer},
     order::{self, order_input},
-    scalars::{Date, Parsed, row_id, take},
+    scalars::{Date, Parsed, day_range, row_id},
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -38,13 +38,16 @@ pub struct PaymentFilter {
 
 impl PaymentFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
+        let [booked_from, booked_to] =
+            day_range("booked", self.booked_from, self.booked_to, errors);
+        let [from, to] = day_range("received", self.received_from, self.received_to, errors);
         Filter {
             invoice: self.invoice_id.map(|id| row_id(&id, "filter.invoiceId", errors)),
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
-            from: take(self.received_from, "filter.receivedFrom", errors).map(|day| day.0),
-            to: take(self.received_to, "filter.receivedTo", errors).map(|day| day.0),
-            booked_from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),
-            booked_to: take(self.booked_to, "filter.bookedTo", errors).map(|day| day.0),
+            from,
+            to,
+            booked_from,
+            booked_to,
             search: self.search,
         }
     }
@@ -73,13 +76,16 @@ pub struct RefundFilter {
 
 impl RefundFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
+        let [booked_from, booked_to] =
+            day_range("booked", self.booked_from, self.booked_to, errors);
+        let [from, to] = day_range("paid", self.paid_from, self.paid_to, errors);
         Filter {
             invoice: self.invoice_id.map(|id| row_id(&id, "filter.invoiceId", errors)),
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
-            from: take(self.paid_from, "filter.paidFrom", errors).map(|day| day.0),
-            to: take(self.paid_to, "filter.paidTo", errors).map(|day| day.0),
-            booked_from: take(self.booked_from, "filter.bookedFrom", errors).map(|day| day.0),
-            booked_to: take(self.booked_to, "filter.bookedTo", errors).map(|day| day.0),
+            from,
+            to,
+            booked_from,
+            booked_to,
             search: self.search,
         }
     }

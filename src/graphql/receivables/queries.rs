@@ -7,7 +7,7 @@ use crate::graphql::{
     connection::{self, Connection},
     invoices::{part_lists::listed, queries::buyer},
     order::{self, order_input},
-    scalars::{Date, Parsed, row_id, take},
+    scalars::{Date, Parsed, day_range, row_id},
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -29,11 +29,12 @@ pub struct ReminderFilter {
 
 impl ReminderFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
+        let [from, to] = day_range("sent", self.sent_from, self.sent_to, errors);
         Filter {
             invoice: self.invoice_id.map(|id| row_id(&id, "filter.invoiceId", errors)),
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
-            from: take(self.sent_from, "filter.sentFrom", errors).map(|day| day.0),
-            to: take(self.sent_to, "filter.sentTo", errors).map(|day| day.0),
+            from,
+            to,
             ..Filter::default()
         }
     }

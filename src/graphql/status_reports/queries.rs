@@ -8,7 +8,7 @@ use crate::graphql::{
     connection::{self, Connection, ListRequest},
     database,
     order::{self, order_input},
-    scalars::{Date, Parsed, take},
+    scalars::{Date, Parsed, day_range},
     slug_list::slugs,
 };
 use domain::{
@@ -38,6 +38,10 @@ pub struct StatusReportFilter {
 
 impl StatusReportFilter {
     fn check(self, errors: &mut ValidationErrors) -> status_reports::Filter {
+        let [reported_from, reported_to] =
+            day_range("reported", self.reported_from, self.reported_to, errors);
+        let [period_from, period_to] =
+            day_range("period", self.period_from, self.period_to, errors);
         let has_year = self.year.is_none_or(|year| (1900..=2999).contains(&year));
         errors.expect(
             has_year,
@@ -51,10 +55,10 @@ impl StatusReportFilter {
             activities: slugs(self.activity_slugs, "activity_slugs", errors),
             healths: self.health.into_iter().flatten().map(Into::into).collect(),
             year: self.year,
-            period_from: take(self.period_from, "filter.periodFrom", errors).map(|day| day.0),
-            period_to: take(self.period_to, "filter.periodTo", errors).map(|day| day.0),
-            reported_from: take(self.reported_from, "filter.reportedFrom", errors).map(|day| day.0),
-            reported_to: take(self.reported_to, "filter.reportedTo", errors).map(|day| day.0),
+            period_from,
+            period_to,
+            reported_from,
+            reported_to,
         }
     }
 }

@@ -82,6 +82,19 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     assert!(now.contains(&then[0]) && then[0].ends_with("@samregister"), "{then:?}");
 });
 
+on_both!(lists_refuse_days_out_of_order, |app| async move {
+    filled(&app).await;
+    for list in ["costs", "grants", "payments list", "invoices list"] {
+        let days = |from: &str| format!("{list} --from {from} --to 2026-01-31");
+        run(app.program(), &days("2026-01-31")).done();
+        assert_eq!(
+            run(app.program(), &days("2026-02-01")).failed(2),
+            "error: --to must not be before the first day\n",
+            "{list}"
+        );
+    }
+});
+
 on_both!(a_check_exits_with_three_when_something_expires, |app| async move {
     filled(&app).await;
     let expiring =

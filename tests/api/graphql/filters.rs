@@ -1,9 +1,9 @@
 //! Filters of lists: one answer names every fault of the arguments, whichever list it is.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
-    app::on_both,
+    app::{App, on_both},
     fixtures::Samples,
     schema_documents::{Schema, inner, list},
 };
@@ -65,3 +65,41 @@ on_both!(bad_forms_and_unknown_activities_are_named_together, |app| async move {
         }
     }
 });
+
+#[tokio::test]
+async fn a_range_that_ends_before_it_begins_is_refused() {
+    let app = App::sqlite().await;
+    let schema = Schema::of_program().await;
+    let mut asked = 0;
+    for (name, fields) in filters(&schema) {
+        let field = |name: &str| fields.iter().find(|field| field["name"] == name);
+        let names = fields.iter().map(|field| field["name"].as_str().unwrap());
+        for range in names.filter_map(|name| name.strip_suffix("From")) {
+            let first = format!("{range}From");
+            let ends = ["To", "Before"].map(|end| format!("{range}{end}"));
+            let last = ends.iter().find(|end| field(end).is_some()).unwrap();
+            let day = |day: u32| match inner(&field(last).unwrap()["type"]) {
+                "Date" => format!("2026-05-0{day}"),
+                _ => format!("2026-05-0{day}T08:00:00Z"),
+            };
+            let ask = async |from: u32, to: u32| {
+                let (from, to) = (day(from), day(to));
+                let filter = format!("{first}: \"{from}\", {last}: \"{to}\"");
+                let question = format!("{{ {name}(filter: {{ {filter} }}) {{ totalCount }} }}");
+                app.office().query(&question).await
+            };
+            ask(1, 2).await.data();
+            ask(2, 2).await.data();
+            let refused = ask(2, 1).await;
+            assert_eq!(refused.bad_fields(), [format!("filter.{last}")], "{name}");
+            let fault = &refused.error()["extensions"]["fields"][0];
+            assert_eq!((&fault["code"], &fault["min"]), (&json!("TOO_EARLY"), &json!(day(2))));
+            asked += 1;
+        }
+    }
+    assert!(asked >= 19, "only {asked} filters have a range");
+    // An end that is no day has no order.
+    let question =
+        "{ costs(filter: { bookedFrom: \"soon\", bookedTo: \"1950-01-01\" }) { totalCount } }";
+    assert_eq!(app.office().query(question).await.bad_fields(), ["filter.bookedFrom"]);
+}

@@ -8,7 +8,7 @@ use crate::graphql::{
     connection::{self, Connection, ListRequest},
     cost::cost,
     order::{self, order_input},
-    scalars::{Date, Parsed, take},
+    scalars::{Date, Parsed, day_range},
 };
 use domain::{
     error::{Result, ValidationErrors},
@@ -35,11 +35,12 @@ pub struct BankPaymentFilter {
 
 impl BankPaymentFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
+        let [from, to] = day_range("received", self.received_from, self.received_to, errors);
         Filter {
             states: self.status.into_iter().flatten().map(Into::into).collect(),
             findings: self.finding.into_iter().flatten().map(Into::into).collect(),
-            from: take(self.received_from, "filter.receivedFrom", errors).map(|day| day.0),
-            to: take(self.received_to, "filter.receivedTo", errors).map(|day| day.0),
+            from,
+            to,
             search: self.search,
         }
     }
