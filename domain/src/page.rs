@@ -51,6 +51,8 @@ pub struct Page {
 
 /// A requested page of a list, with the columns that its rows need.
 pub struct PageRequest<M: PartialRow> {
+    /// Name of the list in cursors, so that a cursor of another list is refused.
+    list: &'static str,
     /// Order of the list.
     pub order: Order,
     /// Validated pagination arguments.
@@ -60,20 +62,22 @@ pub struct PageRequest<M: PartialRow> {
 }
 
 impl<M: PartialRow> PageRequest<M> {
-    /// Creates the request of a page, and validates the pagination arguments. `errors` are those
-    /// already found in other arguments.
+    /// Creates the request of a page of `list`, and validates the pagination arguments. `list` names
+    /// the rows: lists of the same rows in the same order have the same cursors, whatever their
+    /// filters. `errors` are those already found in other arguments.
     ///
     /// # Errors
     /// INVALID naming every bad argument.
     pub fn check(
+        list: &'static str,
         order: Order,
         args: &Args,
         columns: Vec<Column<M>>,
         mut errors: ValidationErrors,
     ) -> Result<Self> {
-        let page = Page::check(args, &order, &mut errors);
+        let page = Page::check(args, list, &order, &mut errors);
         errors.finish()?;
-        Ok(Self { order, page, columns })
+        Ok(Self { list, order, page, columns })
     }
 }
 
@@ -114,9 +118,10 @@ pub struct Order {
     pub descending: bool,
 }
 
-/// The position of a row in an order.
+/// The position of a row in a list and its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
+    list: Cow<'static, str>,
     order: Cow<'static, str>,
     key: Key,
     id: Uuid,
@@ -136,14 +141,16 @@ impl Cursor {
             Key::Day(day) => ('d', day.to_string()),
             Key::Number(number) => ('n', number.to_string()),
         };
-        URL_SAFE_NO_PAD.encode(format!("{}\n{kind}{key}\n{}", self.order, self.id.simple()))
+        let Self { list, order, id, .. } = self;
+        URL_SAFE_NO_PAD.encode(format!("{list}.{order}\n{kind}{key}\n{}", id.simple()))
     }
 
     /// Returns `None` for a text that this program has not encoded. A key that the database can't
     /// compare, as a text with NUL, must not reach it.
     fn decode(text: &str) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (order, rest) = decoded.split_once('\n')?;
+        let (name, rest) = decoded.split_once('\n')?;
+        let (list, order) = name.split_once('.')?;
         let (key, id) = rest.rsplit_once('\n')?;
         let key = match (key.chars().next()?, key.get(1..)?) {
             ('t', text) => Key::Text(Some(text).filter(|text| !text.contains('\0'))?.to_owned()),
@@ -153,7 +160,8 @@ impl Cursor {
             ('n', number) => Key::Number(number.parse().ok()?),
             _ => return None,
         };
-        Some(Self { order: order.to_owned().into(), key, id: Uuid::parse_str(id).ok()? })
+        let (list, order) = (list.to_owned().into(), order.to_owned().into());
+        Some(Self { list, order, key, id: Uuid::parse_str(id).ok()? })
     }
 }
 
@@ -169,7 +177,7 @@ impl Page {
     }
 
     /// Validates the four arguments against an order; adds an error for every bad one.
-    fn check(args: &Args, order: &Order, errors: &mut ValidationErrors) -> Self {
+    fn check(args: &Args, list: &str, order: &Order, errors: &mut ValidationErrors) -> Self {
         let mut size = |name: &str, value: Option<i64>| {
             value.map(|size| {
                 let fits = u64::try_from(size).ok().filter(|size| *size <= MAX_PAGE);
@@ -193,7 +201,8 @@ impl Page {
         let mut cursor = |name: &str, text: Option<&String>| {
             let text = text?;
             let found = Cursor::decode(text).filter(|cursor| {
-                cursor.order == order.name && cursor.key.key_type() == order.key_type
+                (&*cursor.list, &*cursor.order) == (list, order.name)
+                    && cursor.key.key_type() == order.key_type
             });
             errors.expect(
                 found.is_some(),
@@ -293,12 +302,12 @@ fn select_with_position<M: PartialRow>(
 
 fn read<M: PartialRow>(
     row: &QueryResult,
-    columns: &[Column<M>],
-    order: &Order,
+    PageRequest { list, order, columns, .. }: &PageRequest<M>,
 ) -> Result<(Cursor, M)> {
     let key = Key::read(row, columns.len(), order.key_type)?;
     let id = row.try_get_by_index(columns.len() + 1)?;
-    Ok((Cursor { order: order.name.into(), key, id }, M::read(row, columns)?))
+    let cursor = Cursor { list: (*list).into(), order: order.name.into(), key, id };
+    Ok((cursor, M::read(row, columns)?))
 }
 
 /// Returns the requested page of the rows of `select` (its FROM and WHERE).
@@ -335,16 +344,14 @@ async fn fetch_in_order<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
     order: &Order,
-    PageRequest { page, columns, .. }: &PageRequest<M>,
+    request: &PageRequest<M>,
     direction: Direction,
 ) -> Result<Slice<M>> {
+    let PageRequest { page, columns, .. } = request;
     select_with_position::<M>(&mut select, columns, order);
     order_and_limit(&mut select, order, page, direction);
     let rows = db.query_all(&select).await?;
-    Ok(Slice::cut(
-        rows.iter().map(|row| read::<M>(row, columns, order)).collect::<Result<_>>()?,
-        page,
-    ))
+    Ok(Slice::cut(rows.iter().map(|row| read::<M>(row, request)).collect::<Result<_>>()?, page))
 }
 
 /// Returns the requested page of the rows of two parts of a list, which have no row in common: the
@@ -384,7 +391,7 @@ pub async fn fetch_each<M: PartialRow>(
     parents: &[Uuid],
     of: impl FnOnce(SimpleExpr) -> SimpleExpr,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
-    let PageRequest { order, page, columns } = request;
+    let PageRequest { order, page, columns, .. } = request;
     let backend = db.get_database_backend();
     let (ids, id) = each(backend, parents);
     select.and_where(of(id.clone()));
@@ -412,7 +419,7 @@ pub async fn fetch_each<M: PartialRow>(
     let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
     for row in &db.query_all(&pages).await? {
         let parent: Uuid = row.try_get_by_index(columns.len() + 2)?;
-        by_parent.entry(parent).or_default().push(read::<M>(row, columns, order)?);
+        by_parent.entry(parent).or_default().push(read::<M>(row, request)?);
     }
     let slices = by_parent.into_iter().map(|(parent, mut rows)| {
         rows.sort_by(|(one, _), (other, _)| one.position().cmp(&other.position()));
@@ -492,7 +499,8 @@ mod tests {
 
     #[test]
     fn cursors_round_trip() {
-        let cursor = |key| Cursor { order: "NAME".into(), key, id: Uuid::now_v7() };
+        let cursor =
+            |key| Cursor { list: "Row".into(), order: "NAME".into(), key, id: Uuid::now_v7() };
         for key in [Key::Text("å\nä|{".into()), Key::Day(NaiveDate::default()), Key::Number(-7)] {
             let cursor = cursor(key);
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));

@@ -154,7 +154,7 @@ where
     Box::pin(async move {
         let ListRequest { filter, order, args, columns, mut errors } = request;
         activity_slugs::check(caller(ctx), &filter, &mut errors).await?;
-        let page = PageRequest::check(order, &args, columns(ctx), errors)?;
+        let page = PageRequest::check(N::NAME, order, &args, columns(ctx), errors)?;
         let page: ListPage<N::Row> = list(ctx, &filter, &page).await?.into();
         let (filter, count) = (Arc::new(filter), Arc::new(count));
         let count: Count = Arc::new(move |ctx| {
@@ -203,7 +203,7 @@ where
         let ListRequest { filter, order, args, columns, mut errors } = request;
         let pages = row.load(ctx, "pages", || async {
             activity_slugs::check(caller(ctx), &filter, &mut errors).await?;
-            let page = PageRequest::check(order, &args, columns(ctx), errors)?;
+            let page = PageRequest::check(N::NAME, order, &args, columns(ctx), errors)?;
             let parents = distinct(row.batch_rows().iter().map(id));
             Ok(Pages::new(list(ctx, &parents, &filter, &page).await?))
         });

@@ -378,8 +378,8 @@ on_both!(pages_of_what_expires_follow_from_the_terms, |app| async move {
                 let args = Args { first: Some(size), after: after.take(), ..Args::default() };
                 let (order, columns) =
                     (soonest_first(&app.db, window), agreement::Model::every_column());
-                let page =
-                    PageRequest::check(order, &args, columns, ValidationErrors::default()).unwrap();
+                let errors = ValidationErrors::default();
+                let page = PageRequest::check("Agreement", order, &args, columns, errors).unwrap();
                 let slice = deadlines::list(ctx, window, &Filter::default(), &page).await.unwrap();
                 after = slice.rows.last().map(|(position, _)| position.encode());
                 found.extend(slice.rows.into_iter().map(|(_, row)| row));

@@ -326,8 +326,8 @@ on_both!(bad_arguments_of_queries_are_named_by_their_paths, |app| async move {
         ("members(after: \"x\", before: \"🙂\", first: -1, filter: { asOf: \"2026-02-30\" }) { totalCount }".into(), &["after", "before", "filter.asOf", "first"]),
         (format!("members(after: \"{cursor}\") {{ totalCount }}"), &["after"]),
         (format!("agreements(after: \"{cursor}\", orderBy: {{ field: ENDS_ON }}) {{ totalCount }}"), &["after"]),
-        (format!("members(after: \"{}\") {{ totalCount }}", forged("NAME\nta\0b")), &["after"]),
-        (format!("agreements(before: \"{}\", orderBy: {{ field: ENDS_ON }}) {{ nodes {{ id }} }}", forged("ENDS_ON\nd-9999-01-01")), &["before"]),
+        (format!("members(after: \"{}\") {{ totalCount }}", forged("Member.NAME\nta\0b")), &["after"]),
+        (format!("agreements(before: \"{}\", orderBy: {{ field: ENDS_ON }}) {{ nodes {{ id }} }}", forged("Agreement.ENDS_ON\nd-9999-01-01")), &["before"]),
         ("activities(first: -1, after: \"!\", filter: { activeOn: \"2026-02-30\" }) { totalCount }".into(), &["after", "filter.activeOn", "first"]),
         (
             "agreements(first: -1, filter: { asOf: \"x\", endsFrom: \"2026-02-30\", endsTo: \"2999-13-01\", counterpartyId: \"x\", templateVersionId: \"y\" }) { totalCount }".into(),

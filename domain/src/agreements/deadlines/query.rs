@@ -61,7 +61,7 @@ pub async fn all(ctx: Context<'_>, window: Window, filter: &Filter) -> Result<Ve
         };
         let (order, errors) =
             (deadlines::soonest_first(ctx.db, window), ValidationErrors::default());
-        let page = PageRequest::check(order, &args, columns.clone(), errors)?;
+        let page = PageRequest::check("Agreement", order, &args, columns.clone(), errors)?;
         let page = deadlines::list(ctx, window, filter, &page).await?;
         after = page.rows.last().map(|(position, _)| position.encode());
         found.extend(page.rows.into_iter().map(|(_, row)| row));
