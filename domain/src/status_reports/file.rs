@@ -79,11 +79,18 @@ pub async fn file(
     let summary = errors.text("summary", &new.summary, TEXT);
     let deviations = errors.optional_text("deviations", new.deviations.as_deref(), TEXT);
     let next_steps = errors.optional_text("next_steps", new.next_steps.as_deref(), TEXT);
-    errors.finish()?;
 
     let mut change = audit::begin(ctx, Action::StatusReportFile).await?;
-    let activity = find(change.tx(), new.activity).await?;
+    let activity = match find(change.tx(), new.activity).await {
+        // The id itself was bad: it is returned with all other errors of the input.
+        Err(Error::NotFound(_)) if !errors.is_empty() => {
+            return errors.finish().map(|()| StatusReportId::default());
+        }
+        found => found?,
+    };
+    // The right comes before the form of the input.
     require_lead(ctx.viewer, &activity)?;
+    errors.finish()?;
     let row = Model {
         id: StatusReportId::new(),
         activity_id: activity.id,

@@ -468,7 +468,12 @@ on_both!(the_board_gets_its_report_in_a_fixed_form, |app| async move {
             caller.does("statusReportFile", "id", report("2026-10")).await.code(),
             "FORBIDDEN"
         );
+        // The right comes before the form.
+        assert_eq!(caller.does("statusReportFile", "id", report("soon")).await.code(), "FORBIDDEN");
     }
+    let nothing = json!({ "activityId": "x", "period": "soon", "health": "RED", "summary": "" });
+    let refused = app.lead(&["natverk"]).does("statusReportFile", "id", nothing).await;
+    assert_eq!(refused.bad_fields(), ["input.activityId", "input.period", "input.summary"]);
     assert_eq!(app.revision().await, before);
 
     // The latest first, in pages that begin where the one before ended, forwards and backwards.
