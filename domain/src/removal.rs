@@ -1,6 +1,15 @@
 //! Removal of records that were added by mistake: the result, and the references that prevent it.
 
-use crate::idempotency::{FromOutcome, Outcome};
+use std::collections::BTreeSet;
+
+use ::entity::contact;
+use sea_orm::{EntityTrait, QueryFilter, sea_query::SimpleExpr};
+
+use crate::{
+    audit::{self, Change, Person},
+    error::Result,
+    idempotency::{FromOutcome, Outcome},
+};
 
 /// The result of removing a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +22,24 @@ impl FromOutcome for Removed {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
         outcome.deleted.first().map(|id| Self { api_id: id.to_string() })
     }
+}
+
+/// Takes the member or organisation that is removed from its contacts `theirs`, which are all
+/// erased. Their rows remain, since an activity may refer to them. Returns their persons, whom the
+/// change must erase again after its records.
+pub(crate) async fn detach_erased_contacts(
+    change: &mut Change,
+    theirs: SimpleExpr,
+) -> Result<BTreeSet<Person>> {
+    let found = contact::Entity::find().filter(theirs).all(change.tx()).await?;
+    let mut persons = BTreeSet::new();
+    for before in found {
+        let after = contact::Model { member_id: None, organisation_id: None, ..before.clone() };
+        audit::replace(change, after.clone()).await?;
+        change.record(Some(&before), Some(&after))?;
+        persons.insert(Person::contact(after.id));
+    }
+    Ok(persons)
 }
 
 /// Describes the records that refer to another one, each kind with its count: `2 agreements`. Kinds

@@ -1,7 +1,5 @@
 //! Removes members that were admitted by mistake, while nothing refers to them.
 
-use std::collections::BTreeSet;
-
 use ::entity::{
     agreement, allocation, contact, cost, fee_charge, id::MemberId, invoice, kind::SubjectKind,
     member, member_billing, member_former_name, member_municipality, token_revocation,
@@ -18,8 +16,8 @@ use crate::{
     removal::{self, Removed},
 };
 
-/// Removes a member that was admitted by mistake. The audit log retains it, without the personal
-/// data of its billing details.
+/// Removes a member that was admitted by mistake. Erased contacts do not prevent it. The audit log
+/// retains it, without the personal data of its billing details.
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
@@ -38,6 +36,9 @@ pub async fn remove(ctx: Context<'_>, id: MemberId, errors: ValidationErrors) ->
         );
         return Err(Error::conflict(ConflictReason::InUse, message));
     }
+    let of_contact = contact::Column::MemberId.eq(id);
+    let mut persons = removal::detach_erased_contacts(&mut change, of_contact).await?;
+    persons.insert(Person::buyer(id));
     member_billing::Entity::delete_by_id(id).exec(change.tx()).await?;
     member_municipality::Entity::delete_many()
         .filter(member_municipality::Column::MemberId.eq(id))
@@ -49,7 +50,7 @@ pub async fn remove(ctx: Context<'_>, id: MemberId, errors: ValidationErrors) ->
         .await?;
     member::Entity::delete_by_id(id).exec(change.tx()).await?;
     change.record(Some(&before), None)?;
-    change.erase(&BTreeSet::from([Person::buyer(id)]), (SubjectKind::Member, id.0)).await?;
+    change.erase(&persons, (SubjectKind::Member, id.0)).await?;
     let outcome = Outcome::default().deleting(id);
     let removed = Removed::from_outcome(&outcome).unwrap_or(Removed { api_id: String::new() });
     change.commit_with(outcome).await?;
@@ -75,7 +76,13 @@ async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<Strin
         ("cost", count(db, cost::Entity::find().filter(cost::Column::MemberId.eq(id))).await?),
         (
             "contact",
-            count(db, contact::Entity::find().filter(contact::Column::MemberId.eq(id))).await?,
+            count(
+                db,
+                contact::Entity::find()
+                    .filter(contact::Column::MemberId.eq(id))
+                    .filter(contact::Column::ErasedAt.is_null()),
+            )
+            .await?,
         ),
         (
             "allocation",

@@ -1,6 +1,6 @@
 //! Removes organisations that were added by mistake, while nothing refers to them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use ::entity::{
     agreement, contact, cost,
@@ -10,7 +10,7 @@ use ::entity::{
     organisation::{Entity, Model},
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
@@ -38,6 +38,9 @@ pub async fn removable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<Organ
     Ok(ids.into_iter().filter(is_free).collect())
 }
 
+/// The noun of contacts.
+const CONTACT: &str = "contact";
+
 /// The kinds of records that can refer to an organisation, each with their number.
 type References = Vec<(&'static str, u64)>;
 
@@ -51,10 +54,13 @@ async fn references_to(
         of("agreement", agreement::Entity, agreement::Column::OrganisationId),
         of("invoice", invoice::Entity, invoice::Column::OrganisationId),
         of("cost", cost::Entity, cost::Column::OrganisationId),
-        of("contact", contact::Entity, contact::Column::OrganisationId),
+        of(CONTACT, contact::Entity, contact::Column::OrganisationId),
     ];
     for (noun, mut select, column) in kinds {
         let theirs = ids.iter().copied();
+        if noun == CONTACT {
+            select.and_where(contact::Column::ErasedAt.is_null());
+        }
         select.and_where(among(db.get_database_backend(), column.clone(), theirs));
         for (id, count) in page::count_each(db, select, column).await? {
             found.entry(id.into()).or_default().push((noun, count.unsigned_abs()));
@@ -72,8 +78,8 @@ fn of<E: EntityTrait>(
     (noun, Query::select().from(entity).take(), Expr::col((entity, column)))
 }
 
-/// Removes an organisation that was added by mistake. The audit log retains it, without the
-/// personal data of its billing details.
+/// Removes an organisation that was added by mistake. Erased contacts do not prevent it. The audit
+/// log retains it, without the personal data of its billing details.
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
@@ -97,8 +103,11 @@ pub async fn remove(
         ));
     }
     Entity::delete_by_id(id).exec(change.tx()).await?;
+    let of_contact = contact::Column::OrganisationId.eq(id);
+    let mut persons = removal::detach_erased_contacts(&mut change, of_contact).await?;
+    persons.insert(Person::buyer(id));
     change.record(Some(&before), None)?;
-    change.erase(&BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)).await?;
+    change.erase(&persons, (SubjectKind::Organisation, id.0)).await?;
     let outcome = Outcome::default().deleting(id);
     let removed = Removed::from_outcome(&outcome).unwrap_or(Removed { api_id: String::new() });
     change.commit_with(outcome).await?;

@@ -1,6 +1,7 @@
 //! Contacts: people at work for a member, an organisation, a contact area or the network; personal
 //! data. Today is 2026-11-21.
 
+use domain::integrity;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -354,4 +355,48 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
         ("ERASED", &json!("the contact is erased; add a new one"))
     );
     assert_eq!(app.revision().await, before + 4);
+});
+
+on_both!(erased_contacts_do_not_prevent_the_removal_of_their_owner, |app| async move {
+    let office = app.office();
+    let new = async |mutation: &str, input: Value| {
+        let added = office.does(mutation, "id", input).await;
+        added[mutation]["id"].as_str().unwrap().to_owned()
+    };
+    for (noun, owner) in [
+        ("organisation", new("organisationAdd", json!({ "name": "Fel AB" })).await),
+        (
+            "member",
+            new("memberAdmit", json!({ "name": "Förbund fel", "joinedOn": "2027-01-01" })).await,
+        ),
+    ] {
+        let field = format!("{noun}Id");
+        let contact =
+            new("contactAdd", json!({ "role": "OTHER", "name": "Eva Ek", &field: owner })).await;
+        let activity = json!({ "slug": format!("av-{noun}"), "name": "BIP", "funding": [], "startsOn": "2026-01-01", "leadId": contact });
+        new("activityStart", activity).await;
+        let remove =
+            async || office.does(&format!("{noun}Remove"), &field, json!({ &field: owner })).await;
+        let refused = remove().await;
+        assert_eq!(refused.reason(), "IN_USE");
+        assert!(refused.text().contains("1 contact"), "{}", refused.text());
+        office.does("contactErase", "id", json!({ "contactId": contact })).await.data();
+        if noun == "organisation" {
+            let asked =
+                format!("{{ organisation(by: {{ id: \"{owner}\" }}) {{ viewerCanRemove }} }}");
+            assert_eq!(office.query(&asked).await["organisation"]["viewerCanRemove"], true);
+        }
+        remove().await.data();
+        // The erased contact remains for the activity.
+        let asked = format!(
+            "{{ activity(by: {{ slug: \"av-{noun}\" }}) {{ lead {{ id }} }} node(id: \"{owner}\") {{ id }} }}"
+        );
+        let left = office.query(&asked).await;
+        assert_eq!(
+            left.data(),
+            &json!({ "activity": { "lead": { "id": contact } }, "node": null })
+        );
+    }
+    let found = integrity::verify(&app.db, app.clock, integrity::Request::default()).await;
+    assert_eq!(found.unwrap().findings.violations, [""; 0]);
 });
