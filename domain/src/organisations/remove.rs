@@ -102,11 +102,11 @@ pub async fn remove(
             format!("{} has {} and cannot be removed", before.name, references.join(", ")),
         ));
     }
-    Entity::delete_by_id(id).exec(change.tx()).await?;
     let of_contact = contact::Column::OrganisationId.eq(id);
     let mut persons = removal::detach_erased_contacts(&mut change, of_contact).await?;
     persons.insert(Person::buyer(id));
     change.record(Some(&before), None)?;
+    Entity::delete_by_id(id).exec(change.tx()).await?;
     change.erase(&persons, (SubjectKind::Organisation, id.0)).await?;
     let outcome = Outcome::default().deleting(id);
     let removed = Removed::from_outcome(&outcome).unwrap_or(Removed { api_id: String::new() });

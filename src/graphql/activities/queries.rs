@@ -27,7 +27,7 @@ pub enum ActivityBy {
     Slug(String),
 }
 
-/// Filter of activities. All conditions must hold.
+/// Filter of activities. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct ActivityFilter {
     /// Funded by any of these sources.
@@ -39,7 +39,7 @@ pub struct ActivityFilter {
     /// Id of the contact on the board that follows it. Finds nothing when you may not see the
     /// contact.
     board_contact_id: Option<ID>,
-    /// Started by a decision of one of these bodies; an empty list is no condition.
+    /// Started by a decision of one of these bodies.
     decision_body: Option<Vec<DecisionBody>>,
     /// All of these words occur in the name or the slug. A word may be the beginning of a longer
     /// one. Case and accents are ignored, but å, ä and ö are letters of their own.

@@ -49,7 +49,7 @@ pub struct AgreementFilter {
     kind: Option<Vec<AgreementKind>>,
     /// Has payments in this direction.
     direction: Option<AgreementDirection>,
-    /// Is about one of these activities, by slug.
+    /// Is about one of these activities, by slug; each must exist.
     activity_slugs: Option<Vec<String>>,
     /// Id of the counterparty, a member or an organisation.
     counterparty_id: Option<ID>,
@@ -323,7 +323,9 @@ impl MatrixQuery {
         as_of: Option<Parsed<Date>>,
         #[graphql(desc = "Earlier day to compare to; no comparison when omitted.")]
         compared_to: Option<Parsed<Date>>,
-        #[graphql(desc = "Slugs: only these activities; all when omitted or empty.")]
+        #[graphql(
+            desc = "Slugs: only these activities, each of which must exist; all when omitted or empty."
+        )]
         activity_slugs: Option<Vec<String>>,
     ) -> Result<ActivityMatrix> {
         let mut errors = ValidationErrors::default();

@@ -25,7 +25,8 @@ pub struct DocumentFilter {
     /// Id of the counterparty of the agreement, or of the buyer of the invoice: a member or an
     /// organisation.
     counterparty_id: Option<ID>,
-    /// Of an agreement about one of these activities, or of an invoice with a line of one, by slug.
+    /// Of an agreement about one of these activities, or of an invoice with a line of one, by slug;
+    /// each must exist.
     activity_slugs: Option<Vec<String>>,
     /// `createdOn` is this day or later.
     created_from: Option<Parsed<Date>>,
@@ -41,8 +42,8 @@ pub struct DocumentFilter {
 impl DocumentFilter {
     fn check(self, errors: &mut ValidationErrors) -> Filter {
         let [from, to] = day_range("created", self.created_from, self.created_to, errors);
-            kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
         Filter {
+            kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
             counterparty: self
                 .counterparty_id
                 .and_then(|id| counterparty(&id, "filter.counterpartyId", errors)),

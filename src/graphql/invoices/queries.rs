@@ -39,7 +39,7 @@ pub struct InvoiceFilter {
     as_of: Option<Parsed<Date>>,
     /// Is an invoice, or a credit note.
     kind: Option<InvoiceKind>,
-    /// Has a line of one of these activities, by slug.
+    /// Has a line of one of these activities, by slug; each must exist.
     activity_slugs: Option<Vec<String>>,
     /// Id of the buyer, a member or an organisation.
     buyer_id: Option<ID>,

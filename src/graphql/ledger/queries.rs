@@ -17,10 +17,10 @@ use domain::{
     ledger::{self, Booked, booked_for::Supplier},
 };
 
-/// Filter of costs. All conditions must hold.
+/// Filter of costs. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct CostFilter {
-    /// Belongs to one of these activities, by slug; an empty list is no condition.
+    /// Belongs to one of these activities, by slug; each must exist.
     activity_slugs: Option<Vec<String>>,
     /// Id of the supplier, a member or an organisation.
     supplier_id: Option<ID>,
@@ -34,10 +34,10 @@ pub struct CostFilter {
     status: Option<Vec<BookingStatus>>,
 }
 
-/// Filter of grants. All conditions must hold.
+/// Filter of grants. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct GrantFilter {
-    /// Belongs to one of these activities, by slug; an empty list is no condition.
+    /// Belongs to one of these activities, by slug; each must exist.
     activity_slugs: Option<Vec<String>>,
     /// Id of the agreement by which it comes in.
     agreement_id: Option<ID>,
@@ -78,7 +78,7 @@ impl GrantFilter {
 pub enum CostOrderField {
     /// By day in the books.
     BookedOn,
-    /// By amount; reversals, which are negative, first.
+    /// By amount. Negative ones come first: most reversals, and costs that a supplier pays back.
     Amount,
 }
 
@@ -93,7 +93,7 @@ order_input! {
 pub enum GrantOrderField {
     /// By day in the books.
     BookedOn,
-    /// By amount; reversals and grants that are paid back, which are negative, first.
+    /// By amount. Negative ones come first: most reversals, and grants that are paid back.
     Amount,
 }
 

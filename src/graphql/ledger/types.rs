@@ -192,7 +192,8 @@ Cost(cost) {
     id;
     /// Activity of the cost.
     activity;
-    /// Amount in kronor without deducted VAT. Negative for a reversal.
+    /// Amount in kronor without deducted VAT. Negative for a cost that the supplier pays back. A
+    /// reversal has the amount of the reversed cost with the opposite sign.
     amount;
     own {
 
@@ -263,7 +264,8 @@ Grant(grant) {
     id;
     /// Activity of the grant.
     activity;
-    /// Amount in kronor. Negative for a reversal, or a grant that is paid back.
+    /// Amount in kronor. Negative for a grant that is paid back. A reversal has the amount of the
+    /// reversed grant with the opposite sign.
     amount;
     own {
 

@@ -47,10 +47,10 @@ pub struct MemberFilter {
     /// Id of the member that it was merged into.
     successor_id: Option<ID>,
     /// Slugs: has a participation agreement in force in each of these activities, among the
-    /// agreements that you may see.
+    /// agreements that you may see. Each activity must exist.
     in_activity_slugs: Option<Vec<String>>,
     /// Slugs: has no participation agreement in force in any of these activities, among the
-    /// agreements that you may see.
+    /// agreements that you may see. Each activity must exist.
     not_in_activity_slugs: Option<Vec<String>>,
 }
 

@@ -19,7 +19,7 @@ use domain::{
 /// Filter of status reports. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct StatusReportFilter {
-    /// Is about one of these activities, by slug.
+    /// Is about one of these activities, by slug; each must exist.
     activity_slugs: Option<Vec<String>>,
     /// Reports one of these healths.
     health: Option<Vec<ActivityHealth>>,

@@ -35,7 +35,7 @@ pub enum TemplateBy {
 pub struct TemplateFilter {
     /// Makes agreements of one of these kinds.
     kind: Option<Vec<AgreementKind>>,
-    /// Made for one of these activities, by slug.
+    /// Made for one of these activities, by slug; each must exist.
     activity_slugs: Option<Vec<String>>,
     /// All of these words occur in the title, the slug or the activity's name. A word may be the
     /// beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of their
