@@ -29,7 +29,7 @@ pub enum Error {
     Forbidden(String),
     /// The object does not exist, or the viewer may not see it.
     #[error("{0}")]
-    NotFound(String),
+    NotFound(Missing),
     /// The input is invalid; all bad fields are reported together.
     #[error("{}", join(.0))]
     Invalid(Vec<FieldError>),
@@ -78,6 +78,37 @@ pub enum Error {
     /// An internal failure. The cause is logged and never sent to a client.
     #[error("internal server error; look up the request id in the server log")]
     Internal(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// An object that does not exist, or that the viewer may not see.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Missing {
+    /// Message for people.
+    pub message: String,
+    /// Path of the field of the rule's input that has its id; `None` if no field has it.
+    pub path: Option<String>,
+}
+
+impl From<String> for Missing {
+    fn from(message: String) -> Self {
+        Self { message, path: None }
+    }
+}
+
+impl From<&str> for Missing {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+impl Missing {
+    /// Returns the error of the field that has the id; `None` if no field has it.
+    #[must_use]
+    pub fn field(&self) -> Option<FieldError> {
+        let problem = FieldErrorCode::Unknown.problem(self.message.clone());
+        Some(FieldError::of_input(self.path.as_ref()?, problem))
+    }
 }
 
 /// One bad field of an input, a stored object or the settings.
@@ -145,11 +176,16 @@ impl Error {
         Self::Invalid(vec![FieldError::of(origin, path, problem)])
     }
 
-    /// Translates each bad field into the names of an interface; returns other errors unchanged.
+    /// Translates each bad field, and that of a missing object, into the names of an interface;
+    /// returns other errors unchanged.
     #[must_use]
     pub fn map_fields(self, translate: impl Fn(FieldError) -> FieldError) -> Self {
         match self {
             Self::Invalid(errors) => Self::Invalid(errors.into_iter().map(translate).collect()),
+            Self::NotFound(missing) => Self::NotFound(Missing {
+                path: missing.field().map(|field| translate(field).path),
+                ..missing
+            }),
             other => other,
         }
     }
@@ -162,7 +198,25 @@ impl Error {
 
     /// Returns the error for an object that does not exist.
     pub fn not_found(noun: &str, name: impl fmt::Display) -> Self {
-        Self::NotFound(format!("there is no {noun} {name}"))
+        Self::NotFound(format!("there is no {noun} {name}").into())
+    }
+
+    /// Returns the error for an object that does not exist, and whose id is in the field `path` of
+    /// the rule's input.
+    pub fn missing(path: &str, message: &str) -> Self {
+        Self::NotFound(message.into()).of_field(path)
+    }
+
+    /// Returns the error with `path` as the field that has the id, if an object does not exist;
+    /// returns other errors unchanged.
+    #[must_use]
+    pub fn of_field(self, path: &str) -> Self {
+        match self {
+            Self::NotFound(missing) => {
+                Self::NotFound(Missing { path: Some(path.to_owned()), ..missing })
+            }
+            other => other,
+        }
     }
 
     /// Returns the error for a violated rule.
@@ -361,6 +415,19 @@ impl ValidationErrors {
         }
     }
 
+    /// Adds an error to the last day of a range if it is before the first one: nothing would match.
+    pub fn expect_range(
+        &mut self,
+        path_of_last: &str,
+        first: Option<NaiveDate>,
+        last: Option<NaiveDate>,
+    ) {
+        if let (Some(first), Some(last)) = (first, last) {
+            let problem = FieldErrorCode::too_early(first, "must not be before the first day");
+            self.expect(first <= last, path_of_last, problem);
+        }
+    }
+
     /// Returns the value; or adds its error and returns the type's default, which is never used
     /// because [`ValidationErrors::finish`] fails.
     pub fn take<T: Default, E: Into<FieldProblem>>(
@@ -415,19 +482,6 @@ pub const TEXT: usize = 20_000;
 /// Returns the reason why no document could show the text; `None` if it can. An empty text is valid
 /// here.
 #[must_use]
-    /// Adds an error to the last day of a range if it is before the first one: nothing would match.
-    pub fn expect_range(
-        &mut self,
-        path_of_last: &str,
-        first: Option<NaiveDate>,
-        last: Option<NaiveDate>,
-    ) {
-        if let (Some(first), Some(last)) = (first, last) {
-            let problem = FieldErrorCode::too_early(first, "must not be before the first day");
-            self.expect(first <= last, path_of_last, problem);
-        }
-    }
-
 pub fn unprintable(text: &str) -> Option<FieldProblem> {
     if text.is_empty() || text.is_ascii() {
         return None;

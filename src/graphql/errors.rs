@@ -224,10 +224,12 @@ fn add_extensions(own: &Error, extensions: &mut ErrorExtensionValues) {
                 erasable_from.map_or(Value::Null, |day| day.to_string().into()),
             );
         }
-        Error::Unauthenticated(_)
-        | Error::Forbidden(_)
-        | Error::NotFound(_)
-        | Error::Internal(_) => {}
+        Error::NotFound(missing) => {
+            if let Some(field) = missing.field() {
+                extensions.set("fields", fields(&[field]));
+            }
+        }
+        Error::Unauthenticated(_) | Error::Forbidden(_) | Error::Internal(_) => {}
     }
 }
 

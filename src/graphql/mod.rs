@@ -101,11 +101,11 @@ pub struct Query(
 /// Mutations of one document run one after the other.
 ///
 /// A failed mutation is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN,
-/// NOT_FOUND, INVALID (with `extensions.fields` naming every invalid field: `path` in the input,
-/// `code`, a `FieldErrorCode`, `message` and the values that it states, as `max`), CONFLICT (with
-/// `extensions.reason`, a `ConflictReason`), INTERNAL. The payload of a failed mutation is null, and
-/// the other mutations of the document are executed. `extensions.done` lists the response keys of
-/// the committed ones.
+/// NOT_FOUND (with the id's field in `extensions.fields`), INVALID (with `extensions.fields` naming
+/// every invalid field: `path` in the input, `code`, a `FieldErrorCode`, `message` and the values
+/// that it states, as `max`), CONFLICT (with `extensions.reason`, a `ConflictReason`), INTERNAL.
+/// The payload of a failed mutation is null, and the other mutations of the document are executed.
+/// `extensions.done` lists the response keys of the committed ones.
 ///
 /// Any mutation may fail with CONFLICT and reason BUSY while another writer, as an import, holds
 /// the database for long: nothing was changed; retry after `extensions.retryAfterSeconds`. CONFLICT

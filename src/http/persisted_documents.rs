@@ -158,10 +158,7 @@ impl Documents {
             (Some(query), digest) => Ok((query.clone(), digest)),
             (None, digest) => {
                 let found = digest.and_then(|digest| self.sent(subject, &digest));
-                Ok((
-                    found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".to_owned()))?,
-                    None,
-                ))
+                Ok((found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".into()))?, None))
             }
         }
     }

@@ -46,5 +46,5 @@ pub async fn find(db: &impl ConnectionTrait, id: ActivityId) -> Result<activity:
     activity::Entity::find_by_id(id)
         .one(db)
         .await?
-        .ok_or_else(|| Error::NotFound("there is no such activity".into()))
+        .ok_or_else(|| Error::missing("activity_id", "there is no such activity"))
 }

@@ -1,9 +1,7 @@
 //! The parts of an activity in tables of their own: texts and funding; and its contacts.
 
 use ::entity::{
-    activity_funding, activity_text, contact,
-    id::{ActivityId, ContactId},
-    kind::FundingKind,
+    activity, activity_funding, activity_text, contact, id::ActivityId, kind::FundingKind,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -35,14 +33,13 @@ pub(super) async fn write_funding(
     Ok(())
 }
 
-/// Fails with NOT_FOUND if one of these contacts does not exist.
-pub(super) async fn expect_contacts(
-    change: &Change,
-    contacts: [Option<ContactId>; 2],
-) -> Result<()> {
-    for id in contacts.into_iter().flatten() {
+/// Fails with NOT_FOUND if the contact on the board or the lead of an activity does not exist.
+pub(super) async fn expect_contacts(change: &Change, row: &activity::Model) -> Result<()> {
+    let contacts = [("board_contact_id", row.board_contact_id), ("lead_id", row.lead_contact_id)];
+    for (path, id) in contacts {
+        let Some(id) = id else { continue };
         let found = contact::Entity::find_by_id(id).one(change.tx()).await?;
-        found.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
+        found.ok_or_else(|| Error::missing(path, "there is no such contact"))?;
     }
     Ok(())
 }

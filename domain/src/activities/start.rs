@@ -30,7 +30,7 @@ pub async fn start(
     errors.finish()?;
 
     let mut change = audit::begin(ctx, Action::ActivityStart).await?;
-    expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
+    expect_contacts(&change, &row).await?;
     row.decision_id = decisions::record::record(&change, None, decision).await?;
     let (id, slug) = (row.id, row.slug.clone());
     audit::insert(&change, row).await.map_err(|error| {

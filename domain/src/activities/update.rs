@@ -44,7 +44,7 @@ pub async fn update(
     if row.starts_on > before.row.starts_on {
         agreements_in_force::expect_no_agreements_before(&change, &row).await?;
     }
-    expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
+    expect_contacts(&change, &row).await?;
     if let Some(decision) = decision {
         row.decision_id =
             decisions::record::record(&change, before.decision.as_ref(), decision).await?;

@@ -194,13 +194,15 @@ async fn find_counterparty(
     match counterparty {
         Counterparty::Member(id) => {
             let found = member::Entity::find_by_id(id).one(db).await?;
-            let found = found.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+            let found = found
+                .ok_or_else(|| Error::missing("counterparty_id", "there is no such member"))?;
             Ok((Some(found), None))
         }
         Counterparty::Organisation(id) => {
             let found = organisation::Entity::find_by_id(id).one(db).await?;
-            let found =
-                found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+            let found = found.ok_or_else(|| {
+                Error::missing("counterparty_id", "there is no such organisation")
+            })?;
             Ok((None, Some(found.id)))
         }
     }

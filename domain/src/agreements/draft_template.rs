@@ -40,7 +40,7 @@ pub(super) fn choose_version(
 
 /// Returns the error for a template that does not exist, or not for the viewer.
 pub(super) fn no_template() -> Error {
-    Error::NotFound("there is no such template".into())
+    Error::missing("template_id", "there is no such template")
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::{
 /// NOT_FOUND when it does not exist.
 pub(super) async fn find(db: &impl ConnectionTrait, id: AgreementId) -> Result<Model> {
     let found = Entity::find_by_id(id).one(db).await?;
-    found.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
+    found.ok_or_else(|| Error::missing("agreement_id", "there is no such agreement"))
 }
 
 /// Returns the current form of an agreement for the audit trail.

@@ -82,15 +82,24 @@ pub async fn add(
     check(&mut row, None, &mut errors);
     errors.finish()?;
     let mut change = audit::begin(ctx, Action::ContactAdd).await?;
-    let owner_exists = match (row.member_id, row.organisation_id, row.contact_area_id) {
-        (Some(id), _, _) => member::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
-        (_, Some(id), _) => organisation::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
-        (_, _, Some(id)) => contact_area::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
-        _ => true,
+    let (path, owner_exists) = match (row.member_id, row.organisation_id, row.contact_area_id) {
+        (Some(id), ..) => {
+            ("member_id", member::Entity::find_by_id(id).one(change.tx()).await?.is_some())
+        }
+        (_, Some(id), _) => {
+            let found = organisation::Entity::find_by_id(id).one(change.tx()).await?;
+            ("organisation_id", found.is_some())
+        }
+        (.., Some(id)) => {
+            let found = contact_area::Entity::find_by_id(id).one(change.tx()).await?;
+            ("contact_area_id", found.is_some())
+        }
+        _ => ("", true),
     };
     if !owner_exists {
-        return Err(Error::NotFound(
-            "the member, organisation or contact area of the contact does not exist".into(),
+        return Err(Error::missing(
+            path,
+            "the member, organisation or contact area of the contact does not exist",
         ));
     }
     audit::insert(&change, row.clone()).await?;

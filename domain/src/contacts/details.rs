@@ -43,7 +43,7 @@ pub(super) async fn find(change: &Change, id: ContactId) -> Result<Model> {
     Entity::find_by_id(id)
         .one(change.tx())
         .await?
-        .ok_or_else(|| Error::NotFound("there is no such contact".into()))
+        .ok_or_else(|| Error::missing("contact_id", "there is no such contact"))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ const MAX_ROWS: usize = 1000;
 pub async fn export(ctx: Context<'_>, id: ContactId) -> Result<Value> {
     ctx.require(Permission::ManageRegister)?;
     let found = contact::Entity::find_by_id(id).one(ctx.db.read()).await?;
-    found.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
+    found.ok_or_else(|| Error::missing("contact_id", "there is no such contact"))?;
     // The export itself is a read of the contact, and is part of what it exports.
     reads::note(ctx, [id])?;
     reads::write(ctx.db).await?;
@@ -57,7 +57,7 @@ pub async fn export(ctx: Context<'_>, id: ContactId) -> Result<Value> {
     let person = contact::Entity::find_by_id(id)
         .one(&tx)
         .await?
-        .ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
+        .ok_or_else(|| Error::missing("contact_id", "there is no such contact"))?;
     let member = match person.member_id {
         Some(id) => member::Entity::find_by_id(id).one(&tx).await?.map(|row| row.name),
         None => None,

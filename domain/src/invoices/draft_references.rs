@@ -26,7 +26,7 @@ pub(super) async fn set_buyer(
     }
     let buyers = Buyers::load(db, [buyer]).await?;
     if !buyers.has(buyer) {
-        return Err(Error::NotFound("there is no such buyer".into()));
+        return Err(Error::missing("buyer_id", "there is no such buyer"));
     }
     Ok(buyers)
 }
@@ -39,7 +39,8 @@ pub(super) async fn correct(
     corrected: InvoiceId,
     errors: &mut ValidationErrors,
 ) -> Result<()> {
-    let found = match loading::find(db, corrected).await {
+    let found = loading::find(db, corrected).await;
+    let found = match found.map_err(|error| error.of_field("corrects_id")) {
         Err(Error::NotFound(_)) if !errors.is_empty() => return Ok(()),
         found => found?,
     };

@@ -63,7 +63,7 @@ pub async fn issue(
     let Some(facts) = facts else {
         // The id itself was bad: return it with all other errors of the input.
         errors.finish()?;
-        return Err(Error::NotFound("there is no such invoice".into()));
+        return Err(Error::missing("invoice_id", "there is no such invoice"));
     };
     draft_status::require_draft(&facts.draft.row)?;
     require_invoice(&facts.draft.row)?;

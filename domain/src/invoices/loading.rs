@@ -54,7 +54,7 @@ pub(super) async fn notes_of(
 /// Returns an invoice or credit note with its parts.
 pub(crate) async fn find(db: &impl ConnectionTrait, id: InvoiceId) -> Result<InvoiceAggregate> {
     let found = by_ids(db, &BTreeSet::from([id])).await?.remove(&id);
-    found.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+    found.ok_or_else(|| Error::missing("invoice_id", "there is no such invoice"))
 }
 
 /// Returns the draft with this id.

@@ -41,7 +41,8 @@ pub(super) async fn items(
     plan: &mut Plan,
 ) -> Result<Vec<Item>> {
     let activity = activity::Entity::find_by_id(id).one(ctx.db.read()).await?;
-    let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
+    let activity =
+        activity.ok_or_else(|| Error::missing("activity_id", "there is no such activity"))?;
     let found = signed_agreements(ctx.db, input, id).await?;
     plan.unpaid = unpaid_months(&found, input.year);
     let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));

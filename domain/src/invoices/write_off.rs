@@ -56,7 +56,7 @@ pub async fn write_off(
     let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
     let Some(aggregate) = booking.invoice(new.invoice).cloned() else {
         errors.finish()?;
-        return Err(Error::NotFound("there is no such invoice".into()));
+        return Err(Error::missing("invoice_id", "there is no such invoice"));
     };
     small_differences::check_day(&aggregate, day, &mut errors);
     errors.finish()?;

@@ -66,7 +66,7 @@ impl Reversible for cost::Model {
     const ACTION: Action = Action::CostReverse;
 
     fn unknown() -> Error {
-        Error::NotFound("there is no such cost".into())
+        Error::missing("cost_id", "there is no such cost")
     }
 
     fn facts(&self) -> Facts {
@@ -98,7 +98,7 @@ impl Reversible for grant::Model {
     const ACTION: Action = Action::GrantReverse;
 
     fn unknown() -> Error {
-        Error::NotFound("there is no such grant".into())
+        Error::missing("grant_id", "there is no such grant")
     }
 
     fn facts(&self) -> Facts {

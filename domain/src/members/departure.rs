@@ -23,7 +23,7 @@ pub(super) async fn find(
     if found.is_none() {
         std::mem::take(errors).finish()?;
     }
-    found.ok_or_else(|| Error::NotFound("there is no such member".into()))
+    found.ok_or_else(|| Error::missing("member_id", "there is no such member"))
 }
 
 /// Sets the last day of a member, and the member that it was merged into. Its agreements that would

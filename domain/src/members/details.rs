@@ -23,7 +23,7 @@ use crate::{
 /// NOT_FOUND when the member does not exist.
 pub(super) async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Member> {
     let row = member::Entity::find_by_id(id).one(db).await?;
-    let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let row = row.ok_or_else(|| Error::missing("member_id", "there is no such member"))?;
     let alone = Member { row: row.clone(), ..Member::default() };
     Ok(members(db, vec![row]).await?.pop().unwrap_or(alone))
 }

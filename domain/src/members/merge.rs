@@ -59,10 +59,12 @@ pub async fn merge(ctx: Context<'_>, merger: Merger, mut errors: ValidationError
         );
     }
     let mut change = audit::begin(ctx, Action::MemberMerge).await?;
-    let into = find(&change, merger.into, &mut errors).await?;
+    let into = find(&change, merger.into, &mut errors).await;
+    let into = into.map_err(|error| error.of_field("into_id"))?;
     let mut leaving = Vec::new();
-    for id in &merger.from {
-        let row = find(&change, *id, &mut errors).await?;
+    for (position, id) in merger.from.iter().enumerate() {
+        let row = find(&change, *id, &mut errors).await;
+        let row = row.map_err(|error| error.of_field(&format!("from_ids[{position}]")))?;
         errors.expect(
             merger.left_on >= row.joined_on,
             "left_on",

@@ -50,7 +50,7 @@ pub async fn reinstate(
     errors.finish()?;
     let mut change = audit::begin(ctx, Action::MemberReinstate).await?;
     let row = member::Entity::find_by_id(id).one(change.tx()).await?;
-    let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let row = row.ok_or_else(|| Error::missing("member_id", "there is no such member"))?;
     if row.left_on.is_none() {
         return Err(Error::conflict(
             ConflictReason::NotLeft,

@@ -93,7 +93,8 @@ pub async fn remove(
     errors.finish()?;
     let mut change = audit::begin(ctx, Action::OrganisationRemove).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
-    let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+    let before =
+        before.ok_or_else(|| Error::missing("organisation_id", "there is no such organisation"))?;
     let counts = references_to(change.tx(), &[id]).await?.remove(&id).unwrap_or_default();
     let references = removal::references(&counts);
     if !references.is_empty() {
@@ -105,8 +106,8 @@ pub async fn remove(
     let of_contact = contact::Column::OrganisationId.eq(id);
     let mut persons = removal::detach_erased_contacts(&mut change, of_contact).await?;
     persons.insert(Person::buyer(id));
-    change.record(Some(&before), None)?;
     Entity::delete_by_id(id).exec(change.tx()).await?;
+    change.record(Some(&before), None)?;
     change.erase(&persons, (SubjectKind::Organisation, id.0)).await?;
     let outcome = Outcome::default().deleting(id);
     let removed = Removed::from_outcome(&outcome).unwrap_or(Removed { api_id: String::new() });

@@ -38,7 +38,8 @@ pub async fn update(
     errors.finish()?;
     let mut change = audit::begin(ctx, Action::OrganisationUpdate).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
-    let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
+    let before =
+        before.ok_or_else(|| Error::missing("organisation_id", "there is no such organisation"))?;
     let mut after = before.clone();
     if let Some(name) = name {
         after.name_key = collation::key(&name);

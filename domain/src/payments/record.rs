@@ -75,7 +75,7 @@ pub async fn record(
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
         errors.finish()?;
-        return Err(Error::NotFound("there is no such invoice".into()));
+        return Err(Error::missing("invoice_id", "there is no such invoice"));
     };
     let facts = Facts { received_on: new.received_on, amount: new.amount, reference: &reference };
     let same = repetition::recorded(&invoice.payments, facts).cloned();

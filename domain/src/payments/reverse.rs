@@ -51,7 +51,7 @@ pub async fn reverse(
     let mut change = audit::begin(ctx, Action::PaymentReverse).await?;
     let Some(payment) = payment::Entity::find_by_id(new.payment).one(change.tx()).await? else {
         errors.finish()?;
-        return Err(Error::NotFound("there is no such payment".into()));
+        return Err(Error::missing("payment_id", "there is no such payment"));
     };
     reversal::check_day(Reversed::Payment, day, payment.received_on, &mut errors);
     errors.finish()?;

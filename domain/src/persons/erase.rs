@@ -8,10 +8,11 @@ use ::entity::{
     activity, agreement, fee_schedule,
     kind::{Form, PersonKind, SubjectKind},
 };
+use chrono::NaiveDate;
 use sea_orm::EntityTrait;
 use uuid::Uuid;
 
-use super::{Erased, Named, buyer, decision, missing, payer, signatory, token_subject};
+use super::{Erased, Found, Named, buyer, decision, missing, payer, signatory, token_subject};
 use crate::{
     audit::{self, Action, Change},
     auth::viewer::Permission,
@@ -31,58 +32,8 @@ pub async fn erase(ctx: Context<'_>, named: &Named) -> Result<Erased> {
     ctx.require(Permission::ManageRegister)?;
     let mut change = audit::begin(ctx, Action::PersonErase).await?;
     let today = ctx.clock.today();
-    let (kind, (persons, of)) = match named {
-        Named::Signatory(id, party) => {
-            (PersonKind::Signatory, signatory::erase(&mut change, *id, *party, today).await?)
-        }
-        Named::Payer(id) => (PersonKind::Payer, payer::erase(&mut change, *id, today).await?),
-        Named::MemberBuyer(id) => {
-            (PersonKind::Buyer, buyer::erase_of_member(&mut change, *id).await?)
-        }
-        Named::OrganisationBuyer(id) => {
-            (PersonKind::Buyer, buyer::erase_of_organisation(&mut change, *id).await?)
-        }
-        Named::InvoiceReferences(id) => {
-            (PersonKind::Buyer, buyer::erase_of_invoice(&mut change, *id, today).await?)
-        }
-        Named::AgreementDecision(id) => {
-            exists::<agreement::Entity>(&change, id.0, "agreement").await?;
-            (
-                PersonKind::Decision,
-                decision::erase(
-                    &mut change,
-                    Form::Agreement,
-                    (SubjectKind::Agreement, id.0),
-                    today,
-                )
-                .await?,
-            )
-        }
-        Named::ActivityDecision(id) => {
-            exists::<activity::Entity>(&change, id.0, "activity").await?;
-            (
-                PersonKind::Decision,
-                decision::erase(&mut change, Form::Activity, (SubjectKind::Activity, id.0), today)
-                    .await?,
-            )
-        }
-        Named::FeeDecision(id) => {
-            exists::<fee_schedule::Entity>(&change, id.0, "fee").await?;
-            (
-                PersonKind::Decision,
-                decision::erase(
-                    &mut change,
-                    Form::FeeSchedule,
-                    (SubjectKind::FeeSchedule, id.0),
-                    today,
-                )
-                .await?,
-            )
-        }
-        Named::Subject(subject) => {
-            (PersonKind::Subject, token_subject::erase(&mut change, subject, today).await?)
-        }
-    };
+    let found = persons_of(&mut change, named, today).await;
+    let (kind, (persons, of)) = found.map_err(|error| error.of_field(named.field()))?;
     let erased = Erased { kind, revisions: change.erase(&persons, of).await? };
     change.commit_with(Outcome::default().detailed(&erased)?).await?;
     // A failure here does not undo the erasure.
@@ -90,6 +41,54 @@ pub async fn erase(ctx: Context<'_>, named: &Named) -> Result<Erased> {
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(erased)
+}
+
+/// Erases the persons from the rows. Returns them, and the object whose history records it.
+async fn persons_of(
+    change: &mut Change,
+    named: &Named,
+    today: NaiveDate,
+) -> Result<(PersonKind, Found)> {
+    Ok(match named {
+        Named::Signatory(id, party) => {
+            (PersonKind::Signatory, signatory::erase(change, *id, *party, today).await?)
+        }
+        Named::Payer(id) => (PersonKind::Payer, payer::erase(change, *id, today).await?),
+        Named::MemberBuyer(id) => (PersonKind::Buyer, buyer::erase_of_member(change, *id).await?),
+        Named::OrganisationBuyer(id) => {
+            (PersonKind::Buyer, buyer::erase_of_organisation(change, *id).await?)
+        }
+        Named::InvoiceReferences(id) => {
+            (PersonKind::Buyer, buyer::erase_of_invoice(change, *id, today).await?)
+        }
+        Named::AgreementDecision(id) => {
+            exists::<agreement::Entity>(change, id.0, "agreement").await?;
+            (
+                PersonKind::Decision,
+                decision::erase(change, Form::Agreement, (SubjectKind::Agreement, id.0), today)
+                    .await?,
+            )
+        }
+        Named::ActivityDecision(id) => {
+            exists::<activity::Entity>(change, id.0, "activity").await?;
+            (
+                PersonKind::Decision,
+                decision::erase(change, Form::Activity, (SubjectKind::Activity, id.0), today)
+                    .await?,
+            )
+        }
+        Named::FeeDecision(id) => {
+            exists::<fee_schedule::Entity>(change, id.0, "fee").await?;
+            (
+                PersonKind::Decision,
+                decision::erase(change, Form::FeeSchedule, (SubjectKind::FeeSchedule, id.0), today)
+                    .await?,
+            )
+        }
+        Named::Subject(subject) => {
+            (PersonKind::Subject, token_subject::erase(change, subject, today).await?)
+        }
+    })
 }
 
 /// Erases the payers of bank payments whose retention period, as the network decided it, is over:

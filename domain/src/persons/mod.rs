@@ -49,6 +49,23 @@ pub enum Named {
     Subject(String),
 }
 
+impl Named {
+    /// Returns the field of the input that has the id of the record.
+    fn field(&self) -> &'static str {
+        match self {
+            Self::Signatory(..) => "signatory_of.agreement_id",
+            Self::Payer(_) => "bank_payment_id",
+            Self::MemberBuyer(_) => "billing_of_member_id",
+            Self::OrganisationBuyer(_) => "billing_of_organisation_id",
+            Self::InvoiceReferences(_) => "references_of_invoice_id",
+            Self::AgreementDecision(_) => "decision_of_agreement_id",
+            Self::ActivityDecision(_) => "decision_of_activity_id",
+            Self::FeeDecision(_) => "decision_of_fee_schedule_id",
+            Self::Subject(_) => "subject",
+        }
+    }
+}
+
 /// The result of an erasure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {
@@ -69,5 +86,5 @@ type Found = (BTreeSet<Person>, (SubjectKind, Uuid));
 
 /// Returns the error for a record that does not exist.
 fn missing(noun: &str) -> Error {
-    Error::NotFound(format!("there is no such {noun}"))
+    Error::NotFound(format!("there is no such {noun}").into())
 }

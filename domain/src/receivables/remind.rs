@@ -60,7 +60,7 @@ pub async fn remind(
 
     let mut change = audit::begin(ctx, Action::InvoiceRemind).await?;
     let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
-    let row = row.ok_or_else(|| Error::NotFound("there is no such invoice".into()))?;
+    let row = row.ok_or_else(|| Error::missing("invoice_id", "there is no such invoice"))?;
     require_overdue(&row, day)?;
     require_kronor(change.tx(), &row, day).await?;
     Closing::load(change.tx()).await?.require_open(day)?;

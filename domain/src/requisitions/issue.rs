@@ -98,7 +98,7 @@ pub async fn issue(
     }
     errors.finish()?;
     let agreement =
-        agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
+        agreement.ok_or_else(|| Error::missing("agreement_id", "there is no such agreement"))?;
     require_grant(&agreement)?;
     let buyer = counterparty(&agreement)?;
     let others = in_force(change.tx(), new.agreement).await?;

@@ -32,7 +32,8 @@ pub async fn withdraw(
     errors.finish()?;
     let mut change = audit::begin(ctx, Action::RequisitionWithdraw).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
-    let before = before.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
+    let before =
+        before.ok_or_else(|| Error::missing("requisition_id", "there is no such requisition"))?;
     if let Some(day) = before.withdrawn_on {
         return Err(Error::conflict(
             ConflictReason::Withdrawn,

@@ -29,7 +29,7 @@ pub async fn draft_version(
 ) -> Result<TemplateVersionId> {
     ctx.require(Permission::ManageTemplates)?;
     let language = new.language.as_deref().map(|language| check_language(language, &mut errors));
-    let missing = || Error::NotFound("there is no such template".into());
+    let missing = || Error::missing("template_id", "there is no such template");
     for _ in 0..ATTEMPTS {
         let Some(last) = last_of(ctx.db.read(), template).await? else {
             errors.finish()?;

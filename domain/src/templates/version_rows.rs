@@ -90,7 +90,7 @@ pub(super) async fn found(
     let version = template_version::Entity::find_by_id(id).one(db).await?;
     let Some(version) = version else {
         std::mem::take(errors).finish()?;
-        return Err(Error::NotFound("there is no such template version".into()));
+        return Err(Error::missing("template_version_id", "there is no such template version"));
     };
     with_text(db, version).await
 }

@@ -28,7 +28,7 @@ pub async fn set(ctx: Context<'_>, new: NewAllocation, mut errors: ValidationErr
 
     let mut change = audit::begin(ctx, Action::AllocationSet).await?;
     let member = member::Entity::find_by_id(new.member).one(change.tx()).await?;
-    let member = member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+    let member = member.ok_or_else(|| Error::missing("member_id", "there is no such member"))?;
     let before = Entity::find()
         .filter(Column::MemberId.eq(new.member))
         .filter(Column::Year.eq(new.year))

@@ -40,7 +40,8 @@ pub async fn mark_duplicate(
         return errors.finish();
     }
     let before = bank::find(change.tx(), id).await?;
-    let other = bank::find(change.tx(), duplicate_of).await?;
+    let other = bank::find(change.tx(), duplicate_of).await;
+    let other = other.map_err(|error| error.of_field("duplicate_of_id"))?;
     check(&before, &other, &mut errors);
     errors.finish()?;
     require_unmatched(&before)?;

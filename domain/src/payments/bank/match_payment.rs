@@ -77,7 +77,7 @@ pub async fn match_payment(
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
-        return Err(Error::NotFound("there is no such invoice".into()));
+        return Err(Error::missing("invoice_id", "there is no such invoice"));
     };
     let day = invoice
         .row

@@ -185,7 +185,7 @@ pub async fn payments_of(
 /// Returns a bank payment, for a change of it.
 pub(super) async fn find(db: &impl ConnectionTrait, id: BankPaymentId) -> Result<Model> {
     let found = Entity::find_by_id(id).one(db).await?;
-    found.ok_or_else(|| Error::NotFound("there is no such bank payment".into()))
+    found.ok_or_else(|| Error::missing("bank_payment_id", "there is no such bank payment"))
 }
 
 /// Writes the changed bank payment and commits.

@@ -85,7 +85,7 @@ pub async fn record(
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(aggregate) = booking.invoice(new.invoice).cloned() else {
         errors.finish()?;
-        return Err(Error::NotFound("there is no such invoice".into()));
+        return Err(Error::missing("invoice_id", "there is no such invoice"));
     };
     errors.expect(
         aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued(),

@@ -58,7 +58,7 @@ pub async fn reverse(
     let found = adjustment::Entity::find_by_id(new.refund).one(change.tx()).await?;
     let Some(refund) = found.filter(|found| found.kind == AdjustmentKind::Refund) else {
         errors.finish()?;
-        return Err(Error::NotFound("there is no such refund".into()));
+        return Err(Error::missing("refund_id", "there is no such refund"));
     };
     reversal::check_day(Reversed::Refund, day, refund.dated_on, &mut errors);
     errors.finish()?;
