@@ -91,6 +91,12 @@ impl AnswerKey {
     pub(super) fn validator(&self) -> String {
         format!("W/\"{}\"", hex::encode(self.digest))
     }
+
+    /// Returns the key of a query in progress: one that began when another entry was the last may
+    /// have an older answer.
+    fn of_running(&self) -> (Digest, u64) {
+        (self.digest, self.sequence)
+    }
 }
 
 /// Metrics of the stored answers.
@@ -134,7 +140,9 @@ struct State {
     revision: i64,
     sequence: u64,
     answers: Lru<Bytes>,
-    running: HashMap<Digest, watch::Receiver<Progress>>,
+    /// By digest and position of the last entry: a register that was set back and is continued by
+    /// the same entries has a digest again whose query may have read the state in between.
+    running: HashMap<(Digest, u64), watch::Receiver<Progress>>,
 }
 
 /// State of a query in progress.
@@ -164,7 +172,7 @@ struct Lead {
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.cache.lock().running.remove(&self.key.digest);
+        self.cache.lock().running.remove(&self.key.of_running());
     }
 }
 
@@ -240,11 +248,11 @@ impl AnswerCache {
         if let Some(found) = state.answers.get(&key.digest) {
             return Part::Answered(found);
         }
-        if let Some(running) = state.running.get(&key.digest) {
+        if let Some(running) = state.running.get(&key.of_running()) {
             return Part::Follow(running.clone());
         }
         let (progress, receiver) = watch::channel(Progress::Running);
-        state.running.insert(key.digest, receiver);
+        state.running.insert(key.of_running(), receiver);
         Part::Lead(Lead { cache: Arc::clone(self), key, progress })
     }
 
@@ -389,6 +397,24 @@ mod tests {
         assert_eq!(cache.get(&restored(2)).as_deref(), Some(&b"b"[..]));
         assert_eq!(answer(&cache, key(1, 5), written("c")).await, "c", "it was asked before");
         assert!(cache.get(&restored(2)).is_some());
+    }
+
+    #[tokio::test]
+    async fn no_request_waits_for_a_query_that_began_before_the_register_was_set_back() {
+        let cache = cache(1 << 20);
+        let continued = AnswerKey { sequence: 7, ..key(1, 5) };
+        let Part::Lead(first) = cache.begin(key(1, 5)) else { panic!("it is not the first") };
+        assert!(matches!(cache.begin(key(1, 5)), Part::Follow(_)));
+        // The trail has lost the entry and got it again: the first may have read what was between.
+        assert_eq!(cache.get(&continued), None);
+        let Part::Lead(later) = cache.begin(continued) else { panic!("it waits for the first") };
+        first.finish(&written("old"), false);
+        drop(first);
+        assert!(matches!(cache.begin(continued), Part::Follow(_)), "the later one goes on");
+        later.finish(&written("new"), false);
+        drop(later);
+        assert_eq!(cache.get(&continued).as_deref(), Some(&b"new"[..]));
+        assert!(cache.lock().running.is_empty());
     }
 
     #[tokio::test]

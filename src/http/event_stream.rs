@@ -86,7 +86,7 @@ pub(super) fn answer(
     target: EventTarget,
     graphql_request: GraphqlRequest,
 ) -> Result<Response> {
-    let verified = caller.verified().cloned().ok_or_else(|| {
+    let verified = caller.verified().ok_or_else(|| {
         Error::internal(std::io::Error::other("the caller of a stream is not verified"))
     })?;
     let permit = app.sockets.of_stream(&verified.viewer.subject)?;

@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -68,10 +68,11 @@ pub(super) struct Caller {
     pub(super) language: Language,
     /// Permit of the request, held until it is answered.
     pub(super) permit: OnceLock<Arc<Permit>>,
-    /// Subject of its token, set when it is verified, even if it has expired or was revoked.
-    subject: OnceLock<String>,
-    /// The verified token; set from the start for a signed link.
-    verified: OnceLock<Arc<Verified>>,
+    /// Its token as it was issued, set when its signature is verified, even if it was revoked; set
+    /// from the start for a signed link.
+    issued: OnceLock<Arc<Verified>>,
+    /// The token with the rights that it has left, set when it was checked.
+    verified: Mutex<Option<Arc<Verified>>>,
     /// Address of this server as the sender knows it.
     server: ServerAddress,
 }
@@ -85,15 +86,14 @@ impl Caller {
             .unwrap_or_default();
         let media = Media::accepted(request.headers());
         let verified = request.extensions().get::<SignedFor>().map(|SignedFor(own)| own.clone());
-        let subject = verified.as_ref().map(|verified| verified.viewer.subject.clone());
         Self {
             request_id: request_id.to_owned(),
             token: bearer(request.headers()),
             media,
             language: content_negotiation::language(request.headers()),
             permit: OnceLock::new(),
-            subject: subject.map_or_else(OnceLock::new, OnceLock::from),
-            verified: verified.map_or_else(OnceLock::new, OnceLock::from),
+            issued: verified.clone().map_or_else(OnceLock::new, OnceLock::from),
+            verified: Mutex::new(verified),
             server: ServerAddress::of(request),
         }
     }
@@ -103,26 +103,38 @@ impl Caller {
     /// # Errors
     /// UNAUTHENTICATED without a valid token.
     pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
-        if let Some(verified) = self.verified.get() {
+        if let Some(verified) = self.verified() {
             return Ok(verified.viewer.clone());
         }
         let token = self.token.clone()?;
-        let verified =
-            app.verify_noting(&token, |subject| drop(self.subject.set(subject.to_owned()))).await?;
-        let verified = self.verified.get_or_init(|| Arc::new(verified));
-        Ok(verified.viewer.clone())
+        let note = |issued: &Arc<Verified>| drop(self.issued.set(Arc::clone(issued)));
+        let verified = app.verify_noting(&token, note).await?;
+        Ok(self.set_verified(verified))
+    }
+
+    /// Replaces the token by what it is according to the latest check, and returns its viewer.
+    pub(super) fn set_verified(&self, verified: Verified) -> Viewer {
+        let viewer = verified.viewer.clone();
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(verified));
+        viewer
+    }
+
+    /// Returns the token of the sender as it was issued; `None` until its signature is verified.
+    pub(super) fn issued(&self) -> Option<&Arc<Verified>> {
+        self.issued.get()
     }
 
     /// Returns the signer of links to files in the sender's answer; `None` until its token is
     /// verified.
     pub(super) fn file_links(&self, app: &App) -> Option<FileLinks> {
-        let verified = Arc::clone(self.verified.get()?);
+        let verified = self.verified()?;
         Some(FileLinks::new(app.keys.links().clone(), verified, self.server.base(app)))
     }
 
-    /// Returns the verified token of the sender; `None` until it is verified.
-    pub(super) fn verified(&self) -> Option<&Arc<Verified>> {
-        self.verified.get()
+    /// Returns the verified token of the sender with the rights that it has left; `None` until it is
+    /// verified.
+    pub(super) fn verified(&self) -> Option<Arc<Verified>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the address of this server as the sender knows it.
@@ -159,7 +171,7 @@ impl Caller {
 
     /// Returns the subject of the token, when known.
     pub(super) fn subject(&self) -> Option<&str> {
-        self.subject.get().map(String::as_str)
+        self.issued.get().map(|issued| issued.viewer.subject.as_str())
     }
 
     /// Returns the answer to a failed request other than GraphQL: the error in GraphQL's format,

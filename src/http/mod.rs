@@ -238,15 +238,18 @@ impl App {
         self.verify_noting(token, |_| {}).await
     }
 
-    /// Verifies a token, and passes its subject to `note`, even if the token has expired or was
-    /// revoked.
+    /// Verifies a token, and passes it as it was issued to `note`, even if it was revoked.
     ///
     /// # Errors
     /// UNAUTHENTICATED if it is not valid.
-    async fn verify_noting(&self, token: &str, note: impl FnOnce(&str)) -> Result<Verified> {
+    async fn verify_noting(
+        &self,
+        token: &str,
+        note: impl FnOnce(&Arc<Verified>),
+    ) -> Result<Verified> {
         let now = self.clock.now();
         let verified = self.tokens.verify(&self.keys, token, now).await?;
-        note(&verified.viewer.subject);
+        note(&verified);
         self.check(Verified::clone(&verified)).await
     }
 

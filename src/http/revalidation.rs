@@ -56,17 +56,18 @@ impl App {
 }
 
 impl Caller {
-    /// Checks the token again against all revocations up to the last entry of the audit trail.
-    /// Returns the viewer and the entry; `None` if the database does not return them in time.
+    /// Checks the token as it was issued against all revocations up to the last entry of the audit
+    /// trail: a right that it had lost before may be back, in a register that was set back. Returns
+    /// the viewer and the entry; `None` if the database does not return them in time.
     ///
     /// # Errors
     /// UNAUTHENTICATED if the token is no longer valid.
     pub(super) async fn revalidate(&self, app: &App) -> Result<(Viewer, Option<LastEntry>)> {
         let last = app.catch_up().await;
-        let verified = self.verified().ok_or_else(|| {
+        let issued = self.issued().ok_or_else(|| {
             Error::internal(std::io::Error::other("the caller of a request is not verified"))
         })?;
-        let verified = app.revocations.check((**verified).clone(), app.clock.now())?;
-        Ok((verified.viewer, last))
+        let verified = app.revocations.check(Verified::clone(issued), app.clock.now())?;
+        Ok((self.set_verified(verified), last))
     }
 }

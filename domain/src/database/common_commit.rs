@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use sea_orm::DatabaseTransaction;
 use tokio::{
-    runtime::Handle,
     sync::{OwnedSemaphorePermit, watch},
     time::Instant,
 };
@@ -33,8 +32,6 @@ pub(super) struct Group {
     /// The last audit entry of the transaction, by revision and hash.
     end: Option<(i64, String)>,
     since: Instant,
-    /// Runs what follows a change that is dropped outside of a runtime.
-    runtime: Handle,
 }
 
 /// The outcome of a common commit, when it is known.
@@ -73,7 +70,6 @@ impl Group {
             savepoint: None,
             end: None,
             since: Instant::now(),
-            runtime: Handle::current(),
         }
     }
 
@@ -115,11 +111,6 @@ impl Group {
     /// Returns the last audit entry of the transaction, by revision and hash.
     pub(super) fn end(&self) -> Option<(i64, String)> {
         self.end.clone()
-    }
-
-    /// Returns the runtime of its first change.
-    pub(super) fn runtime(&self) -> Handle {
-        self.runtime.clone()
     }
 
     /// Returns its transaction.

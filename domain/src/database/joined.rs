@@ -57,6 +57,11 @@ impl Joined {
         }
     }
 
+    /// Returns the runtime of its statements, on whose outcome earlier changes depend.
+    pub(super) fn runtime(&self) -> &Handle {
+        self.writers.runtime()
+    }
+
     pub(super) fn common_commit(&self) -> Option<CommonCommit> {
         self.group.as_ref().map(|(group, _)| group.common_commit())
     }
@@ -78,7 +83,7 @@ impl Drop for Joined {
         let Some((group, permit)) = self.group.take() else { return };
         let (statements, writers) = (Arc::clone(&self.statements), Arc::clone(&self.writers));
         let savepoint = self.has_savepoint.then(|| self.savepoint());
-        let runtime = Handle::try_current().unwrap_or_else(|_| group.runtime());
+        let runtime = self.runtime().clone();
         runtime.spawn(async move {
             statements.idle().await;
             let tx = group.tx();

@@ -44,6 +44,7 @@ use sea_orm::{
     },
 };
 use tokio::{
+    runtime::Handle,
     sync::{Mutex, watch},
     time::Instant,
 };
@@ -70,7 +71,7 @@ use self::{
     statement_plans::plan_once,
     write_health::WriteHealth,
     writer_state::WriterState,
-    writers::Writers,
+    writers::{SHARING_TIME, Writers},
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
@@ -100,6 +101,8 @@ pub struct Database {
     server: Option<Arc<Mutex<PgConnectOptions>>>,
     /// The writers, in order of arrival.
     writers: Arc<Writers>,
+    /// Time for which the first change of a transaction waits for others to join it.
+    sharing_time: Duration,
     /// State of the writer's connection: fit to be used or not.
     writer_state: Arc<WriterState>,
     /// Outcome of the last changes.
@@ -249,7 +252,8 @@ impl Database {
             monitor,
             revision_reader: Arc::new(revision_reader),
             server,
-            writers: Arc::default(),
+            writers: Arc::new(Writers::new(Handle::current())),
+            sharing_time: SHARING_TIME,
             writer_state,
             health: Arc::default(),
             file,

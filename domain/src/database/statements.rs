@@ -13,7 +13,7 @@ use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError, sqlite::SqliteError},
 };
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 use super::{write_health::WriteHealth, writer_state::WriterState};
 
@@ -106,15 +106,16 @@ impl Statements {
         Ok(())
     }
 
-    /// Runs a statement to its end, even if the caller stops waiting: then the change can't be
-    /// committed.
+    /// Runs a statement to its end in a runtime, even if the caller stops waiting: then the change
+    /// can't be committed.
     pub(super) async fn run_to_end<T: Send + 'static>(
         self: &Arc<Self>,
+        runtime: &Handle,
         statement: impl Future<Output = Result<T, DbErr>> + Send + 'static,
     ) -> Result<T, DbErr> {
         let counted = Counted::new(self);
         let cancellation = Cancellation(Some(self));
-        let running = tokio::spawn(async move {
+        let running = runtime.spawn(async move {
             // Until the statement and its transaction are dropped.
             let counted = counted;
             counted.0.note(statement.await)

@@ -244,10 +244,9 @@ impl Transaction {
     {
         self.statements.expect_usable()?;
         let statement = statement(Arc::clone(&self.tx));
-        if self.is_joined() {
-            self.statements.run_to_end(statement).await
-        } else {
-            self.statements.observe(statement).await
+        match &self.hold {
+            Hold::Alone(_) => self.statements.observe(statement).await,
+            Hold::Joined(joined) => self.statements.run_to_end(joined.runtime(), statement).await,
         }
     }
 }

@@ -1,9 +1,6 @@
 //! Writing: a change waits for earlier ones, and is answered when it is confirmed as committed.
 
-use std::{
-    sync::{Arc, atomic::Ordering::SeqCst},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
@@ -19,7 +16,7 @@ use super::{
     connections::WRITE_LOCK_TIMEOUT,
     statements::is_locked,
     transaction::{Transaction, Uncommitted},
-    writers::{Sharing, Writers},
+    writers::Sharing,
 };
 use crate::error::{Error, Result};
 
@@ -36,11 +33,11 @@ pub(super) fn or_busy(cause: DbErr) -> Error {
 }
 
 impl Database {
-    /// Returns the same register, where changes join earlier ones that have waited for less than
-    /// this time.
+    /// Returns the same register with the same queue of writers, where changes join earlier ones
+    /// that have waited for less than this time.
     #[must_use]
     pub fn with_sharing_time(self, time: Duration) -> Self {
-        Self { writers: Arc::new(Writers::new(time)), ..self }
+        Self { sharing_time: time, ..self }
     }
 
     /// Returns the number of changes that wait for earlier ones.
@@ -120,11 +117,11 @@ impl Database {
         loop {
             let permit = self.writers.acquire(sharing, deadline).await?;
             let Some(group) = self.writers.take() else { return Ok((permit, None)) };
-            if sharing == Sharing::Shared && !self.writers.is_full(&group) {
+            if sharing == Sharing::Shared && !group.is_full(self.sharing_time) {
                 return Ok((permit, Some(group)));
             }
             // In a task of its own, because others depend on the commit.
-            let committed = tokio::spawn(self.clone().commit_group(group, permit));
+            let committed = self.writers.runtime().spawn(self.clone().commit_group(group, permit));
             if let Some(permit) = committed.await.map_err(Error::internal)? {
                 return Ok((permit, None));
             }
@@ -184,14 +181,14 @@ impl Database {
     /// Commits a group after the changes that wait for the permit now, unless one of them does it.
     fn commit_later(&self, commit: CommonCommit) {
         let db = self.clone();
-        tokio::spawn(async move {
+        self.writers.runtime().spawn(async move {
             while let Some(permit) = db.writers.acquire_for_commit().await {
                 if commit.is_over() {
                     return;
                 }
                 match db.writers.take() {
                     None => return,
-                    Some(group) if db.writers.may_share() && !db.writers.is_full(&group) => {
+                    Some(group) if db.writers.may_share() && !group.is_full(db.sharing_time) => {
                         db.writers.leave(group, permit);
                         tokio::task::yield_now().await;
                     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::{
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
@@ -17,8 +18,10 @@ use tokio::{
 use super::{busy::busy, common_commit::Group};
 use crate::error::{Error, Result};
 
-/// Time after which no further change joins earlier ones, because they wait for the commit.
-const SHARING_TIME: Duration = Duration::from_millis(20);
+/// Time after which no further change joins earlier ones, because they wait for the commit. Several
+/// times as long as a commit and what is sent for it, on a busy server too: a shorter one closes a
+/// transaction after a few changes when each of them takes longer.
+pub(super) const SHARING_TIME: Duration = Duration::from_millis(100);
 
 /// The commit that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,27 +45,22 @@ pub(super) struct Writers {
     /// A transaction whose changes are done but not committed. Only the holder of the permit takes
     /// it or leaves it here.
     open: Mutex<Option<Group>>,
-    /// Time for which the first change of a transaction waits for others to join it.
-    time: Duration,
     /// Number of changes that joined earlier ones.
     joined: AtomicU64,
-}
-
-impl Default for Writers {
-    fn default() -> Self {
-        Self::new(SHARING_TIME)
-    }
+    /// Runs what several changes depend on: the runtime that opened the connections, which lives as
+    /// long as they do and executes no documents.
+    runtime: Handle,
 }
 
 impl Writers {
-    pub(super) fn new(time: Duration) -> Self {
+    pub(super) fn new(runtime: Handle) -> Self {
         Self {
             permit: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             sharing: AtomicUsize::new(0),
             open: Mutex::default(),
-            time,
             joined: AtomicU64::new(0),
+            runtime,
         }
     }
 
@@ -106,9 +104,10 @@ impl Writers {
         self.sharing.load(SeqCst) > 0
     }
 
-    /// `true` if a transaction must be committed before another change.
-    pub(super) fn is_full(&self, group: &Group) -> bool {
-        group.is_full(self.time)
+    /// Returns the runtime for what several changes depend on: it must not wait for the documents
+    /// of one of them, or end with its runtime.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// Counts a change that joins earlier ones.

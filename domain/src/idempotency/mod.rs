@@ -85,7 +85,10 @@ impl Mutations {
             Some(revision) => {
                 Err(lost(revision, "by an older version of this program, which stored no outcome"))
             }
-            None => rows.into_iter().try_for_each(|row| self.add_earlier(row)),
+            None => rows.into_iter().try_for_each(|row| {
+                self.add(Committed::earlier(row)?);
+                Ok(())
+            }),
         }
     }
 
@@ -127,13 +130,15 @@ impl Mutations {
             outcomes.push(committed);
         }
     }
+}
 
-    fn add_earlier(&self, row: idempotent_outcome::Model) -> Result<()> {
+impl Committed {
+    /// Reads the stored outcome of an earlier request.
+    fn earlier(row: idempotent_outcome::Model) -> Result<Self> {
         let idempotent_outcome::Model { response_key, revision, outcome, .. } = row;
         let outcome = serde_json::from_str(&outcome)
             .map_err(|_| lost(revision, "by another version of this program"))?;
-        self.add(Committed { response_key, outcome, revision, is_earlier: true });
-        Ok(())
+        Ok(Self { response_key, outcome, revision, is_earlier: true })
     }
 }
 
@@ -175,8 +180,17 @@ pub struct MutationField {
     mutations: Arc<Mutations>,
     response_key: String,
     actor: String,
-    /// The common commits of the changes that its own has read.
-    depends_on: Arc<Mutex<Vec<CommonCommit>>>,
+    /// What its change has read of others in the same transaction.
+    others: Arc<Mutex<Others>>,
+}
+
+/// What a mutation has read of changes that may not be committed yet.
+#[derive(Debug, Default)]
+struct Others {
+    /// Their common commits.
+    commits: Vec<CommonCommit>,
+    /// Its own outcome, by another request with the same key.
+    outcome: Option<Committed>,
 }
 
 impl MutationField {
@@ -184,7 +198,7 @@ impl MutationField {
     #[must_use]
     pub fn new(mutations: Arc<Mutations>, response_key: &str, actor: &str) -> Self {
         let (response_key, actor) = (response_key.to_owned(), actor.to_owned());
-        Self { mutations, response_key, actor, depends_on: Arc::default() }
+        Self { mutations, response_key, actor, others: Arc::default() }
     }
 
     /// Applies a rule that writes through
@@ -237,21 +251,23 @@ impl MutationField {
     /// Records that the change of the mutation reads what these changes have written, so that its
     /// answer depends on their commit, even if it is refused.
     pub(crate) fn depend_on(&self, commit: Option<CommonCommit>) {
-        self.depends_on.lock().unwrap_or_else(PoisonError::into_inner).extend(commit);
+        self.others().commits.extend(commit);
     }
 
-    /// Waits until everything is committed that the mutation has read.
+    /// Waits until everything is committed that the mutation has read. Its outcome is then known if
+    /// another request with the same key has performed it.
     ///
     /// # Errors
     /// INTERNAL if it was not committed.
     async fn wait_for_others(&self) -> Result<()> {
-        let commits =
-            std::mem::take(&mut *self.depends_on.lock().unwrap_or_else(PoisonError::into_inner));
-        let committed = try_join_all(commits.into_iter().map(CommonCommit::wait)).await.map(drop);
-        if committed.is_err() {
-            self.mutations.outcomes().retain(|known| known.response_key != self.response_key);
-        }
-        committed
+        let Others { commits, outcome } = std::mem::take(&mut *self.others());
+        try_join_all(commits.into_iter().map(CommonCommit::wait)).await?;
+        outcome.into_iter().for_each(|outcome| self.mutations.add(outcome));
+        Ok(())
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns `true` if a change by `actor` belongs to this mutation, and not to a background task
@@ -266,7 +282,7 @@ impl MutationField {
     }
 
     /// Fails if another server has committed this mutation meanwhile, or another request with the
-    /// same key; its outcome is then known.
+    /// same key has performed it; its outcome is known when that is committed.
     pub(crate) async fn expect_new(
         &self,
         tx: &impl ConnectionTrait,
@@ -278,7 +294,7 @@ impl MutationField {
         }
         let id = (key.subject.clone(), key.key.clone(), self.response_key.clone());
         let Some(row) = Outcomes::find_by_id(id).one(tx).await? else { return Ok(()) };
-        self.mutations.add_earlier(row)?;
+        self.others().outcome = Some(Committed::earlier(row)?);
         Err(Error::conflict(
             ConflictReason::Repeated,
             "another request with this idempotency key has performed this mutation",

@@ -449,7 +449,8 @@ impl Session {
         let mut subject = None;
         let verified = match token {
             Ok(token) => {
-                self.app.verify_noting(&token, |name| subject = Some(name.to_owned())).await
+                let note = |token: &Arc<Verified>| subject = Some(token.viewer.subject.clone());
+                self.app.verify_noting(&token, note).await
             }
             Err(error) => Err(error),
         };
