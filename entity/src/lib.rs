@@ -56,6 +56,7 @@ pub mod person_key;
 pub mod reference_rate;
 pub mod reminder;
 pub mod requisition;
+pub mod revenue_member_year;
 pub mod revenue_month;
 pub mod sealed_entry;
 pub mod signature;

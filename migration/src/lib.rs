@@ -75,6 +75,7 @@ mod m2026_12_03_30_ledger_orders;
 mod m2026_12_03_60_growing_lists;
 mod m2026_12_03_61_accrued_months;
 mod m2026_12_04_10_report_periods;
+mod m2026_12_04_60_revenue_of_members;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -145,6 +146,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_03_60_growing_lists::Migration),
             Box::new(m2026_12_03_61_accrued_months::Migration),
             Box::new(m2026_12_04_10_report_periods::Migration),
+            Box::new(m2026_12_04_60_revenue_of_members::Migration),
         ]
     }
 }

@@ -8,8 +8,9 @@ use ::entity::{
     export_batch, fee_charge, fee_schedule, grant, idempotent_outcome, idempotent_request, invoice,
     invoice_content, invoice_file, invoice_line, member, member_billing, member_former_name,
     member_municipality, organisation, payment, person_key, reference_rate, reminder, requisition,
-    revenue_month, sealed_entry, signature, status_report, status_report_text, stored_file,
-    tax_decision, template, template_text, template_version, token_revocation, voucher,
+    revenue_member_year, revenue_month, sealed_entry, signature, status_report, status_report_text,
+    stored_file, tax_decision, template, template_text, template_version, token_revocation,
+    voucher,
 };
 use sea_orm::{
     ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable,
@@ -75,6 +76,7 @@ pub fn dated_columns() -> Vec<Dated> {
         reference_rate,
         reminder,
         requisition,
+        revenue_member_year,
         revenue_month,
         sealed_entry,
         signature,

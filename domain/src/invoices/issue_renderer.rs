@@ -139,7 +139,8 @@ pub(super) fn store(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
     let (mut contents, mut files, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for Issued { aggregate, content, xml, words } in issued {
         let row = &aggregate.row;
-        delta.issue(row.kind, row.issued_on.unwrap_or_default(), &aggregate.lines);
+        let issued = (row.kind, row.issued_on.unwrap_or_default());
+        delta.issue(issued, row.member_id, &aggregate.lines);
         let number = row.number.as_deref();
         let sha256 = ::documents::sha256(content.as_bytes());
         documents::record(change, row.id, number, None, &sha256)?;

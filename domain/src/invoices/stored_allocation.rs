@@ -33,7 +33,7 @@ const CHUNK: usize = 500;
 const MAX_CONDITIONS: usize = 100;
 
 /// Recalculates the allocation of these invoices from their stored payments and credit notes, and
-/// writes the differences. Returns the change of the monthly totals, which the caller must write.
+/// writes the differences. Returns the change of the stored totals, which the caller must write.
 pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<TotalsDelta> {
     let (tx, mut delta) = (change.tx(), TotalsDelta::default());
     let backend = tx.get_database_backend();
@@ -74,11 +74,13 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<To
             if old.range((since, i32::MIN)..).next().is_some() {
                 outdated.push((*id, since));
             }
+            let (member, lines) = (aggregate.row.member_id, &aggregate.lines);
             for (key, share) in old.range((since, i32::MIN)..) {
-                delta.attribute(*key, &aggregate.lines, Share { net: -share.net, vat: -share.vat });
+                let less = Share { net: -share.net, vat: -share.vat };
+                delta.attribute(*key, member, lines, less);
             }
             for (key @ (counted_on, position), share) in new.range((since, i32::MIN)..) {
-                delta.attribute(*key, &aggregate.lines, *share);
+                delta.attribute(*key, member, lines, *share);
                 rows.push(Model {
                     invoice_id: *id,
                     counted_on: *counted_on,

@@ -94,6 +94,7 @@ impl Kind {
                 "reminder",
                 "attribution",
                 "revenue_month",
+                "revenue_member_year",
             ],
             Self::Payments => &["payment", "adjustment", "export_batch", "voucher"],
             Self::BankPayments => &["bank_payment", "bank_payment_part"],

@@ -6,7 +6,7 @@ use documents::swedish;
 
 use crate::{
     error::{Error, FieldErrorCode, Result},
-    invoices::totals_delta::month_of,
+    invoices::totals_delta::{month_of, year_of},
 };
 
 /// The activity, member and period of a row.
@@ -104,6 +104,15 @@ impl Range {
         (from <= to).then_some(Self { from, to })
     }
 
+    /// Returns the whole calendar years in the range; `None` if there are none.
+    #[must_use]
+    pub fn whole_years(self) -> Option<Self> {
+        let next_year = |day: NaiveDate| year_of(day).checked_add_months(Months::new(12));
+        let from = if self.from.ordinal() == 1 { self.from } else { next_year(self.from)? };
+        let to = year_of(self.to.succ_opt()?).pred_opt()?;
+        (from <= to).then_some(Self { from, to })
+    }
+
     /// Returns the parts of the range before and after an inner range.
     #[must_use]
     pub fn without(self, inner: Self) -> Vec<Self> {
@@ -162,6 +171,18 @@ mod tests {
             if let Some(inner) = inner {
                 assert_eq!(days.without(inner), rest, "{days:?}");
             }
+        }
+    }
+
+    #[test]
+    fn whole_years_leave_the_edges() {
+        for (days, inner) in [
+            (range("2025-01-01", "2026-12-31"), Some(range("2025-01-01", "2026-12-31"))),
+            (range("2024-01-02", "2026-12-30"), Some(range("2025-01-01", "2025-12-31"))),
+            (range("2025-01-02", "2026-12-30"), None),
+            (range("2025-01-01", "2025-12-30"), None),
+        ] {
+            assert_eq!(days.whole_years(), inner, "{days:?}");
         }
     }
 

@@ -15,7 +15,7 @@ mod forecast_calculation;
 pub mod grouping;
 mod grouping_sql;
 pub mod integrity;
-mod month_comparison;
+mod member_sums;
 mod outstanding;
 mod public_totals;
 mod recorded_sums;
@@ -28,6 +28,7 @@ pub mod report_workbook;
 mod result;
 mod stored_report;
 mod sums;
+mod totals_comparison;
 
 pub use self::{
     activity_result::ActivityResult,

@@ -13,7 +13,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    grouping::{Group, Grouping, Range},
+    grouping::{Group, Grouping, Period, Range},
+    member_sums,
     report_filter::Scope,
     sums::{Basis, Groups},
 };
@@ -36,6 +37,27 @@ impl Selection<'_> {
     /// Returns the same selection of another range.
     pub(super) fn within(self, range: Range) -> Self {
         Self { range, ..self }
+    }
+
+    /// Returns the part of the range that the stored totals have with the needed detail.
+    pub(super) fn stored_range(self) -> Option<Range> {
+        let Grouping { activity, member, period } = self.group_by;
+        if self.scope.is_by_member() {
+            None
+        } else if !member {
+            self.range.whole_months()
+        } else if activity || self.scope.is_by_activity() || period > Some(Period::Year) {
+            None
+        } else {
+            self.range.whole_years()
+        }
+    }
+
+    /// `true` if the stored totals have the number of invoices of each row. An invoice has one day
+    /// and one member, so that the numbers of years and months add up; those of activities and of
+    /// payments do not.
+    pub(super) fn is_counted(self) -> bool {
+        self.basis == Basis::Invoiced && (self.group_by.activity || self.group_by.member)
     }
 
     /// `true` if the sums distinguish activities.
@@ -231,12 +253,16 @@ fn no_invoices() -> SimpleExpr {
     Expr::cust("CAST(0 AS bigint)")
 }
 
-/// Adds what was invoiced, paid or accrued in whole months, from the stored totals.
+/// Adds what was invoiced, paid or accrued in the range of [`Selection::stored_range`], from the
+/// stored totals.
 pub(super) async fn stored(
     tx: &DatabaseTransaction,
     selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<()> {
+    if selection.group_by.member {
+        return member_sums::add(tx, selection, groups).await;
+    }
     let select = select_stored(tx.get_database_backend(), selection);
     for row in &tx.query_all(&select).await? {
         let (group, position) = selection.group_by.read(row)?;

@@ -128,8 +128,8 @@ fn readable(scope: &Scope, mut report: Report) -> Report {
     report
 }
 
-/// Adds the sums of what accrued: over whole months from the stored totals if they have the needed
-/// detail. They do not count invoices. Returns the number of invoices, if it is needed.
+/// Adds the sums of what accrued: from the stored totals where they have the needed detail. They do
+/// not count invoices. Returns the number of invoices, if it is needed.
 async fn accrued(
     tx: &DatabaseTransaction,
     selection: Selection<'_>,
@@ -137,8 +137,7 @@ async fn accrued(
     groups: &mut Groups,
 ) -> Result<i64> {
     let Selection { scope, group_by, range, .. } = selection;
-    let lacks_detail = group_by.member || scope.is_by_member() || counts != (false, false);
-    match range.whole_months().filter(|_| !lacks_detail) {
+    match selection.stored_range().filter(|_| counts == (false, false)) {
         Some(stored) => {
             recorded_sums::stored(tx, selection.within(stored), groups).await?;
             for rest in range.without(stored) {
@@ -160,9 +159,7 @@ async fn plain(
     let counted = sums(tx, selection, groups).await?;
     match counted {
         _ if !is_counted => {}
-        // An invoice is issued in one month, so the counts of months add up; those of activities
-        // and of payments do not.
-        Some(stored) if selection.basis == Basis::Invoiced && selection.group_by.activity => {
+        Some(stored) if selection.is_counted() => {
             for range in selection.range.without(stored) {
                 recorded_sums::counts(tx, selection.within(range), groups).await?;
             }
@@ -175,16 +172,15 @@ async fn plain(
     Ok(())
 }
 
-/// Adds what was invoiced or paid over a range: whole months from the stored totals where they have
-/// the needed detail, and the rest from the ledger. Returns the range that came from the stored
-/// totals.
+/// Adds what was invoiced or paid over a range: whole months or years from the stored totals where
+/// they have the needed detail, and the rest from the ledger. Returns the range that came from the
+/// stored totals.
 pub(super) async fn sums(
     tx: &DatabaseTransaction,
     selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<Option<Range>> {
-    let Selection { scope, group_by, range, .. } = selection;
-    let stored = if group_by.member || scope.is_by_member() { None } else { range.whole_months() };
+    let (range, stored) = (selection.range, selection.stored_range());
     let rest = match stored {
         Some(stored) => {
             recorded_sums::stored(tx, selection.within(stored), groups).await?;
@@ -211,6 +207,9 @@ pub(super) async fn finish(
     Ok(Report::new(rows, total, &activities, &members))
 }
 
+/// Number of ids from which all sort keys of a table are read: one by one they would take longer.
+const MANY: usize = 1_000;
+
 /// Loads the sort keys of the rows of a table that has the columns `id` and `name_key`.
 async fn names<I: Into<Uuid>>(
     tx: &DatabaseTransaction,
@@ -221,12 +220,11 @@ async fn names<I: Into<Uuid>>(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let select = Query::select()
-        .column(member::Column::Id)
-        .column(member::Column::NameKey)
-        .from(table)
-        .and_where(among(tx.get_database_backend(), Expr::col(member::Column::Id), ids))
-        .take();
+    let mut select = Query::select();
+    select.column(member::Column::Id).column(member::Column::NameKey).from(table);
+    if ids.len() < MANY {
+        select.and_where(among(tx.get_database_backend(), Expr::col(member::Column::Id), ids));
+    }
     let found = tx.query_all(&select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }

@@ -186,6 +186,7 @@ const NOT_SEARCHED: &[&str] = &[
     "requisition.*",
     "tax_decision.*",
     "revenue_month.*",
+    "revenue_member_year.*",
     "token_revocation.*",
     "idempotent_request.*",
     "idempotent_outcome.*",

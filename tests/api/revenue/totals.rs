@@ -76,8 +76,8 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
                     time.iter().copied().chain(group.iter().copied()).collect::<Vec<_>>()
                 };
                 let what = format!("{basis} {from} {to} {time:?}");
-                // Rows by member come from the ledger line by line, the others from the totals that
-                // are stored by month.
+                // Rows by activity and member come from the ledger line by line, the others from the
+                // totals that are stored by month, or by year and member.
                 let (by_both, by_activity) =
                     (ask(with(&["ACTIVITY", "MEMBER"])).await, ask(with(&["ACTIVITY"])).await);
                 let by_time = ask(with(&[])).await;
@@ -114,7 +114,12 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
                 let (folded, plain) =
                     (fold_by(&by_activity["rows"], of_time), fold_by(&by_time["rows"], of_time));
                 assert!(sums_of(&folded).eq(sums_of(&plain)), "{what}");
-                let by_member = fold_by(&ask(with(&["MEMBER"])).await["rows"], of_time);
+                let members = ask(with(&["MEMBER"])).await;
+                let of_member = |row: &Value| format!("{} {}", row["period"], row["member"]["id"]);
+                let (one, other) =
+                    (fold_by(&by_both["rows"], of_member), fold_by(&members["rows"], of_member));
+                assert!(sums_of(&one).eq(sums_of(&other)), "{what}: {one:#?} {other:#?}");
+                let by_member = fold_by(&members["rows"], of_time);
                 assert!(
                     sums_of(&by_member).eq(sums_of(&plain))
                         && (basis == "PAID" || by_member == plain),
@@ -253,6 +258,26 @@ on_both!(a_report_of_whole_months_is_one_statement, |app| async move {
     }
 });
 
+on_both!(a_report_by_member_reads_the_stored_years, |app| async move {
+    RandomLedger::draw(&app, 3, 60).await;
+    for basis in ["INVOICED", "PAID", "ACCRUED"] {
+        for groups in [vec!["MEMBER"], vec!["MEMBER", "YEAR"]] {
+            let input = json!({ "from": "2024-01-01", "to": "2026-12-31", "basis": basis, "groupBy": groups });
+            let question = "query($input: RevenueInput!) { revenue(input: $input) { rows { period net vat result } total { net } } }";
+            app.statements();
+            let answer = app.finance().ask(question, json!({ "input": input })).await;
+            assert!(answer["revenue"]["rows"].as_array().unwrap().len() > 1, "{basis}");
+            let statements = app.statements();
+            assert!(statements.iter().any(|sql| sql.contains("revenue_member_year")), "{basis}");
+            let ledger = ["\"invoice\"", "invoice_line", "attribution"];
+            assert!(
+                !statements.iter().any(|sql| ledger.iter().any(|table| sql.contains(table))),
+                "{basis}: {statements:#?}"
+            );
+        }
+    }
+});
+
 on_both!(accrued_months_are_checked_against_the_lines, |app| async move {
     RandomLedger::draw(&app, 5, 60).await;
     assert_eq!(revenue::violations(&app.db).await.unwrap(), Vec::<String>::new());
@@ -314,6 +339,11 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
             "invoice 1004 has days",
         ),
         ("UPDATE revenue_month SET paid_net = paid_net + 1".into(), "the revenue of 2026-"),
+        (
+            "UPDATE revenue_member_year SET accrued_vat = accrued_vat + 1".into(),
+            "the revenue of 2026 from ",
+        ),
+        ("DELETE FROM revenue_member_year".into(), "the revenue of 2026 from member "),
         ("DELETE FROM revenue_month".into(), "is stored as 0.00 invoiced"),
     ] {
         raw.execute_unprepared(&harm).await.unwrap();

@@ -20,7 +20,7 @@ use crate::{
         row::{Cells, Line},
         staging,
     },
-    invoices::monthly_totals::{self, Months},
+    invoices::stored_totals::{self, Months},
 };
 
 /// Number of rows that are looked up, compared and written together.
@@ -287,7 +287,7 @@ impl Import<'_> {
         if self.is_good()
             && let Some((first, last)) = self.months
         {
-            monthly_totals::rebuild(&self.change, Months::Between(first, last)).await?;
+            stored_totals::rebuild(&self.change, Months::Between(first, last)).await?;
         }
         if !self.is_good() {
             self.change.undo().await?;

@@ -339,6 +339,12 @@ on_both!(a_change_of_what_an_invoice_stands_on_is_found, |app| async move {
         ("fee_charge", "DELETE FROM fee_charge".to_owned(), "fee charge ", "is gone"),
         ("attribution", "UPDATE attribution SET net = net + 1".to_owned(), "invoice ", "allocated to"),
         ("revenue_month", "UPDATE revenue_month SET paid_net = paid_net + 1".to_owned(), "the revenue of ", "is stored as"),
+        (
+            "revenue_member_year",
+            "UPDATE revenue_member_year SET accrued_vat = accrued_vat - 1".to_owned(),
+            "the revenue of ",
+            "is stored as",
+        ),
         ("invoice_file", "DELETE FROM invoice_file WHERE format = 'XML'".to_owned(), "invoice xml ", "is gone"),
     ];
     let cases: Vec<_> = cases
@@ -368,6 +374,7 @@ const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[
     ("search_stale", "empty after each change"),
     ("attribution", "made of payments, lines and credit notes: checked against them"),
     ("revenue_month", "made of invoices and attribution: checked against them"),
+    ("revenue_member_year", "made of invoices and attribution: checked against them"),
 ];
 
 on_both!(every_table_is_checked_against_the_trail, |app| async move {

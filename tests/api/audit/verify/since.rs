@@ -132,6 +132,11 @@ on_both!(accrued_revenue_of_later_invoices_is_checked_in_all_its_months, |app| a
     assert_eq!(past_triggers(&app, "revenue_month", wrong).await, 1);
     let (found, code) = run(&app, &["verify", "--since", &line]);
     assert!(code == Some(3) && found.contains("2027-06"), "{found}");
+    let wrong =
+        "UPDATE revenue_member_year SET accrued_net = accrued_net + 1 WHERE year = '2027-01-01'";
+    assert_eq!(past_triggers(&app, "revenue_member_year", wrong).await, 1);
+    let (found, code) = run(&app, &["verify", "--since", &line]);
+    assert!(code == Some(3) && found.contains("the revenue of 2027 from member"), "{found}");
 });
 
 on_both!(the_checkpoint_itself_and_the_entries_after_it_are_checked, |app| async move {
