@@ -98,13 +98,16 @@ fn offered_by(on: NaiveDate) -> SimpleExpr {
     column(Column::OfferedAt).lt(clock::start_of(on.succ_opt().unwrap_or(on)))
 }
 
-fn ended_by(on: NaiveDate) -> Condition {
-    let does_not_renew = Condition::any()
+fn does_not_renew() -> Condition {
+    Condition::any()
         .add(column(Column::RenewalMonths).is_null())
-        .add(column(Column::NoticeGivenOn).is_not_null());
+        .add(column(Column::NoticeGivenOn).is_not_null())
+}
+
+fn ended_by(on: NaiveDate) -> Condition {
     Condition::any()
         .add(by(Column::ReplacedFrom, on))
-        .add(Condition::all().add(column(Column::EndsOn).lt(fixed_day(on))).add(does_not_renew))
+        .add(Condition::all().add(column(Column::EndsOn).lt(fixed_day(on))).add(does_not_renew()))
 }
 
 fn not_ended_by(on: NaiveDate) -> Condition {
@@ -145,6 +148,23 @@ pub fn in_force(on: NaiveDate) -> Condition {
         .add(by(Column::SignedOn, on))
         .add(by(Column::StartsOn, on))
         .add(not_ended_by(on))
+}
+
+/// Returns a condition that is true of every agreement that is in force on one of two days and not
+/// on the other: that one of its days is between them. It takes fewer comparisons than the two
+/// conditions of [`in_force`], which must agree with it.
+#[must_use]
+pub fn may_change(from: NaiveDate, to: NaiveDate) -> Condition {
+    let counts_from =
+        |fact: Column| column(fact).gt(fixed_day(from)).and(column(fact).lte(fixed_day(to)));
+    let last_day =
+        column(Column::EndsOn).gte(fixed_day(from)).and(column(Column::EndsOn).lt(fixed_day(to)));
+    Condition::any()
+        .add(Condition::all().add(last_day).add(does_not_renew()))
+        .add(counts_from(Column::StartsOn))
+        .add(counts_from(Column::SignedOn))
+        .add(counts_from(Column::ReplacedFrom))
+        .add(counts_from(Column::WithdrawnOn))
 }
 
 /// Returns the condition on the member table that a member has a participation agreement in force

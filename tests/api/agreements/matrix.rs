@@ -102,6 +102,70 @@ on_both!(members_go_down_and_activities_across, |app| async move {
     assert_eq!((slugs(&old), &old["byVolunteers"]), (vec!["gammalt"], &json!([])));
 });
 
+on_both!(the_trend_is_the_difference_of_two_days, |app| async move {
+    // Members that join and leave, and agreements that begin, are signed later, end, renew, have
+    // notice and are withdrawn, on days that follow each other.
+    let mut files: Vec<_> = FILES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+    files[2].1 = files[2].1.replace(",vat_rate\n", ",vat_rate,withdrawn_on\n");
+    files[2].1 = files[2].1.replace(",,,,,\n", ",,,,,,\n");
+    let mut number = 0;
+    for (starts_on, ends_on, rest) in [
+        ("2026-03-01", "2026-03-31", ",1,,2025-12-01T09:00:00Z,2025-12-02,,,,,,"),
+        ("2026-03-02", "2026-04-01", ",1,12,2025-12-01T09:00:00Z,2025-12-02,,,,,,"),
+        ("2026-03-01", "2026-04-01", ",1,12,2025-12-01T09:00:00Z,2025-12-02,2026-02-01,,,,,"),
+        ("2026-02-28", "", ",1,,2026-02-01T09:00:00Z,2026-03-02,,,,,,"),
+        ("2026-03-01", "", ",1,,2025-12-01T09:00:00Z,2025-12-02,,,,,,2026-03-02"),
+        ("2026-03-31", "2026-03-31", ",1,,2025-12-01T09:00:00Z,2025-12-02,,,,,,"),
+    ] {
+        for (joined_on, left_on) in [("2020-01-01", ""), ("2026-03-02", "2026-03-31")] {
+            number += 1;
+            writeln!(files[0].1, "t{number},T{number:02},,,,,{joined_on},{left_on},,,,,,").unwrap();
+            writeln!(files[2].1, "u{number},2020-{number:04},PARTICIPATION,INCOME,bip,t{number},,,{starts_on},{ends_on}{rest}")
+                .unwrap();
+        }
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    app.import(&files).await;
+    let days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02", "2026-03-31", "2026-04-01"];
+    let mut joined_and_left = (0, 0);
+    for (position, from) in days.iter().enumerate() {
+        for to in &days[position + 1..] {
+            let takes_part = async |day: &str| {
+                let found = matrix(app.office(), json!({ "asOf": day })).await;
+                let of_bip: std::collections::BTreeSet<String> = rows(&found)
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(|row| !row[1][0].is_null())
+                    .map(|row| row[0].as_str().unwrap().to_owned())
+                    .collect();
+                of_bip
+            };
+            let (before, after) = (takes_part(from).await, takes_part(to).await);
+            let found = matrix(app.office(), json!({ "asOf": to, "comparedTo": from })).await;
+            let trend = &found["activities"][0]["trend"];
+            let names = |list: &Value| -> Vec<String> {
+                let members = list.as_array().unwrap().iter();
+                members.map(|member| member["name"].as_str().unwrap().to_owned()).collect()
+            };
+            let what = format!("{from} to {to}");
+            assert_eq!(
+                names(&trend["joined"]),
+                after.difference(&before).cloned().collect::<Vec<_>>(),
+                "{what}"
+            );
+            assert_eq!(
+                names(&trend["left"]),
+                before.difference(&after).cloned().collect::<Vec<_>>(),
+                "{what}"
+            );
+            joined_and_left.0 += names(&trend["joined"]).len();
+            joined_and_left.1 += names(&trend["left"]).len();
+        }
+    }
+    assert!(joined_and_left.0 > 10 && joined_and_left.1 > 5, "{joined_and_left:?}");
+});
+
 on_both!(a_member_sees_its_row_and_a_lead_its_columns, |app| async move {
     app.import(FILES).await;
     let answer = app.office().query("{ members { nodes { id name } } }").await;

@@ -114,6 +114,23 @@ fn is_of_present(on: NaiveDate) -> SimpleExpr {
     column(Column::MemberId).not_in_subquery(absent)
 }
 
+/// Returns the condition that the member of a participation agreement is a member on one of two
+/// days and not on the other.
+fn is_of_changed(from: NaiveDate, to: NaiveDate) -> SimpleExpr {
+    let id =
+        || Query::select().column((member::Entity, member::Column::Id)).from(member::Entity).take();
+    let mut joined = id()
+        .and_where(column(member::Column::JoinedOn).gt(fixed_day(from)))
+        .and_where(column(member::Column::JoinedOn).lte(fixed_day(to)))
+        .take();
+    let left = id()
+        .and_where(column(member::Column::LeftOn).gte(fixed_day(from)))
+        .and_where(column(member::Column::LeftOn).lt(fixed_day(to)))
+        .take();
+    joined.union(UnionType::All, left);
+    column(Column::MemberId).in_subquery(joined)
+}
+
 fn narrow_to_present(select: &mut SelectStatement, on: NaiveDate) {
     select.and_where(member::Column::JoinedOn.lte(on)).cond_where(
         Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)),
@@ -206,6 +223,8 @@ pub async fn trend(
         CaseStatement::new().case(counts, Expr::cust("1")).finally(Expr::cust("0")).into()
     };
     let (earlier, later) = (counts_on(from), counts_on(to));
+    // Most agreements change nothing, and need no further comparison.
+    let may_change = term_sql::may_change(from, to).add(is_of_changed(from, to));
     let mut select = participations(db, activities);
     select
         .expr(column(Column::ActivityId))
@@ -213,6 +232,7 @@ pub async fn trend(
         .expr(later.clone().max())
         .and_where(column(Column::SignedOn).lte(fixed_day(to)))
         .and_where(column(Column::StartsOn).lte(fixed_day(to)))
+        .cond_where(may_change)
         .and_where(later.clone().ne(earlier.clone()))
         .add_group_by([column(Column::ActivityId), column(Column::MemberId)])
         .and_having(later.max().ne(earlier.max()));
