@@ -76,6 +76,7 @@ mod m2026_12_03_60_growing_lists;
 mod m2026_12_03_61_accrued_months;
 mod m2026_12_04_10_report_periods;
 mod m2026_12_04_60_revenue_of_members;
+mod m2026_12_04_61_invoice_order;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -147,6 +148,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_03_61_accrued_months::Migration),
             Box::new(m2026_12_04_10_report_periods::Migration),
             Box::new(m2026_12_04_60_revenue_of_members::Migration),
+            Box::new(m2026_12_04_61_invoice_order::Migration),
         ]
     }
 }
