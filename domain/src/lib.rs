@@ -64,3 +64,4 @@ pub mod interchange;
 pub mod retention;
 pub mod persons;
 pub mod integrity;
+pub mod backup;

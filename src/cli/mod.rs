@@ -7,6 +7,7 @@ pub mod activities;
 pub mod agreements;
 pub mod api;
 mod api_client;
+pub mod backup;
 pub mod break_even;
 pub mod checkpoint;
 pub mod clock;
@@ -36,6 +37,7 @@ mod remote_lists;
 pub mod progress;
 pub mod receivables;
 mod report;
+pub mod restore;
 pub mod retention;
 pub mod revenue;
 pub mod scenario;
@@ -147,6 +149,8 @@ enum Command {
     Receivables(receivables::Options),
     Verify(verify::Options),
     Checkpoint(checkpoint::Options),
+    Backup(backup::Options),
+    Restore(restore::Options),
     Clock(clock::Options),
     TrailKey(trail_key::Options),
     Contact(contact::Options),
@@ -265,6 +269,8 @@ impl Command {
             Self::Activities(options) => activities::run(options).await,
             Self::Verify(options) => verify::run(options).await,
             Self::Checkpoint(options) => checkpoint::run(options).await,
+            Self::Backup(options) => backup::run(options).await,
+            Self::Restore(options) => restore::run(options).await,
             Self::Clock(options) => clock::run(options).await,
             Self::TrailKey(options) => trail_key::run(options).await,
             Self::Contact(options) => contact::run(options).await,

@@ -10,6 +10,7 @@ use domain::{
     audit::{Checkpoint, TrailKey, TrustedKeys, timestamp},
     clock::Clock,
     config::Settings,
+    database::Database,
     error::ValidationErrors,
     files,
     findings::Findings,
@@ -57,8 +58,18 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let checkpoints = options.checkpoints.as_deref().map(read).transpose()?;
     let db = open(&settings).await?;
-    let trusted = trusted(&settings)?;
-    let request = Request { trusted: trusted.clone(), checkpoints, since: options.since };
+    check(&settings, db, checkpoints, options.since).await
+}
+
+/// Checks a database, prints what was found, and closes it.
+pub(super) async fn check(
+    settings: &Settings,
+    db: Database,
+    checkpoints: Option<Vec<Checkpoint>>,
+    since: Option<Checkpoint>,
+) -> Result {
+    let trusted = trusted(settings)?;
+    let request = Request { trusted: trusted.clone(), checkpoints, since };
     let mut checkpoints: Vec<_> = request.checkpoints.iter().flatten().cloned().collect();
     checkpoints.extend(request.since.clone());
     let without_timestamp = request
@@ -72,7 +83,7 @@ pub async fn run(options: Options) -> Result {
     db.close().await?;
     if !checkpoints.is_empty() {
         checks += 1;
-        violations.extend(undated(&settings, &checkpoints)?);
+        violations.extend(undated(settings, &checkpoints)?);
         if settings.trail.timestamp_certificates.is_some() && without_timestamp > 0 {
             let number = count(without_timestamp, "checkpoint");
             notes.push(format!(
@@ -109,7 +120,7 @@ pub async fn run(options: Options) -> Result {
 const LARGEST_FILE: u64 = 256 << 20;
 
 /// Returns the public keys that the settings trust; `None` if they name none.
-fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
+pub(super) fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
     let key = TrailKey::of_settings(settings)?;
     Ok(match key {
         Some(key) => Some(key.trusted().clone()),

@@ -12,7 +12,10 @@ use base64::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{head::last_entry, signature::TrustedKeys};
+use super::{
+    head::last_entry,
+    signature::{TrailKey, TrustedKeys},
+};
 use crate::{clock::Clock, database::Database, error::Result};
 
 /// The end of the trail at an instant, written as `2026-11-21T09:00:00Z 4711 9f86d0… 1f0c…:kK3b…`.
@@ -147,11 +150,20 @@ fn is_hex(text: &str) -> bool {
 
 /// Returns the current end of the trail, signed if there is a key.
 pub async fn checkpoint(db: &Database, clock: Clock) -> Result<Checkpoint> {
-    let (revision, hash, _) = last_entry(db.read()).await?;
+    checkpoint_in(db.read(), db.trail_key(), clock).await
+}
+
+/// Returns the end of the trail that a transaction sees, signed with the key if there is one.
+pub async fn checkpoint_in(
+    db: &impl ConnectionTrait,
+    key: Option<&TrailKey>,
+    clock: Clock,
+) -> Result<Checkpoint> {
+    let (revision, hash, _) = last_entry(db).await?;
     let hash = if revision == 0 { "-".to_owned() } else { hash };
     let mut checkpoint =
         Checkpoint { at: clock.now(), revision, hash, signature: None, timestamp: None };
-    checkpoint.signature = db.trail_key().map(|key| Signature {
+    checkpoint.signature = key.map(|key| Signature {
         key_id: key.id().to_owned(),
         bytes: key.sign(&checkpoint.statement()),
     });

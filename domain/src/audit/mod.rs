@@ -35,7 +35,7 @@ pub use self::{
     action::Action,
     chain::{TrailCheck, TrailChecked, hash, violations, violations_now},
     change::{Change, begin, insert, replace},
-    checkpoints::{Checkpoint, checkpoint, departures},
+    checkpoints::{Checkpoint, checkpoint, checkpoint_in, departures},
     continuity::{Link, RecordHead, TextDigest},
     entries::readable,
     gaps::{Gaps, imported},

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod backup;
 mod books;
 mod claims;
 mod environment;
@@ -31,6 +32,7 @@ pub(crate) use self::{
 pub use self::{
     access::MetricsAccess,
     accounts::Accounts,
+    backup::Backup,
     books::{ActivityBooks, RevenueAccounts, VatBox},
     claims::ClaimNames,
     invoicing::Invoicing,

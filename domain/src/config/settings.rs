@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     access::MetricsAccess,
+    backup::Backup,
     claims::ClaimNames,
     environment::{Environment, checked, line, number, pem_file},
     keys::{self, KeySource},
@@ -84,6 +85,8 @@ pub struct Settings {
     pub exposure: Exposure,
     /// Keys that sign and verify the audit trail.
     pub trail: Trail,
+    /// Folder, recipients and greatest age of backups.
+    pub backup: Backup,
     /// Details of the network itself.
     pub network: Network,
     /// The settings file, which need not exist.
@@ -222,6 +225,7 @@ impl Settings {
             metrics: source.metrics(),
             sockets: source.sockets(),
             trail: source.trail(),
+            backup: source.backup(),
             network: source.network(),
             file: file.map_or_else(|| PathBuf::from(FILE), Path::to_owned),
             secret_files: std::mem::take(&mut source.secret_files),
@@ -263,15 +267,29 @@ impl Settings {
     /// to the SQLite file, or in the working directory for PostgreSQL.
     #[must_use]
     pub fn trail_key_file(&self) -> PathBuf {
-        let default_file = || {
-            let file = self
-                .database_url
-                .expose()
-                .strip_prefix("sqlite:")
-                .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-            let name = file.and_then(|file| file.split('?').next()).unwrap_or("samregister");
-            PathBuf::from(format!("{name}.trail-key.pem"))
-        };
-        self.trail.key.clone().unwrap_or_else(default_file)
+        self.trail.key.clone().unwrap_or_else(|| self.next_to_register("trail-key.pem"))
+    }
+
+    /// Returns the file with the result of the last backup: in the folder of backups, or else next
+    /// to the SQLite file, or in the working directory for PostgreSQL.
+    #[must_use]
+    pub fn last_backup_file(&self) -> PathBuf {
+        const NAME: &str = "last-backup.json";
+        match &self.backup.folder {
+            Some(folder) => folder.join(NAME),
+            None => self.next_to_register(NAME),
+        }
+    }
+
+    /// Returns the path of a file whose name begins with that of the SQLite file, in the same
+    /// folder; in the working directory for PostgreSQL.
+    fn next_to_register(&self, suffix: &str) -> PathBuf {
+        let file = self
+            .database_url
+            .expose()
+            .strip_prefix("sqlite:")
+            .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+        let name = file.and_then(|file| file.split('?').next()).unwrap_or("samregister");
+        PathBuf::from(format!("{name}.{suffix}"))
     }
 }

@@ -5,6 +5,7 @@ mod busy;
 mod committed;
 mod common_commit;
 mod connections;
+mod copy;
 mod history;
 mod joined;
 mod latest_series;

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use crate::error::Result;
 
 /// Finds errors in the file of a register on SQLite.
-pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for row in pragma(db, "PRAGMA foreign_key_check").await? {
         let (table, parent): (String, String) =

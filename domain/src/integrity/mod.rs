@@ -21,6 +21,7 @@ use tokio::{
 
 pub use self::{
     catalog::tables,
+    file::violations as file_violations,
     records::{FORMS, baseline::record_rows},
     spelling::{Dated, dated_columns},
 };

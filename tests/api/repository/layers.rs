@@ -8,7 +8,7 @@ use crate::repository::source_files::{
 };
 
 /// The nouns of the domain in order: each may use those before it.
-const RULES: [&str; 28] = [
+const RULES: [&str; 29] = [
     "term_sql",
     "books",
     "members",
@@ -37,6 +37,7 @@ const RULES: [&str; 28] = [
     "retention",
     "persons",
     "integrity",
+    "backup",
 ];
 /// The modules of the domain below all nouns. They may use no noun.
 const BELOW: [&str; 25] = [

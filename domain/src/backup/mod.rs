@@ -1,0 +1,338 @@
+//! Backups of the whole register while it is in use, and their restoration to an empty database.
+//!
+//! A backup is a file that the database's own tools read, and a manifest next to it. On SQLite it is
+//! a database file, on PostgreSQL an archive of `pg_dump`; either may be encrypted by `age`.
+
+mod encryption;
+mod manifest;
+mod postgres;
+mod rotation;
+mod sqlite;
+mod staging;
+mod state;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
+use semver::Version;
+
+use self::staging::{Staging, Summary};
+pub use self::{
+    manifest::{DatabaseKind, Manifest},
+    rotation::{Keep, expired},
+    state::{Failure, Last, Success, last, record},
+};
+use crate::{
+    audit::{self, TrailCheck, TrustedKeys},
+    clock::Clock,
+    config::Settings,
+    database::Database,
+    error::{Error, Result},
+    files::{folder_of, sync_folder},
+    output::{self, OwnFiles},
+};
+
+/// Options of a backup.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The file to write, or a folder in which the file is named for the time.
+    pub target: PathBuf,
+    /// Backups in the folder that stay; null: nothing is removed.
+    pub keep: Option<Keep>,
+    /// `true` if the content is not checked.
+    pub is_unverified: bool,
+    /// Keys whose signatures of the trail are accepted; null: signatures are not checked.
+    pub trusted: Option<TrustedKeys>,
+}
+
+/// A backup that was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Its file.
+    pub file: PathBuf,
+    /// Its description.
+    pub manifest: Manifest,
+    /// Older backups that were removed.
+    pub removed: Vec<PathBuf>,
+}
+
+/// Writes a backup of the register while others write to it. It holds every change that was
+/// answered before the backup began. An existing file of the name is replaced when the new one is
+/// complete.
+///
+/// # Errors
+/// CONFLICT `FILE` if the target is a file of the register itself. INTERNAL if the content has
+/// errors, or the backup can't be written; nothing is replaced then. If older backups can't be
+/// removed, the new one is there.
+pub async fn back_up(
+    db: &Database,
+    settings: &Settings,
+    clock: Clock,
+    request: &Request,
+) -> Result<Written> {
+    let (at, kind) = (clock.now(), DatabaseKind::of(db.backend()));
+    let recipients = &settings.backup.recipients;
+    let target = file_of(&request.target, at, kind, !recipients.is_empty())?;
+    let own = OwnFiles::new(db, settings);
+    own.refuse(&target)?;
+    own.refuse(&Manifest::path_of(&target))?;
+    let folder = folder_of(&target);
+    let staging = Staging::begin(&folder)?;
+    let is_current = db.check().await.is_ok();
+    let examination = Examination {
+        is_wanted: !request.is_unverified,
+        is_current,
+        trusted: request.trusted.as_ref(),
+        clock,
+        register: db,
+    };
+    let staged = staging.file("backup");
+    let (found, summary) = match kind {
+        DatabaseKind::Sqlite => {
+            sqlite::write(db, &staging, recipients, &examination, staged.clone()).await?
+        }
+        DatabaseKind::Postgresql => {
+            let url = settings.database_url.expose();
+            postgres::write(db, url, recipients, &examination, staged.clone()).await?
+        }
+    };
+    let Summary { bytes, sha256 } = summary;
+    let manifest = Manifest {
+        format: Manifest::format(),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        oldest_program: found.oldest_program,
+        at,
+        database: kind,
+        schema: found.schema,
+        register: found.register,
+        revision: found.revision,
+        checkpoint: found.checkpoint,
+        file: target.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        bytes,
+        sha256,
+        recipients: recipients.clone(),
+        verified: examination.is_wanted && is_current,
+        replaced: None,
+    };
+    publish(&staged, &target, manifest.clone(), &own)?;
+    let mut removed = Vec::new();
+    // The backups of a register without a trail can't be recognized.
+    if let Some(keep) = request.keep.filter(|_| !manifest.register.is_empty()) {
+        removed = rotation::rotate(&folder, keep, &manifest)?;
+    }
+    Ok(Written { file: target, manifest, removed })
+}
+
+/// Returns the file to write; a file of this time if the target is a folder. The target of a link
+/// is replaced, not the link.
+fn file_of(
+    target: &Path,
+    at: DateTime<Utc>,
+    kind: DatabaseKind,
+    is_encrypted: bool,
+) -> Result<PathBuf> {
+    let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+    match fs::metadata(&target) {
+        Ok(found) if found.is_dir() => {
+            let suffix = match kind {
+                DatabaseKind::Sqlite => "db",
+                DatabaseKind::Postgresql => "dump",
+            };
+            let encrypted = if is_encrypted { ".age" } else { "" };
+            let time = at.format("%Y%m%dT%H%M%SZ");
+            Ok(target.join(format!("samregister-{time}.{suffix}{encrypted}")))
+        }
+        Ok(found) if !found.is_file() => {
+            Err(failed(format!("cannot write {}: it is not a regular file", target.display())))
+        }
+        _ => Ok(target),
+    }
+}
+
+/// Gives a complete backup its name. If the program ends between the two renames, the manifest has
+/// the description of the old file as well.
+fn publish(staged: &Path, target: &Path, mut manifest: Manifest, own: &OwnFiles) -> Result<()> {
+    let unwritable =
+        |cause: io::Error| failed(format!("cannot write {}: {cause}", target.display()));
+    if target.exists() {
+        let old = Manifest::read(target).ok().flatten();
+        manifest.replaced = old.map(|old| Box::new(Manifest { replaced: None, ..old }));
+    }
+    let text = manifest.to_json().map_err(unwritable)?;
+    output::write(&Manifest::path_of(target), text.as_bytes(), own)?;
+    fs::rename(staged, target).map_err(unwritable)?;
+    sync_folder(&folder_of(target)).map_err(unwritable)
+}
+
+/// The check of a backup's content.
+struct Examination<'e> {
+    /// `false` if the content is not checked.
+    is_wanted: bool,
+    /// `true` if the schema is that of this program, so that the trail can be read.
+    is_current: bool,
+    trusted: Option<&'e TrustedKeys>,
+    clock: Clock,
+    /// The register, whose key signs the checkpoint.
+    register: &'e Database,
+}
+
+/// What a backup holds.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    oldest_program: Option<String>,
+    schema: String,
+    register: String,
+    revision: i64,
+    checkpoint: Option<String>,
+}
+
+impl Examination<'_> {
+    /// Returns what the backup holds that has the content which `tx` sees. Of an older schema, only
+    /// what `db` can read.
+    async fn run(&self, db: &Database, tx: &DatabaseTransaction) -> Result<Found> {
+        const SCHEMA: &str = "SELECT COALESCE(MAX(version), '') FROM seaql_migrations";
+        if !self.is_current {
+            // A failed statement would end the transaction.
+            const REVISION: &str = "SELECT COALESCE(MAX(revision), 0) FROM audit_entry";
+            return Ok(Found {
+                schema: first(db.read(), SCHEMA).await.ok().flatten().unwrap_or_default(),
+                revision: first(db.read(), REVISION).await.ok().flatten().unwrap_or_default(),
+                ..Found::default()
+            });
+        }
+        if self.is_wanted {
+            let check = TrailCheck {
+                trusted: self.trusted,
+                is_ordered: self.clock.is_ordered(),
+                ..TrailCheck::default()
+            };
+            refuse(audit::violations(tx, check, |_| {}).await?.violations)?;
+        }
+        const FIRST: &str = "SELECT hash FROM audit_entry ORDER BY revision LIMIT 1";
+        let checkpoint = audit::checkpoint_in(tx, self.register.trail_key(), self.clock).await?;
+        Ok(Found {
+            oldest_program: oldest_program(tx).await?,
+            schema: first(tx, SCHEMA).await?.unwrap_or_default(),
+            register: first(tx, FIRST).await?.unwrap_or_default(),
+            revision: checkpoint.revision,
+            checkpoint: Some(checkpoint.line()),
+        })
+    }
+}
+
+/// Returns the first value of a statement.
+async fn first<T: sea_orm::TryGetable>(db: &impl ConnectionTrait, sql: &str) -> Result<Option<T>> {
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
+/// Returns the oldest version of the program that can use the register.
+async fn oldest_program(tx: &DatabaseTransaction) -> Result<Option<String>> {
+    let select = "SELECT DISTINCT oldest_program FROM migration_requirement";
+    let rows = tx.query_all_raw(Statement::from_string(tx.get_database_backend(), select)).await?;
+    let versions = rows
+        .iter()
+        .map(|row| row.try_get_by_index::<String>(0))
+        .collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok(versions.into_iter().max_by_key(|version| Version::parse(version).ok()))
+}
+
+/// Fails if there are violations, and names the first of them.
+fn refuse(violations: Vec<String>) -> Result<()> {
+    const NAMED: usize = 5;
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<_> = violations.iter().take(NAMED).map(String::as_str).collect();
+    let more = violations.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Err(failed(format!(
+        "the copy has errors, and no backup was written: {}{more}. `samregister verify` lists all of them; `samregister backup --unverified` copies the register nevertheless",
+        named.join("; ")
+    )))
+}
+
+/// Options of a restoration.
+#[derive(Clone, Debug, Default)]
+pub struct RestoreRequest {
+    /// The backup.
+    pub file: PathBuf,
+    /// File with private keys (age), for an encrypted backup.
+    pub identities: Option<PathBuf>,
+    /// `true` if the backup needs no manifest, so that nothing shows that it is complete.
+    pub is_unchecked: bool,
+}
+
+/// Restores a backup to the empty database of the settings, and returns its manifest if it has one.
+/// The restored register should then be checked by [`crate::integrity::verify`].
+///
+/// # Errors
+/// INTERNAL if the target is not empty, the backup does not match its manifest, has none, is of
+/// another kind of database or needs another key; nothing is changed then. CONFLICT
+/// `PROGRAM_TOO_OLD` if it needs a newer program.
+pub async fn restore(settings: &Settings, request: &RestoreRequest) -> Result<Option<Manifest>> {
+    let url = settings.database_url.expose();
+    let kind =
+        if url.starts_with("sqlite:") { DatabaseKind::Sqlite } else { DatabaseKind::Postgresql };
+    let backup = request.file.as_path();
+    let manifest = checked_manifest(request).await?;
+    if let Some(manifest) = &manifest {
+        Database::require_program(manifest.oldest_program.as_deref())?;
+        if manifest.database != kind {
+            return Err(failed(format!(
+                "{} is a backup of a register on {}, and DATABASE_URL names one on {kind}",
+                backup.display(),
+                manifest.database
+            )));
+        }
+    }
+    let identities = request.identities.as_deref();
+    match kind {
+        DatabaseKind::Sqlite => {
+            let target = sqlite::empty_target(url)?;
+            sqlite::restore(backup, identities, &target).await?;
+        }
+        DatabaseKind::Postgresql => {
+            postgres::empty_target(url).await?;
+            postgres::restore(backup, identities, url).await?;
+        }
+    }
+    Ok(manifest)
+}
+
+/// Returns the manifest of the backup, whose size and hash match it.
+async fn checked_manifest(request: &RestoreRequest) -> Result<Option<Manifest>> {
+    let name = request.file.display();
+    let unreadable = |what: &str, cause: io::Error| failed(format!("cannot read {what}: {cause}"));
+    if request.is_unchecked {
+        return Ok(None);
+    }
+    let path = Manifest::path_of(&request.file).display().to_string();
+    let Some(manifest) = Manifest::read(&request.file).map_err(|cause| unreadable(&path, cause))?
+    else {
+        return Err(failed(format!(
+            "there is no manifest {path}, which would show that the backup is complete; copy it there, or restore without it by --without-manifest"
+        )));
+    };
+    let file = request.file.clone();
+    let summing = tokio::task::spawn_blocking(move || staging::summary(&file));
+    let Summary { bytes, sha256 } = summing
+        .await
+        .map_err(Error::internal)?
+        .map_err(|cause| unreadable(&name.to_string(), cause))?;
+    let expected = format!("{} bytes with the SHA-256 {}", manifest.bytes, manifest.sha256);
+    manifest.matching(bytes, &sha256).map(Some).ok_or_else(|| {
+        failed(format!(
+            "{name} is damaged or incomplete: it has {bytes} bytes with the SHA-256 {sha256}, and its manifest says {expected}; nothing was changed. Use another copy of the backup"
+        ))
+    })
+}
+
+/// Returns an internal error with this message.
+fn failed(message: impl Into<String>) -> Error {
+    Error::internal(io::Error::other(message.into()))
+}

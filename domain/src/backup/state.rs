@@ -1,0 +1,142 @@
+//! The result of the last backup, in a file that servers and `doctor` read.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Written;
+use crate::{
+    config::Settings,
+    error::{Error, Result},
+    files,
+    output::{self, OwnFiles},
+};
+
+/// Maximum size of the file in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The last successful backup and the last failed attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// The last backup that was written; null: none was.
+    pub success: Option<Success>,
+    /// The last attempt that failed; null: none did.
+    pub failure: Option<Failure>,
+}
+
+/// A backup that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Success {
+    /// Time at which it was begun.
+    pub at: DateTime<Utc>,
+    /// Last revision of the audit trail in it.
+    pub revision: i64,
+    /// Size of its file in bytes.
+    pub bytes: u64,
+    /// Its file.
+    pub file: PathBuf,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Time at which it failed.
+    pub at: DateTime<Utc>,
+    /// The error.
+    pub message: String,
+}
+
+impl Last {
+    /// Returns `true` if the last attempt failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        let succeeded_at = self.success.as_ref().map(|success| success.at);
+        self.failure.as_ref().is_some_and(|failure| Some(failure.at) >= succeeded_at)
+    }
+
+    /// Returns `true` if there is no backup that is younger than this.
+    #[must_use]
+    pub fn is_stale(&self, now: DateTime<Utc>, max_age: Duration) -> bool {
+        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
+        self.success.as_ref().is_none_or(|success| now - success.at > max_age)
+    }
+}
+
+/// Returns the result of the last backups that `samregister backup` recorded; `None` if it has
+/// recorded none.
+///
+/// # Errors
+/// Fails if the file can't be read, as one of another user.
+pub fn last(settings: &Settings) -> io::Result<Option<Last>> {
+    let text = match files::read_text(&settings.last_backup_file(), MAX_BYTES) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(cause),
+    };
+    serde_json::from_str(&text).map(Some).map_err(io::Error::other)
+}
+
+/// Records the result of a backup.
+///
+/// # Errors
+/// CONFLICT `FILE` if the file can't be written.
+pub fn record(
+    settings: &Settings,
+    at: DateTime<Utc>,
+    result: Result<&Written, &str>,
+) -> Result<()> {
+    // A file that can't be read is replaced.
+    let mut last = last(settings).ok().flatten().unwrap_or_default();
+    match result {
+        Ok(Written { file, manifest, .. }) => {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            let (revision, bytes) = (manifest.revision, manifest.bytes);
+            last.success = Some(Success { at: manifest.at, revision, bytes, file });
+        }
+        Err(message) => last.failure = Some(Failure { at, message: message.to_owned() }),
+    }
+    let text = serde_json::to_string_pretty(&last).map_err(Error::internal)?;
+    let own = OwnFiles { database: None, settings: settings.own_files() };
+    output::write(&settings.last_backup_file(), format!("{text}\n").as_bytes(), &own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::manifest::tests::manifest, *};
+
+    fn at(hour: u32) -> DateTime<Utc> {
+        let text = format!("2026-12-01T{hour:02}:00:00Z");
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn the_last_success_outlives_failures() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = [("SAMREGISTER_BACKUP_DIR".to_owned(), folder.path().display().to_string())];
+        let settings = Settings::load(env, None).unwrap();
+        assert_eq!(last(&settings).unwrap(), None);
+        let hours = |number: u64| Duration::from_secs(number * 3600);
+        let found = || last(&settings).unwrap().unwrap();
+
+        record(&settings, at(1), Err("the disk is full")).unwrap();
+        assert!(found().has_failed() && found().is_stale(at(1), hours(1000)));
+        let written = Written {
+            file: folder.path().join("b.db"),
+            manifest: manifest("b.db", "2026-12-01T02:00:00Z"),
+            removed: Vec::new(),
+        };
+        record(&settings, at(3), Ok(&written)).unwrap();
+        let success = found().success.unwrap();
+        assert_eq!((success.at, success.revision, success.bytes), (at(2), 4711, 3));
+        assert!(!found().has_failed() && found().failure.is_some());
+        assert!(!found().is_stale(at(12), hours(10)) && found().is_stale(at(13), hours(10)));
+
+        record(&settings, at(4), Err("the disk is full")).unwrap();
+        assert!(found().has_failed() && !found().is_stale(at(12), hours(10)));
+        std::fs::write(settings.last_backup_file(), "x").unwrap();
+        assert!(last(&settings).is_err());
+        record(&settings, at(5), Ok(&written)).unwrap();
+        assert!(!found().has_failed());
+    }
+}
