@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 use super::{
     App,
     answer_cache::AnswerMetrics,
+    backup_metrics::BackupMetrics,
     denials::Denied,
     execution::{Caller, bearer},
     graphql_response, health, peers,
@@ -97,6 +98,7 @@ pub struct Metrics {
     expiring: Family<Within, Gauge>,
     pub(super) denied: Family<Denied, Counter>,
     pub(super) answers: AnswerMetrics,
+    backups: BackupMetrics,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     failed_writes: Counter<u64, AtomicU64>,
     /// Times at which the database's figures were last requested and last read.
@@ -170,6 +172,8 @@ impl Default for Metrics {
             "Agreements whose next deadline falls within this number of days from today, without acknowledged ones; by activity (empty: none) and kind of agreement",
             expiring.clone(),
         );
+        let backups = BackupMetrics::default();
+        backups.register(&mut registry);
         Self {
             registry,
             requests,
@@ -179,6 +183,7 @@ impl Default for Metrics {
             expiring,
             denied,
             answers,
+            backups,
             database_up,
             failed_writes,
             figures: Mutex::default(),
@@ -335,6 +340,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     if let Err(error) = admit(&app, &request) {
         return Caller::of(&request).refuse(error);
     }
+    app.metrics.backups.look(&app.last_backup_file);
     app.metrics.look(&app).await;
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {

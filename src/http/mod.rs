@@ -1,6 +1,7 @@
 //! HTTP server. Only this folder and the program's start depend on axum.
 
 mod answer_cache;
+mod backup_metrics;
 pub mod content_negotiation;
 pub mod graphql_response;
 pub mod api;
@@ -36,7 +37,7 @@ mod verified_tokens;
 pub mod websocket;
 pub mod concurrency_limit;
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -134,6 +135,8 @@ pub struct AppState {
     pub readiness: Arc<health::Readiness>,
     /// Access rules of the metrics.
     pub metrics_access: Arc<MetricsAccess>,
+    /// File with the result of the last backup.
+    pub last_backup_file: Arc<Path>,
     /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Arc<[IpNet]>,
     /// Address of the API in links; `None`: that of the request.
@@ -213,6 +216,7 @@ impl App {
             metrics,
             readiness: Arc::default(),
             metrics_access: Arc::new(settings.metrics.clone()),
+            last_backup_file: settings.last_backup_file().into(),
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
             public_url: settings.public_url.as_deref().map(Into::into),
             revocations: Revocations::new(settings.former_member_days),
@@ -308,7 +312,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
     let mut routes = Router::new()
         .route("/", get(move || links.page()))
         .route("/favicon.ico", get(start_page::icon))
-        .route("/docs/{file}", get(start_page::documentation))
+        .route("/docs/{*file}", get(start_page::documentation))
         .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
         .route("/graphql/ws", get(websocket::open))
         .merge(files)

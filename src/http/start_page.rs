@@ -37,6 +37,7 @@ const PAGES: &[(&str, &str)] = pages![
     "invoices.md",
     "laws.md",
     "member-view.md",
+    "operations/backup.md",
     "payments.md",
     "performance.md",
     "personal-data.md",

@@ -7,6 +7,7 @@ mod access;
 mod activities;
 mod agreements;
 mod audit;
+mod backups;
 mod change_feed;
 mod cli;
 mod database;

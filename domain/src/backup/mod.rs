@@ -24,7 +24,7 @@ use self::staging::{Staging, Summary};
 pub use self::{
     manifest::{DatabaseKind, Manifest},
     rotation::{Keep, expired},
-    state::{Failure, Last, Success, last, record},
+    state::{Failure, Last, Success, last, last_in, record},
 };
 use crate::{
     audit::{self, TrailCheck, TrustedKeys},

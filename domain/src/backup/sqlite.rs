@@ -68,7 +68,7 @@ async fn examine(copy: &Path, examination: &Examination<'_>) -> Result<Found> {
     let db = Database::connect(&url_of(copy)?, None).await?;
     let found = async {
         let tx = db.snapshot().await?;
-        if examination.is_wanted {
+        if examination.is_wanted && examination.is_current {
             super::refuse(integrity::file_violations(&tx).await?)?;
         }
         let found = examination.run(&db, &tx).await?;

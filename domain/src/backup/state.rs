@@ -1,6 +1,10 @@
 //! The result of the last backup, in a file that servers and `doctor` read.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -69,7 +73,15 @@ impl Last {
 /// # Errors
 /// Fails if the file can't be read, as one of another user.
 pub fn last(settings: &Settings) -> io::Result<Option<Last>> {
-    let text = match files::read_text(&settings.last_backup_file(), MAX_BYTES) {
+    last_in(&settings.last_backup_file())
+}
+
+/// Returns the result of the last backups in this file, as [`last`].
+///
+/// # Errors
+/// As [`last`].
+pub fn last_in(file: &Path) -> io::Result<Option<Last>> {
+    let text = match files::read_text(file, MAX_BYTES) {
         Ok(text) => text,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(cause),

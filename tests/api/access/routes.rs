@@ -220,7 +220,7 @@ fn question(samples: &Samples, documents: &Documents, row: &str) -> Question {
         },
         "/" => Question { public: Fetched::report(row, "Samregister"), ..Question::default() },
         "/favicon.ico" => Question { public: Fetched::report(row, ""), ..Question::default() },
-        "/docs/{file}" => Question {
+        "/docs/{*file}" => Question {
             public: Fetched::report("/docs/README.md", "Documentation"),
             ..Question::default()
         },
