@@ -72,7 +72,7 @@ async fn list(settings: &Settings, options: &Options) -> Result {
     let steps = if super::is_missing(url) {
         Plan::current().status(&[])
     } else {
-        let db = connect(url, false).await?;
+        let db = connect(settings, false).await?;
         let steps = db.migration_status(&Plan::current()).await?;
         db.close().await?;
         steps

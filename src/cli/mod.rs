@@ -12,6 +12,7 @@ pub mod break_even;
 pub mod checkpoint;
 pub mod clock;
 pub mod completions;
+mod connect;
 pub mod contact;
 pub mod demo;
 mod demo_documents;
@@ -57,13 +58,15 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use chrono::{Datelike, NaiveDate};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
+use self::connect::{connect, is_missing};
 pub use self::failure::Failure;
 use documents::{Grid, swedish, table};
 use domain::{
@@ -202,7 +205,12 @@ pub fn run(args: ArgsOs) -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let args: Vec<OsString> = args.collect();
     let is_json = failure::is_json_wanted(&args);
-    let Program { config, command } = match Program::try_parse_from(args) {
+    let parsed = Program::command().try_get_matches_from(args).and_then(|matches| {
+        let name = matches.subcommand_name().map(str::to_owned);
+        let program = Program::from_arg_matches(&matches);
+        Ok((name, program.map_err(|error| error.format(&mut Program::command()))?))
+    });
+    let (name, Program { config, command }) = match parsed {
         Ok(program) => program,
         Err(answer) if is_json && answer.use_stderr() => {
             return Failure::usage(failure::summary(&answer)).report(true);
@@ -213,6 +221,7 @@ pub fn run(args: ArgsOs) -> ExitCode {
             return ExitCode::from(if answer.use_stderr() { 2 } else { 0 });
         }
     };
+    COMMAND.set(name.unwrap_or_default()).ok();
     if let Some(file) = config {
         // Nothing has read it yet.
         CONFIG.set(file).ok();
@@ -222,7 +231,12 @@ pub fn run(args: ArgsOs) -> ExitCode {
         .enable_all()
         .build();
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(command.run()),
+        Ok(runtime) => {
+            let done = runtime.block_on(command.run());
+            // A thread that is blocked, as by a network, does not prevent the end.
+            runtime.shutdown_timeout(END_TIMEOUT);
+            done
+        }
         Err(cause) => Err(Failure::new(format!("cannot start: {cause}"))),
     };
     match done {
@@ -231,6 +245,12 @@ pub fn run(args: ArgsOs) -> ExitCode {
         Err(failure) => failure.report(is_json),
     }
 }
+
+/// Time limit for the end of threads when a command is done.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Name of the command, as `serve`.
+static COMMAND: OnceLock<String> = OnceLock::new();
 
 /// The settings file of --config.
 static CONFIG: OnceLock<PathBuf> = OnceLock::new();
@@ -308,63 +328,15 @@ fn start_log(settings: &Settings, otherwise: &str) {
     .ok();
 }
 
-/// Connects to the database of this URL; creates a missing SQLite file if `may_make`.
-async fn connect(url: &str, may_make: bool) -> Result<Database> {
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(Failure::new(
-            "DATABASE_URL names a database in memory, which is separate for every connection; name a file",
-        ));
-    }
-    // The URL of a server may contain a password, and is never shown.
-    let file = file_of(url);
-    if let Some(file) = file.filter(|_| !may_make && is_missing(url)) {
-        return Err(Failure::new(format!(
-            "there is no register in {file}; `samregister migrate` creates one"
-        )));
-    }
-    let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
-    let error = match Database::connect(&address, None).await {
-        Ok(db) => return Ok(db),
-        Err(error) => error,
-    };
-    if let (None, Some(refusal)) = (file, postgres_refusal::refusal(&address).await) {
-        return Err(Failure::new(refusal));
-    }
-    let cause = match &error {
-        Error::Internal(cause) => cause.to_string(),
-        other => other.to_string(),
-    };
-    let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
-    Err(Failure::new(match file {
-        Some(file) => {
-            format!("cannot open {file}: {cause}; check that its folder exists and is writable")
-        }
-        None => format!(
-            "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; check that it runs, and its address"
-        ),
-    }))
-}
-
 /// Returns the context of a command's rules.
 fn context<'a>(db: &'a Database, viewer: &'a Viewer) -> Context<'a> {
     Context::new(db, Clock::system(), viewer)
 }
 
-/// Returns the file of a SQLite URL.
-fn file_of(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("sqlite:")?;
-    rest.strip_prefix("//").unwrap_or(rest).split('?').next()
-}
-
-/// `true` if the URL names a missing file.
-fn is_missing(url: &str) -> bool {
-    file_of(url).is_some_and(|file| !file.contains('%') && !Path::new(file).exists())
-}
-
 /// Connects to the database to migrate it and write to it. Creates the key that signs the audit
 /// trail if there is none and nothing was signed yet.
 async fn make(settings: &Settings) -> Result<Database> {
-    let db = connect(settings.database_url.expose(), true).await?;
+    let db = connect(settings, true).await?;
     let key = match TrailKey::of_settings(settings)? {
         Some(key) => key,
         None => new_key(settings, &db).await?,
@@ -421,7 +393,7 @@ fn report_new_key(settings: &Settings, file: &Path, id: &str) {
 
 /// Opens the database, which must exist and be up to date.
 async fn open(settings: &Settings) -> Result<Database> {
-    up_to_date(settings, connect(settings.database_url.expose(), false).await?).await
+    up_to_date(settings, connect(settings, false).await?).await
 }
 
 /// Returns the database with the key that signs its audit trail, if there is one; fails unless it
@@ -498,8 +470,6 @@ fn count(number: usize, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -110,7 +110,7 @@ pub async fn run(mut options: Options) -> Result {
         Role::ALL.iter().copied().filter(|role| options.has(role.word())).collect();
     // A token is minted even if no database can be reached; a database that is not up to date
     // refuses it.
-    let db = match connect(settings.database_url.expose(), false).await {
+    let db = match connect(&settings, false).await {
         Ok(db) => Ok(up_to_date(&settings, db).await?),
         Err(unreachable) => Err(unreachable),
     };

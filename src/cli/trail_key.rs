@@ -134,7 +134,7 @@ async fn resume(settings: &Settings, files: &Files) -> Result<()> {
     let new = TrailKey::read("SAMREGISTER_TRAIL_KEY", &files.next).map_err(|error| {
         Failure::new(format!("{error}; an earlier replacement wrote it, and the audit trail may have appointed it. Restore it from a copy"))
     })?;
-    let db = connect(settings.database_url.expose(), false).await?;
+    let db = connect(settings, false).await?;
     let is_appointed = audit::is_appointed(&db, &new).await;
     db.close().await.ok();
     if is_appointed? {

@@ -423,8 +423,8 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|is_stopping| *is_stopping).await);
 }
 
-/// Serves HTTP/1.1 and WebSockets until `stop` completes, then finishes requests in progress, for
-/// at most half a minute, and closes the database.
+/// Serves HTTP/1.1 and WebSockets until `stop` completes, then finishes requests in progress
+/// and closes the database, for at most half a minute.
 ///
 /// # Errors
 /// INTERNAL when the accepting thread ends.
@@ -447,13 +447,31 @@ pub async fn serve(
     };
     tracing::info!("stopping: requests in progress are finished first");
     stopping.send_replace(true);
-    if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
+    if tokio::time::timeout(STOP_TIMEOUT, stopping.closed()).await.is_err() {
         tracing::warn!("some requests took too long and were aborted");
     }
     drop(front);
     // Logged reads of contacts until the last moment.
-    let written = reads::write(&db).await;
+    let written = tokio::time::timeout(WRITE_TIMEOUT, reads::write(&db)).await;
     writing.abort();
     removing.abort();
-    db.close().await.and(written).and(ended)
+    let unwritten = |_| {
+        Err(Error::internal(std::io::Error::other(
+            "the last reads of contacts were not logged in time",
+        )))
+    };
+    let written = written.unwrap_or_else(unwritten);
+    let Ok(closed) = tokio::time::timeout(CLOSE_TIMEOUT, db.close()).await else {
+        tracing::warn!(
+            "the database still executes a statement of this server, which does not wait for it"
+        );
+        return written.and(ended);
+    };
+    closed.and(written).and(ended)
 }
+
+/// Time limits of a stop, half a minute together: for the requests in progress, for writing what
+/// was not written yet, and for closing the database, which waits for its statements.
+const STOP_TIMEOUT: Duration = Duration::from_secs(16);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(7);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);

@@ -17,6 +17,7 @@ mod own_files;
 mod payments;
 mod retention;
 mod secrets;
+mod sessions;
 mod settings;
 mod signatories;
 mod sockets;
@@ -43,6 +44,7 @@ pub use self::{
     payments::Payments,
     retention::Retention,
     secrets::Secret,
+    sessions::Sessions,
     settings::{FILE, LogFormat, Settings},
     signatories::Signatory,
     sockets::Sockets,

@@ -21,6 +21,7 @@ use super::{
     },
     network::Network,
     secrets::{self, Secret},
+    sessions::Sessions,
     sockets::Sockets,
     trail::Trail,
 };
@@ -40,6 +41,8 @@ pub(crate) const TOKEN_NAME: &str = "samregister";
 pub struct Settings {
     /// URL of the database: `sqlite:…` or `postgres://…`, which may contain a password.
     pub database_url: Secret,
+    /// Time limits of a server's sessions on PostgreSQL.
+    pub sessions: Sessions,
     /// Address and port on which the server listens.
     pub bind: SocketAddr,
     /// Secrets for HS256: the first signs, and all verify tokens. Empty: none is set.
@@ -169,6 +172,7 @@ impl Settings {
         }
         source.read_env(env.into_iter());
         source.take_files();
+        let limits = source.limits();
         let settings = Self {
             database_url: source.take(
                 DATABASE_URL,
@@ -220,7 +224,8 @@ impl Settings {
                 "json" => Ok(LogFormat::Json),
                 _ => Err("must be text or json".to_owned()),
             }),
-            limits: source.limits(),
+            sessions: source.sessions(limits.request_time),
+            limits,
             exposure: source.exposure(),
             metrics: source.metrics(),
             sockets: source.sockets(),

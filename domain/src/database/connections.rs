@@ -14,7 +14,12 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{sqlite_file::SqliteFile, statements::is_locked, writer_state::WriterState};
+use super::{
+    session::{Plans, Session},
+    sqlite_file::SqliteFile,
+    statements::is_locked,
+    writer_state::WriterState,
+};
 
 /// Size to which SQLite truncates its write-ahead log, in bytes, when the database file holds all
 /// of its content.
@@ -53,13 +58,32 @@ fn options(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOpt
 
 /// Prepared statements that a connection keeps. PostgreSQL needs some 50 kB for each, and a front
 /// end has fewer.
-const STATEMENTS: usize = 200;
+pub(super) const STATEMENTS: usize = 200;
 
 /// Returns the options of a pool on PostgreSQL.
-pub(super) fn postgres(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOptions {
+pub(super) fn postgres(
+    url: &str,
+    session: &Arc<Session>,
+    connections: u32,
+    acquire_timeout: Duration,
+) -> ConnectOptions {
     let mut options = options(url, connections, acquire_timeout);
-    options.map_sqlx_postgres_opts(|server| server.statement_cache_capacity(STATEMENTS));
+    let own = Arc::clone(session);
+    options.map_sqlx_postgres_opts(move |server| own.options(server));
+    set_up(&mut options, session, Plans::Auto);
     options
+}
+
+/// Makes a pool on PostgreSQL set up each new connection. A later call replaces an earlier one.
+pub(super) fn set_up(options: &mut ConnectOptions, session: &Arc<Session>, plans: Plans) {
+    let session = Arc::clone(session);
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        let session = Arc::clone(&session);
+        pool.after_connect(move |connection, _| {
+            let session = Arc::clone(&session);
+            Box::pin(async move { session.set_up(connection, plans).await })
+        })
+    });
 }
 
 /// Purpose of a connection to SQLite.

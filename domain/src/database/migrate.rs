@@ -37,6 +37,9 @@ const STEP_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Total time for which the migration waits for other programs before it gives up.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Time limit of a step between two statements, on PostgreSQL. Its statements have none.
+const STEP_IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
 impl Database {
     /// Migrates the schema to this program's version at this time, and returns the names of the steps that were
     /// applied.
@@ -126,9 +129,9 @@ impl Database {
         if self.backend() == DbBackend::Postgres {
             // Readers may hold a lock on a table for some time. A step that waits longer for one
             // would block every other connection that waits behind it.
-            let wait = STEP_LOCK_TIMEOUT.as_millis();
+            let (wait, idle) = (STEP_LOCK_TIMEOUT.as_millis(), STEP_IDLE_TIMEOUT.as_millis());
             let settings = format!(
-                "SET LOCAL lock_timeout = {wait}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+                "SET LOCAL lock_timeout = {wait}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = {idle};
                 SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
             );
             tx.execute_unprepared(&settings).await.map_err(or_busy)?;

@@ -13,9 +13,9 @@ mod maintenance;
 mod migrate;
 pub mod plan;
 mod revision;
+mod session;
 pub(crate) mod sql;
 mod sqlite_file;
-mod statement_plans;
 mod statements;
 mod transaction;
 mod write;
@@ -61,15 +61,16 @@ pub use self::{
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
     revision::LastEntry,
+    session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,
 };
 use self::{
     committed::{CheckedEnd, Continuity},
-    connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, sqlite},
+    connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, set_up, sqlite},
     revision::RevisionReader,
+    session::Plans,
     sqlite_file::SqliteFile,
-    statement_plans::plan_once,
     write_health::WriteHealth,
     writer_state::WriterState,
     writers::{SHARING_TIME, Writers},
@@ -100,6 +101,8 @@ pub struct Database {
     revision_reader: Arc<RevisionReader>,
     /// Options of PostgreSQL's server, for pings, one at a time; `None` for a register on SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
+    /// Name and time limits of its sessions on PostgreSQL.
+    session: Arc<Session>,
     /// The writers, in order of arrival.
     writers: Arc<Writers>,
     /// Time for which the first change of a transaction waits for others to join it.
@@ -180,22 +183,36 @@ fn sqlite_options(
 
 /// Returns the options of the writer, the readers, the probe, the monitor and the reader of the
 /// revision on PostgreSQL.
-fn postgres_options(url: &str) -> [ConnectOptions; 5] {
+fn postgres_options(url: &str, session: &Arc<Session>) -> [ConnectOptions; 5] {
     [
-        postgres(url, 1, WRITE_LOCK_TIMEOUT),
-        postgres(url, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
-        postgres(url, 1, CONNECT_TIMEOUT),
-        postgres(url, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
-        postgres(url, 1, CONNECT_TIMEOUT),
+        postgres(url, session, 1, WRITE_LOCK_TIMEOUT),
+        postgres(url, session, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
+        postgres(url, session, 1, CONNECT_TIMEOUT),
+        postgres(url, session, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
+        postgres(url, session, 1, CONNECT_TIMEOUT),
     ]
 }
 
 impl Database {
-    /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there.
+    /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there, with the
+    /// sessions of a command.
     ///
     /// # Errors
     /// INTERNAL if the database can't be reached.
     pub async fn connect(url: &str, listener: Option<Listener>) -> Result<Self> {
+        Self::connect_as(Session::default(), url, listener).await
+    }
+
+    /// Connects as [`Database::connect`] does; on PostgreSQL with these sessions.
+    ///
+    /// # Errors
+    /// INTERNAL if the database can't be reached.
+    pub async fn connect_as(
+        session: Session,
+        url: &str,
+        listener: Option<Listener>,
+    ) -> Result<Self> {
+        let session = Arc::new(session);
         let (is_sqlite, writer_state) =
             (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
@@ -203,9 +220,9 @@ impl Database {
         let [mut writer, mut reader, mut probe, mut monitor, mut revision] = if is_sqlite {
             sqlite_options(url, file.as_ref(), &writer_state, &opened)
         } else {
-            postgres_options(url)
+            postgres_options(url, &session)
         };
-        writer_state.guard(&mut writer);
+        writer_state.guard(&mut writer, &session);
         // A connection that broke while unused says nothing about the database now.
         probe.test_before_acquire(true);
         monitor.test_before_acquire(true).connect_lazy(true);
@@ -223,9 +240,7 @@ impl Database {
             })
             .connect_lazy(true);
         // Expensive documents gain nothing by plans that are made once, and may lose by them.
-        reader.map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_connect(|connection, _| Box::pin(plan_once(connection)))
-        });
+        set_up(&mut reader, &session, Plans::Once);
         let mut reader = open(reader).await?;
         let mut costly_reader = open(costly_reader).await?;
         let probe = open(probe).await?;
@@ -243,7 +258,8 @@ impl Database {
         let server = if is_sqlite {
             None
         } else {
-            url.parse().ok().map(|server| Arc::new(Mutex::new(server)))
+            let server = url.parse().ok().map(|server| session.options(server));
+            server.map(|server| Arc::new(Mutex::new(server)))
         };
         Ok(Self {
             reader,
@@ -255,6 +271,8 @@ impl Database {
             server,
             writers: Arc::new(Writers::new(Handle::current())),
             sharing_time: SHARING_TIME,
+            session,
+            writers: Arc::default(),
             writer_state,
             health: Arc::default(),
             file,
@@ -439,7 +457,12 @@ impl Database {
             }
         };
         let lost = |cause| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause)));
+        let session = Arc::clone(&self.session);
         let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let pool = pool.after_connect(move |connection, _| {
+            let session = Arc::clone(&session);
+            Box::pin(async move { session.set_up(connection, Plans::Auto).await })
+        });
         let pool = pool.connect_lazy_with(server.lock().await.clone());
         let mut listener = PgListener::connect_with(&pool).await.map_err(lost)?;
         listener.listen(CHANNEL).await.map_err(lost)?;

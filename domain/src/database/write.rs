@@ -94,10 +94,8 @@ impl Database {
         })?;
         let tx = Transaction::new(tx, permit, sharing, &self.writer_state, &self.health);
         if self.backend() == DbBackend::Postgres {
-            let wait = WRITE_LOCK_TIMEOUT.as_millis();
-            let lock = format!(
-                "SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
-            );
+            let limits = self.session.of_change();
+            let lock = format!("{limits} SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
             tx.execute_unprepared(&lock).await.map_err(or_busy)?;
         }
         Ok(tx)

@@ -13,7 +13,7 @@ use sea_orm::{
     sqlx::{self, Connection, sqlite::SqlitePoolOptions},
 };
 
-use super::statement_plans::plan_once;
+use super::session::{Plans, Session};
 
 /// State that the pool of the writing connection shares with the transactions on it.
 ///
@@ -33,13 +33,16 @@ pub(super) struct WriterState {
 
 impl WriterState {
     /// Makes the pool of the writing connection check each connection before it is used again.
-    pub(super) fn guard(self: &Arc<Self>, options: &mut ConnectOptions) {
-        let state = Arc::clone(self);
+    /// On PostgreSQL, it sets up new ones.
+    pub(super) fn guard(self: &Arc<Self>, options: &mut ConnectOptions, session: &Arc<Session>) {
+        let (state, session) = (Arc::clone(self), Arc::clone(session));
         options.map_sqlx_postgres_pool_opts(move |pool| {
             let (new, used) = (Arc::clone(&state), Arc::clone(&state));
+            let session = Arc::clone(&session);
             pool.after_connect(move |connection, _| {
                 new.renew();
-                Box::pin(plan_once(connection))
+                let session = Arc::clone(&session);
+                Box::pin(async move { session.set_up(connection, Plans::Once).await })
             })
             .after_release(move |connection, _| {
                 // A rollback that was only queued is counted already; the pool sends it before the
