@@ -24,6 +24,7 @@ mod invoice_list;
 mod invoice_run;
 pub mod invoices;
 pub mod ledger;
+mod log;
 pub mod matrix;
 pub mod members;
 pub mod migrate;
@@ -37,6 +38,7 @@ mod remote_fields;
 mod remote_lists;
 pub mod progress;
 pub mod receivables;
+mod reload;
 mod report;
 pub mod restore;
 pub mod retention;
@@ -64,7 +66,6 @@ use std::{
 use chrono::{Datelike, NaiveDate};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use terminal_size::{Width, terminal_size};
-use tracing_subscriber::EnvFilter;
 
 use self::connect::{connect, is_missing};
 pub use self::failure::Failure;
@@ -305,27 +306,8 @@ impl Command {
 /// unless the settings request more.
 fn settings() -> Result<Settings> {
     let settings = Settings::of_process(config_option())?;
-    start_log(&settings, "warn");
+    log::start(&settings, "warn");
     Ok(settings)
-}
-
-/// Starts the log on stderr, with the filter of the settings or else `otherwise`.
-fn start_log(settings: &Settings, otherwise: &str) {
-    // The settings don't distinguish the default from the same value set explicitly, which applies
-    // to servers but not to other commands.
-    let is_explicit = settings.log != "info"
-        || std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
-    let filter = if is_explicit { &settings.log } else { otherwise };
-    let log =
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
-    let use_color = io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    match settings.log_format {
-        LogFormat::Text => log.with_ansi(use_color).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    }
-    // It fails only if a log is already running.
-    .ok();
 }
 
 /// Returns the context of a command's rules.

@@ -6,7 +6,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::{
-    Failure, Outcome, Result, config_option, demo, make, open, open_files, put, say, start_log,
+    Failure, Outcome, Result, config_option, demo, log, make, open, open_files, put,
+    reload::Hangups, say,
 };
 use crate::http::{self, App, graphiql};
 use domain::{
@@ -18,7 +19,7 @@ use domain::{
 /// Serve the API, GraphiQL and the schema over HTTP
 ///
 /// Migrates the database first, unless --no-migrate is set. Ctrl-C and SIGTERM stop the server
-/// after the requests in progress. With --demo it needs no settings: it creates a temporary
+/// after the requests in progress; SIGHUP reloads its keys and some settings. With --demo it needs no settings: it creates a temporary
 /// register with real members and example agreements and invoices, and a token for each role.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -65,12 +66,13 @@ fn read_address(text: &str) -> std::result::Result<SocketAddr, &'static str> {
 pub async fn run(options: Options) -> Result {
     let mut settings =
         if options.demo { demo::settings()? } else { Settings::of_process(config_option())? };
-    start_log(&settings, "info,sea_orm_migration=warn");
+    log::start(&settings, LOG_FILTER);
     settings.bind = options.bind.unwrap_or(settings.bind);
     open_files::raise_limit(&settings);
     if options.demo {
         return serve_demo(&settings).await;
     }
+    let mut hangups = Hangups::listen();
     let keys = Keys::from_settings(&settings)?;
     let db = if options.no_migrate { open(&settings).await? } else { make(&settings).await? };
     let listener = listen(settings.bind).await?;
@@ -81,9 +83,16 @@ pub async fn run(options: Options) -> Result {
     report_address(&settings, &listener)?;
     let app = App::new(db, Clock::system(), keys, &settings, graphiql::Settings::default())
         .with_documents(&settings)?;
-    http::serve(listener, app, &settings, stop_requested()).await?;
+    let serving = http::serve(listener, app.clone(), &settings, stop_requested());
+    tokio::select! {
+        served = serving => served?,
+        () = hangups.reload(&app, &settings, LOG_FILTER) => {}
+    }
     Ok(Outcome::Done)
 }
+
+/// Default filter of a server's log.
+const LOG_FILTER: &str = "info,sea_orm_migration=warn";
 
 async fn serve_demo(settings: &Settings) -> Result {
     let listener = listen(settings.bind).await?;

@@ -128,7 +128,7 @@ impl Caller {
     /// verified.
     pub(super) fn file_links(&self, app: &App) -> Option<FileLinks> {
         let verified = self.verified()?;
-        Some(FileLinks::new(app.keys.links().clone(), verified, self.server.base(app)))
+        Some(FileLinks::new(app.keys.get().links().clone(), verified, self.server.base(app)))
     }
 
     /// Returns the verified token of the sender with the rights that it has left; `None` until it is

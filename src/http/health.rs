@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    sync::atomic::Ordering::SeqCst,
     time::{Duration, Instant},
 };
 
@@ -90,10 +91,12 @@ async fn check(db: &Database) -> Unready {
     }
 }
 
-/// Readiness probe: the database is reachable and migrated, changes can be written to it, and
-/// tokens can be verified.
+/// Readiness probe: the database is reachable and migrated, changes can be written to it, tokens
+/// can be verified, and the server does not stop.
 pub async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
-    let why = if app.keys.are_known() {
+    let why = if app.draining.load(SeqCst) {
+        Some("the server stops".into())
+    } else if app.keys.get().are_known() {
         app.readiness.check(&app.db).await
     } else {
         Some("the keys of the token issuer are not known yet; the log says why".into())

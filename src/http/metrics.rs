@@ -309,7 +309,7 @@ async fn expiring_now(db: &Database, clock: Clock) -> Result<Vec<(Within, i64)>>
 
 /// Checks that a request may read the metrics.
 fn admit(app: &App, request: &Request) -> Result<()> {
-    let access = &app.metrics_access;
+    let access = app.metrics_access.get();
     if access.is_open || peers::is_local(request) {
         return Ok(());
     }

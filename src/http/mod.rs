@@ -2,6 +2,7 @@
 
 mod answer_cache;
 mod backup_metrics;
+mod current;
 pub mod content_negotiation;
 pub mod graphql_response;
 pub mod api;
@@ -38,6 +39,14 @@ pub mod websocket;
 pub mod concurrency_limit;
 
 use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -55,7 +64,7 @@ use tower_http::{
 };
 use tracing::field::Empty;
 
-use self::front::Front;
+use self::{current::Current, front::Front};
 use crate::graphql::{self, Register, errors};
 use domain::{
     audit::reads,
@@ -94,7 +103,7 @@ pub struct AppState {
     /// Schema with the database as data.
     pub schema: Register,
     /// Keys that verify tokens.
-    pub keys: Arc<Keys>,
+    pub keys: Arc<Current<Keys>>,
     /// Cost limits of one request.
     pub limits: Arc<query_cost::Limits>,
     /// Maximum number of documents in a batch.
@@ -137,6 +146,7 @@ pub struct AppState {
     pub metrics_access: Arc<MetricsAccess>,
     /// File with the result of the last backup.
     pub last_backup_file: Arc<Path>,
+    pub metrics_access: Arc<Current<MetricsAccess>>,
     /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Arc<[IpNet]>,
     /// Address of the API in links; `None`: that of the request.
@@ -147,6 +157,8 @@ pub struct AppState {
     pub rechecks: Arc<Semaphore>,
     /// Open WebSockets.
     pub sockets: Arc<websocket::Sockets>,
+    /// `true` from the request to stop on, when the server is not ready but still answers.
+    pub draining: Arc<AtomicBool>,
     /// `true` when the server stops. Tasks that must finish hold a receiver until they have.
     pub stopping: watch::Sender<bool>,
 }
@@ -186,7 +198,7 @@ impl App {
             schema,
             db,
             clock,
-            keys: Arc::new(keys),
+            keys: Arc::new(Current::new(keys)),
             limits: Arc::new(query_cost::Limits {
                 tokens: most.tokens,
                 depth: most.depth,
@@ -217,11 +229,13 @@ impl App {
             readiness: Arc::default(),
             metrics_access: Arc::new(settings.metrics.clone()),
             last_backup_file: settings.last_backup_file().into(),
+            metrics_access: Arc::new(Current::new(settings.metrics.clone())),
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
             public_url: settings.public_url.as_deref().map(Into::into),
             revocations: Revocations::new(settings.former_member_days),
             rechecks: Arc::new(Semaphore::new(revalidation::MAX_RECHECKS)),
             sockets: Arc::new(websocket::Sockets::new(settings)),
+            draining: Arc::default(),
             stopping: watch::Sender::new(false),
         }))
     }
@@ -254,6 +268,8 @@ impl App {
         let now = self.clock.now();
         let verified = self.tokens.verify(&self.keys, token, now).await?;
         note(&verified);
+        let verified = self.tokens.verify(&self.keys.get(), token, now).await?;
+        note(&verified.viewer.subject);
         self.check(Verified::clone(&verified)).await
     }
 
@@ -269,11 +285,33 @@ impl App {
                 () = app.db.listen() => {}
                 () = app.revocations.refresh_continuously(&app.db) => {}
                 () = app.answers.advance_continuously(&app.db) => {}
-                () = app.keys.refresh() => {}
+                () = app.refresh_keys() => {}
                 () = app.documents.refresh_continuously(&app.limits) => {}
                 () = stopped(&mut stopping) => {}
             }
         });
+        Ok(())
+    }
+
+    /// Re-reads the keys at intervals, also those that replace them, for as long as it is polled.
+    async fn refresh_keys(&self) {
+        let mut current = self.keys.subscribe();
+        loop {
+            let keys = Arc::clone(&current.borrow_and_update());
+            tokio::select! {
+                () = keys.refresh() => {}
+                replaced = current.changed() => if replaced.is_err() { return },
+            }
+        }
+    }
+
+    /// Replaces the keys and the access to metrics by those of these settings.
+    ///
+    /// # Errors
+    /// INVALID if the keys can't be read: nothing is replaced.
+    pub async fn reload(&self, settings: &Settings) -> Result<()> {
+        self.keys.replace(Keys::read(settings).await?);
+        self.metrics_access.replace(settings.metrics.clone());
         Ok(())
     }
 
@@ -423,6 +461,20 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|is_stopping| *is_stopping).await);
 }
 
+/// Completes when `stop` has completed and then the drain time is over, in which the server is not
+/// ready, so that proxies send their requests to others.
+async fn drained(stop: impl Future<Output = ()>, draining: &AtomicBool, time: Duration) {
+    stop.await;
+    draining.store(true, SeqCst);
+    if !time.is_zero() {
+        tracing::info!(
+            seconds = time.as_secs(),
+            "draining: requests are answered, and /readyz is 503"
+        );
+        tokio::time::sleep(time).await;
+    }
+}
+
 /// Serves HTTP/1.1 and WebSockets until `stop` completes, then finishes requests in progress
 /// and closes the database, for at most half a minute.
 ///
@@ -438,11 +490,12 @@ pub async fn serve(
     let app = app.with(|state| state.lanes = lanes);
     app.start().await?;
     let (db, clock, stopping) = (app.db.clone(), app.clock, app.stopping.clone());
+    let draining = Arc::clone(&app.draining);
     let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;
     let writing = tokio::spawn(reads::write_continuously(db.clone()));
     let removing = tokio::spawn(stored_files::uploads::remove_continuously(db.clone(), clock));
     let ended = tokio::select! {
-        () = stop => Ok(()),
+        () = drained(stop, &draining, settings.drain_time) => Ok(()),
         () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),
     };
     tracing::info!("stopping: requests in progress are finished first");

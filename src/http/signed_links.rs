@@ -65,7 +65,7 @@ pub(super) async fn open(State(app): State<App>, mut request: Request, next: Nex
 async fn verify(app: &App, bare: &Uri, signature: &str) -> Result<(Verified, Option<String>)> {
     let now = app.clock.now();
     let address = bare.path_and_query().map_or("", PathAndQuery::as_str);
-    let link = app.keys.links().open(address, signature, now)?;
+    let link = app.keys.get().links().open(address, signature, now)?;
     Ok((app.check(link.verified).await?, link.sha256))
 }
 

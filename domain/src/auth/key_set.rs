@@ -59,8 +59,8 @@ enum Source {
 pub(super) struct KeySet {
     source: Source,
     keys: watch::Sender<Vec<Arc<Key>>>,
-    /// Number of times that the keys were re-read.
-    refreshed: AtomicU64,
+    /// Number of the last read of keys, among all reads of this process.
+    generation: AtomicU64,
     /// Time of the last read that an unknown key ID caused.
     last_refetch: Mutex<Option<Instant>>,
 }
@@ -84,7 +84,7 @@ impl KeySet {
         Arc::new(Self {
             source,
             keys,
-            refreshed: AtomicU64::new(0),
+            generation: AtomicU64::new(next_generation()),
             last_refetch: Mutex::default(),
         })
     }
@@ -131,9 +131,15 @@ impl KeySet {
         matches!(self.source, Source::File(_) | Source::Issuer(..))
     }
 
-    /// Returns a number that grows whenever the keys may have changed.
+    /// Returns a number that grows whenever the keys may have changed, also when another set
+    /// replaces this one.
     pub(super) fn generation(&self) -> u64 {
-        self.refreshed.load(SeqCst)
+        self.generation.load(SeqCst)
+    }
+
+    /// Reads the keys of an issuer that has not been asked yet.
+    pub(super) async fn read_if_empty(&self) -> Result<(), String> {
+        if self.keys.borrow().is_empty() { self.refresh().await } else { Ok(()) }
     }
 
     /// Returns every key.
@@ -229,9 +235,15 @@ impl KeySet {
             }
         };
         self.keys.send_replace(keys.into_iter().map(Arc::new).collect());
-        self.refreshed.fetch_add(1, SeqCst);
+        self.generation.store(next_generation(), SeqCst);
         Ok(())
     }
+}
+
+/// Returns the number of a read of keys, among all of this process.
+fn next_generation() -> u64 {
+    static READS: AtomicU64 = AtomicU64::new(0);
+    READS.fetch_add(1, SeqCst)
 }
 
 /// Runs blocking I/O on a thread for blocking work.

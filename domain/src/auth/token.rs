@@ -114,6 +114,18 @@ impl Keys {
         Ok(Self { verifying, signing, issuer, audience, max_days, claims, links })
     }
 
+    /// Returns the keys of the settings, as [`Keys::from_settings`] does. Those of an issuer are read
+    /// before.
+    ///
+    /// # Errors
+    /// As [`Keys::from_settings`], and if the issuer can't be asked.
+    pub async fn read(settings: &Settings) -> Result<Self> {
+        let keys = Self::from_settings(settings)?;
+        let read = keys.verifying.read_if_empty().await;
+        read.map_err(|cause| Error::invalid(names::JWT_JWKS, format!("can't be read: {cause}")))?;
+        Ok(keys)
+    }
+
     /// Returns keys of a random secret, which exists in this process only.
     #[must_use]
     pub fn demo() -> Self {

@@ -94,6 +94,13 @@ impl Environment {
         }
     }
 
+    /// Reads the time for which a server that stops still answers requests.
+    pub(super) fn drain_time(&mut self) -> Duration {
+        Duration::from_secs(
+            self.take("SAMREGISTER_DRAIN_SECONDS", 0, |text| number(text, 0..=3_600)),
+        )
+    }
+
     pub(super) fn exposure(&mut self) -> Exposure {
         let exposure = Exposure {
             introspection: self.take("SAMREGISTER_INTROSPECTION", self.is_demo, yes_or_no),

@@ -21,6 +21,7 @@ mod sessions;
 mod settings;
 mod signatories;
 mod sockets;
+mod stated;
 mod trail;
 mod unknown;
 mod verification_key;
@@ -48,6 +49,7 @@ pub use self::{
     settings::{FILE, LogFormat, Settings},
     signatories::Signatory,
     sockets::Sockets,
+    stated::Differences,
     trail::Trail,
     verification_key::VerificationKey,
 };

@@ -23,6 +23,7 @@ use super::{
     secrets::{self, Secret},
     sessions::Sessions,
     sockets::Sockets,
+    stated::Stated,
     trail::Trail,
 };
 use crate::error::{Error, Origin, Result};
@@ -70,6 +71,8 @@ pub struct Settings {
     pub max_token_days: u32,
     /// Number of days for which a member that has left may read its own invoices and agreements.
     pub former_member_days: u16,
+    /// Time for which a server that stops still answers requests, while it is not ready.
+    pub drain_time: Duration,
     /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins of web pages that may send requests from a browser (CORS), as `https://example.se`.
@@ -96,6 +99,8 @@ pub struct Settings {
     pub(crate) file: PathBuf,
     /// Files with secrets and with the database's URL.
     pub(crate) secret_files: Vec<PathBuf>,
+    /// The settings that were stated, to compare with those of a reload.
+    pub(super) stated: Stated,
 }
 
 /// Format of the log.
@@ -172,7 +177,7 @@ impl Settings {
         }
         source.read_env(env.into_iter());
         source.take_files();
-        let limits = source.limits();
+        let (stated, limits) = (source.stated(), source.limits());
         let settings = Self {
             database_url: source.take(
                 DATABASE_URL,
@@ -208,6 +213,7 @@ impl Settings {
             public_url: source.optional("SAMREGISTER_PUBLIC_URL", public_url),
             max_token_days: source.max_token_days(),
             former_member_days: source.former_member_days(),
+            drain_time: source.drain_time(),
             trusted_proxies: source.trusted_proxies(),
             cors_origins: source.take("SAMREGISTER_CORS_ORIGINS", Vec::new(), |text| {
                 text.split([',', ' ']).filter(|origin| !origin.is_empty()).map(origin).collect()
@@ -234,6 +240,7 @@ impl Settings {
             network: source.network(),
             file: file.map_or_else(|| PathBuf::from(FILE), Path::to_owned),
             secret_files: std::mem::take(&mut source.secret_files),
+            stated,
         };
         source.finish()?;
         Ok(settings)

@@ -463,7 +463,7 @@ impl Session {
         {
             self.permit = self.app.sockets.known(&verified.viewer.subject)?;
         }
-        let (keys, token) = (self.app.keys.links().clone(), Arc::new(verified.clone()));
+        let (keys, token) = (self.app.keys.get().links().clone(), Arc::new(verified.clone()));
         self.links = Some(FileLinks::new(keys, token, self.base_url.clone()));
         self.verified = Some(verified);
         self.update_deadline(deadline);

@@ -9,5 +9,6 @@ mod outages;
 mod resource_limits;
 mod restored;
 mod shared_commits;
+mod stopped_servers;
 mod upgrade;
 mod worker_pool;

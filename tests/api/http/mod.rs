@@ -14,6 +14,7 @@ mod persisted_documents;
 mod probes;
 mod protocol;
 mod query_cost;
+mod reload;
 mod requests;
 mod response_size;
 mod server;

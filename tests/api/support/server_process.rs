@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
 };
 
 /// A server in a process of its own, killed when the test is over whatever becomes of it.
@@ -11,6 +12,7 @@ pub struct Server {
     pub child: Child,
     /// The address that it listens on.
     pub address: String,
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -30,12 +32,25 @@ impl Server {
             .unwrap();
         let address = said.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
         // Anyone who writes into a full pipe waits for ever.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
+        let log = Arc::<Mutex<String>>::default();
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            lines.for_each(|line| {
+                if let Ok(line) = line {
+                    *written.lock().unwrap() += &(line + "\n");
+                }
+            });
+        });
+        Self { child, address, log }
     }
 
     pub fn post(&self, token: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        Self::post_to(&self.address, token, body)
+    }
+
+    /// Posts to the server at this address.
+    pub fn post_to(address: &str, token: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
             "POST /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -45,6 +60,17 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// What it has logged since it listens.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends it this signal, as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Its process id.
