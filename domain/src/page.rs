@@ -16,7 +16,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    database::{EACH, each},
+    database::{EACH, each, note_rows},
     error::{FieldErrorCode, Result, ValidationErrors},
     query,
     search::condition::Search,
@@ -351,6 +351,7 @@ async fn fetch_in_order<M: PartialRow>(
     select_with_position::<M>(&mut select, columns, order);
     order_and_limit(&mut select, order, page, direction);
     let rows = db.query_all(&select).await?;
+    note_rows(rows.len());
     Ok(Slice::cut(rows.iter().map(|row| read::<M>(row, request)).collect::<Result<_>>()?, page))
 }
 
@@ -417,7 +418,9 @@ pub async fn fetch_each<M: PartialRow>(
     }
     pages.expr(id);
     let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
-    for row in &db.query_all(&pages).await? {
+    let rows = db.query_all(&pages).await?;
+    note_rows(rows.len());
+    for row in &rows {
         let parent: Uuid = row.try_get_by_index(columns.len() + 2)?;
         by_parent.entry(parent).or_default().push(read::<M>(row, request)?);
     }

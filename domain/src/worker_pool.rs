@@ -59,6 +59,13 @@ pub async fn run_long<T: Send + 'static>(
     LONG.run(subject, work).await
 }
 
+/// Returns the number of waiting jobs of [`run`] and of [`run_long`].
+#[must_use]
+pub fn waiting() -> [usize; 2] {
+    // A pool that had no job yet has no threads either, and needs none to be counted.
+    [&POOL, &LONG].map(|pool| LazyLock::get(pool).map_or(0, |pool| pool.lock().all()))
+}
+
 struct Pool {
     threads: AtomicUsize,
     max_waiting: usize,
@@ -132,6 +139,11 @@ impl Queues {
             self.by_subject.remove(subject);
             self.order.retain(|waiting| waiting != subject);
         }
+    }
+
+    /// Returns the number of waiting jobs of all subjects.
+    fn all(&self) -> usize {
+        self.by_subject.values().map(VecDeque::len).sum()
     }
 
     fn waiting(&self, subject: &str) -> usize {
@@ -252,7 +264,7 @@ mod tests {
     }
 
     fn waiting(pool: &Pool) -> usize {
-        pool.lock().by_subject.values().map(VecDeque::len).sum()
+        pool.lock().all()
     }
 
     async fn until(holds: impl Fn() -> bool) {

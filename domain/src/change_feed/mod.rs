@@ -173,6 +173,13 @@ type Page = (Vec<Event>, i64);
 const MAX_CACHED_PAGES: usize = 8;
 
 impl Followers {
+    /// Returns the number of followers.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.values().map(Weak::strong_count).sum()
+    }
+
     /// Returns the group of viewers with these rights who follow these kinds.
     fn of(&self, viewer: &Viewer, kinds: &[Kind]) -> Arc<Group> {
         let key = format!("{} {kinds:?}", viewer.visibility_class());

@@ -81,6 +81,8 @@ pub struct Settings {
     pub log: String,
     /// Format of the log.
     pub log_format: LogFormat,
+    /// Time from which on a statement of the database is logged as slow; zero: none is.
+    pub slow_statement: Duration,
     /// Limits of one request.
     pub limits: Limits,
     /// Access to the metrics.
@@ -230,6 +232,11 @@ impl Settings {
                 "json" => Ok(LogFormat::Json),
                 _ => Err("must be text or json".to_owned()),
             }),
+            slow_statement: Duration::from_millis(source.take(
+                "SAMREGISTER_SLOW_STATEMENT_MS",
+                500,
+                |text| number(text, 0..=3_600_000),
+            )),
             sessions: source.sessions(limits.request_time),
             limits,
             exposure: source.exposure(),

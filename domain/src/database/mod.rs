@@ -10,14 +10,17 @@ mod history;
 mod joined;
 mod latest_series;
 mod maintenance;
+mod meters;
 mod migrate;
 pub mod plan;
+mod pools;
 mod revision;
 mod session;
 pub(crate) mod sql;
 mod sqlite_file;
 mod statements;
 mod transaction;
+mod usage;
 mod write;
 mod write_check;
 mod write_health;
@@ -55,19 +58,24 @@ pub(crate) use self::{
     busy::busy,
     common_commit::CommonCommit,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
+    usage::note_rows,
     writers::Sharing,
 };
 pub use self::{
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
+    meters::Meters,
+    pools::{PoolState, Size},
     revision::LastEntry,
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,
+    usage::Usage,
 };
 use self::{
     committed::{CheckedEnd, Continuity},
     connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, set_up, sqlite},
+    pools::Readers,
     revision::RevisionReader,
     session::Plans,
     sqlite_file::SqliteFile,
@@ -88,6 +96,8 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Database {
     reader: DatabaseConnection,
+    /// The pool of the reader.
+    readers: Readers,
     /// Reads for expensive documents, so that cheap ones never wait for a connection behind them.
     costly_reader: DatabaseConnection,
     writer: DatabaseConnection,
@@ -111,6 +121,8 @@ pub struct Database {
     writer_state: Arc<WriterState>,
     /// Outcome of the last changes.
     health: Arc<WriteHealth>,
+    /// Measurements of the connections.
+    meters: Arc<Meters>,
     /// Files of a register on SQLite; `None` on PostgreSQL.
     file: Option<Arc<SqliteFile>>,
     /// `true` if the content of a removed log of SQLite was moved into the database file.
@@ -244,14 +256,13 @@ impl Database {
         let mut reader = open(reader).await?;
         let mut costly_reader = open(costly_reader).await?;
         let probe = open(probe).await?;
-        let monitor = open(monitor).await?;
+        let mut monitor = open(monitor).await?;
         let revision_reader = RevisionReader::new(open(revision).await?, file.clone(), opened);
-        if let Some(listener) = listener {
-            for connection in [&mut reader, &mut costly_reader, &mut writer] {
-                let listener = Arc::clone(&listener);
-                connection.set_metric_callback(move |info| listener(&info.statement.sql));
-            }
+        let meters = Arc::<Meters>::default();
+        for connection in [&mut reader, &mut costly_reader, &mut writer] {
+            meters.measure(connection, listener.clone());
         }
+        meters.measure(&mut monitor, None);
         if let Some(file) = &file {
             file.recognize();
         }
@@ -263,18 +274,19 @@ impl Database {
         };
         Ok(Self {
             reader,
+            readers: Readers::Requests,
             costly_reader,
             writer,
             probe,
             monitor,
             revision_reader: Arc::new(revision_reader),
             server,
-            writers: Arc::new(Writers::new(Handle::current())),
+            writers: Arc::new(Writers::new(Handle::current(), Arc::clone(&meters))),
             sharing_time: SHARING_TIME,
             session,
-            writers: Arc::default(),
             writer_state,
             health: Arc::default(),
+            meters,
             file,
             is_log_saved: Arc::default(),
             // A program that was killed may have left erased data in the log.
@@ -366,7 +378,8 @@ impl Database {
     /// connection of [`Database::last_entry`].
     #[must_use]
     pub(crate) fn for_revision(&self) -> Self {
-        Self { reader: self.revision_reader.connection().clone(), ..self.clone() }
+        let reader = self.revision_reader.connection().clone();
+        Self { reader, readers: Readers::Monitor, ..self.clone() }
     }
 
     /// Logs a warning if other users than its owner may read the file of a register on SQLite, as
@@ -391,18 +404,20 @@ impl Database {
     /// Returns the same register for an expensive document: it reads through separate connections.
     #[must_use]
     pub fn for_costly_document(&self) -> Self {
-        Self { reader: self.costly_reader.clone(), ..self.clone() }
+        let reader = self.costly_reader.clone();
+        Self { reader, readers: Readers::Expensive, ..self.clone() }
     }
 
     /// Returns the same register for metrics: it reads through the connections of readiness checks.
     #[must_use]
     pub fn for_monitoring(&self) -> Self {
-        Self { reader: self.monitor.clone(), ..self.clone() }
+        Self { reader: self.monitor.clone(), readers: Readers::Monitor, ..self.clone() }
     }
 
     /// Returns a connection for reading.
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
+        self.note_wait();
         &self.reader
     }
 
@@ -412,7 +427,7 @@ impl Database {
         let level =
             (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         let access = level.map(|_| AccessMode::ReadOnly);
-        Ok(self.reader.begin_with_config(level, access).await?)
+        Ok(self.read().begin_with_config(level, access).await?)
     }
 
     /// Returns a receiver of the last revision that is known to be committed.

@@ -11,6 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::note_rows;
 use crate::error::Result;
 
 /// Returns the rows of a statement that selects `columns` first, in this order.
@@ -20,6 +21,7 @@ pub async fn rows<M: PartialRow>(
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
     let found = db.query_all(select).await?;
+    note_rows(found.len());
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
 }
 

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::{write_health::WriteHealth, writer_state::WriterState};
+use super::{Usage, write_health::WriteHealth, writer_state::WriterState};
 
 /// Outcome of the statements of one change.
 #[derive(Debug)]
@@ -116,10 +116,11 @@ impl Statements {
         let counted = Counted::new(self);
         let cancellation = Cancellation(Some(self));
         let running = runtime.spawn(async move {
+        let running = tokio::spawn(Usage::inherited(async move {
             // Until the statement and its transaction are dropped.
             let counted = counted;
             counted.0.note(statement.await)
-        });
+        }));
         let result = running.await;
         cancellation.disarm();
         result.unwrap_or_else(|failed| {

@@ -40,6 +40,12 @@ impl Database {
         Self { sharing_time: time, ..self }
     }
 
+    /// Counts a change that was not begun because another program writes, and returns its error.
+    fn busy(&self) -> Error {
+        self.meters.busy.inc();
+        busy()
+    }
+
     /// Returns the number of changes that wait for earlier ones.
     #[must_use]
     pub fn waiting_changes(&self) -> usize {
@@ -86,7 +92,7 @@ impl Database {
         };
         let tx = self.writer.begin_with_options(options).await.map_err(|cause| {
             if is_locked(&cause) {
-                return busy();
+                return self.busy();
             }
             self.writer_state.suspect();
             self.health.fail(&cause);
@@ -96,7 +102,8 @@ impl Database {
         if self.backend() == DbBackend::Postgres {
             let limits = self.session.of_change();
             let lock = format!("{limits} SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
-            tx.execute_unprepared(&lock).await.map_err(or_busy)?;
+            let locked = tx.execute_unprepared(&lock).await;
+            locked.map_err(|cause| if is_locked(&cause) { self.busy() } else { cause.into() })?;
         }
         Ok(tx)
     }
@@ -260,6 +267,7 @@ impl Database {
         // If the log was removed meanwhile, the commit went to the removed file.
         self.check_files().await?;
         self.health.succeed();
+        self.meters.commits.inc();
         if let Some((revision, _)) = last {
             self.notify_local(revision);
         }

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{busy::busy, common_commit::Group};
+use super::{Meters, busy::busy, common_commit::Group};
 use crate::error::{Error, Result};
 
 /// Time after which no further change joins earlier ones, because they wait for the commit. Several
@@ -50,10 +50,11 @@ pub(super) struct Writers {
     /// Runs what several changes depend on: the runtime that opened the connections, which lives as
     /// long as they do and executes no documents.
     runtime: Handle,
+    meters: Arc<Meters>,
 }
 
 impl Writers {
-    pub(super) fn new(runtime: Handle) -> Self {
+    pub(super) fn new(runtime: Handle, meters: Arc<Meters>) -> Self {
         Self {
             permit: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
@@ -61,6 +62,7 @@ impl Writers {
             open: Mutex::default(),
             joined: AtomicU64::new(0),
             runtime,
+            meters,
         }
     }
 
@@ -75,12 +77,16 @@ impl Writers {
     ) -> Result<OwnedSemaphorePermit> {
         let _waiting = Waiting::new(&self.waiting);
         let _sharing = (sharing == Sharing::Shared).then(|| Waiting::new(&self.sharing));
-        let permit = Arc::clone(&self.permit).acquire_owned();
-        match deadline {
-            Some(deadline) => timeout_at(deadline, permit).await.map_err(|_| busy())?,
-            None => permit.await,
-        }
-        .map_err(Error::internal)
+        let (permit, began) = (Arc::clone(&self.permit).acquire_owned(), Instant::now());
+        let acquired = match deadline {
+            Some(deadline) => timeout_at(deadline, permit).await.map_err(|_| {
+                self.meters.busy.inc();
+                busy()
+            }),
+            None => Ok(permit.await),
+        };
+        self.meters.write_wait_seconds.observe(began.elapsed().as_secs_f64());
+        acquired?.map_err(Error::internal)
     }
 
     /// Waits for the permit, for a commit. `None` if the program stops.

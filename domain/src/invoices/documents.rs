@@ -34,7 +34,7 @@ use crate::{
     auth::viewer::Viewer,
     clock::Clock,
     context::Context,
-    database::{Database, among, busy, rows},
+    database::{Database, Usage, among, busy, rows},
     error::{ConflictReason, Error, Result},
     worker_pool,
 };
@@ -269,7 +269,8 @@ pub async fn file(
         time,
         Arc::clone(&is_begun),
     );
-    let mut job = RenderJob { task: tokio::spawn(job.in_current_span()), is_begun };
+    let mut job =
+        RenderJob { task: tokio::spawn(Usage::inherited(job.in_current_span())), is_begun };
     (&mut job.task).await.map_err(Error::internal)?
 }
 

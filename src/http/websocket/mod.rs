@@ -132,6 +132,21 @@ impl Sockets {
         }
     }
 
+    /// Returns the number of open sockets and event streams: authenticated and not.
+    pub(super) fn open(&self) -> [usize; 2] {
+        let taken =
+            |most: usize, permits: &Semaphore| most.saturating_sub(permits.available_permits());
+        [
+            taken(self.settings.authenticated, &self.free),
+            taken(self.settings.pending, &self.pending),
+        ]
+    }
+
+    /// Returns the number of subscriptions that follow the audit trail.
+    pub(super) fn followers(&self) -> usize {
+        self.followers.count()
+    }
+
     /// `true` if the request has no Origin header, or that of this host or an allowed one. Browsers
     /// send no preflight before they open a WebSocket to another host.
     fn allows_origin(&self, headers: &HeaderMap) -> bool {

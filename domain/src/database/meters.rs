@@ -1,0 +1,175 @@
+//! Measurements of the database: duration of statements, slow ones by their text, and the wait of
+//! changes and readers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
+use sea_orm::{DatabaseConnection, metric::Info};
+
+use super::{Listener, usage};
+
+/// Upper bounds of the buckets of durations, in seconds.
+const SECONDS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Maximum length of a slow statement in the log, in characters.
+const MAX_TEXT: usize = 2_000;
+
+/// Measurements of the connections to one register, by this program.
+#[derive(Debug)]
+pub struct Meters {
+    /// Duration of each statement, without the wait for a connection.
+    pub statement_seconds: Histogram,
+    /// Statements that failed.
+    pub failed_statements: Counter,
+    /// Statements that took longer than the threshold of the log.
+    pub slow_statements: Counter,
+    /// Time that each change waited for earlier ones.
+    pub write_wait_seconds: Histogram,
+    /// Changes that were not begun because others wrote for too long.
+    pub busy: Counter,
+    /// Transactions that were committed.
+    pub commits: Counter,
+    /// Reads that found each connection of their pool in use: of requests, expensive documents, and
+    /// monitoring.
+    pub(super) waits: [Counter; 3],
+    /// Threshold of slow statements, in milliseconds; zero: none is logged.
+    slow_from: AtomicU64,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self {
+            statement_seconds: Histogram::new(SECONDS),
+            failed_statements: Counter::default(),
+            slow_statements: Counter::default(),
+            write_wait_seconds: Histogram::new(SECONDS),
+            busy: Counter::default(),
+            commits: Counter::default(),
+            waits: Default::default(),
+            slow_from: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Meters {
+    /// Logs statements that take at least this time; zero: none.
+    pub fn log_statements_from(&self, threshold: Duration) {
+        let threshold = u64::try_from(threshold.as_millis()).unwrap_or(u64::MAX);
+        self.slow_from.store(threshold, Relaxed);
+    }
+
+    /// Measures the statements of a connection, and passes them to the listener.
+    pub(super) fn measure(
+        self: &Arc<Self>,
+        connection: &mut DatabaseConnection,
+        listener: Option<Listener>,
+    ) {
+        let meters = Arc::clone(self);
+        connection.set_metric_callback(move |info| {
+            meters.note(info);
+            if let Some(listener) = &listener {
+                listener(&info.statement.sql);
+            }
+        });
+    }
+
+    fn note(&self, info: &Info<'_>) {
+        usage::note_statement();
+        self.statement_seconds.observe(info.elapsed.as_secs_f64());
+        if info.failed {
+            self.failed_statements.inc();
+        }
+        let slow_from = self.slow_from.load(Relaxed);
+        if slow_from > 0 && info.elapsed >= Duration::from_millis(slow_from) {
+            self.slow_statements.inc();
+            let ms = u64::try_from(info.elapsed.as_millis()).unwrap_or(u64::MAX);
+            let sql = without_values(&info.statement.sql);
+            tracing::warn!(ms, failed = info.failed, sql, "slow statement");
+        }
+    }
+}
+
+/// Returns a statement without the texts and numbers in it, which may be personal data. Bound
+/// values are not part of its text.
+fn without_values(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len().min(MAX_TEXT));
+    let mut chars = sql.chars().peekable();
+    let (mut length, mut before) = (0, ' ');
+    while let Some(char) = chars.next() {
+        let shown = if char == '\'' {
+            // Two apostrophes stand for one in a text.
+            while let Some(inner) = chars.next() {
+                if inner == '\'' && chars.next_if_eq(&'\'').is_none() {
+                    break;
+                }
+            }
+            '?'
+        } else if char.is_ascii_digit() && !(before.is_alphanumeric() || "_$".contains(before)) {
+            while chars.next_if(|next| next.is_ascii_alphanumeric() || *next == '.').is_some() {}
+            '?'
+        } else if char.is_whitespace() {
+            ' '
+        } else {
+            char
+        };
+        if !(shown == ' ' && before == ' ') {
+            text.push(shown);
+            length += 1;
+        }
+        before = shown;
+        if length == MAX_TEXT {
+            text.push('…');
+            break;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_shown_without_its_values() {
+        let shown = [
+            (
+                "SELECT \"a\"\n  FROM t1 WHERE x = $12 AND y = ?",
+                "SELECT \"a\" FROM t1 WHERE x = $12 AND y = ?",
+            ),
+            ("SELECT 'Anna O''Hara', 19811218.5 + 0x1f", "SELECT ?, ? + ?"),
+            ("UPDATE t SET a_1 = 'unfinished", "UPDATE t SET a_1 = ?"),
+            (
+                "SELECT COALESCE(\"invoice\".\"due_on\", '9999-12-31')",
+                "SELECT COALESCE(\"invoice\".\"due_on\", ?)",
+            ),
+            ("", ""),
+        ];
+        for (sql, expected) in shown {
+            assert_eq!(without_values(sql), expected);
+        }
+        let long = without_values(&"å".repeat(MAX_TEXT + 1));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TEXT + 1, true));
+    }
+
+    #[test]
+    fn only_statements_from_the_threshold_on_are_slow() {
+        let meters = Meters::default();
+        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT 1");
+        let note = |ms, failed| {
+            let elapsed = Duration::from_millis(ms);
+            meters.note(&Info { elapsed, statement: &statement, failed });
+        };
+        note(10_000, false);
+        assert_eq!(meters.slow_statements.get(), 0, "without a threshold none is slow");
+        meters.log_statements_from(Duration::from_millis(500));
+        note(499, false);
+        note(500, true);
+        assert_eq!((meters.slow_statements.get(), meters.failed_statements.get()), (1, 1));
+    }
+}
