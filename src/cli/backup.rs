@@ -89,7 +89,7 @@ fn target(settings: &Settings, options: &Options) -> Result<PathBuf> {
 }
 
 async fn write(settings: &Settings, target: PathBuf, options: &Options) -> Result<Written> {
-    let mut db = connect(settings.database_url.expose(), false).await?;
+    let mut db = connect(settings, false).await?;
     if let Some(key) = TrailKey::of_settings(settings)? {
         db = db.with_trail_key(Arc::new(key));
     }

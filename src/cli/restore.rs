@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> Result {
 
 /// Opens the restored register.
 async fn opened(settings: &Settings) -> Result<Database> {
-    let db = connect(settings.database_url.expose(), false).await?;
+    let db = connect(settings, false).await?;
     up_to_date(settings, db).await.map_err(|failure| {
         let reason = failure.lines.join("; ");
         Failure::new(format!(

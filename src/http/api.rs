@@ -224,6 +224,7 @@ async fn execute_batch(
             Err(Refused(_, error)) => {
                 let answer = errors::refused(error, &caller.request_id);
                 app.metrics.count_result(None, &answer);
+                caller.record.note_errors(&answer);
                 Written::refused(answer, caller.language)
             }
         };
@@ -423,8 +424,8 @@ impl Caller {
         let subject = viewer.subject.clone();
         let ready = Ready { document: self.data(app, viewer, ready.document), ..ready };
         let (mutations, language, key) = (Arc::default(), self.language, None);
-        let read_mark = ReadMark::default();
-        Execution { ready, subject, cost, allowance, mutations, language, key, read_mark }
+        let (read_mark, record) = (ReadMark::default(), Arc::clone(&self.record));
+        Execution { ready, subject, cost, allowance, mutations, language, key, read_mark, record }
     }
 
     fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {

@@ -1,6 +1,8 @@
 //! Log of denials: requests that were refused for lack of permissions are logged with subject,
 //! address, operation and reason, and counted.
 
+use std::sync::Arc;
+
 use async_graphql::{PathSegment, ServerError, Value};
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -10,7 +12,7 @@ use axum::{
 };
 use prometheus_client::encoding::EncodeLabelSet;
 
-use super::{App, peers};
+use super::{App, request_record::RequestRecord};
 use domain::{
     codes::{Code, ErrorCode},
     error::Error,
@@ -108,7 +110,8 @@ fn denial(error: &ServerError) -> Option<Denial> {
 /// Logs and counts the denials of each answer.
 pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
+    let record = request.extensions().get::<Arc<RequestRecord>>();
+    let address = record.and_then(|record| record.address());
     let method = request.method().clone();
     let mut response = next.run(request).await;
     let denials =

@@ -30,6 +30,7 @@ use super::{
     panic_message,
     peers::ServerAddress,
     query_cost::{self, Exceeded, Figures, Limits, Parsed},
+    request_record::{MeasuredDocument, RequestRecord},
     signed_links::SignedFor,
     stopped,
 };
@@ -68,6 +69,8 @@ pub(super) struct Caller {
     pub(super) language: Language,
     /// Permit of the request, held until it is answered.
     pub(super) permit: OnceLock<Arc<Permit>>,
+    /// Record of the request.
+    pub(super) record: Arc<RequestRecord>,
     /// Its token as it was issued, set when its signature is verified, even if it was revoked; set
     /// from the start for a signed link.
     issued: OnceLock<Arc<Verified>>,
@@ -86,12 +89,17 @@ impl Caller {
             .unwrap_or_default();
         let media = Media::accepted(request.headers());
         let verified = request.extensions().get::<SignedFor>().map(|SignedFor(own)| own.clone());
+        let record = request.extensions().get::<Arc<RequestRecord>>().cloned().unwrap_or_default();
+        if let Some(verified) = &verified {
+            record.set_subject(&verified.viewer.subject);
+        }
         Self {
             request_id: request_id.to_owned(),
             token: bearer(request.headers()),
             media,
             language: content_negotiation::language(request.headers()),
             permit: OnceLock::new(),
+            record,
             issued: verified.clone().map_or_else(OnceLock::new, OnceLock::from),
             verified: Mutex::new(verified),
             server: ServerAddress::of(request),
@@ -107,7 +115,10 @@ impl Caller {
             return Ok(verified.viewer.clone());
         }
         let token = self.token.clone()?;
-        let note = |issued: &Arc<Verified>| drop(self.issued.set(Arc::clone(issued)));
+        let note = |issued: &Arc<Verified>| {
+            self.record.set_subject(&issued.viewer.subject);
+            drop(self.issued.set(Arc::clone(issued)));
+        };
         let verified = app.verify_noting(&token, note).await?;
         Ok(self.set_verified(verified))
     }
@@ -171,7 +182,7 @@ impl Caller {
 
     /// Returns the subject of the token, when known.
     pub(super) fn subject(&self) -> Option<&str> {
-        self.issued.get().map(|issued| issued.viewer.subject.as_str())
+        self.record.subject()
     }
 
     /// Returns the answer to a failed request other than GraphQL: the error in GraphQL's format,
@@ -236,6 +247,8 @@ pub(super) struct Ready {
     pub(super) document: Document,
     /// Type of the chosen operation.
     pub(super) operation: OperationType,
+    /// Name of the chosen operation, if it has one.
+    pub(super) name: Option<Name>,
     /// Measured figures.
     pub(super) figures: Figures,
     /// `true` if the sender requested the cost.
@@ -250,8 +263,9 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
     let parsed = query_cost::parse(&document.query, most).map_err(refused)?;
     let name = document.operation_name.as_deref();
     let (operation, figures) = check(&parsed, &document.variables, name, most)?;
+    let name = query_cost::name_of(&parsed.document.operations, name);
     document.set_parsed_query(parsed.document);
-    Ok(Ready { document, operation, figures, reports_cost: false })
+    Ok(Ready { document, operation, name, figures, reports_cost: false })
 }
 
 /// Measures a parsed document with these variables. Returns the type of the chosen operation and
@@ -370,20 +384,23 @@ pub(super) struct Execution {
     pub(super) key: Option<AnswerKey>,
     /// Set when a read of a contact is logged.
     pub(super) read_mark: ReadMark,
+    /// Record of the request.
+    pub(super) record: Arc<RequestRecord>,
 }
 
 /// Executes a document in the lane of its cost, and serializes the answer there. It returns within
 /// the remaining time even if a resolver blocks, since the timer runs on other threads. Counts the
 /// result.
 pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -> Written {
-    let operation = execution.ready.operation;
-    let written = run(app, execution, request_id).await;
-    app.metrics.count_result(Some(operation), &written.answer);
+    let measured = MeasuredDocument::begin(&execution.record, &execution.ready);
+    let usage = Arc::clone(execution.record.usage());
+    let written = usage.count(run(app, execution, request_id)).await;
+    measured.end(app, &written.answer);
     written
 }
 
 async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
-    let Execution { ready, subject, cost, allowance, mutations, language, key, read_mark } =
+    let Execution { ready, subject, cost, allowance, mutations, language, key, read_mark, .. } =
         execution;
     let operation = ready.operation;
     let refuse = |error| Written::refused(errors::refused(error, request_id), language);
@@ -536,6 +553,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
                 key: None,
                 language: Language::default(),
                 read_mark: ReadMark::default(),
+                record: Arc::default(),
             };
             execute(app, execution, &id).await.answer
         }
@@ -561,9 +579,18 @@ mod tests {
         let Ok(ready) = ready else { panic!("not measured") };
         let (subject, allowance) = ("subject".to_owned(), Allowance::of(&app));
         let (mutations, language) = (Arc::default(), Language::default());
-        let (cost, key, read_mark) = (None, None, ReadMark::default());
-        let execution =
-            Execution { ready, subject, cost, allowance, mutations, language, key, read_mark };
+        let (cost, key, read_mark, record) = (None, None, ReadMark::default(), Arc::default());
+        let execution = Execution {
+            ready,
+            subject,
+            cost,
+            allowance,
+            mutations,
+            language,
+            key,
+            read_mark,
+            record,
+        };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
         let extension = |name: &str| {

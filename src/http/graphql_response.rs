@@ -204,6 +204,7 @@ impl Caller {
             }
             status => status,
         };
+        self.record.note_errors(answer);
         let mut response = self.write(status, json);
         if let Some(seconds) = answer.errors.iter().filter_map(retry_after).max() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -217,6 +218,7 @@ impl Caller {
     /// Returns a response with JSON that is an answer, or a list of answers.
     pub(super) fn write(&self, status: StatusCode, json: impl Into<Bytes>) -> Response {
         let json: Bytes = json.into();
+        self.record.note_size(json.len());
         let kind = self.media.unwrap_or(Media::Json).content_type();
         let is_large = json.len() > LARGE_BODY_BYTES;
         let about = [

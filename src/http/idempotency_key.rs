@@ -28,6 +28,7 @@ use super::{
 use crate::graphql::errors;
 use domain::{
     auth::viewer::Viewer,
+    database::Usage,
     error::{ConflictReason, Error, Result},
     idempotency::Mutations,
 };
@@ -87,13 +88,15 @@ pub(super) async fn execute_with_key(
     execution.ready.document = execution.ready.document.data(lock);
     let (own, id) = (app.clone(), caller.request_id.clone());
     let done = async move { execute(&own, execution, &id).await };
-    let written = tokio::spawn(done.instrument(tracing::Span::current())).await;
+    let done = Usage::inherited(done.instrument(tracing::Span::current()));
+    let written = tokio::spawn(done).await;
     let written = written.unwrap_or_else(|failed| {
         let refused = errors::refused(Error::internal(failed), &caller.request_id);
         Written::refused(refused, caller.language)
     });
     let mut response = caller.respond_written(written);
     if mutations.is_replayed() {
+        app.metrics.replays.inc();
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("rebuilt"));
     }
     Ok(response)

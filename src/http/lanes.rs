@@ -22,6 +22,8 @@ use tokio::{
 };
 use tracing::Instrument;
 
+use domain::database::Usage;
+
 /// Points of cost from which on a document is expensive: some tens of milliseconds.
 pub(super) const EXPENSIVE: u64 = 2_000;
 /// Small queries that a subject executes at a time: half of the threads of their lane, and half of
@@ -126,7 +128,7 @@ impl Lanes {
             };
             execution.await
         };
-        let in_order = in_order.instrument(tracing::Span::current());
+        let in_order = Usage::inherited(in_order.instrument(tracing::Span::current()));
         match &self.threads {
             Some(threads) if cost >= EXPENSIVE => threads.expensive.spawn(in_order),
             Some(threads) => threads.small.spawn(in_order),

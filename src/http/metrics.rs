@@ -1,14 +1,18 @@
 //! Metrics in the OpenMetrics text format, for Prometheus: requests as they happen, figures of the
-//! database when they are scraped.
+//! database and of the server's state when they are scraped.
 //!
 //! Access: peers on the same machine, clients with the token of SAMREGISTER_METRICS_TOKEN, or all
 //! if SAMREGISTER_METRICS_OPEN is set. It counts the agreements of all members by activity, and
 //! names no member.
 
+mod figures;
+pub(super) mod operations;
+mod server;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
-    time::{Duration, Instant},
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicU64},
+    time::Instant,
 };
 
 use async_graphql::{Response as Answer, Value, parser::types::OperationType};
@@ -18,40 +22,28 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use entity::{activity, kind::AgreementKind};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 use sha2::{Digest, Sha256};
 
+use self::{figures::Figures, operations::Operations};
 use super::{
     App,
     answer_cache::AnswerMetrics,
     backup_metrics::BackupMetrics,
     denials::Denied,
     execution::{Caller, bearer},
-    graphql_response, health, peers,
+    graphql_response, peers,
+    request_record::{RequestRecord, code_of},
 };
-use domain::{
-    activities,
-    agreements::deadlines::query::{self, Tally},
-    auth::viewer::Viewer,
-    clock::Clock,
-    context::Context,
-    database::Database,
-    error::{Error, Result},
-};
+use domain::error::{Error, Result};
 
-/// Windows in days for which agreements are counted.
-const WITHIN: [i64; 3] = [30, 60, 90];
-/// Time for which figures of the database are cached, so that many scrapers cost no more than one.
-const CACHE_TIME: Duration = Duration::from_secs(10);
-/// Time for which figures are shown when newer ones can't be read.
-const MAX_AGE: Duration = Duration::from_secs(300);
-/// Time that a request waits for newer figures when there are older ones; the next one shows them.
-const GRACE: Duration = Duration::from_millis(50);
 /// Upper bounds of the buckets of response times, in seconds.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -72,13 +64,6 @@ struct Refusal {
     reason: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Within {
-    activity: String,
-    kind: String,
-    within: i64,
-}
-
 /// Labels of a GraphQL result: operation type and outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GraphqlResult {
@@ -95,23 +80,16 @@ pub struct Metrics {
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     results: Family<GraphqlResult, Counter>,
     accept_failures: Family<Refusal, Counter>,
-    expiring: Family<Within, Gauge>,
     pub(super) denied: Family<Denied, Counter>,
     pub(super) answers: AnswerMetrics,
     backups: BackupMetrics,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     failed_writes: Counter<u64, AtomicU64>,
-    /// Times at which the database's figures were last requested and last read.
-    figures: Mutex<Figures>,
-    /// Held while the figures are read.
-    reading: tokio::sync::Mutex<()>,
-}
-
-/// Age of the database's figures.
-#[derive(Clone, Copy, Debug, Default)]
-struct Figures {
-    requested_at: Option<Instant>,
-    read_at: Option<Instant>,
+    /// Retries that were answered with the outcome of the first request.
+    pub(super) replays: Counter,
+    /// Operations by name.
+    pub(super) operations: Operations,
+    figures: Arc<Figures>,
 }
 
 impl Default for Metrics {
@@ -120,8 +98,8 @@ impl Default for Metrics {
         let seconds: Family<_, _, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(SECONDS));
         let results = Family::<GraphqlResult, Counter>::default();
-        let (expiring, database_up, failed_writes) =
-            (Family::<Within, Gauge>::default(), Gauge::default(), Counter::default());
+        let (database_up, failed_writes, replays) =
+            (Gauge::default(), Counter::default(), Counter::default());
         let denied = Family::<Denied, Counter>::default();
         let accept_failures = Family::<Refusal, Counter<u64, AtomicU64>>::default();
         for reason in ACCEPT_FAILURES {
@@ -168,26 +146,29 @@ impl Default for Metrics {
             failed_writes.clone(),
         );
         registry.register(
-            "agreements_expiring",
-            "Agreements whose next deadline falls within this number of days from today, without acknowledged ones; by activity (empty: none) and kind of agreement",
-            expiring.clone(),
+            "idempotent_replays",
+            "Requests with an idempotency key whose mutations an earlier request had committed",
+            replays.clone(),
         );
         let backups = BackupMetrics::default();
         backups.register(&mut registry);
+        let (operations, figures) = (Operations::default(), Arc::<Figures>::default());
+        operations.register(&mut registry);
+        figures.register(&mut registry);
         Self {
             registry,
             requests,
             seconds,
             results,
             accept_failures,
-            expiring,
             denied,
             answers,
             backups,
             database_up,
             failed_writes,
-            figures: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
+            replays,
+            operations,
+            figures,
         }
     }
 }
@@ -218,6 +199,9 @@ impl Metrics {
         if found.is_empty() {
             found.insert(("OK".to_owned(), String::new()));
         }
+        if operation == "unknown" {
+            self.operations.refuse(code_of(answer));
+        }
         for (code, reason) in found {
             self.results
                 .get_or_create(&GraphqlResult { operation: operation.to_owned(), code, reason })
@@ -236,75 +220,26 @@ impl Metrics {
     /// Updates the figures of the database. Only the readiness check determines whether the
     /// database is up: slow figures say nothing about it. Without the database, figures are missing
     /// rather than stale.
-    async fn look(self: &Arc<Self>, app: &App) {
+    async fn look(&self, app: &App) {
         let is_up = app.readiness.check(&app.db).await.is_none();
         self.database_up.set(i64::from(is_up));
         self.failed_writes.inc_by(app.db.failed_writes().saturating_sub(self.failed_writes.get()));
-        if !is_up {
-            *self.figures() = Figures::default();
-            self.expiring.clear();
-            return;
-        }
-        let has_figures = self.figures().read_at.is_some_and(|at| at.elapsed() < MAX_AGE);
-        let (own, db, clock) = (Arc::clone(self), app.db.for_monitoring(), app.clock);
-        let reading = tokio::spawn(async move { own.read_figures(&db, clock).await });
-        drop(
-            tokio::time::timeout(if has_figures { GRACE } else { health::PROBE_TIMEOUT }, reading)
-                .await,
-        );
-    }
-
-    fn figures(&self) -> MutexGuard<'_, Figures> {
-        self.figures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads the database's figures again, unless the cache is fresh.
-    async fn read_figures(&self, db: &Database, clock: Clock) {
-        let _reading = self.reading.lock().await;
-        if self.figures().requested_at.is_some_and(|at| at.elapsed() < CACHE_TIME) {
-            return;
-        }
-        self.figures().requested_at = Some(Instant::now());
-        match tokio::time::timeout(MAX_AGE, expiring_now(db, clock)).await {
-            Ok(Ok(found)) => {
-                self.figures().read_at = Some(Instant::now());
-                self.expiring.clear();
-                for (labels, count) in found {
-                    self.expiring.get_or_create(&labels).set(count);
-                }
-            }
-            failed => {
-                tracing::warn!(?failed, "the metrics of the register could not be read");
-                if self.figures().read_at.is_none_or(|at| at.elapsed() >= MAX_AGE) {
-                    self.expiring.clear();
-                }
-            }
+        if is_up {
+            self.figures.update(app.db.for_monitoring(), app.clock).await;
+        } else {
+            self.figures.clear();
         }
     }
-}
 
-/// Returns the number of expiring agreements, with a zero for each activity and kind that has none:
-/// a missing figure would trigger no alarm.
-async fn expiring_now(db: &Database, clock: Clock) -> Result<Vec<(Within, i64)>> {
-    let viewer = Viewer::operator("metrics");
-    let ctx = Context::new(db, clock, &viewer);
-    let every =
-        activities::all(ctx, &activities::Filter::default(), &[activity::Column::Slug]).await?;
-    let kinds =
-        [AgreementKind::Participation, AgreementKind::Assignment, AgreementKind::Cooperation];
-    let slugs = every.into_iter().map(|activity| activity.slug).chain([String::new()]);
-    let mut counts: BTreeMap<(String, &str), Vec<i64>> = slugs
-        .flat_map(|slug| kinds.map(|kind| ((slug.clone(), kind.word()), vec![0; WITHIN.len()])))
-        .collect();
-    for Tally { activity, kind, counts: found } in query::tally(ctx, &WITHIN).await? {
-        counts.insert((activity.unwrap_or_default(), kind.word()), found);
+    /// Returns all metrics as text.
+    fn text(&self, app: &App) -> std::result::Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &server::registry(app))?;
+        encode_registry(&mut text, &server::process())?;
+        encode_eof(&mut text)?;
+        Ok(text)
     }
-    let rows = counts.into_iter().flat_map(|((activity, kind), counts)| {
-        WITHIN.into_iter().zip(counts).map(move |(within, count)| {
-            (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count)
-        })
-    });
-    Ok(rows.collect())
 }
 
 /// Checks that a request may read the metrics.
@@ -342,9 +277,8 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     }
     app.metrics.backups.look(&app.last_backup_file);
     app.metrics.look(&app).await;
-    let mut text = String::new();
-    match encode(&mut text, &app.metrics.registry) {
-        Ok(()) => (
+    match app.metrics.text(&app) {
+        Ok(text) => (
             [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
             text,
         )
@@ -356,7 +290,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-/// Measures every request. Labels are known routes and methods only, so that clients can't create
+/// Measures every request, and adds its record to the request and the response. Labels are known routes and methods only, so that clients can't create
 /// labels.
 pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
     let route =
@@ -368,10 +302,15 @@ pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Re
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     };
+    let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
+    let record = Arc::new(RequestRecord::new(address));
+    let mut request = request;
+    request.extensions_mut().insert(Arc::clone(&record));
     let (began, route) = (Instant::now(), Route { route });
-    let response = next.run(request).await;
+    let mut response = Arc::clone(record.usage()).count(next.run(request)).await;
     app.metrics.seconds.get_or_create(&route).observe(began.elapsed().as_secs_f64());
     let (status, Route { route }) = (response.status().as_u16(), route);
     app.metrics.requests.get_or_create(&Answered { method, route, status }).inc();
+    response.extensions_mut().insert(record);
     response
 }

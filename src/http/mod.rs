@@ -29,6 +29,7 @@ mod prepared_documents;
 mod queries;
 pub mod idempotency_key;
 pub mod request_ids;
+mod request_record;
 mod revalidation;
 pub mod revenue;
 mod signed_links;
@@ -38,9 +39,9 @@ mod verified_tokens;
 pub mod websocket;
 pub mod concurrency_limit;
 
-use std::{ops::Deref, path::Path, sync::Arc, time::Duration};
 use std::{
     ops::Deref,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -143,10 +144,9 @@ pub struct AppState {
     /// Readiness checks.
     pub readiness: Arc<health::Readiness>,
     /// Access rules of the metrics.
-    pub metrics_access: Arc<MetricsAccess>,
+    pub metrics_access: Arc<Current<MetricsAccess>>,
     /// File with the result of the last backup.
     pub last_backup_file: Arc<Path>,
-    pub metrics_access: Arc<Current<MetricsAccess>>,
     /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Arc<[IpNet]>,
     /// Address of the API in links; `None`: that of the request.
@@ -191,6 +191,7 @@ impl App {
         let shapes = graphql::input_shapes::InputShapes::of_schema();
         let schema = graphql::schema(Some((db.clone(), clock, settings.network.clone())));
         let metrics = Arc::<metrics::Metrics>::default();
+        db.meters().log_statements_from(settings.slow_statement);
         let answers =
             answer_cache::AnswerCache::new(most.answer_cache_bytes, metrics.answers.clone());
         Self(Arc::new(AppState {
@@ -227,9 +228,8 @@ impl App {
             explorer: Arc::new(explorer),
             metrics,
             readiness: Arc::default(),
-            metrics_access: Arc::new(settings.metrics.clone()),
-            last_backup_file: settings.last_backup_file().into(),
             metrics_access: Arc::new(Current::new(settings.metrics.clone())),
+            last_backup_file: settings.last_backup_file().into(),
             trusted_proxies: settings.trusted_proxies.as_slice().into(),
             public_url: settings.public_url.as_deref().map(Into::into),
             revocations: Revocations::new(settings.former_member_days),
@@ -266,10 +266,8 @@ impl App {
         note: impl FnOnce(&Arc<Verified>),
     ) -> Result<Verified> {
         let now = self.clock.now();
-        let verified = self.tokens.verify(&self.keys, token, now).await?;
-        note(&verified);
         let verified = self.tokens.verify(&self.keys.get(), token, now).await?;
-        note(&verified.viewer.subject);
+        note(&verified);
         self.check(Verified::clone(&verified)).await
     }
 
@@ -384,9 +382,7 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
             span
         })
         .on_request(())
-        .on_response(|response: &Response, took: Duration, _: &tracing::Span| {
-            tracing::info!(status = response.status().as_u16(), ms = milliseconds(took), "answered");
-        })
+        .on_response(|response: &Response, took: Duration, _: &tracing::Span| request_record::log(response, took))
         .on_failure(());
     routes
         .layer(axum::middleware::from_fn(peers::check_host))
@@ -408,11 +404,6 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
             headers::https_only(settings.exposure.hsts_seconds),
             headers::harden,
         ))
-}
-
-/// Formats a duration in milliseconds with one decimal, for the log.
-fn milliseconds(took: Duration) -> f64 {
-    (took.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
 /// Refuses a path that does not exist.

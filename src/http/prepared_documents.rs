@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::{Request as Document, Variables, parser::types::OperationType};
+use async_graphql::{Name, Request as Document, Variables, parser::types::OperationType};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -55,9 +55,16 @@ impl Prepared {
         Ready {
             document,
             operation: self.operation,
+            name: self.name(),
             figures: self.figures,
             reports_cost: self.reports_cost,
         }
+    }
+
+    /// Returns the name of the chosen operation, if it has one.
+    pub(super) fn name(&self) -> Option<Name> {
+        let operations = &self.text.parsed.document.operations;
+        query_cost::name_of(operations, self.operation_name.as_deref())
     }
 
     /// Returns the text of the document.

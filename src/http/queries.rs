@@ -15,6 +15,7 @@ use super::{
     conditional_requests,
     execution::{Allowance, Caller, Execution, execute},
     prepared_documents::Prepared,
+    request_record::MeasuredDocument,
 };
 use domain::{auth::viewer::Viewer, database::LastEntry};
 
@@ -40,9 +41,11 @@ pub(super) async fn answer(
     conditions: Option<&HeaderMap>,
 ) -> Result<Response, Refused> {
     let Query { viewer, prepared, last, allowance } = query;
+    let points = prepared.figures.complexity;
+    let measured =
+        MeasuredDocument::of(&caller.record, OperationType::Query, prepared.name(), points);
     let key = last.and_then(|last| AnswerKey::of(app, caller, &viewer, &prepared, &last));
-    let cost =
-        Caller::charge(app, &viewer.subject, prepared.figures.complexity, prepared.reports_cost)?;
+    let cost = Caller::charge(app, &viewer.subject, points, prepared.reports_cost)?;
     let validator = key.filter(|_| conditions.is_some()).map(|key| key.validator());
     let is_known = validator
         .as_ref()
@@ -61,7 +64,7 @@ pub(super) async fn answer(
             return Ok(with_validator(caller.respond_written(written), validator));
         }
     };
-    app.metrics.count_result(Some(OperationType::Query), &Answer::default());
+    measured.end(app, &Answer::default());
     Ok(with_validator(response, validator))
 }
 

@@ -9,7 +9,7 @@ mod traversal;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
-use async_graphql::{Variables, parser};
+use async_graphql::{Name, Variables, parser};
 
 pub use self::excess::{Exceeded, Excess};
 pub use self::figures::Figures;
@@ -272,6 +272,17 @@ pub(super) fn choose<'a>(
         ),
     };
     chosen.map(|operation| &operation.node).ok_or_else(|| Exceeded::Operation(missing()))
+}
+
+/// Returns the name of the operation that [`choose`] chooses; `None` if it has none.
+pub(super) fn name_of(operations: &DocumentOperations, name: Option<&str>) -> Option<Name> {
+    match (operations, name) {
+        (DocumentOperations::Single(_), _) => None,
+        (DocumentOperations::Multiple(all), None) => all.keys().next().cloned(),
+        (DocumentOperations::Multiple(all), Some(name)) => {
+            all.get_key_value(name).map(|(name, _)| name.clone())
+        }
+    }
 }
 
 #[cfg(test)]

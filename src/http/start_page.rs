@@ -38,6 +38,7 @@ const PAGES: &[(&str, &str)] = pages![
     "laws.md",
     "member-view.md",
     "operations/backup.md",
+    "operations/monitoring.md",
     "payments.md",
     "performance.md",
     "personal-data.md",

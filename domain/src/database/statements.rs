@@ -115,8 +115,7 @@ impl Statements {
     ) -> Result<T, DbErr> {
         let counted = Counted::new(self);
         let cancellation = Cancellation(Some(self));
-        let running = runtime.spawn(async move {
-        let running = tokio::spawn(Usage::inherited(async move {
+        let running = runtime.spawn(Usage::inherited(async move {
             // Until the statement and its transaction are dropped.
             let counted = counted;
             counted.0.note(statement.await)

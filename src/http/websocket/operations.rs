@@ -9,6 +9,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    time::Instant,
 };
 
 use async_graphql::{
@@ -41,6 +42,7 @@ use crate::{
         graphql_request::GraphqlRequest,
         graphql_response::Written,
         lanes, panic_message,
+        request_record::RequestRecord,
     },
 };
 use domain::{
@@ -222,6 +224,8 @@ async fn answer(
         Err(error) => return Output::Refused(errors::refused(error, request_id)),
     };
     let ready = Ready { document: client.data(ready.document).data(permit), ..ready };
+    let (record, began) = (Arc::new(RequestRecord::new(client.address)), Instant::now());
+    record.set_subject(&subject);
     let execution = Execution {
         ready,
         subject,
@@ -231,8 +235,12 @@ async fn answer(
         language: client.language,
         key: None,
         read_mark: ReadMark::default(),
+        record: Arc::clone(&record),
     };
-    Output::written(execute(app, execution, request_id).await)
+    let written = execute(app, execution, request_id).await;
+    record.note_size(written.json.len());
+    record.log_operation(request_id, client.protocol.method_and_route().1, began.elapsed());
+    Output::written(written)
 }
 
 /// A subscription to `changes`.

@@ -1,77 +1,13 @@
 //! Requests that are refused because their sender lacks permission: they are logged with subject,
 //! address, operation and reason, and counted.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
 use serde_json::json;
 
 use crate::support::{
     app::{App, on_both},
     http_server::{ASK, Client, HttpServer, PROTOCOL, get_with},
+    logged_server::{Logged, token},
 };
-
-/// A server in a process of its own, and what it has said so far.
-struct Logged {
-    child: Child,
-    address: std::net::SocketAddr,
-    said: Arc<Mutex<Vec<String>>>,
-}
-
-impl Logged {
-    fn start(mut program: Command, settings: &[(&str, &str)]) -> Self {
-        let program =
-            program.envs(settings.iter().copied()).args(["serve", "--bind", "127.0.0.1:0"]);
-        let mut child = program.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let (writing, lines) =
-            (Arc::clone(&said), BufReader::new(child.stderr.take().unwrap()).lines());
-        std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| writing.lock().unwrap().push(line))
-        });
-        let mut logged = Self { child, address: "127.0.0.1:0".parse().unwrap(), said };
-        let listens = logged.line(&["Samregister listens on http://"]);
-        let address =
-            listens.split("http://").nth(1).unwrap().split(['"', ',', ' ']).next().unwrap();
-        logged.address = address.parse().unwrap();
-        logged
-    }
-
-    /// The first line that says all of this, which must come within seconds.
-    fn line(&self, parts: &[&str]) -> String {
-        for _ in 0..200 {
-            let found = self
-                .said
-                .lock()
-                .unwrap()
-                .iter()
-                .find(|line| parts.iter().all(|part| line.contains(part)))
-                .cloned();
-            if let Some(line) = found {
-                return line;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("nothing says {parts:?}: {:#?}", self.said.lock().unwrap());
-    }
-}
-
-impl Drop for Logged {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-fn token(app: &App, arguments: &[&str]) -> String {
-    let minted = app.program().arg("token").args(arguments).output().unwrap();
-    assert!(minted.status.success(), "{minted:?}");
-    format!("Bearer {}", String::from_utf8(minted.stdout).unwrap().trim())
-}
 
 const FORBIDDEN: &str = "/graphql?query=%7BaskedFor:contactExport(contactId:%22contact_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b%22)%7D";
 
@@ -285,6 +221,6 @@ async fn no_line_of_the_log_has_the_signature_of_a_link() {
     assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
     assert!(!refused.contains("a-secret-of-this-test"), "{refused}");
     server.line(&["access denied", "/files/expiring.ics"]);
-    let said = server.said.lock().unwrap().join("\n");
+    let said = server.said();
     assert!(!said.contains("a-secret-of-this-test"), "{said}");
 }

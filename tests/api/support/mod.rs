@@ -12,6 +12,7 @@ pub mod fixtures;
 pub mod http_server;
 pub mod invoicing_fixtures;
 pub mod lifecycle_fixtures;
+pub mod logged_server;
 pub mod pages;
 pub mod payment_fixtures;
 pub mod test_database;
