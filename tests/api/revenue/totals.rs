@@ -115,7 +115,8 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
                     (fold_by(&by_activity["rows"], of_time), fold_by(&by_time["rows"], of_time));
                 assert!(sums_of(&folded).eq(sums_of(&plain)), "{what}");
                 let members = ask(with(&["MEMBER"])).await;
-                let of_member = |row: &Value| format!("{} {}", row["period"], row["member"]["id"]);
+                let of_member =
+                    |row: &Value| format!("{} {}", row["period"], row["member"]["name"]);
                 let (one, other) =
                     (fold_by(&by_both["rows"], of_member), fold_by(&members["rows"], of_member));
                 assert!(sums_of(&one).eq(sums_of(&other)), "{what}: {one:#?} {other:#?}");
