@@ -62,7 +62,8 @@ pub(super) async fn write(
     let recipients = recipients.to_vec();
     let dumping = tokio::task::spawn_blocking(move || save(dump, check, &recipients, &target));
     let summary = dumping.await.map_err(Error::internal)??;
-    tx.rollback().await?;
+    // The archive is complete, whatever becomes of the transaction.
+    tx.rollback().await.ok();
     Ok((found, summary))
 }
 
@@ -242,7 +243,8 @@ impl Server {
             ("LC_ALL", "C".to_owned()),
         ];
         environment.extend(options.get_options().map(|text| ("PGOPTIONS", text.to_owned())));
-        let mut parts = options.to_url_lossy();
+        // It is written without escapes, and is known already.
+        let mut parts = options.clone().username("samregister").to_url_lossy();
         for (name, value) in parts.query_pairs() {
             let variable = match &*name {
                 "sslrootcert" => "PGSSLROOTCERT",
@@ -250,7 +252,9 @@ impl Server {
                 "sslkey" => "PGSSLKEY",
                 _ => continue,
             };
-            environment.push((variable, value.into_owned()));
+            // As the driver describes it. These programs can't get the text of a certificate.
+            environment
+                .extend(value.strip_prefix("file: ").map(|file| (variable, file.to_owned())));
         }
         // The parameters of a URL are decoded, its password is not.
         if let Some(password) = parts.password().map(|password| format!("password={password}")) {

@@ -83,7 +83,9 @@ mod tests {
     fn keys_that_are_no_public_ones_are_refused_and_not_shown() {
         use age::secrecy::ExposeSecret;
         let identity = age::x25519::Identity::generate().to_string();
-        for text in [identity.expose_secret(), "age1", "ssh-ed25519 AAAA", &KEY.replace('7', "8")] {
+        for text in
+            [identity.expose_secret(), "age1qqqq", "ssh-ed25519 AAAA", &KEY.replace('7', "8")]
+        {
             let message = bad(&[("SAMREGISTER_BACKUP_RECIPIENTS", text)], "");
             assert!(message.contains("SAMREGISTER_BACKUP_RECIPIENTS"), "{message}");
             assert!(!message.contains(text), "{message}");

@@ -22,14 +22,16 @@ impl Database {
         let options = SqliteConnectOptions::new()
             .filename(source)
             .create_if_missing(false)
-            .busy_timeout(WRITE_LOCK_TIMEOUT);
+            .busy_timeout(WRITE_LOCK_TIMEOUT)
+            // It takes long, and is no slow query.
+            .disable_statement_logging();
         let mut connection = options.connect().await.map_err(Error::internal)?;
         // One read transaction, unaffected by concurrent changes.
         sqlx::query("VACUUM INTO ?")
             .bind(name)
             .execute(&mut connection)
             .await
-            .map_err(Error::internal)?;
+            .map_err(|cause| refused(&cause.to_string()))?;
         connection.close().await.map_err(Error::internal)?;
         self.check_file()
     }

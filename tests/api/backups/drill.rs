@@ -64,7 +64,7 @@ impl Writers {
     }
 
     /// Waits until so many more changes were answered.
-    async fn go_on(&self, more: usize) {
+    async fn wait_for(&self, more: usize) {
         let goal = self.answered().len() + more;
         while self.answered().len() < goal {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -86,7 +86,7 @@ on_both!(a_backup_under_load_holds_every_change_that_was_answered, |app| async m
     let writers = Writers::start(&app);
     let mut copies = Vec::new();
     for round in 0..runs(2, 10) {
-        writers.go_on(30).await;
+        writers.wait_for(30).await;
         let (_, checkpoint, _) = run(app.program(), &["checkpoint"]);
         let answered = writers.answered();
         let file = folder.path(&format!("{round}.backup"));
@@ -98,7 +98,7 @@ on_both!(a_backup_under_load_holds_every_change_that_was_answered, |app| async m
         assert_eq!(done.0, Some(0), "{done:?}");
         copies.push((file, checkpoint, answered));
     }
-    writers.go_on(10).await;
+    writers.wait_for(10).await;
     writers.stop().await;
     let trail = "SELECT hash FROM audit_entry ORDER BY revision";
     let whole_trail = column(&app.db, trail).await;
@@ -149,7 +149,7 @@ on_both!(a_restored_register_is_the_same_in_schema_and_rows, |app| async move {
     let done = run(restored.program(), &restoring(&file, &[]));
     assert!(done.0 == Some(0) && done.1.contains("no violation"), "{done:?}");
     assert_eq!(Content::of(&restored).await, Content::of(&database).await);
-    // It goes on from there.
+    // It is used from there.
     let again = run(restored.program(), &["migrate"]);
     assert_eq!(again.2, "the register is up to date\n");
     #[cfg(unix)]
