@@ -27,6 +27,16 @@ need_postgres() {
     version=$("$programs/postgres" --version | sed -E 's/[^0-9]*([0-9]+).*/\1/')
 }
 
+# need_pgbouncer: installs PgBouncer for root when it is missing; any other user gets a message.
+need_pgbouncer() {
+    [ ! -x /usr/sbin/pgbouncer ] && ! command -v pgbouncer >/dev/null || return 0
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
+        fail "PgBouncer is neither in /usr/sbin nor in PATH; install it, as with: sudo apt-get install pgbouncer"
+    say "PgBouncer is missing; installing Debian's package"
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -q && apt-get install -q -y --no-install-recommends pgbouncer; } >&2 || fail "the package pgbouncer could not be installed"
+}
+
 as_owner() (
     cd "$folder" || fail "the user $owner can't reach $folder; unset TMPDIR"
     if [ "$(id -u)" != 0 ]; then

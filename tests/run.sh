@@ -23,6 +23,7 @@ fail() {
 
 command -v cargo >/dev/null || fail "cargo is not in PATH; install Rust, as https://rustup.rs tells"
 need_postgres
+need_pgbouncer
 # What judges the files that the register writes.
 checkers=$(tests/checkers.sh) || fail "the programs that judge files are missing"
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{COMMAND, Failure, Result, postgres_refusal};
 use domain::{
     config::Settings,
-    database::{Database, Session},
+    database::{Database, Session, UnsupportedPooler},
     error::Error,
 };
 
@@ -29,6 +29,11 @@ pub(super) async fn connect(settings: &Settings, may_make: bool) -> Result<Datab
         Ok(db) => return Ok(db),
         Err(error) => error,
     };
+    if let Error::Internal(cause) = &error
+        && let Some(pooler) = cause.downcast_ref::<UnsupportedPooler>()
+    {
+        return Err(Failure::new(pooler.to_string()));
+    }
     if let (None, Some(refusal)) = (file, postgres_refusal::refusal(&address).await) {
         return Err(Failure::new(refusal));
     }
@@ -55,12 +60,13 @@ fn session(settings: &Settings) -> Session {
         return Session { name: format!("samregister {command}"), ..Session::default() };
     }
     let times = &settings.sessions;
-    Session::of_server(
+    let session = Session::of_server(
         format!("samregister serve {}:{}", host_name(), settings.bind.port()),
         times.statement_time,
         times.lock_time,
         times.change_idle_time,
-    )
+    );
+    Session { listen_url: settings.database_listen_url.clone(), ..session }
 }
 
 /// Returns the name of this machine.

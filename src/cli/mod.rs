@@ -112,7 +112,8 @@ Examples:
 
 Settings, in the environment or in samregister.toml in the working directory,
 in /etc/samregister/ or of --config:
-  DATABASE_URL            sqlite://samregister.db?mode=rwc, or postgres://…
+  DATABASE_URL            sqlite://samregister.db?mode=rwc, or postgres://…,
+                          of which a list names several hosts
   SAMREGISTER_BIND        address to listen on; default 127.0.0.1:8080
   SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
                           SAMREGISTER_JWT_PUBLIC_KEY to a PEM file, or

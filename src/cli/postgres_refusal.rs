@@ -14,7 +14,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pool retries when a server has no free connection or is starting, and finally reports only
 /// that it waited too long.
 pub(super) async fn refusal(url: &str) -> Option<String> {
-    let options: PgConnectOptions = url.parse().ok()?;
+    let options = url.parse::<PgConnectOptions>().ok()?.extra_float_digits(None);
     match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await.ok()? {
         Ok(connection) => {
             connection.close().await.ok();

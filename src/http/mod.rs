@@ -281,6 +281,7 @@ impl App {
         tokio::spawn(async move {
             tokio::select! {
                 () = app.db.listen() => {}
+                () = app.db.follow_primary() => {}
                 () = app.revocations.refresh_continuously(&app.db) => {}
                 () = app.answers.advance_continuously(&app.db) => {}
                 () = app.refresh_keys() => {}

@@ -9,7 +9,7 @@ use std::{
     str::FromStr,
 };
 
-use super::names::{self, DATABASE_URL, DATABASE_URL_FILE, JWT_SECRET, SIGNATORIES};
+use super::names::{self, JWT_SECRET, OF_DATABASE, SIGNATORIES};
 use crate::{
     error::{LINE, Result, ValidationErrors, unprintable},
     files,
@@ -38,9 +38,7 @@ impl Environment {
     /// Reads the environment, which overrides the file. A blank setting counts as not set.
     pub(super) fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
         let is_ours = |name: &str| {
-            let is_setting = name == DATABASE_URL
-                || name == DATABASE_URL_FILE
-                || name.starts_with("SAMREGISTER_");
+            let is_setting = OF_DATABASE.contains(&name) || name.starts_with("SAMREGISTER_");
             is_setting && !names::OF_COMMANDS.contains(&name)
         };
         let (blank, set): (Vec<_>, Vec<_>) =

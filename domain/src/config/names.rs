@@ -13,8 +13,9 @@ pub(super) fn is_table(name: &str) -> bool {
 }
 
 /// Settings that can be in a file, with the settings that name the file.
-pub(super) const IN_FILES: [(&str, &str); 4] = [
+pub(super) const IN_FILES: [(&str, &str); 5] = [
     (DATABASE_URL, DATABASE_URL_FILE),
+    (DATABASE_LISTEN_URL, DATABASE_LISTEN_URL_FILE),
     (JWT_SECRET, JWT_SECRET_FILE),
     (LINK_SECRET, LINK_SECRET_FILE),
     (METRICS_TOKEN, METRICS_TOKEN_FILE),
@@ -26,6 +27,10 @@ pub(super) const CONFIG: &str = "SAMREGISTER_CONFIG";
 /// Variables of commands, which are no settings of the program: the settings file, and the server
 /// and the token of commands that use the API.
 pub(super) const OF_COMMANDS: [&str; 3] = [CONFIG, "SAMREGISTER_URL", "SAMREGISTER_TOKEN"];
+
+/// Settings of the database, whose names other programs use too.
+pub(super) const OF_DATABASE: [&str; 4] =
+    [DATABASE_URL, DATABASE_URL_FILE, DATABASE_LISTEN_URL, DATABASE_LISTEN_URL_FILE];
 
 /// Tables of the network's signatories.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -51,3 +56,7 @@ pub(crate) const JWT_SECRET_FILE: &str = "SAMREGISTER_JWT_SECRET_FILE";
 pub(super) const DATABASE_URL: &str = "DATABASE_URL";
 
 pub(super) const DATABASE_URL_FILE: &str = "DATABASE_URL_FILE";
+
+pub(super) const DATABASE_LISTEN_URL: &str = "DATABASE_LISTEN_URL";
+
+pub(super) const DATABASE_LISTEN_URL_FILE: &str = "DATABASE_LISTEN_URL_FILE";

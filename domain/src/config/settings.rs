@@ -17,7 +17,8 @@ use super::{
     keys::{self, KeySource},
     limits::{Exposure, Limits},
     names::{
-        CONFIG, DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET, JWT_SIGNING_KEY, LINK_SECRET,
+        CONFIG, DATABASE_LISTEN_URL, DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET,
+        JWT_SIGNING_KEY, LINK_SECRET,
     },
     network::Network,
     secrets::{self, Secret},
@@ -40,8 +41,12 @@ pub(crate) const TOKEN_NAME: &str = "samregister";
 /// The settings of an operator.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// URL of the database: `sqlite:…` or `postgres://…`, which may contain a password.
+    /// URL of the database: `sqlite:…`, `postgres://…` or a list of the latter, which may contain a
+    /// password.
     pub database_url: Secret,
+    /// URL of PostgreSQL, or a list, from which notifications are received; null: that of the
+    /// database.
+    pub database_listen_url: Option<Secret>,
     /// Time limits of a server's sessions on PostgreSQL.
     pub sessions: Sessions,
     /// Address and port on which the server listens.
@@ -237,6 +242,11 @@ impl Settings {
                 500,
                 |text| number(text, 0..=3_600_000),
             )),
+            database_listen_url: source.optional(DATABASE_LISTEN_URL, |text| {
+                let is_known =
+                    ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+                checked(text, is_known, "must begin with postgres://").map(Secret)
+            }),
             sessions: source.sessions(limits.request_time),
             limits,
             exposure: source.exposure(),

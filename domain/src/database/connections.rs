@@ -15,9 +15,7 @@ use sea_orm::{
 };
 
 use super::{
-    session::{Plans, Session},
-    sqlite_file::SqliteFile,
-    statements::is_locked,
+    servers::Servers, session::Plans, sqlite_file::SqliteFile, statements::is_locked,
     writer_state::WriterState,
 };
 
@@ -45,14 +43,7 @@ pub(super) async fn open(options: ConnectOptions) -> Result<DatabaseConnection, 
 
 fn options(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(acquire_timeout)
-        // A ping before each use costs a round trip, which a connection that was used a moment ago
-        // does not need. If it has broken since, its statement fails and the connection is
-        // replaced.
-        .test_before_acquire_if_idle_for(Duration::from_secs(1))
-        .sqlx_logging(false);
+    options.max_connections(connections).acquire_timeout(acquire_timeout).sqlx_logging(false);
     options
 }
 
@@ -62,21 +53,25 @@ pub(super) const STATEMENTS: usize = 200;
 
 /// Returns the options of a pool on PostgreSQL.
 pub(super) fn postgres(
-    url: &str,
-    session: &Arc<Session>,
+    servers: &Arc<Servers>,
     connections: u32,
     acquire_timeout: Duration,
 ) -> ConnectOptions {
-    let mut options = options(url, connections, acquire_timeout);
-    let own = Arc::clone(session);
-    options.map_sqlx_postgres_opts(move |server| own.options(server));
-    set_up(&mut options, session, Plans::Auto);
+    let mut options = options(&servers.url, connections, acquire_timeout);
+    let chosen = Arc::clone(servers);
+    options.test_before_acquire(false).map_sqlx_postgres_opts(move |_| chosen.primary());
+    let chosen = Arc::clone(servers);
+    options.map_sqlx_postgres_before_acquire(move |connection, used| {
+        let servers = Arc::clone(&chosen);
+        Box::pin(async move { servers.may_use(connection, used).await })
+    });
+    set_up(&mut options, servers, Plans::Auto);
     options
 }
 
 /// Makes a pool on PostgreSQL set up each new connection. A later call replaces an earlier one.
-pub(super) fn set_up(options: &mut ConnectOptions, session: &Arc<Session>, plans: Plans) {
-    let session = Arc::clone(session);
+pub(super) fn set_up(options: &mut ConnectOptions, servers: &Servers, plans: Plans) {
+    let session = Arc::clone(&servers.session);
     options.map_sqlx_postgres_pool_opts(move |pool| {
         let session = Arc::clone(&session);
         pool.after_connect(move |connection, _| {
@@ -105,6 +100,8 @@ pub(super) fn sqlite(
     file: Option<&Arc<SqliteFile>>,
 ) -> ConnectOptions {
     let mut options = options(url, connections, acquire_timeout);
+    // A ping before each use would take longer than a small statement.
+    options.test_before_acquire_if_idle_for(Duration::from_secs(1));
     let is_writer = matches!(access, Access::Write(_));
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite

@@ -9,12 +9,15 @@ mod copy;
 mod history;
 mod joined;
 mod latest_series;
+mod listening;
 mod maintenance;
 mod meters;
 mod migrate;
 pub mod plan;
 mod pools;
+mod pooler;
 mod revision;
+mod servers;
 mod session;
 pub(crate) mod sql;
 mod sqlite_file;
@@ -33,7 +36,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -41,17 +44,9 @@ use std::{
 use futures_util::future::BoxFuture;
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, IsolationLevel, RuntimeErr, Statement, TransactionTrait,
-    sqlx::{
-        self, ConnectOptions as _, Connection,
-        postgres::{PgConnectOptions, PgListener, PgPoolOptions},
-    },
+    DbBackend, DbErr, IsolationLevel, Statement, TransactionTrait,
 };
-use tokio::{
-    runtime::Handle,
-    sync::{Mutex, watch},
-    time::Instant,
-};
+use tokio::{runtime::Handle, sync::watch};
 
 pub(crate) use self::{
     batch::Batch,
@@ -66,6 +61,7 @@ pub use self::{
     history::{Applied, StepStatus, ensure_new_enough},
     meters::Meters,
     pools::{PoolState, Size},
+    pooler::UnsupportedPooler,
     revision::LastEntry,
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
@@ -77,6 +73,7 @@ use self::{
     connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, set_up, sqlite},
     pools::Readers,
     revision::RevisionReader,
+    servers::Servers,
     session::Plans,
     sqlite_file::SqliteFile,
     write_health::WriteHealth,
@@ -109,8 +106,8 @@ pub struct Database {
     monitor: DatabaseConnection,
     /// Reads the last entry for requests. Opened by the first of them.
     revision_reader: Arc<RevisionReader>,
-    /// Options of PostgreSQL's server, for pings, one at a time; `None` for a register on SQLite.
-    server: Option<Arc<Mutex<PgConnectOptions>>>,
+    /// Servers of a register on PostgreSQL; `None` for one on SQLite.
+    servers: Option<Arc<Servers>>,
     /// Name and time limits of its sessions on PostgreSQL.
     session: Arc<Session>,
     /// The writers, in order of arrival.
@@ -169,13 +166,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time limit for a readiness check to get a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The channel on which writers on PostgreSQL notify other servers of new audit entries.
-const CHANNEL: &str = "samregister";
-
-/// Intervals between reads of the last revision, on SQLite and on PostgreSQL. SQLite does not
-/// notify of other programs' writes, and a notification of PostgreSQL may be lost.
-const POLL_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
-
 /// Returns the options of the writer, the readers, the probe, the monitor and the reader of the
 /// revision on SQLite.
 fn sqlite_options(
@@ -195,19 +185,19 @@ fn sqlite_options(
 
 /// Returns the options of the writer, the readers, the probe, the monitor and the reader of the
 /// revision on PostgreSQL.
-fn postgres_options(url: &str, session: &Arc<Session>) -> [ConnectOptions; 5] {
+fn postgres_options(servers: &Arc<Servers>) -> [ConnectOptions; 5] {
     [
-        postgres(url, session, 1, WRITE_LOCK_TIMEOUT),
-        postgres(url, session, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
-        postgres(url, session, 1, CONNECT_TIMEOUT),
-        postgres(url, session, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
-        postgres(url, session, 1, CONNECT_TIMEOUT),
+        postgres(servers, 1, WRITE_LOCK_TIMEOUT),
+        postgres(servers, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
+        postgres(servers, 1, CONNECT_TIMEOUT),
+        postgres(servers, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
+        postgres(servers, 1, CONNECT_TIMEOUT),
     ]
 }
 
 impl Database {
-    /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there, with the
-    /// sessions of a command.
+    /// Connects to `url` (`sqlite://…`, `postgres://…` or a list of the latter) without changing
+    /// anything there, with the sessions of a command.
     ///
     /// # Errors
     /// INTERNAL if the database can't be reached.
@@ -229,12 +219,16 @@ impl Database {
             (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
         let opened = Arc::default();
-        let [mut writer, mut reader, mut probe, mut monitor, mut revision] = if is_sqlite {
-            sqlite_options(url, file.as_ref(), &writer_state, &opened)
-        } else {
-            postgres_options(url, &session)
+        let servers = if is_sqlite { None } else { Some(Servers::of_register(url, &session)?) };
+        let servers = servers.map(Arc::new);
+        let [mut writer, mut reader, mut probe, mut monitor, mut revision] = match &servers {
+            None => sqlite_options(url, file.as_ref(), &writer_state, &opened),
+            Some(servers) => {
+                servers.find().await?;
+                postgres_options(servers)
+            }
         };
-        writer_state.guard(&mut writer, &session);
+        writer_state.guard(&mut writer, servers.as_ref());
         // A connection that broke while unused says nothing about the database now.
         probe.test_before_acquire(true);
         monitor.test_before_acquire(true).connect_lazy(true);
@@ -252,11 +246,16 @@ impl Database {
             })
             .connect_lazy(true);
         // Expensive documents gain nothing by plans that are made once, and may lose by them.
-        set_up(&mut reader, &session, Plans::Once);
+        if let Some(servers) = &servers {
+            set_up(&mut reader, servers, Plans::Once);
+        }
         let mut reader = open(reader).await?;
         let mut costly_reader = open(costly_reader).await?;
         let probe = open(probe).await?;
         let mut monitor = open(monitor).await?;
+        if let Some(servers) = &servers {
+            servers.is_pooled.store(pooler::is_pooled(&writer, &probe).await?, SeqCst);
+        }
         let revision_reader = RevisionReader::new(open(revision).await?, file.clone(), opened);
         let meters = Arc::<Meters>::default();
         for connection in [&mut reader, &mut costly_reader, &mut writer] {
@@ -266,12 +265,6 @@ impl Database {
         if let Some(file) = &file {
             file.recognize();
         }
-        let server = if is_sqlite {
-            None
-        } else {
-            let server = url.parse().ok().map(|server| session.options(server));
-            server.map(|server| Arc::new(Mutex::new(server)))
-        };
         Ok(Self {
             reader,
             readers: Readers::Requests,
@@ -280,9 +273,9 @@ impl Database {
             probe,
             monitor,
             revision_reader: Arc::new(revision_reader),
-            server,
             writers: Arc::new(Writers::new(Handle::current(), Arc::clone(&meters))),
             sharing_time: SHARING_TIME,
+            servers,
             session,
             writer_state,
             health: Arc::default(),
@@ -330,23 +323,6 @@ impl Database {
     pub async fn check(&self) -> Result<()> {
         self.check_file()?;
         self.check_schema().await
-    }
-
-    /// Checks that the database is reachable, however long it takes to answer. Waiting for a pooled
-    /// connection could not distinguish a server that is down from a busy one, because the pool
-    /// retries.
-    ///
-    /// # Errors
-    /// INTERNAL if no server listens there, or the file is gone.
-    pub async fn ping(&self) -> Result<()> {
-        self.check_file()?;
-        let Some(server) = &self.server else { return Ok(()) };
-        match server.lock().await.connect().await {
-            Ok(connection) => connection.close().await.map_err(Error::internal),
-            // The server is reachable. Requests report its error.
-            Err(sqlx::Error::Database(_)) => Ok(()),
-            Err(cause) => Err(Error::internal(cause)),
-        }
     }
 
     /// Returns the path of a register's file on SQLite; `None` on PostgreSQL.
@@ -439,58 +415,6 @@ impl Database {
     /// Notifies all subscribers in this program that the trail was committed up to this revision.
     pub(crate) fn notify_local(&self, revision: i64) {
         self.changed.send_if_modified(|last| last.advance(revision));
-    }
-
-    /// Notifies other servers of a revision, if and when it is committed.
-    async fn notify_remote(&self, tx: &Transaction, revision: i64) -> Result<()> {
-        if self.backend() == DbBackend::Postgres {
-            tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
-        }
-        Ok(())
-    }
-
-    /// Listens for changes of others, for as long as it is polled: other servers on PostgreSQL,
-    /// other programs with the same file on SQLite.
-    pub async fn listen(&self) {
-        loop {
-            let Err(cause) = self.listen_until_error().await;
-            tracing::warn!(%cause, "changes of other programs can't be received; trying again");
-            tokio::time::sleep(POLL_INTERVALS.0).await;
-        }
-    }
-
-    async fn listen_until_error(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
-        let Some(server) = &self.server else {
-            loop {
-                // Detected early, while no other program can have begun another log.
-                if self.check_file().is_err() {
-                    self.save_log().await;
-                }
-                self.truncate_if_due().await;
-                self.check_end(&self.probe).await?;
-                tokio::time::sleep(POLL_INTERVALS.0).await;
-            }
-        };
-        let lost = |cause| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause)));
-        let session = Arc::clone(&self.session);
-        let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let pool = pool.after_connect(move |connection, _| {
-            let session = Arc::clone(&session);
-            Box::pin(async move { session.set_up(connection, Plans::Auto).await })
-        });
-        let pool = pool.connect_lazy_with(server.lock().await.clone());
-        let mut listener = PgListener::connect_with(&pool).await.map_err(lost)?;
-        listener.listen(CHANNEL).await.map_err(lost)?;
-        loop {
-            // Writes before this point, or while the connection was lost, caused no notification.
-            self.check_end(&self.probe).await?;
-            // However many notifications there are: they don't say whether the trail continues.
-            let next = Instant::now() + POLL_INTERVALS.1;
-            while let Ok(notification) = tokio::time::timeout_at(next, listener.try_recv()).await {
-                let Some(notification) = notification.map_err(lost)? else { break };
-                self.notify_local(notification.payload().parse().unwrap_or_default());
-            }
-        }
     }
 
     /// Reads the last entry, checks that the trail still has the one that was checked before, and

@@ -9,6 +9,7 @@ use sea_orm::sqlx::{
 };
 
 use super::connections::{STATEMENTS, WRITE_LOCK_TIMEOUT};
+use crate::config::Secret;
 
 /// Time limit of a command's transactions between two statements: what an import calculates in
 /// between takes long.
@@ -31,6 +32,9 @@ const KEEPALIVES: &str = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interv
 pub struct Session {
     /// Name in `pg_stat_activity`, unless the URL states one.
     pub name: String,
+    /// Address of PostgreSQL, or a list, from which notifications are received; null: that of the
+    /// register.
+    pub listen_url: Option<Secret>,
     /// Time limit of a statement; zero: none.
     pub statement_time: Duration,
     /// Time that a statement may wait for a lock. A change waits five seconds at most.
@@ -45,6 +49,7 @@ impl Default for Session {
     fn default() -> Self {
         Self {
             name: "samregister".to_owned(),
+            listen_url: None,
             statement_time: Duration::ZERO,
             lock_time: COMMAND_LOCK_TIME,
             read_idle_time: COMMAND_IDLE_TIME,
@@ -65,6 +70,7 @@ impl Session {
     ) -> Self {
         Self {
             name,
+            listen_url: None,
             statement_time,
             lock_time,
             read_idle_time: READ_IDLE_TIME.max(change_idle_time),

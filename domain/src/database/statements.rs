@@ -118,7 +118,8 @@ impl Statements {
         let running = runtime.spawn(Usage::inherited(async move {
             // Until the statement and its transaction are dropped.
             let counted = counted;
-            counted.0.note(statement.await)
+            let statement = counted.0.until_moved(statement).await;
+            counted.0.note(statement)
         }));
         let result = running.await;
         cancellation.disarm();
@@ -133,9 +134,23 @@ impl Statements {
         statement: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
         self.running.fetch_add(1, SeqCst);
-        let result = statement.await;
+        let result = self.until_moved(statement).await;
         self.running.fetch_sub(1, SeqCst);
         self.note(result)
+    }
+
+    /// Runs a statement, which fails if another server becomes the primary meanwhile.
+    async fn until_moved<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        tokio::select! {
+            biased;
+            result = statement => result,
+            () = self.state.moved() => {
+                Err(DbErr::Conn(RuntimeErr::Internal("the primary was lost".to_owned())))
+            }
+        }
     }
 
     /// Records the outcome of a statement.

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
 };
@@ -13,7 +13,7 @@ use sea_orm::{
     sqlx::{self, Connection, sqlite::SqlitePoolOptions},
 };
 
-use super::session::{Plans, Session};
+use super::{servers::Servers, session::Plans};
 
 /// State that the pool of the writing connection shares with the transactions on it.
 ///
@@ -29,13 +29,31 @@ pub(super) struct WriterState {
     refuses_commits: AtomicBool,
     /// Number of commits that SQLite began on the connection.
     commits: AtomicU64,
+    /// Servers of a register on PostgreSQL.
+    servers: OnceLock<Arc<Servers>>,
 }
 
 impl WriterState {
     /// Makes the pool of the writing connection check each connection before it is used again.
-    /// On PostgreSQL, it sets up new ones.
-    pub(super) fn guard(self: &Arc<Self>, options: &mut ConnectOptions, session: &Arc<Session>) {
-        let (state, session) = (Arc::clone(self), Arc::clone(session));
+    pub(super) fn guard(
+        self: &Arc<Self>,
+        options: &mut ConnectOptions,
+        servers: Option<&Arc<Servers>>,
+    ) {
+        if let Some(servers) = servers {
+            self.servers.set(Arc::clone(servers)).ok();
+            self.guard_postgres(options, servers);
+        }
+        let state = Arc::clone(self);
+        options.map_sqlx_sqlite_before_acquire(move |connection, _| {
+            let is_fit = state.is_fit(connection.is_in_transaction());
+            Box::pin(async move { Ok(is_fit) })
+        });
+    }
+
+    /// Does the same for the pool of a register on PostgreSQL, and sets up new connections.
+    fn guard_postgres(self: &Arc<Self>, options: &mut ConnectOptions, servers: &Arc<Servers>) {
+        let (state, session) = (Arc::clone(self), Arc::clone(&servers.session));
         options.map_sqlx_postgres_pool_opts(move |pool| {
             let (new, used) = (Arc::clone(&state), Arc::clone(&state));
             let session = Arc::clone(&session);
@@ -51,16 +69,21 @@ impl WriterState {
                 Box::pin(async move { Ok(is_fit) })
             })
         });
-        let state = Arc::clone(self);
-        options.map_sqlx_postgres_before_acquire(move |connection, _| {
+        let (state, servers) = (Arc::clone(self), Arc::clone(servers));
+        options.map_sqlx_postgres_before_acquire(move |connection, used| {
             let is_fit = state.is_fit(connection.is_in_transaction());
-            Box::pin(async move { Ok(is_fit) })
+            let servers = Arc::clone(&servers);
+            Box::pin(async move { Ok(is_fit && servers.may_use(connection, used).await?) })
         });
-        let state = Arc::clone(self);
-        options.map_sqlx_sqlite_before_acquire(move |connection, _| {
-            let is_fit = state.is_fit(connection.is_in_transaction());
-            Box::pin(async move { Ok(is_fit) })
-        });
+    }
+
+    /// Completes when another server of PostgreSQL becomes the primary: the statements that run have
+    /// lost theirs, which may never answer.
+    pub(super) async fn moved(&self) {
+        match self.servers.get() {
+            Some(servers) => drop(servers.moved().changed().await),
+            None => std::future::pending().await,
+        }
     }
 
     /// Does the same for the pool of a register on SQLite, whose connections `check` may refuse.

@@ -67,9 +67,9 @@ async fn a_signal_reloads_keys_and_says_what_needs_a_restart() {
     let server = Server::start(site.program(), "serve --bind 127.0.0.1:0");
     let address = server.address.parse().unwrap();
     let metrics = async |token: &str| {
-        let forwarded = "x-forwarded-for: 10.9.8.7\r\n";
-        let answer = get_with(address, "/metrics", Some(&format!("Bearer {token}")), forwarded);
-        answer.await.split(' ').nth(1).unwrap().to_owned()
+        let (forwarded, token) = ("x-forwarded-for: 10.9.8.7\r\n", format!("Bearer {token}"));
+        let answer = get_with(address, "/metrics", Some(&token), forwarded).await;
+        answer.split(' ').nth(1).unwrap().to_owned()
     };
     let old = site.token();
     assert_eq!(status(address, ASK, Some(&old)).await, 200);

@@ -27,8 +27,21 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
 }
 
+/// Returns the folder of the newest server's programs.
+pub fn programs() -> PathBuf {
+    let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path().join("bin"))
+        .collect();
+    found.sort();
+    found
+        .pop()
+        .unwrap_or_else(|| panic!("PostgreSQL's server programs are not in /usr/lib/postgresql"))
+}
+
 /// Runs a program as the cluster's owner, who is not root.
-fn as_owner(program: &Path, arguments: &[&str]) -> Output {
+pub fn as_owner(program: &Path, arguments: &[&str]) -> Output {
     let mut command = if is_root() {
         let mut command = Command::new("runuser");
         command.args(["-u", "postgres", "--"]).arg(program);
@@ -39,7 +52,8 @@ fn as_owner(program: &Path, arguments: &[&str]) -> Output {
     command.args(arguments).current_dir("/").output().unwrap()
 }
 
-fn give_to_owner(path: &Path) {
+/// Gives a file to the owner of the cluster.
+pub fn give_to_owner(path: &Path) {
     if is_root() {
         assert!(Command::new("chown").arg("postgres").arg(path).status().unwrap().success());
     }
@@ -62,15 +76,7 @@ fn text(path: &Path) -> String {
 impl Cluster {
     /// Makes one and starts it.
     pub async fn start() -> Self {
-        let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.unwrap().path().join("bin"))
-            .collect();
-        found.sort();
-        let programs = found.pop().unwrap_or_else(|| {
-            panic!("PostgreSQL's server programs are not in /usr/lib/postgresql")
-        });
+        let programs = programs();
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() {
             TempDir::new_in(memory).unwrap()

@@ -1,7 +1,7 @@
 //! Writing while disks fill, files vanish, limits bite and connections break: every change that was
 //! answered is in the register afterwards.
 
-mod cluster;
+pub mod cluster;
 mod load;
 mod postgres;
 mod proxy;

@@ -1,0 +1,298 @@
+//! The servers of a register on PostgreSQL, of which the first that is no standby is the primary.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex as SyncMutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use sea_orm::{
+    DatabaseConnection,
+    sqlx::{
+        self, ConnectOptions as _, Connection, PgConnection, Row, pool::PoolConnectionMetadata,
+        postgres::PgConnectOptions,
+    },
+};
+use tokio::{
+    sync::{Mutex, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Database, session::Session};
+use crate::error::{Error, Result};
+
+/// Time limit of asking a server whether it is the primary.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Time for which a connection was not used before it is pinged. A ping before each use would cost a
+/// round trip, which a connection that was used a moment ago does not need: if it has broken since,
+/// its statement fails and the connection is replaced.
+const PING_AFTER: Duration = Duration::from_secs(1);
+
+/// Interval between checks of the primary.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The schemes of URLs of PostgreSQL.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// The servers of a register.
+#[derive(Debug)]
+pub(super) struct Servers {
+    /// The first URL of the list.
+    pub(super) url: String,
+    /// Name and time limits of sessions.
+    pub(super) session: Arc<Session>,
+    all: Vec<PgConnectOptions>,
+    /// Servers of notifications, if they are not received from these.
+    pub(super) listen: Option<Box<Self>>,
+    /// Index of the primary.
+    primary: AtomicUsize,
+    /// Time of the last change of the primary, before which no connection was opened to it.
+    moved_at: SyncMutex<Option<Instant>>,
+    /// Changes when another server becomes the primary.
+    moved: watch::Sender<()>,
+    /// Allows one ping at a time.
+    pub(super) ping: Mutex<()>,
+    /// `true` if a pooler gives each transaction another connection.
+    pub(super) is_pooled: AtomicBool,
+}
+
+/// Splits a list of URLs of PostgreSQL with commas or blanks between them. A comma within a URL, as
+/// in a password, separates nothing.
+pub(super) fn urls(text: &str) -> Vec<&str> {
+    let is_separator = |character: char| character == ',' || character.is_whitespace();
+    let mut starts: Vec<usize> = SCHEMES
+        .iter()
+        .flat_map(|scheme| text.match_indices(scheme).map(|(position, _)| position))
+        .filter(|position| text[..*position].chars().next_back().is_none_or(is_separator))
+        .collect();
+    starts.sort_unstable();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(from, to)| text[*from..to].trim_end_matches(is_separator))
+        .collect()
+}
+
+impl Servers {
+    /// Parses a URL of PostgreSQL, or a list of them.
+    pub(super) fn parse(text: &str, session: &Arc<Session>) -> Result<Self> {
+        let own = urls(text).first().map(|url| (*url).to_owned());
+        let parsed = urls(text).into_iter().map(|url| Ok(session.options(url.parse()?)));
+        let all: Vec<_> = parsed.collect::<Result<_, sqlx::Error>>().map_err(Error::internal)?;
+        let Some(url) = own else {
+            return Err(Error::internal(io::Error::other("it is no URL of PostgreSQL")));
+        };
+        Ok(Self {
+            url,
+            session: Arc::clone(session),
+            all,
+            listen: None,
+            primary: AtomicUsize::new(0),
+            moved_at: SyncMutex::default(),
+            moved: watch::Sender::default(),
+            ping: Mutex::default(),
+            is_pooled: AtomicBool::new(false),
+        })
+    }
+
+    /// Parses the URL or list of a register, and that of its notifications.
+    pub(super) fn of_register(text: &str, session: &Arc<Session>) -> Result<Self> {
+        let listen = session.listen_url.as_ref().map(|url| Self::parse(url.expose(), session));
+        Ok(Self { listen: listen.transpose()?.map(Box::new), ..Self::parse(text, session)? })
+    }
+
+    /// Returns `true` if a connection may be used again: it was opened to the present primary, and
+    /// answers if it was idle.
+    pub(super) async fn may_use(
+        &self,
+        connection: &mut PgConnection,
+        used: PoolConnectionMetadata,
+    ) -> Result<bool, sqlx::Error> {
+        if !self.is_current(used.age) {
+            return Ok(false);
+        }
+        if used.idle_for >= PING_AFTER {
+            let no_answer = || io::Error::from(io::ErrorKind::TimedOut);
+            timeout(PROBE_TIMEOUT, connection.ping()).await.map_err(|_| no_answer())??;
+        }
+        Ok(true)
+    }
+
+    /// Returns the options of a connection to the primary.
+    pub(super) fn primary(&self) -> PgConnectOptions {
+        self.all[self.primary.load(SeqCst)].clone()
+    }
+
+    /// Returns a receiver that changes when another server becomes the primary.
+    pub(super) fn moved(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
+    }
+
+    /// Returns `true` if a connection of this age was opened to the present primary.
+    fn is_current(&self, age: Duration) -> bool {
+        let moved_at = *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
+        moved_at.is_none_or(|at| age < at.elapsed())
+    }
+
+    /// Finds the primary. A single server is taken without being asked: it refuses changes itself if
+    /// it is a standby.
+    ///
+    /// # Errors
+    /// INTERNAL naming the reason for each server if none is the primary.
+    pub(super) async fn find(&self) -> Result<()> {
+        if self.all.len() == 1 {
+            return Ok(());
+        }
+        let mut reasons = Vec::new();
+        for (index, server) in self.all.iter().enumerate() {
+            match ask(server).await {
+                Ok(_) => {
+                    self.move_to(index);
+                    return Ok(());
+                }
+                Err(reason) => {
+                    reasons.push(format!("{}:{}: {reason}", server.get_host(), server.get_port()));
+                }
+            }
+        }
+        let reasons = format!("no server of the list is the primary: {}", reasons.join("; "));
+        Err(Error::internal(io::Error::other(reasons)))
+    }
+
+    /// Makes a server the primary.
+    fn move_to(&self, index: usize) {
+        if self.primary.swap(index, SeqCst) != index {
+            *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.moved.send_replace(());
+        }
+    }
+}
+
+/// Connects to a server that is the primary.
+async fn ask(server: &PgConnectOptions) -> Result<PgConnection, String> {
+    let asked = async {
+        let mut connection = server.connect().await.map_err(|cause| cause.to_string())?;
+        expect_primary(&mut connection).await?;
+        Ok(connection)
+    };
+    timeout(PROBE_TIMEOUT, asked).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+}
+
+async fn expect_primary(connection: &mut PgConnection) -> Result<(), String> {
+    // Not prepared, because a pooler may give each statement another connection.
+    let asked = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(connection).await;
+    match asked.and_then(|row| row.try_get::<bool, _>(0)) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err("it is a standby".to_owned()),
+        Err(cause) => Err(cause.to_string()),
+    }
+}
+
+impl Database {
+    /// Moves to another server of PostgreSQL when the primary is lost, for as long as it is polled.
+    /// Does nothing if the URL names one server.
+    pub async fn follow_primary(&self) {
+        let Some(servers) = self.servers.as_ref().filter(|servers| servers.all.len() > 1) else {
+            return std::future::pending().await;
+        };
+        let (mut watched, mut is_lost) = (None::<PgConnection>, false);
+        loop {
+            let primary = match watched.take() {
+                Some(mut connection) => {
+                    match timeout(PROBE_TIMEOUT, expect_primary(&mut connection)).await {
+                        Ok(Ok(())) => Ok(connection),
+                        Ok(Err(reason)) => Err(reason),
+                        Err(_) => Err("no answer in time".to_owned()),
+                    }
+                }
+                None => ask(&servers.primary()).await,
+            };
+            match primary {
+                Ok(connection) => {
+                    watched = Some(connection);
+                    is_lost = false;
+                }
+                Err(reason) => {
+                    if !std::mem::replace(&mut is_lost, true) {
+                        tracing::warn!(reason, "the primary is lost; looking for another one");
+                    }
+                    self.find_primary(servers).await;
+                }
+            }
+            sleep(CHECK_INTERVAL).await;
+        }
+    }
+
+    /// Finds the primary, and makes the pools connect to it.
+    async fn find_primary(&self, servers: &Servers) {
+        if let Err(error) = servers.find().await {
+            tracing::debug!(?error, "there is no primary");
+            return;
+        }
+        let primary = servers.primary();
+        tracing::warn!(host = primary.get_host(), port = primary.get_port(), "found the primary");
+        for pool in self.pools() {
+            pool.get_postgres_connection_pool().set_connect_options(primary.clone());
+        }
+    }
+
+    /// Returns every pool.
+    fn pools(&self) -> [&DatabaseConnection; 6] {
+        let revision = self.revision_reader.connection();
+        [&self.reader, &self.costly_reader, &self.writer, &self.probe, &self.monitor, revision]
+    }
+
+    /// Checks that the database is reachable, however long it takes to answer. Waiting for a pooled
+    /// connection could not distinguish a server that is down from a busy one, because the pool
+    /// retries.
+    ///
+    /// # Errors
+    /// INTERNAL if no server listens there, or the file is gone.
+    pub async fn ping(&self) -> Result<()> {
+        self.check_file()?;
+        let Some(servers) = &self.servers else { return Ok(()) };
+        let _one_at_a_time = servers.ping.lock().await;
+        match servers.primary().connect().await {
+            Ok(connection) => connection.close().await.map_err(Error::internal),
+            // The server is reachable. Requests report its error.
+            Err(sqlx::Error::Database(_)) => Ok(()),
+            Err(cause) => Err(Error::internal(cause)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_commas_or_blanks_between_its_urls() {
+        let one = "postgres://u:a,b%40@h:1/d?sslmode=require";
+        assert_eq!(urls(one), [one]);
+        let list = format!("{one}, postgresql://i/d\n\tpostgres://j/d,\n");
+        assert_eq!(urls(&list), [one, "postgresql://i/d", "postgres://j/d"]);
+        // Not within another URL.
+        let odd = "postgres://h/d?options=postgres://";
+        assert_eq!(urls(odd), [odd]);
+        assert!(urls("sqlite://postgres.db").is_empty());
+        assert!(Servers::parse("mysql://h/d", &Arc::default()).is_err());
+    }
+
+    #[test]
+    fn connections_from_before_a_move_are_not_used_again() {
+        let list = "postgres://h/d,postgres://i/d";
+        let Ok(servers) = Servers::parse(list, &Arc::default()) else { panic!("{list}") };
+        assert_eq!(servers.primary().get_host(), "h");
+        assert!(servers.is_current(Duration::from_secs(9)));
+        servers.move_to(1);
+        assert_eq!(servers.primary().get_host(), "i");
+        assert!(!servers.is_current(Duration::from_secs(9)));
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(servers.is_current(Duration::ZERO));
+    }
+}
