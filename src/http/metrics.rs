@@ -292,7 +292,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
 
 /// Measures every request, and adds its record to the request and the response. Labels are known routes and methods only, so that clients can't create
 /// labels.
-pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn measure(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = match *request.method() {
@@ -304,7 +304,6 @@ pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Re
     };
     let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let record = Arc::new(RequestRecord::new(address));
-    let mut request = request;
     request.extensions_mut().insert(Arc::clone(&record));
     let (began, route) = (Instant::now(), Route { route });
     let mut response = Arc::clone(record.usage()).count(next.run(request)).await;

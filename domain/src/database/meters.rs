@@ -12,13 +12,24 @@ use std::{
 use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use sea_orm::{DatabaseConnection, metric::Info};
 
-use super::{Listener, usage};
+use super::usage;
 
 /// Upper bounds of the buckets of durations, in seconds.
 const SECONDS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
 /// Maximum length of a slow statement in the log, in characters.
 const MAX_TEXT: usize = 2_000;
+
+/// A callback that gets the text of every statement before it runs.
+pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Pools of readers, in the order of their counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    Requests = 0,
+    Expensive = 1,
+    Monitor = 2,
+}
 
 /// Measurements of the connections to one register, by this program.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ mod maintenance;
 mod meters;
 mod migrate;
 pub mod plan;
+mod pool_state;
 mod pools;
 mod pooler;
 mod revision;
@@ -62,6 +63,8 @@ pub use self::{
     meters::Meters,
     pools::{PoolState, Size},
     pooler::UnsupportedPooler,
+    meters::{Listener, Meters},
+    pool_state::{PoolState, Size},
     revision::LastEntry,
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
@@ -72,6 +75,8 @@ use self::{
     committed::{CheckedEnd, Continuity},
     connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, set_up, sqlite},
     pools::Readers,
+    connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, sqlite},
+    meters::Readers,
     revision::RevisionReader,
     servers::Servers,
     session::Plans,
@@ -84,9 +89,6 @@ use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
     error::{Error, Result},
 };
-
-/// A callback that gets the text of every statement before it runs.
-pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Connections to the register's database, with the key that signs what they commit. Cheap to
 /// clone.

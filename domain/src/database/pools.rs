@@ -1,57 +1,13 @@
-//! State of the connection pools, and size of the database, for metrics.
+//! Metrics of the connection pools and the size of the database.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-use super::{Database, Meters};
+use super::{
+    Database,
+    meters::{Meters, Readers},
+    pool_state::{PoolState, Size, counts},
+};
 use crate::error::{Error, Result};
-
-/// State of a connection pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolState {
-    /// What its connections are for: `read`, `expensive`, `monitor` or `write`.
-    pub name: &'static str,
-    /// Maximum number of connections.
-    pub most: u32,
-    /// Number of open connections.
-    pub open: u32,
-    /// Number of connections that statements use.
-    pub in_use: u32,
-    /// Number of reads that found each of its connections in use; `None` for the pool of the
-    /// writer, whose queue is measured.
-    pub waits: Option<u64>,
-}
-
-/// Size of a register, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// Size of the database file, or of the database on PostgreSQL.
-    pub database: u64,
-    /// Size of SQLite's write-ahead log; `None` on PostgreSQL.
-    pub log: Option<u64>,
-}
-
-/// Pools of readers, in the order of their counters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readers {
-    Requests = 0,
-    Expensive = 1,
-    Monitor = 2,
-}
-
-/// Returns the maximum, the number of open connections, and of those in use.
-fn counts(connection: &DatabaseConnection) -> (u32, u32, u32) {
-    let (most, open, idle) = match connection.get_database_backend() {
-        DbBackend::Postgres => {
-            let pool = connection.get_postgres_connection_pool();
-            (pool.options().get_max_connections(), pool.size(), pool.num_idle())
-        }
-        _ => {
-            let pool = connection.get_sqlite_connection_pool();
-            (pool.options().get_max_connections(), pool.size(), pool.num_idle())
-        }
-    };
-    (most, open, open.saturating_sub(u32::try_from(idle).unwrap_or(u32::MAX)))
-}
 
 impl Database {
     /// Returns the measurements of the connections.

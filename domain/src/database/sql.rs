@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::note_rows;
+use super::usage::note_rows;
 use crate::error::Result;
 
 /// Returns the rows of a statement that selects `columns` first, in this order.

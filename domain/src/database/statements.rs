@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::{Usage, write_health::WriteHealth, writer_state::WriterState};
+use super::{usage::Usage, write_health::WriteHealth, writer_state::WriterState};
 
 /// Outcome of the statements of one change.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Meters, busy::busy, common_commit::Group};
+use super::{busy::busy, common_commit::Group, meters::Meters};
 use crate::error::{Error, Result};
 
 /// Time after which no further change joins earlier ones, because they wait for the commit. Several

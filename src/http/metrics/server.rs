@@ -166,7 +166,6 @@ pub(super) fn process() -> Registry {
 fn add_process(registry: &mut Registry) -> procfs::ProcResult<()> {
     let own = procfs::process::Process::myself()?;
     let stat = own.stat()?;
-    #[expect(clippy::cast_precision_loss, reason = "a fraction of a second does not matter")]
     let seconds = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
     registry.register_with_unit(
         "process_resident_memory",

@@ -247,8 +247,8 @@ on_both!(a_read_that_finds_no_free_connection_is_counted, |app| async move {
         let series = "samregister_database_connection_waits_total{pool=\"read\"}";
         value(&metrics(&app).await, series)
     };
-    let before = waits().await;
     let taken = crate::support::http_server::take_readers(&app, false).await;
+    let before = waits().await;
     let text = metrics(&app).await;
     let in_use = "samregister_database_connections{pool=\"read\",state=\"in_use\"}";
     assert_eq!(value(&text, in_use), taken.len() as f64);
