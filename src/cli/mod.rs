@@ -19,6 +19,7 @@ mod demo_documents;
 pub mod expiring;
 pub mod export;
 mod failure;
+pub mod healthcheck;
 pub mod import;
 mod invoice_list;
 mod invoice_run;
@@ -46,6 +47,7 @@ pub mod revenue;
 pub mod scenario;
 pub mod schema;
 pub mod serve;
+mod service_manager;
 pub mod sie;
 pub mod templates;
 pub mod token;
@@ -160,6 +162,7 @@ enum Command {
     TrailKey(trail_key::Options),
     Contact(contact::Options),
     Retention(retention::Options),
+    Healthcheck(healthcheck::Options),
     Schema(schema::Options),
     Completions(completions::Options),
 }
@@ -297,6 +300,7 @@ impl Command {
             Self::TrailKey(options) => trail_key::run(options).await,
             Self::Contact(options) => contact::run(options).await,
             Self::Retention(options) => retention::run(options).await,
+            Self::Healthcheck(options) => healthcheck::run(options).await,
             Self::Schema(options) => schema::run(options),
             Self::Completions(options) => completions::run(options),
         }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{
     Failure, Outcome, Result, config_option, demo, log, make, open, open_files, put,
-    reload::Hangups, say,
+    reload::Hangups, say, service_manager,
 };
 use crate::http::{self, App, graphiql};
 use domain::{
@@ -19,7 +19,9 @@ use domain::{
 /// Serve the API, GraphiQL and the schema over HTTP
 ///
 /// Migrates the database first, unless --no-migrate is set. Ctrl-C and SIGTERM stop the server
-/// after the requests in progress; SIGHUP reloads its keys and some settings. With --demo it needs no settings: it creates a temporary
+/// after the requests in progress; SIGHUP reloads its keys and some settings. Notifies systemd
+/// (Type=notify) when it is ready, and that it is alive (WatchdogSec). With --demo it needs no
+/// settings: it creates a temporary
 /// register with real members and example agreements and invoices, and a token for each role.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -83,7 +85,9 @@ pub async fn run(options: Options) -> Result {
     report_address(&settings, &listener)?;
     let app = App::new(db, Clock::system(), keys, &settings, graphiql::Settings::default())
         .with_documents(&settings)?;
-    let serving = http::serve(listener, app.clone(), &settings, stop_requested());
+    // `serve` waits for the signal when the server accepts requests.
+    let stop = service_manager::notify_until(stop_requested());
+    let serving = http::serve(listener, app.clone(), &settings, stop);
     tokio::select! {
         served = serving => served?,
         () = hangups.reload(&app, &settings, LOG_FILTER) => {}

@@ -468,7 +468,8 @@ async fn drained(stop: impl Future<Output = ()>, draining: &AtomicBool, time: Du
 }
 
 /// Serves HTTP/1.1 and WebSockets until `stop` completes, then finishes requests in progress
-/// and closes the database, for at most half a minute.
+/// and closes the database, for at most half a minute. First polls `stop` when requests are
+/// accepted.
 ///
 /// # Errors
 /// INTERNAL when the accepting thread ends.

@@ -4,7 +4,9 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
+    os::unix::net::UnixDatagram,
     path::Path,
+    time::Duration,
 };
 
 use chrono::Datelike;
@@ -151,5 +153,66 @@ fn a_server_stops_on_a_signal_and_reports_a_port_in_use() {
     assert_eq!(
         message,
         "error: SAMREGISTER_JWT_SECRET or SAMREGISTER_JWT_PUBLIC_KEY or SAMREGISTER_JWT_JWKS must be set, to verify tokens with\n"
+    );
+}
+
+#[test]
+fn a_service_manager_learns_that_the_server_is_ready_alive_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let heard = || {
+        let mut message = [0; 1024];
+        let size = manager.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..size]).into_owned()
+    };
+    let mut program = app::program();
+    program
+        .current_dir(folder.path())
+        .env("SAMREGISTER_JWT_SECRET", app::SECRET)
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "100000");
+    let server = Server::start(program, "serve --bind 127.0.0.1:0");
+    assert_eq!(heard(), "READY=1\n");
+    let token = "not-a-token";
+    let answer = server.post(token, r#"{"query":"{ viewer { subject } }"}"#);
+    assert!(answer.starts_with("HTTP/1.1 401"), "a server that is ready answers: {answer}");
+    assert_eq!([heard(), heard()], ["WATCHDOG=1\n", "WATCHDOG=1\n"]);
+    assert_eq!(server.stop().0, Some(0));
+    let last = std::iter::repeat_with(heard).find(|message| message != "WATCHDOG=1\n");
+    assert_eq!(last.as_deref(), Some("STOPPING=1\n"));
+}
+
+#[test]
+fn a_health_check_reports_if_the_server_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = |bind: &str| {
+        let mut program = app::program();
+        program
+            .current_dir(folder.path())
+            .env("SAMREGISTER_JWT_SECRET", app::SECRET)
+            .env("SAMREGISTER_BIND", bind)
+            // The server is asked itself.
+            .env("http_proxy", "http://127.0.0.1:9");
+        program
+    };
+    let server = Server::start(program("127.0.0.1:0"), "serve");
+    let address = server.address.clone();
+    assert_eq!(run(program(&address), "healthcheck").done(), "ready\n");
+    assert_eq!(run(program(&address), "healthcheck --live").done(), "alive\n");
+    let url = format!("healthcheck --url http://{address}/");
+    assert_eq!(run(program("127.0.0.1:1"), &url).done(), "ready\n");
+    // A register without its file is not ready, though the server runs.
+    fs::rename(folder.path().join("samregister.db"), folder.path().join("away.db")).unwrap();
+    let message = run(program(&address), "healthcheck").failed(1);
+    assert!(message.contains("/readyz answers 503: not ready: "), "{message}");
+    assert_eq!(run(program(&address), "healthcheck --live").done(), "alive\n");
+    fs::rename(folder.path().join("away.db"), folder.path().join("samregister.db")).unwrap();
+    assert_eq!(server.stop().0, Some(0));
+    let message = run(program(&address), "healthcheck").failed(1);
+    assert!(
+        message.starts_with(&format!("error: cannot ask http://{address}/readyz")),
+        "{message}"
     );
 }

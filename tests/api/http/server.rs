@@ -159,14 +159,16 @@ async fn the_start_page_links_to_what_the_server_has() {
 #[tokio::test]
 async fn every_page_of_the_documentation_is_served() {
     let app = App::sqlite().await;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() {
-            let path = format!("/docs/{}", entry.file_name().to_string_lossy());
-            let page = app.get(&path).await;
-            assert_eq!(page.status, StatusCode::OK, "{path}");
-            assert_eq!(page.text(), std::fs::read_to_string(entry.path()).unwrap(), "{path}");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["docs", "docs/operations"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                let path = format!("/{folder}/{}", entry.file_name().to_string_lossy());
+                let page = app.get(&path).await;
+                assert_eq!(page.status, StatusCode::OK, "{path}");
+                assert_eq!(page.text(), std::fs::read_to_string(entry.path()).unwrap(), "{path}");
+            }
         }
     }
     assert_eq!(app.get("/docs/nothing.md").await.status, StatusCode::NOT_FOUND);
