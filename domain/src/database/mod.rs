@@ -60,11 +60,9 @@ pub(crate) use self::{
 pub use self::{
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
-    meters::Meters,
-    pools::{PoolState, Size},
-    pooler::UnsupportedPooler,
     meters::{Listener, Meters},
     pool_state::{PoolState, Size},
+    pooler::UnsupportedPooler,
     revision::LastEntry,
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
@@ -74,8 +72,6 @@ pub use self::{
 use self::{
     committed::{CheckedEnd, Continuity},
     connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, set_up, sqlite},
-    pools::Readers,
-    connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, sqlite},
     meters::Readers,
     revision::RevisionReader,
     servers::Servers,

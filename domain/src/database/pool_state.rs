@@ -1,6 +1,6 @@
 //! State of a connection pool, and size of the database.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use sea_orm::{DatabaseConnection, DbBackend};
 
 /// State of a connection pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

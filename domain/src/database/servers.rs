@@ -236,13 +236,13 @@ impl Database {
         }
         let primary = servers.primary();
         tracing::warn!(host = primary.get_host(), port = primary.get_port(), "found the primary");
-        for pool in self.pools() {
+        for pool in self.connections() {
             pool.get_postgres_connection_pool().set_connect_options(primary.clone());
         }
     }
 
-    /// Returns every pool.
-    fn pools(&self) -> [&DatabaseConnection; 6] {
+    /// Returns the pool of each kind of connection.
+    fn connections(&self) -> [&DatabaseConnection; 6] {
         let revision = self.revision_reader.connection();
         [&self.reader, &self.costly_reader, &self.writer, &self.probe, &self.monitor, revision]
     }
