@@ -1,31 +1,38 @@
-//! Checks that each input object of a mutation is an object, before anything is executed.
+//! Checks that each input object of a mutation is an object, and that no string of a document stands
+//! for a value of an enum, before anything is executed.
 //!
 //! The library validates the fields of an object, but takes any other value for one, and finds out
 //! when it resolves the mutation. Mutations before it in the document are committed then, and their
-//! payloads would be lost with the rest of the data.
+//! payloads would be lost with the rest of the data. It also takes a string for a value of an enum,
+//! which the specification allows in variables only.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     convert::Infallible,
 };
 
 use async_graphql::{
-    OutputType, Value, Variables,
-    parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet},
+    OutputType, SubscriptionType, Value, Variables,
+    parser::types::{
+        ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+    },
     registry::{MetaType, MetaTypeName, Registry},
 };
 
-use super::Mutation;
+use super::{Mutation, Query, Subscription};
 use domain::error::{FieldErrorCode, ValidationErrors};
 
-/// Input objects and the arguments of the fields that a mutation reaches.
+/// Input objects, enums, and the arguments of the fields that an operation reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputShapes {
-    /// Name of the mutation type.
-    root: String,
+    /// Names of the types of queries, mutations and subscriptions.
+    roots: [String; 3],
+    /// Names of the enums.
+    enums: HashSet<String>,
     /// The type of each field, by input object.
     objects: HashMap<String, HashMap<String, String>>,
-    /// The fields that a mutation reaches, by type.
+    /// The fields that an operation reaches, by type.
     types: HashMap<String, HashMap<String, FieldShape>>,
 }
 
@@ -41,9 +48,15 @@ impl InputShapes {
     #[must_use]
     pub fn of_schema() -> Self {
         let mut registry = Registry::default();
+        Query::create_type_info(&mut registry);
         Mutation::create_type_info(&mut registry);
-        let mut shapes = Self { root: Mutation::type_name().into_owned(), ..Self::default() };
+        Subscription::create_type_info(&mut registry);
+        let roots = [Query::type_name(), Mutation::type_name(), Subscription::type_name()];
+        let mut shapes = Self { roots: roots.map(Cow::into_owned), ..Self::default() };
         for (name, known) in &registry.types {
+            if let MetaType::Enum { .. } = known {
+                shapes.enums.insert(name.clone());
+            }
             if let MetaType::InputObject { input_fields, .. } = known {
                 let fields = input_fields.values();
                 let fields = fields.map(|field| (field.name.clone(), field.ty.clone())).collect();
@@ -70,16 +83,59 @@ impl InputShapes {
         variables: &Variables,
         errors: &mut ValidationErrors,
     ) {
-        let mut visit = Visit { shapes: self, document, variables, errors, seen: HashSet::new() };
-        visit.selections(&self.root, &mutation.selection_set.node);
+        let [_, root, _] = &self.roots;
+        Visit { shapes: self, document, variables: Some(variables), errors, seen: HashSet::new() }
+            .selections(root, &mutation.selection_set.node);
     }
+
+    /// Adds an error for each string in the place of a value of an enum, in the document and in the
+    /// defaults of its variables. The fields of a document without strings are not visited.
+    pub fn check_literals(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        errors: &mut ValidationErrors,
+    ) {
+        let mut visit =
+            Visit { shapes: self, document, variables: None, errors, seen: HashSet::new() };
+        for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
+            if let Some(default) = &definition.default_value {
+                let path = format!("variables.{}", definition.name.node);
+                visit.value(&definition.var_type.node.to_string(), &default.node, &path);
+            }
+        }
+        let parts = document.fragments.values().map(|part| &part.node.selection_set.node);
+        if parts.chain([&operation.selection_set.node]).any(has_string) {
+            let [query, mutation, subscription] = &self.roots;
+            let root = match operation.ty {
+                OperationType::Query => query,
+                OperationType::Mutation => mutation,
+                OperationType::Subscription => subscription,
+            };
+            visit.selections(root, &operation.selection_set.node);
+        }
+    }
+}
+
+/// Returns `true` if an argument of these fields has a string in the document.
+fn has_string(selections: &SelectionSet) -> bool {
+    selections.items.iter().any(|selection| match &selection.node {
+        Selection::Field(field) => {
+            let mut arguments = field.node.arguments.iter();
+            arguments.any(|(_, value)| value.node.to_string().contains('"'))
+                || has_string(&field.node.selection_set.node)
+        }
+        Selection::InlineFragment(part) => has_string(&part.node.selection_set.node),
+        Selection::FragmentSpread(_) => false,
+    })
 }
 
 /// A visit of the fields of a document.
 struct Visit<'a> {
     shapes: &'a InputShapes,
     document: &'a ExecutableDocument,
-    variables: &'a Variables,
+    /// Values of the variables, to check objects; `None` to check the values in the document.
+    variables: Option<&'a Variables>,
     errors: &'a mut ValidationErrors,
     /// Fragments that were visited.
     seen: HashSet<&'a str>,
@@ -114,8 +170,10 @@ impl<'a> Visit<'a> {
         let Some(shape) = fields.and_then(|fields| fields.get(name)) else { return };
         for (name, value) in &field.arguments {
             let Some(expected) = shape.arguments.get(name.node.as_str()) else { continue };
-            let known =
-                |name| Ok::<_, Infallible>(self.variables.get(&name).cloned().unwrap_or_default());
+            let known = |name| {
+                let found = self.variables.and_then(|variables| variables.get(&name));
+                Ok::<_, Infallible>(found.cloned().unwrap_or_default())
+            };
             let Ok(value) = value.node.clone().into_const_with(known);
             self.value(expected, &value, name.node.as_str());
         }
@@ -133,6 +191,14 @@ impl<'a> Visit<'a> {
             (MetaTypeName::List(expected), value) => self.value(expected, value, path),
             (MetaTypeName::Named(expected), value) => {
                 let shapes = self.shapes;
+                let is_literal = self.variables.is_none();
+                if is_literal
+                    && matches!(value, Value::String(_))
+                    && shapes.enums.contains(expected)
+                {
+                    let problem = format!("must be a value of the enum {expected}, without quotes");
+                    self.errors.add(path, FieldErrorCode::WrongType.problem(problem));
+                }
                 let Some(fields) = shapes.objects.get(expected) else { return };
                 match value {
                     Value::Object(values) => {
@@ -143,6 +209,7 @@ impl<'a> Visit<'a> {
                         }
                     }
                     Value::Null => {}
+                    _ if is_literal => {}
                     _ => {
                         let problem = format!("must be an object of the type {expected}");
                         self.errors.add(path, FieldErrorCode::WrongType.problem(problem));

@@ -302,6 +302,7 @@ pub(super) fn check(
             _ => {}
         }
     }
+    most.shapes.check_literals(&parsed.document, operation, &mut errors);
     if operation_type == OperationType::Mutation {
         most.shapes.check(&parsed.document, operation, variables, &mut errors);
     }

@@ -279,3 +279,40 @@ on_both!(very_long_texts_are_refused, |app| async move {
     assert_eq!(app.revision().await, before);
     app.office().query("{ members { totalCount } }").await.data();
 });
+
+on_both!(a_string_of_a_document_is_no_value_of_an_enum, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let office = app.office();
+    let report = format!(
+        "mutation {{ statusReportFile(input: {{ activityId: \"{}\", period: \"2026\", health: \"RED\", summary: \"x\" }}) {{ statusReport {{ id }} }} }}",
+        samples.id("bip")
+    );
+    let before = app.revision().await;
+    for (document, path) in [
+        ("{ invoices(filter: { status: [OVERDUE, \"PAID\"] }) { totalCount } }", "filter.status.1"),
+        ("{ costs(filter: { status: \"BOOKED\" }) { totalCount } }", "filter.status"),
+        ("{ members(orderBy: { field: \"NAME\" }) { totalCount } }", "orderBy.field"),
+        (
+            "query($status: [MemberStatus!] = [\"ACTIVE\"]) { members(filter: { status: $status }) { totalCount } }",
+            "variables.status.0",
+        ),
+        (
+            "{ members { nodes { ...m } } } fragment m on Member { invoices(filter: { kind: \"INVOICE\" }) { totalCount } }",
+            "filter.kind",
+        ),
+        (report.as_str(), "input.health"),
+    ] {
+        let refused = office.query(document).await;
+        assert_eq!(refused.bad_fields(), [path], "{document}");
+        assert_eq!(refused.error()["extensions"]["fields"][0]["code"], "WRONG_TYPE", "{document}");
+    }
+    assert_eq!(app.revision().await, before);
+    // Variables are JSON, which has no other form for them.
+    let document = "query($status: [MemberStatus!], $order: MemberOrder, $kind: InvoiceKind = INVOICE) { members(filter: { status: $status, search: \"alfa\" }, orderBy: $order) { nodes { invoices(filter: { kind: $kind }) { totalCount } } } }";
+    let variables = json!({ "status": ["ACTIVE"], "order": { "field": "NAME" } });
+    office.ask(document, variables).await.data();
+    office
+        .query("{ members(filter: { status: [ACTIVE] }, orderBy: { field: NAME }) { totalCount } }")
+        .await
+        .data();
+});
