@@ -55,9 +55,12 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let target = target(&settings, &options)?;
     let done = write(&settings, target, &options).await;
-    let result = done.as_ref().map_err(|failure| failure.lines.join("; "));
-    let result = result.as_ref().copied().map_err(String::as_str);
-    if let Err(error) = backup::record(&settings, Clock::system().now(), result) {
+    let result = done.as_ref().map(Written::success).map_err(|failure| failure.lines.join("; "));
+    if let Err(error) = backup::record(
+        &settings,
+        Clock::system().now(),
+        result.as_ref().cloned().map_err(String::as_str),
+    ) {
         say(&format!("the result can't be recorded for the metrics: {}", error.cause()));
     }
     let Written { file, manifest, removed } = done?;

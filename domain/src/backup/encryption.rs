@@ -7,7 +7,7 @@ use std::{
 
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, stream::StreamWriter, x25519};
 
-use super::failed;
+use super::refusal::failed;
 use crate::{error::Result, files};
 
 /// First bytes of an encrypted file.

@@ -4,8 +4,10 @@
 //! a database file, on PostgreSQL an archive of `pg_dump`; either may be encrypted by `age`.
 
 mod encryption;
+mod examination;
 mod manifest;
 mod postgres;
+mod refusal;
 mod rotation;
 mod sqlite;
 mod staging;
@@ -17,17 +19,19 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
-use semver::Version;
 
-use self::staging::{Staging, Summary};
+use self::{
+    examination::Examination,
+    refusal::failed,
+    staging::{Staging, Summary},
+};
 pub use self::{
     manifest::{DatabaseKind, Manifest},
     rotation::{Keep, expired},
     state::{Failure, Last, Success, last, last_in, record},
 };
 use crate::{
-    audit::{self, TrailCheck, TrustedKeys},
+    audit::TrustedKeys,
     clock::Clock,
     config::Settings,
     database::Database,
@@ -58,6 +62,16 @@ pub struct Written {
     pub manifest: Manifest,
     /// Older backups that were removed.
     pub removed: Vec<PathBuf>,
+}
+
+impl Written {
+    /// Returns the result to record.
+    #[must_use]
+    pub fn success(&self) -> Success {
+        let Manifest { at, revision, bytes, .. } = self.manifest;
+        let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
+        Success { at, revision, bytes, file }
+    }
 }
 
 /// Writes a backup of the register while others write to it. It holds every change that was
@@ -168,94 +182,6 @@ fn publish(staged: &Path, target: &Path, mut manifest: Manifest, own: &OwnFiles)
     sync_folder(&folder_of(target)).map_err(unwritable)
 }
 
-/// The check of a backup's content.
-struct Examination<'e> {
-    /// `false` if the content is not checked.
-    is_wanted: bool,
-    /// `true` if the schema is that of this program, so that the trail can be read.
-    is_current: bool,
-    trusted: Option<&'e TrustedKeys>,
-    clock: Clock,
-    /// The register, whose key signs the checkpoint.
-    register: &'e Database,
-}
-
-/// What a backup holds.
-#[derive(Clone, Debug, Default)]
-struct Found {
-    oldest_program: Option<String>,
-    schema: String,
-    register: String,
-    revision: i64,
-    checkpoint: Option<String>,
-}
-
-impl Examination<'_> {
-    /// Returns what the backup holds that has the content which `tx` sees. Of an older schema, only
-    /// what `db` can read.
-    async fn run(&self, db: &Database, tx: &DatabaseTransaction) -> Result<Found> {
-        const SCHEMA: &str = "SELECT COALESCE(MAX(version), '') FROM seaql_migrations";
-        if !self.is_current {
-            // A failed statement would end the transaction.
-            const REVISION: &str = "SELECT COALESCE(MAX(revision), 0) FROM audit_entry";
-            return Ok(Found {
-                schema: first(db.read(), SCHEMA).await.ok().flatten().unwrap_or_default(),
-                revision: first(db.read(), REVISION).await.ok().flatten().unwrap_or_default(),
-                ..Found::default()
-            });
-        }
-        if self.is_wanted {
-            let check = TrailCheck {
-                trusted: self.trusted,
-                is_ordered: self.clock.is_ordered(),
-                ..TrailCheck::default()
-            };
-            refuse(audit::violations(tx, check, |_| {}).await?.violations)?;
-        }
-        const FIRST: &str = "SELECT hash FROM audit_entry ORDER BY revision LIMIT 1";
-        let checkpoint = audit::checkpoint_in(tx, self.register.trail_key(), self.clock).await?;
-        Ok(Found {
-            oldest_program: oldest_program(tx).await?,
-            schema: first(tx, SCHEMA).await?.unwrap_or_default(),
-            register: first(tx, FIRST).await?.unwrap_or_default(),
-            revision: checkpoint.revision,
-            checkpoint: Some(checkpoint.line()),
-        })
-    }
-}
-
-/// Returns the first value of a statement.
-async fn first<T: sea_orm::TryGetable>(db: &impl ConnectionTrait, sql: &str) -> Result<Option<T>> {
-    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
-}
-
-/// Returns the oldest version of the program that can use the register.
-async fn oldest_program(tx: &DatabaseTransaction) -> Result<Option<String>> {
-    let select = "SELECT DISTINCT oldest_program FROM migration_requirement";
-    let rows = tx.query_all_raw(Statement::from_string(tx.get_database_backend(), select)).await?;
-    let versions = rows
-        .iter()
-        .map(|row| row.try_get_by_index::<String>(0))
-        .collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok(versions.into_iter().max_by_key(|version| Version::parse(version).ok()))
-}
-
-/// Fails if there are violations, and names the first of them.
-fn refuse(violations: Vec<String>) -> Result<()> {
-    const NAMED: usize = 5;
-    if violations.is_empty() {
-        return Ok(());
-    }
-    let named: Vec<_> = violations.iter().take(NAMED).map(String::as_str).collect();
-    let more = violations.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    Err(failed(format!(
-        "the copy has errors, and no backup was written: {}{more}. `samregister verify` lists all of them; `samregister backup --unverified` copies the register nevertheless",
-        named.join("; ")
-    )))
-}
-
 /// Options of a restoration.
 #[derive(Clone, Debug, Default)]
 pub struct RestoreRequest {
@@ -330,9 +256,4 @@ async fn checked_manifest(request: &RestoreRequest) -> Result<Option<Manifest>> 
             "{name} is damaged or incomplete: it has {bytes} bytes with the SHA-256 {sha256}, and its manifest says {expected}; nothing was changed. Use another copy of the backup"
         ))
     })
-}
-
-/// Returns an internal error with this message.
-fn failed(message: impl Into<String>) -> Error {
-    Error::internal(io::Error::other(message.into()))
 }

@@ -17,9 +17,9 @@ use sea_orm::{
 };
 
 use super::{
-    Examination, Found,
     encryption::{self, Sink},
-    failed,
+    examination::{Examination, Found},
+    refusal::failed,
     staging::{self, Summary, Summing},
 };
 use crate::{

@@ -10,8 +10,8 @@ use std::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::{
-    failed,
     manifest::{Manifest, SUFFIX},
+    refusal::failed,
 };
 use crate::{clock::day_of, error::Result, files::sync_folder};
 
@@ -223,7 +223,9 @@ mod tests {
         write("longer.db", "abcd", &|_| {});
         write("other.db", "abc", &|own| own.register = "00".repeat(32));
         write("renamed.db", "abc", &|own| own.file = "old.db".to_owned());
-        write("postgres.db", "abc", &|own| own.database = super::super::DatabaseKind::Postgresql);
+        write("postgres.db", "abc", &|own| {
+            own.database = super::super::manifest::DatabaseKind::Postgresql
+        });
         write("half-removed.db", "abc", &|_| {});
         fs::remove_file(path("half-removed.db")).unwrap();
         fs::write(path("without-manifest.db"), "abc").unwrap();

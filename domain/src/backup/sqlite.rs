@@ -10,9 +10,9 @@ use std::{
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
 use super::{
-    Examination, Found,
     encryption::{self, Sink},
-    failed,
+    examination::{Examination, Found},
+    refusal::{failed, refuse},
     staging::{self, Staging, Summary, Summing},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// First bytes of a database file.
-pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
+const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Name of the copy in the folder where it is written.
 const COPY: &str = "register.db";
@@ -69,7 +69,7 @@ async fn examine(copy: &Path, examination: &Examination<'_>) -> Result<Found> {
     let found = async {
         let tx = db.snapshot().await?;
         if examination.is_wanted && examination.is_current {
-            super::refuse(integrity::file_violations(&tx).await?)?;
+            refuse(integrity::file_violations(&tx).await?)?;
         }
         let found = examination.run(&db, &tx).await?;
         tx.rollback().await?;

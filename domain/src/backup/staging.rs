@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::failed;
+use super::refusal::failed;
 use crate::error::Result;
 
 /// Prefix of the names of such folders.

@@ -9,7 +9,6 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Written;
 use crate::{
     config::Settings,
     error::{Error, Result},
@@ -93,19 +92,11 @@ pub fn last_in(file: &Path) -> io::Result<Option<Last>> {
 ///
 /// # Errors
 /// CONFLICT `FILE` if the file can't be written.
-pub fn record(
-    settings: &Settings,
-    at: DateTime<Utc>,
-    result: Result<&Written, &str>,
-) -> Result<()> {
+pub fn record(settings: &Settings, at: DateTime<Utc>, result: Result<Success, &str>) -> Result<()> {
     // A file that can't be read is replaced.
     let mut last = last(settings).ok().flatten().unwrap_or_default();
     match result {
-        Ok(Written { file, manifest, .. }) => {
-            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-            let (revision, bytes) = (manifest.revision, manifest.bytes);
-            last.success = Some(Success { at: manifest.at, revision, bytes, file });
-        }
+        Ok(success) => last.success = Some(success),
         Err(message) => last.failure = Some(Failure { at, message: message.to_owned() }),
     }
     let text = serde_json::to_string_pretty(&last).map_err(Error::internal)?;
@@ -115,7 +106,7 @@ pub fn record(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::manifest::tests::manifest, *};
+    use super::*;
 
     fn at(hour: u32) -> DateTime<Utc> {
         let text = format!("2026-12-01T{hour:02}:00:00Z");
@@ -133,12 +124,10 @@ mod tests {
 
         record(&settings, at(1), Err("the disk is full")).unwrap();
         assert!(found().has_failed() && found().is_stale(at(1), hours(1000)));
-        let written = Written {
-            file: folder.path().join("b.db"),
-            manifest: manifest("b.db", "2026-12-01T02:00:00Z"),
-            removed: Vec::new(),
+        let written = || {
+            Ok(Success { at: at(2), revision: 4711, bytes: 3, file: folder.path().join("b.db") })
         };
-        record(&settings, at(3), Ok(&written)).unwrap();
+        record(&settings, at(3), written()).unwrap();
         let success = found().success.unwrap();
         assert_eq!((success.at, success.revision, success.bytes), (at(2), 4711, 3));
         assert!(!found().has_failed() && found().failure.is_some());
@@ -148,7 +137,7 @@ mod tests {
         assert!(found().has_failed() && !found().is_stale(at(12), hours(10)));
         std::fs::write(settings.last_backup_file(), "x").unwrap();
         assert!(last(&settings).is_err());
-        record(&settings, at(5), Ok(&written)).unwrap();
+        record(&settings, at(5), written()).unwrap();
         assert!(!found().has_failed());
     }
 }
