@@ -110,8 +110,7 @@ pub async fn back_up(
             sqlite::write(db, &staging, recipients, &examination, staged.clone()).await?
         }
         DatabaseKind::Postgresql => {
-            let url = settings.database_url.expose();
-            postgres::write(db, url, recipients, &examination, staged.clone()).await?
+            postgres::write(db, recipients, &examination, staged.clone()).await?
         }
     };
     let Summary { bytes, sha256 } = summary;
@@ -223,8 +222,8 @@ pub async fn restore(settings: &Settings, request: &RestoreRequest) -> Result<Op
             sqlite::restore(backup, identities, &target).await?;
         }
         DatabaseKind::Postgresql => {
-            postgres::empty_target(url).await?;
-            postgres::restore(backup, identities, url).await?;
+            let server = postgres::empty_target(url).await?;
+            postgres::restore(backup, identities, &server).await?;
         }
     }
     Ok(manifest)

@@ -37,12 +37,11 @@ const PORTABLE: [&str; 4] = ["--no-owner", "--no-privileges", "--no-comments", "
 /// holds.
 pub(super) async fn write(
     db: &Database,
-    url: &str,
     recipients: &[String],
     examination: &Examination<'_>,
     target: PathBuf,
 ) -> Result<(Found, Summary)> {
-    let server = Server::of(url)?;
+    let server = Server::of_register(db)?;
     let tx = db.snapshot().await?;
     let version = server_version(&tx).await?;
     server.check("pg_dump", version)?;
@@ -112,11 +111,11 @@ impl<W: Write> Write for Both<'_, W> {
     }
 }
 
-/// Checks that the database of this URL is empty and that its archives can be restored there.
+/// Checks that the database of this URL is empty and that archives can be restored there.
 ///
 /// # Errors
 /// INTERNAL if it has tables or functions, or `pg_restore` is missing or too old.
-pub(super) async fn empty_target(url: &str) -> Result<()> {
+pub(super) async fn empty_target(url: &str) -> Result<Server> {
     const OBJECTS: &str = "SELECT n.nspname || '.' || o.name FROM (
             SELECT oid, relname::text AS name, relnamespace AS namespace FROM pg_class
             UNION ALL SELECT oid, proname::text, pronamespace FROM pg_proc
@@ -124,12 +123,12 @@ pub(super) async fn empty_target(url: &str) -> Result<()> {
         WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
             AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')
         ORDER BY 1 LIMIT 1";
-    let server = Server::of(url)?;
     let db = Database::connect(url, None).await?;
     let checked = async {
+        let server = Server::of_register(&db)?;
         server.check("pg_restore", server_version(db.read()).await?)?;
         let select = Statement::from_string(DbBackend::Postgres, OBJECTS);
-        let Some(row) = db.read().query_one_raw(select).await? else { return Ok(()) };
+        let Some(row) = db.read().query_one_raw(select).await? else { return Ok(server) };
         let object: String = row.try_get_by_index(0)?;
         Err(failed(format!(
             "the database of DATABASE_URL is not empty: it has {object}; nothing was changed. A backup is restored to a new database: create one (createdb), and name it in DATABASE_URL"
@@ -140,9 +139,12 @@ pub(super) async fn empty_target(url: &str) -> Result<()> {
     checked
 }
 
-/// Restores an archive to the empty database of this URL, in one transaction.
-pub(super) async fn restore(backup: &Path, identities: Option<&Path>, url: &str) -> Result<()> {
-    let server = Server::of(url)?;
+/// Restores an archive to an empty database, in one transaction.
+pub(super) async fn restore(
+    backup: &Path,
+    identities: Option<&Path>,
+    server: &Server,
+) -> Result<()> {
     let content = encryption::open(backup, identities)?;
     let mut command = server.command("pg_restore");
     command.args(PORTABLE).args(["--exit-on-error", "--single-transaction"]);
@@ -211,14 +213,19 @@ impl Drop for Program {
 
 /// The server of a register, as its own programs get it: in their environment, because other users
 /// of the machine can read the command line of a process.
-struct Server {
+pub(super) struct Server {
     environment: Vec<(&'static str, String)>,
     database: String,
 }
 
 impl Server {
-    fn of(url: &str) -> Result<Self> {
-        let options: PgConnectOptions = url.parse().map_err(Error::internal)?;
+    /// Returns the server that the register is connected to.
+    fn of_register(db: &Database) -> Result<Self> {
+        let primary = db.primary_server();
+        primary.map(|primary| Self::of(&primary)).ok_or_else(|| failed("it is no server"))
+    }
+
+    fn of(options: &PgConnectOptions) -> Self {
         let host = options.get_socket().map_or_else(
             || options.get_host().trim_matches(['[', ']']).to_owned(),
             |socket| socket.display().to_string(),
@@ -262,7 +269,7 @@ impl Server {
             environment
                 .extend(parts.query_pairs().map(|(_, value)| ("PGPASSWORD", value.into_owned())));
         }
-        Ok(Self { environment, database })
+        Self { environment, database }
     }
 
     fn command(&self, program: &str) -> Command {
@@ -331,10 +338,14 @@ async fn value<T: sea_orm::TryGetable>(db: &impl ConnectionTrait, sql: &str) -> 
 mod tests {
     use super::*;
 
+    fn server_of(url: &str) -> Server {
+        Server::of(&url.parse().unwrap_or_else(|error| panic!("{url}: {error}")))
+    }
+
     #[test]
     fn a_password_is_decoded_and_on_no_command_line() {
         let url = "postgres://anna:p%40ss%20%27w%2B%C3%A5@db.example.se:5433/re%20gister?sslmode=verify-full&sslrootcert=/etc/ca.pem&statement-cache-capacity=9";
-        let server = Server::of(url).unwrap();
+        let server = server_of(url);
         let of = |name: &str| {
             let found = server.environment.iter().filter(|(variable, _)| *variable == name);
             found.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
@@ -354,9 +365,9 @@ mod tests {
         command.arg(format!("--dbname={}", server.quoted_database()));
         let line: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         assert_eq!(line, ["--dbname=dbname='re gister'"]);
-        let socket = Server::of("postgres://%2Frun%2Fpostgresql/register").unwrap();
+        let socket = server_of("postgres://%2Frun%2Fpostgresql/register");
         assert!(socket.environment.contains(&("PGHOST", "/run/postgresql".to_owned())));
-        let odd = Server::of("postgres://a@localhost/it's%5C").unwrap();
+        let odd = server_of("postgres://a@localhost/it's%5C");
         assert_eq!(odd.quoted_database(), r"dbname='it\'s\\'");
     }
 

@@ -194,6 +194,11 @@ async fn expect_primary(connection: &mut PgConnection) -> Result<(), String> {
 }
 
 impl Database {
+    /// Returns the options of a connection to the primary; `None` for a register on SQLite.
+    pub(crate) fn primary_server(&self) -> Option<PgConnectOptions> {
+        self.servers.as_ref().map(|servers| servers.primary())
+    }
+
     /// Moves to another server of PostgreSQL when the primary is lost, for as long as it is polled.
     /// Does nothing if the URL names one server.
     pub async fn follow_primary(&self) {
