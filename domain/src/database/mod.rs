@@ -79,7 +79,7 @@ use self::{
     sqlite_file::SqliteFile,
     write_health::WriteHealth,
     writer_state::WriterState,
-    writers::{SHARING_TIME, Writers},
+    writers::{SHARING_TIMES, Writers},
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
@@ -275,6 +275,9 @@ impl Database {
             sharing_time: SHARING_TIME,
             servers,
             session,
+            server,
+            writers: Arc::new(Writers::new(Handle::current())),
+            sharing_time: if is_sqlite { SHARING_TIMES.0 } else { SHARING_TIMES.1 },
             writer_state,
             health: Arc::default(),
             meters,

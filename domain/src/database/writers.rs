@@ -18,10 +18,14 @@ use tokio::{
 use super::{busy::busy, common_commit::Group, meters::Meters};
 use crate::error::{Error, Result};
 
-/// Time after which no further change joins earlier ones, because they wait for the commit. Several
-/// times as long as a commit and what is sent for it, on a busy server too: a shorter one closes a
-/// transaction after a few changes when each of them takes longer.
-pub(super) const SHARING_TIME: Duration = Duration::from_millis(100);
+/// Time after which no further change joins earlier ones, because they wait for the commit; on
+/// SQLite and on PostgreSQL.
+///
+/// It is several times as long as a commit with the statements before and after it, which take
+/// longest on PostgreSQL under load. On SQLite, other programs ask for the lock again and again, and
+/// find it free between two transactions only.
+pub(super) const SHARING_TIMES: (Duration, Duration) =
+    (Duration::from_millis(20), Duration::from_millis(100));
 
 /// The commit that a change needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
