@@ -111,6 +111,36 @@ on_both!(changes_that_wait_for_another_program_do_not_block_reads, |app| async m
     other.close().await.unwrap();
 });
 
+on_both!(changes_that_wait_for_another_program_share_a_commit_after_it, |app| async move {
+    let before = app.revision().await;
+    let other = Database::connect(&app.url(), None).await.unwrap().with_trail_key(trail_key());
+    let import =
+        audit::begin(Context::new(&other, app.clock, &Viewer::operator("import")), Action::Import)
+            .await
+            .unwrap();
+    let waiting: Vec<_> = (0..20)
+        .map(|number| {
+            let app = app.clone();
+            let input = json!({ "name": format!("Nya {number:02}") });
+            tokio::spawn(async move { app.office().does("organisationAdd", "name", input).await })
+        })
+        .collect();
+    // The first waits for the other program, and the others for the first.
+    while app.db.waiting_changes() < 19 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    import.undo().await.unwrap();
+    let mut names = Vec::new();
+    for answer in join_all(waiting).await {
+        names.push(answer.unwrap()["organisationAdd"]["name"].as_str().unwrap().to_owned());
+    }
+    let expected: Vec<_> = (0..20).map(|number| format!("Nya {number:02}")).collect();
+    assert_eq!(names, expected);
+    assert!(app.db.joined_changes() > 0);
+    assert_eq!(app.revision().await, before + 20);
+    other.close().await.unwrap();
+});
+
 on_both!(under_load_a_query_waits_for_a_connection_as_long_as_it_may_take, |app| async move {
     let mut taken = Vec::new();
     while let Ok(snapshot) =

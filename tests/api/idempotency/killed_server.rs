@@ -10,16 +10,28 @@ use domain::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::{
-    idempotency::requests::admission,
+    idempotency::requests::mutation,
     support::{
         app::{App, on_both, runs},
         server_process::Server,
     },
 };
 
+/// A mutation that makes an object with a name, with the object of its payload and the list that it
+/// is in.
+type Making = (&'static str, &'static str, &'static str);
+
+/// One that is committed alone, and one that shares its commit with those that wait.
+const ADMISSION: Making = ("memberAdmit", "member", "members");
+const ADDITION: Making = ("organisationAdd", "organisation", "organisations");
+
 /// Sends this under the key to a server that may be killed before it answers.
-fn send(server: &Server, authorization: &str, key: &str) -> TcpStream {
-    let body = admission(key).to_string();
+fn send(server: &Server, (name, object, _): Making, authorization: &str, key: &str) -> TcpStream {
+    let mut input = json!({ "name": key });
+    if name == ADMISSION.0 {
+        input["joinedOn"] = json!("2026-01-01");
+    }
+    let body = mutation(name, &format!("{object} {{ name }}"), &input).to_string();
     let mut stream = TcpStream::connect(&server.address).unwrap();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {authorization}\r\nidempotency-key: {key}"
@@ -41,24 +53,36 @@ fn answer(mut stream: TcpStream) -> (String, Value) {
     (head.to_lowercase(), serde_json::from_str(body).unwrap())
 }
 
+/// The number of changes of a server that shared a commit with earlier ones.
+fn joined(server: &Server, authorization: &str) -> u64 {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let head = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close";
+    write!(stream, "{head}\r\nauthorization: {authorization}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let figure =
+        answer.lines().find_map(|line| line.strip_prefix("samregister_joined_changes_total "));
+    figure.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+}
+
 /// Kills a server, again and again, while it does what was asked under keys, and asks for all of it
 /// again.
-async fn kill_and_ask_again(app: &App, kills: usize) {
+async fn kill_and_ask_again(app: &App, making: Making, kills: usize) {
+    let (mutation, object, list) = making;
     const AT_ONCE: usize = 4;
     let now = app.at(&Clock::system().now().to_rfc3339());
     let office = now.office();
     let authorization = office.authorization().unwrap();
     let start = || Server::start(app.program(), "serve --bind 127.0.0.1:0");
     let count = async || {
-        now.office().query("{ members { totalCount } }").await["members"]["totalCount"]
-            .as_u64()
-            .unwrap()
+        let counted = now.office().query(&format!("{{ {list} {{ totalCount }} }}")).await;
+        counted[list]["totalCount"].as_u64().unwrap()
     };
     let mut server = start();
     let asks = |server: &Server, key: &str| {
         let began = Instant::now();
-        let (_, body) = answer(send(server, authorization, key));
-        assert_eq!(body["data"]["memberAdmit"]["member"]["name"], key);
+        let (_, body) = answer(send(server, making, authorization, key));
+        assert_eq!(body["data"][mutation][object]["name"], key);
         began.elapsed()
     };
     // The first that a server does is slow, so that each does one before.
@@ -70,7 +94,8 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
         // Without a pattern, from a fixed beginning; how long it takes depends on what else the
         // machine does, so each corrects it.
         moment = moment.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let asked: Vec<_> = together.iter().map(|key| send(&server, authorization, key)).collect();
+        let asked: Vec<_> =
+            together.iter().map(|key| send(&server, making, authorization, key)).collect();
         tokio::time::sleep(delay.mul_f64(2.0 * f64::from(moment) / f64::from(u32::MAX))).await;
         drop((server, asked));
         let done = usize::try_from(count().await - before).unwrap();
@@ -88,11 +113,11 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
         let (mut rebuilt, began) = (0, Instant::now());
         for together in keys.chunks(20) {
             let asked: Vec<_> =
-                together.iter().map(|key| send(&server, authorization, key)).collect();
+                together.iter().map(|key| send(&server, making, authorization, key)).collect();
             for (key, stream) in together.iter().zip(asked) {
                 let (head, body) = answer(stream);
-                let admitted = &body["data"]["memberAdmit"]["member"];
-                assert_eq!(admitted["name"], **key, "{head} {body}");
+                let made = &body["data"][mutation][object];
+                assert_eq!(made["name"], **key, "{head} {body}");
                 rebuilt += usize::from(head.contains("idempotency-replayed: rebuilt"));
             }
         }
@@ -106,8 +131,10 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
     let mut names = Vec::new();
     let mut after = Value::Null;
     loop {
-        let page = "query($after: String) { members(first: 100, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } } }";
-        let page = now.office().ask(page, json!({ "after": after })).await["members"].clone();
+        let page = format!(
+            "query($after: String) {{ {list}(first: 100, after: $after) {{ nodes {{ name }} pageInfo {{ hasNextPage endCursor }} }} }}"
+        );
+        let page = now.office().ask(&page, json!({ "after": after })).await[list].clone();
         names.extend(
             page["nodes"]
                 .as_array()
@@ -129,10 +156,17 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
     let mut expected: Vec<_> = keys.iter().cloned().chain(others).collect();
     expected.sort_unstable();
     assert_eq!(names, expected);
+    // Those that were all sent at the same time have waited for each other.
+    let joined = joined(&server, authorization);
+    assert_eq!(joined > 0, making == ADDITION, "{joined} shared a commit with earlier ones");
     drop(server);
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
 }
 
 on_both!(requests_to_a_killed_server_are_applied_once_and_answered, |app| async move {
-    kill_and_ask_again(&app, runs(8, 100)).await;
+    kill_and_ask_again(&app, ADMISSION, runs(8, 100)).await;
+});
+
+on_both!(requests_that_share_a_commit_of_a_killed_server_are_applied_once, |app| async move {
+    kill_and_ask_again(&app, ADDITION, runs(8, 100)).await;
 });

@@ -39,6 +39,8 @@ struct Tally {
     refused: Mutex<BTreeMap<String, u64>>,
     unanswered: AtomicU64,
     sent: AtomicU64,
+    /// Changes that shared a commit with earlier ones, by servers that were killed.
+    joined: AtomicU64,
 }
 
 /// The outcome of a change.
@@ -98,6 +100,7 @@ impl Site {
 
     /// Kills the server, as a power cut would, and starts it again.
     pub fn restart(&self) {
+        self.count_joined();
         let mut server = self.server.lock().unwrap();
         drop(server.take());
         let started = Server::start(self.program(), "serve --bind 127.0.0.1:0");
@@ -117,9 +120,19 @@ impl Site {
     }
 
     fn http(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+        self.http_within(Duration::from_secs(60), method, path, body)
+    }
+
+    fn http_within(
+        &self,
+        time: Duration,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> io::Result<(u16, String)> {
         let address = self.address.lock().unwrap().clone();
         let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(time))?;
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -149,10 +162,14 @@ impl Site {
     /// A figure of `/metrics`.
     pub fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.http("GET", "/metrics", "").unwrap();
-        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
-        line.and_then(|line| line.split(' ').nth(1))
-            .and_then(|figure| figure.parse().ok())
-            .unwrap_or_else(|| panic!("{name} in {text}"))
+        figure(&text, name).unwrap_or_else(|| panic!("{name} in {text}"))
+    }
+
+    /// Adds the changes of this server that shared a commit, if it has a moment to report them.
+    fn count_joined(&self) {
+        let answer = self.http_within(Duration::from_secs(1), "GET", "/metrics", "");
+        let joined = answer.ok().and_then(|(_, text)| figure(&text, JOINED)).unwrap_or_default();
+        self.tally.joined.fetch_add(joined as u64, SeqCst);
     }
 
     /// Records a cost that no other is like.
@@ -182,7 +199,7 @@ impl Site {
         Outcome::Refused(code)
     }
 
-    /// Runs `work` while so many write.
+    /// Runs `work` while so many write, who share commits. The server must run afterwards.
     pub fn under_writers(&self, writers: usize, work: impl FnOnce()) {
         /// Ends the writers also when the work fails.
         struct Stop<'a>(&'a AtomicBool);
@@ -205,6 +222,8 @@ impl Site {
             }
             work();
         });
+        self.count_joined();
+        assert!(self.tally.joined.load(SeqCst) > 0, "no change shared a commit with another");
     }
 
     /// Waits until changes are written again, by the server itself.
@@ -250,6 +269,15 @@ impl Site {
         assert_eq!(lost, Vec::<&String>::new());
         self.run("verify");
     }
+}
+
+/// The metric of changes that shared a commit with earlier ones.
+const JOINED: &str = "samregister_joined_changes_total";
+
+/// A figure in the text of `/metrics`.
+fn figure(text: &str, name: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.split(' ').next() == Some(name))?;
+    line.split(' ').nth(1)?.parse().ok()
 }
 
 /// Waits a little, differently each time.
