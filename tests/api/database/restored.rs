@@ -8,15 +8,17 @@ use domain::auth::{
     revocations::{RevocationTarget, Revocations, revoke},
     viewer::{Role, Viewer},
 };
+use entity::id::MemberId;
 use futures_util::FutureExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{
     app::{App, on_both},
     caller::Caller,
     database_intruder::unguarded,
-    http_server::{ASK, Client, HttpServer, status},
+    http_server::{ASK, Client, HttpServer, get, status},
 };
 
 const ADDRESS: &str =
@@ -77,6 +79,11 @@ fn clerk<'a>(app: &'a App, name: &str) -> Caller<'a> {
     app.viewer(Viewer { subject, roles: vec![Role::Office], ..Viewer::default() })
 }
 
+/// A member's id as a row has it.
+fn member_id(id: &str) -> Option<MemberId> {
+    Some(MemberId(Uuid::try_parse(id.strip_prefix("member_")?).unwrap()))
+}
+
 /// What comes within a minute.
 async fn soon<T>(coming: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), coming)
@@ -108,6 +115,34 @@ on_both!(revocations_are_read_again, |app| async move {
     add(&app, "Den andra").await;
     add(&app, "Den tredje").await;
     assert_eq!(ask().await, (200, 200));
+});
+
+on_both!(rights_of_a_membership_are_back_at_once, |app| async move {
+    let admission = json!({ "name": "Ale", "joinedOn": "2020-01-01" });
+    let admitted = other(&app).await.office().does("memberAdmit", "id", admission).await;
+    let id = admitted["memberAdmit"]["id"].as_str().unwrap();
+    let server = HttpServer::start(&app).await;
+    let anna = app.viewer(Viewer {
+        subject: "anna@example.se".into(),
+        roles: vec![Role::Office, Role::Member],
+        member: member_id(id),
+        ..Viewer::default()
+    });
+    let roles = async || {
+        let address = "/graphql?query=%7Bviewer%7Broles%7D%7D";
+        let answer = get(server.address, address, anna.authorization()).await;
+        let (_, roles) = answer.split_once("\"roles\":").unwrap_or_else(|| panic!("{answer}"));
+        roles.split_once(']').unwrap().0.replace(['[', '"'], "")
+    };
+    assert_eq!(roles().await, "OFFICE,MEMBER");
+    let leave = json!({ "memberId": id, "leftOn": "2026-01-31" });
+    other(&app).await.office().does("memberLeave", "id", leave).await.data();
+    assert_eq!(roles().await, "OFFICE");
+    let database = open(&app).await;
+    database.execute_unprepared("UPDATE member SET left_on = NULL").await.unwrap();
+    set_back(&database).await;
+    // Also in the request for which the server reads that the register was set back.
+    assert_eq!(roles().await, "OFFICE,MEMBER");
 });
 
 on_both!(no_stored_answer_of_before_is_given, |app| async move {

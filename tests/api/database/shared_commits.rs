@@ -4,6 +4,7 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use domain::{
     audit::{self, Action, Change},
     auth::viewer::Viewer,
     error::{Error, Result},
+    idempotency::{MutationField, Mutations, Outcome, Performed},
 };
 use entity::{contact_area, id::ContactAreaId};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -239,6 +241,87 @@ on_both!(
         is_sound(&app).await;
     }
 );
+
+/// Performs a mutation with the key of these, which adds a contact area.
+async fn perform(app: &App, mutations: Arc<Mutations>) -> Result<Performed<()>> {
+    let viewer = Viewer::operator("test");
+    let field = MutationField::new(mutations, "area", &viewer.subject);
+    let adding = async {
+        let ctx = app.context(&viewer).for_mutation(&field);
+        let mut change = audit::begin(ctx, Action::OrganisationAdd).await?;
+        let area = contact_area::Model { id: ContactAreaId::new(), ..Default::default() };
+        audit::insert(&change, area.clone()).await?;
+        change.record(None, Some(&area))?;
+        change.commit_with(Outcome::default()).await
+    };
+    field.perform(adding).await
+}
+
+on_both!(a_repeated_mutation_is_reported_as_done_after_the_commit_of_the_first, |app| async move {
+    let app = patient(&app);
+    let mutations = || {
+        let subject = Viewer::operator("test").subject;
+        Arc::new(Mutations::with_key(subject, "key".to_owned(), "digest".to_owned()))
+    };
+    let [own, repeated] = [mutations(), mutations()];
+    let first = add_area(&app, "0").await.unwrap();
+    let before = app.revision().await;
+    let queued = async |mutations: &Arc<Mutations>| {
+        let (app, mutations) = (app.clone(), Arc::clone(mutations));
+        queue(&app.clone(), async move { perform(&app, mutations).await }).await
+    };
+    let tasks = [queued(&own).await, queued(&repeated).await];
+    let last = queue_area(&app, "1").await;
+    let first = tokio::spawn(first.commit());
+    let last = last.await.unwrap().unwrap();
+    // The first has made its change, the other has found its outcome, and nothing is committed.
+    for (mutations, task) in [&own, &repeated].into_iter().zip(&tasks) {
+        assert!(!task.is_finished());
+        assert_eq!(mutations.committed(), [""; 0]);
+    }
+    last.commit().await.unwrap();
+    first.await.unwrap().unwrap();
+    let [performed, found] = tasks.map(async |task| task.await.unwrap().unwrap());
+    assert!(matches!(performed.await, Performed::Now(())));
+    assert!(matches!(found.await, Performed::Earlier(_)));
+    assert_eq!((own.committed(), repeated.committed()), (vec!["area".into()], vec!["area".into()]));
+    assert_eq!(app.revision().await, before + 3);
+    is_sound(&app).await;
+});
+
+on_both!(a_common_commit_outlives_the_runtime_of_its_first_change, |app| async move {
+    let app = patient(&app);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let own = app.clone();
+    let first = runtime.spawn(async move { add_area(&own, "0").await });
+    let first = first.await.unwrap().unwrap();
+    let neighbor = queue_area(&app, "1").await;
+    let committing = runtime.spawn(first.commit());
+    let neighbor = neighbor.await.unwrap().unwrap();
+    assert!(!committing.is_finished());
+    runtime.shutdown_background();
+    tokio::time::timeout(Duration::from_secs(60), neighbor.commit())
+        .await
+        .expect("no one commits")
+        .unwrap();
+    assert_eq!(app.db.joined_changes(), 1);
+    assert_eq!(names(&app).await, ["0", "1"]);
+    is_sound(&app).await;
+});
+
+on_both!(changes_with_other_times_to_share_wait_in_the_same_queue, |app| async move {
+    let other = patient(&app);
+    let first = add_area(&app, "0").await.unwrap();
+    let waiting = queue_area(&other, "1").await;
+    assert_eq!(app.db.waiting_changes(), 1);
+    let first = tokio::spawn(first.commit());
+    let waiting = waiting.await.unwrap().unwrap();
+    assert_eq!((app.db.joined_changes(), other.db.joined_changes()), (1, 1));
+    waiting.commit().await.unwrap();
+    first.await.unwrap().unwrap();
+    is_sound(&app).await;
+});
 
 on_both!(a_cancelled_change_leaves_nothing_among_its_neighbors, |app| async move {
     let app = patient(&app);
