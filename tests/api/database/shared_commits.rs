@@ -249,7 +249,8 @@ async fn perform(app: &App, mutations: Arc<Mutations>) -> Result<Performed<()>> 
     let adding = async {
         let ctx = app.context(&viewer).for_mutation(&field);
         let mut change = audit::begin(ctx, Action::OrganisationAdd).await?;
-        let area = contact_area::Model { id: ContactAreaId::new(), ..Default::default() };
+        let name = "2".to_owned();
+        let area = contact_area::Model { id: ContactAreaId::new(), name_key: name.clone(), name };
         audit::insert(&change, area.clone()).await?;
         change.record(None, Some(&area))?;
         change.commit_with(Outcome::default()).await
@@ -301,10 +302,8 @@ on_both!(a_common_commit_outlives_the_runtime_of_its_first_change, |app| async m
     let neighbor = neighbor.await.unwrap().unwrap();
     assert!(!committing.is_finished());
     runtime.shutdown_background();
-    tokio::time::timeout(Duration::from_secs(60), neighbor.commit())
-        .await
-        .expect("no one commits")
-        .unwrap();
+    let committed = tokio::time::timeout(Duration::from_secs(60), neighbor.commit()).await;
+    committed.unwrap_or_else(|_| panic!("no one commits")).unwrap();
     assert_eq!(app.db.joined_changes(), 1);
     assert_eq!(names(&app).await, ["0", "1"]);
     is_sound(&app).await;
