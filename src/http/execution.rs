@@ -142,8 +142,8 @@ impl Caller {
         Some(FileLinks::new(app.keys.get().links().clone(), verified, self.server.base(app)))
     }
 
-    /// Returns the verified token of the sender with the rights that it has left; `None` until it is
-    /// verified.
+    /// Returns the verified token of the sender with the rights that it has left; `None` until it
+    /// is verified.
     pub(super) fn verified(&self) -> Option<Arc<Verified>> {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 /// SQLite and on PostgreSQL.
 ///
 /// It is several times as long as a commit with the statements before and after it, which take
-/// longest on PostgreSQL under load. On SQLite, other programs ask for the lock again and again, and
+/// longest on PostgreSQL under load. On SQLite, other programs ask for the lock repeatedly, and
 /// find it free between two transactions only.
 pub(super) const SHARING_TIMES: (Duration, Duration) =
     (Duration::from_millis(20), Duration::from_millis(100));
