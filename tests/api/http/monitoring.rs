@@ -130,7 +130,8 @@ async fn the_documentation_has_each_metric_with_its_unit_and_no_other() {
         assert_eq!(["seconds", "bytes"].contains(&word), is_base_unit, "{name}: {unit}");
         let mut own: Vec<&str> = labels.split(',').filter(|label| !label.is_empty()).collect();
         let series = if is_histogram { format!("{name}_count") } else { name.clone() };
-        let shown = text.lines().find_map(|line| line.strip_prefix(series.as_str()));
+        let rest = |line| str::strip_prefix(line, series.as_str());
+        let shown = text.lines().filter_map(rest).find(|rest| rest.starts_with(['{', ' ']));
         let shown = shown.unwrap_or_else(|| panic!("{name} has no series"));
         let labels = shown.strip_prefix('{').and_then(|rest| rest.split_once('}'));
         let mut shown: Vec<&str> = labels
