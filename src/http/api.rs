@@ -16,10 +16,11 @@ use axum::{
 
 use super::{
     App,
+    allowance::Allowance,
     content_negotiation::{Media, is_utf8},
     denials::Denials,
     event_stream::{self, EventTarget},
-    execution::{Allowance, Caller, Execution, Ready, cut_off, execute, refused, status_of},
+    execution::{Caller, Execution, Ready, cut_off, execute, refused, status_of},
     graphql_request::{Body, GraphqlRequest},
     graphql_response::{self, Written},
     idempotency_key, lanes,

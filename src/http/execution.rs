@@ -22,6 +22,7 @@ use tower_http::request_id::RequestId;
 
 use super::{
     App,
+    allowance::Allowance,
     answer_cache::{self, AnswerKey},
     concurrency_limit::Permit,
     content_negotiation::{self, Media},
@@ -329,42 +330,6 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
         Exceeded::Cycle(_) | Exceeded::Syntax(..) | Exceeded::Operation(_) => {
             Error::invalid("query", FieldErrorCode::InvalidDocument.problem(message))
         }
-    }
-}
-
-/// Limits that the documents of one request share.
-#[derive(Clone)]
-pub(super) struct Allowance {
-    /// Time by which the last of them must be answered.
-    pub(super) deadline: Instant,
-    /// Size of their answers.
-    size: AnswerSize,
-}
-
-impl Allowance {
-    /// Returns the limits of one request.
-    pub(super) fn of(app: &App) -> Self {
-        Self {
-            deadline: Instant::now() + app.request_time,
-            size: AnswerSize::new(app.answer_bytes),
-        }
-    }
-
-    /// Awaits a prerequisite of execution within the remaining time. Fails with `LIMIT_TIME`.
-    pub(super) async fn within<T>(
-        &self,
-        app: &App,
-        needed: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let words = || {
-            format!(
-                "The request took longer than {} s and was not executed. Retry when the server is less busy.",
-                app.request_time.as_secs()
-            )
-        };
-        tokio::time::timeout_at(self.deadline, needed)
-            .await
-            .unwrap_or_else(|_| Err(Error::limit(LimitReason::LimitTime, "query", words())))
     }
 }
 

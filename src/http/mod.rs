@@ -1,5 +1,6 @@
 //! HTTP server. Only this folder and the program's start depend on axum.
 
+mod allowance;
 mod answer_cache;
 mod backup_metrics;
 mod current;

@@ -10,10 +10,11 @@ use axum::{
 
 use super::{
     App,
+    allowance::Allowance,
     answer_cache::AnswerKey,
     api::Refused,
     conditional_requests,
-    execution::{Allowance, Caller, Execution, execute},
+    execution::{Caller, Execution, execute},
     prepared_documents::Prepared,
     request_record::MeasuredDocument,
 };
