@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use sea_orm::sqlx::{ConnectOptions, Connection, Error, postgres::PgConnectOptions};
 
+use domain::database;
+
 /// Time limit for the server's response.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the server of this URL for one connection. `None` if no server responds, or it accepts the
-/// connection now.
+/// connection now, or the URL is a list of servers, whose reasons are known.
 ///
 /// The pool retries when a server has no free connection or is starting, and finally reports only
 /// that it waited too long.
 pub(super) async fn refusal(url: &str) -> Option<String> {
+    if database::urls(url).len() > 1 {
+        return None;
+    }
     let options = url.parse::<PgConnectOptions>().ok()?.extra_float_digits(None);
     match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await.ok()? {
         Ok(connection) => {

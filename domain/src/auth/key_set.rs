@@ -351,6 +351,17 @@ mod tests {
         of_set(&format!("{{\"keys\":[{}]}}", keys.join(",")))
     }
 
+    /// Tokens that were verified with one set are verified again with another one.
+    #[tokio::test]
+    async fn no_two_reads_of_keys_have_the_same_generation() {
+        let set = || KeySet::of_issuer("https://127.0.0.1:1/keys", POLL_INTERVAL);
+        assert_ne!(set().generation(), set().generation());
+        let unreachable = set();
+        assert!(unreachable.read_if_empty().await.is_err(), "no one answers there");
+        let secret = KeySet::fixed(Algorithm::HS256, DecodingKey::from_secret(b"x").into_iter());
+        assert!(secret.read_if_empty().await.is_ok());
+    }
+
     #[test]
     fn keys_for_something_else_are_left_out() {
         for other in [

@@ -35,6 +35,12 @@ pub const FILE: &str = "samregister.toml";
 /// The settings file that is read if there is none in the working directory.
 const SYSTEM_FILE: &str = "/etc/samregister/samregister.toml";
 
+/// The default database.
+const SQLITE_FILE: &str = "sqlite://samregister.db?mode=rwc";
+
+/// Schemes of URLs of PostgreSQL.
+const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
+
 /// Default of the issuer and the audience of tokens.
 pub(crate) const TOKEN_NAME: &str = "samregister";
 
@@ -186,16 +192,13 @@ impl Settings {
         source.take_files();
         let (stated, limits) = (source.stated(), source.limits());
         let settings = Self {
-            database_url: source.take(
-                DATABASE_URL,
-                Secret("sqlite://samregister.db?mode=rwc".to_owned()),
-                |text| {
-                    let is_known = ["sqlite:", "postgres://", "postgresql://"]
-                        .iter()
-                        .any(|scheme| text.starts_with(scheme));
-                    checked(text, is_known, "must begin with sqlite: or postgres://").map(Secret)
-                },
-            ),
+            database_url: source.take(DATABASE_URL, Secret(SQLITE_FILE.to_owned()), |text| {
+                let schemes = ["sqlite:", POSTGRES[0], POSTGRES[1]];
+                url(text, &schemes, "must begin with sqlite: or postgres://")
+            }),
+            database_listen_url: source.optional(DATABASE_LISTEN_URL, |text| {
+                url(text, &POSTGRES, "must begin with postgres://")
+            }),
             bind: source.take(
                 "SAMREGISTER_BIND",
                 SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
@@ -242,11 +245,6 @@ impl Settings {
                 500,
                 |text| number(text, 0..=3_600_000),
             )),
-            database_listen_url: source.optional(DATABASE_LISTEN_URL, |text| {
-                let is_known =
-                    ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-                checked(text, is_known, "must begin with postgres://").map(Secret)
-            }),
             sessions: source.sessions(limits.request_time),
             limits,
             exposure: source.exposure(),
@@ -262,6 +260,11 @@ impl Settings {
         source.finish()?;
         Ok(settings)
     }
+}
+
+/// Parses a URL with one of these schemes.
+fn url(text: &str, schemes: &[&str], error: &str) -> Result<Secret, String> {
+    checked(text, schemes.iter().any(|scheme| text.starts_with(scheme)), error).map(Secret)
 }
 
 /// Parses the address of the API in links: an origin, and possibly a path.

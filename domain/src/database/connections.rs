@@ -47,10 +47,6 @@ fn options(url: &str, connections: u32, acquire_timeout: Duration) -> ConnectOpt
     options
 }
 
-/// Prepared statements that a connection keeps. PostgreSQL needs some 50 kB for each, and a front
-/// end has fewer.
-pub(super) const STATEMENTS: usize = 200;
-
 /// Returns the options of a pool on PostgreSQL.
 pub(super) fn postgres(
     servers: &Arc<Servers>,
@@ -153,7 +149,3 @@ pub(super) fn sqlite(
     };
     options
 }
-
-/// Time for which a change waits for earlier changes of this program, and then for those of other
-/// programs, before it fails with BUSY.
-pub(super) const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);

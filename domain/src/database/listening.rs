@@ -59,10 +59,12 @@ impl Database {
                 tokio::time::sleep(POLL_INTERVALS.0).await;
             }
         }
-        let at = servers.listen.as_deref().unwrap_or(servers);
-        let not_found = |error: Error| DbErr::Custom(format!("{error:?}"));
-        at.find().await.map_err(not_found)?;
         let moved = servers.moved();
+        if let Some(listen) = &servers.listen {
+            let not_found = |error: Error| DbErr::Custom(format!("{error:?}"));
+            listen.find().await.map_err(not_found)?;
+        }
+        let at = servers.listen.as_deref().unwrap_or(servers);
         let lost = |cause| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause)));
         let session = Arc::clone(&self.session);
         let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Database, connections::WRITE_LOCK_TIMEOUT};
+use super::{Database, busy::WRITE_LOCK_TIMEOUT};
 use crate::error::{Error, Result};
 
 /// Truncates the log, and waits for readers for a tenth of a second, because changes wait

@@ -64,14 +64,16 @@ pub use self::{
     pool_state::{PoolState, Size},
     pooler::UnsupportedPooler,
     revision::LastEntry,
+    servers::urls,
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,
     usage::Usage,
 };
 use self::{
+    busy::WRITE_LOCK_TIMEOUT,
     committed::{CheckedEnd, Continuity},
-    connections::{Access, WRITE_LOCK_TIMEOUT, open, postgres, set_up, sqlite},
+    connections::{Access, open, postgres, set_up, sqlite},
     meters::Readers,
     revision::RevisionReader,
     servers::Servers,

@@ -62,7 +62,8 @@ pub(super) struct Servers {
 
 /// Splits a list of URLs of PostgreSQL with commas or blanks between them. A comma within a URL, as
 /// in a password, separates nothing.
-pub(super) fn urls(text: &str) -> Vec<&str> {
+#[must_use]
+pub fn urls(text: &str) -> Vec<&str> {
     let is_separator = |character: char| character == ',' || character.is_whitespace();
     let mut starts: Vec<usize> = SCHEMES
         .iter()

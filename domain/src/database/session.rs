@@ -8,8 +8,12 @@ use sea_orm::sqlx::{
     postgres::{PgConnectOptions, PgConnection},
 };
 
-use super::connections::{STATEMENTS, WRITE_LOCK_TIMEOUT};
+use super::busy::WRITE_LOCK_TIMEOUT;
 use crate::config::Secret;
+
+/// Prepared statements that a connection keeps. PostgreSQL needs some 50 kB for each, and a front
+/// end has fewer.
+pub(super) const STATEMENTS: usize = 200;
 
 /// Time limit of a command's transactions between two statements: what an import calculates in
 /// between takes long.

@@ -11,9 +11,8 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     Database,
-    busy::busy,
+    busy::{WRITE_LOCK_TIMEOUT, busy},
     common_commit::{CommonCommit, Group},
-    connections::WRITE_LOCK_TIMEOUT,
     statements::is_locked,
     transaction::{Transaction, Uncommitted},
     writers::Sharing,
