@@ -65,3 +65,4 @@ pub mod retention;
 pub mod persons;
 pub mod integrity;
 pub mod backup;
+pub mod doctor;

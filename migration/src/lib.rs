@@ -77,6 +77,7 @@ mod m2026_12_03_61_accrued_months;
 mod m2026_12_04_10_report_periods;
 mod m2026_12_04_60_revenue_of_members;
 mod m2026_12_04_61_invoice_order;
+mod m2026_12_04_90_command_runs;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -149,6 +150,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_04_10_report_periods::Migration),
             Box::new(m2026_12_04_60_revenue_of_members::Migration),
             Box::new(m2026_12_04_61_invoice_order::Migration),
+            Box::new(m2026_12_04_90_command_runs::Migration),
         ]
     }
 }

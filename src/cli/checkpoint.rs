@@ -3,9 +3,13 @@
 
 use clap::Args;
 
-use super::{Failure, Outcome, Result, open, put, say, settings};
-use domain::audit::{self, timestamp};
-use domain::clock::Clock;
+use super::{Failure, Outcome, Result, open, put, record_run, say, settings};
+use domain::{
+    audit::{self, timestamp},
+    clock::Clock,
+    config::Settings,
+    database::{Database, RecordedCommand},
+};
 
 /// Print the end of the audit trail, for a later comparison
 ///
@@ -32,8 +36,14 @@ pub struct Options {}
 pub async fn run(_: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
-    let mut checkpoint = audit::checkpoint(&db, Clock::system()).await?;
+    let printed = print(&settings, &db).await;
+    record_run(&db, RecordedCommand::Checkpoint, usize::from(printed.is_err())).await;
     db.close().await?;
+    printed.map(|()| Outcome::Done)
+}
+
+async fn print(settings: &Settings, db: &Database) -> Result<()> {
+    let mut checkpoint = audit::checkpoint(db, Clock::system()).await?;
     if checkpoint.signature.is_none() {
         say(&format!(
             "the checkpoint is not signed: there is no key in {}",
@@ -42,7 +52,7 @@ pub async fn run(_: Options) -> Result {
     }
     let line = checkpoint.line();
     put(format!("{line}\n"))?;
-    let Some(url) = &settings.trail.timestamp_url else { return Ok(Outcome::Done) };
+    let Some(url) = &settings.trail.timestamp_url else { return Ok(()) };
     let token = timestamp::request(url, &line).await.map_err(|error| {
         let cause = error.cause();
         Failure::new(format!(
@@ -51,6 +61,5 @@ pub async fn run(_: Options) -> Result {
     })?;
     checkpoint.timestamp = Some(token);
     let whole = checkpoint.to_string();
-    put(format!("{}\n", whole.strip_prefix(&line).unwrap_or(&whole).trim_start()))?;
-    Ok(Outcome::Done)
+    put(format!("{}\n", whole.strip_prefix(&line).unwrap_or(&whole).trim_start()))
 }

@@ -82,7 +82,7 @@ fn host_name() -> String {
 }
 
 /// Returns the file of a SQLite URL.
-fn file_of(url: &str) -> Option<&str> {
+pub(super) fn file_of(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("sqlite:")?;
     rest.strip_prefix("//").unwrap_or(rest).split('?').next()
 }

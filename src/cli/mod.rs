@@ -13,9 +13,11 @@ pub mod checkpoint;
 pub mod clock;
 pub mod completions;
 mod connect;
+pub mod config;
 pub mod contact;
 pub mod demo;
 mod demo_documents;
+pub mod doctor;
 pub mod expiring;
 pub mod export;
 mod failure;
@@ -26,6 +28,7 @@ mod invoice_run;
 pub mod invoices;
 pub mod ledger;
 mod log;
+pub mod man;
 pub mod matrix;
 pub mod members;
 pub mod migrate;
@@ -78,7 +81,7 @@ use domain::{
     clock::Clock,
     config::{LogFormat, Settings},
     context::Context,
-    database::Database,
+    database::{Database, RecordedCommand},
     error::{Error, ValidationErrors},
     integrity,
 };
@@ -109,6 +112,8 @@ Examples:
     samregister expiring --within-days 90 --check
   Revenue, costs and result of each activity:
     samregister revenue --from 2026-01-01 --to 2026-12-31
+  Everything that a running register needs; exits with 3 if something is wrong:
+    samregister doctor
   The members in an activity, from a server, with your own rights:
     samregister members list --activity bip --url https://register.example.se
 
@@ -163,8 +168,11 @@ enum Command {
     Contact(contact::Options),
     Retention(retention::Options),
     Healthcheck(healthcheck::Options),
+    Config(config::Options),
+    Doctor(doctor::Options),
     Schema(schema::Options),
     Completions(completions::Options),
+    Man(man::Options),
 }
 
 /// Result of a command that did not fail.
@@ -301,8 +309,11 @@ impl Command {
             Self::Contact(options) => contact::run(options).await,
             Self::Retention(options) => retention::run(options).await,
             Self::Healthcheck(options) => healthcheck::run(options).await,
+            Self::Config(options) => config::run(options),
+            Self::Doctor(options) => doctor::run(options).await,
             Self::Schema(options) => schema::run(options),
             Self::Completions(options) => completions::run(options),
+            Self::Man(options) => man::run(options),
         }
     }
 }
@@ -399,6 +410,14 @@ async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
                 "the database is not migrated, or not to this version; run `samregister migrate`",
             ))
         }
+    }
+}
+
+/// Records that a command ended, for `doctor` and the metrics. Reports on stderr if the database
+/// refuses it, as it does for a role that may only read.
+async fn record_run(db: &Database, command: RecordedCommand, findings: usize) {
+    if let Err(error) = db.record_run(command, Clock::system().now(), findings).await {
+        say(&format!("this run is not recorded for `samregister doctor`: {}", error.cause()));
     }
 }
 

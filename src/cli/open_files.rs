@@ -1,7 +1,7 @@
 //! Limit of open files of the process: each connection is one.
 
 use crate::http::listener::EXTRA;
-use domain::config::Settings;
+use domain::{config::Settings, doctor::OpenFiles};
 
 /// Files that the server opens in addition to connections: the database's, the log, settings, a few
 /// more.
@@ -31,6 +31,22 @@ pub(super) fn raise_limit(settings: &Settings) {
 /// Does nothing where there is no such limit.
 #[cfg(not(unix))]
 pub(super) fn raise_limit(_: &Settings) {}
+
+/// Returns the limit of this process, and the files that a server needs with these settings.
+/// `None` if there is no limit.
+pub(super) fn facts(settings: &Settings) -> Option<OpenFiles> {
+    #[cfg(unix)]
+    {
+        let (_, limit) = rlimit::getrlimit(rlimit::Resource::NOFILE).ok()?;
+        let least = EXTRA as u64 + OTHER_FILES;
+        (limit != rlimit::INFINITY).then(|| OpenFiles { limit, least, needed: needed(settings) })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = settings;
+        None
+    }
+}
 
 /// Returns the number of files that the settings may need.
 #[cfg(unix)]

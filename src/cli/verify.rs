@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use chrono::{SecondsFormat, TimeDelta};
 use clap::Args;
 
-use super::{Failure, Outcome, Result, count, open, put, say, settings};
+use super::{Failure, Outcome, Result, count, open, put, record_run, say, settings};
 use domain::{
     audit::{Checkpoint, TrailKey, TrustedKeys, timestamp},
     clock::Clock,
     config::Settings,
-    database::Database,
+    database::{Database, RecordedCommand},
     error::ValidationErrors,
     files,
     findings::Findings,
@@ -24,8 +24,9 @@ use domain::{
 /// SHA-256; matches of the bank's payments; totals by month; gapless series of numbers; deadlines
 /// and successors of agreements; the search index; every table, constraint, index, trigger and
 /// function of the schema; with SQLite also references between rows and the file itself. All checks
-/// see the same state of the register, even while others write to it. Changes nothing. Missing
-/// numbers of imported history are listed as notes.
+/// see the same state of the register, even while others write to it. Changes nothing but the
+/// record of its last run, for `samregister doctor`: a role of the database that may only read
+/// leaves it out. Missing numbers of imported history are listed as notes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -70,6 +71,10 @@ pub(super) async fn check(
 ) -> Result {
     let trusted = trusted(settings)?;
     let request = Request { trusted: trusted.clone(), checkpoints, since };
+    let command = match &request.since {
+        Some(_) => RecordedCommand::VerifySince,
+        None => RecordedCommand::Verify,
+    };
     let mut checkpoints: Vec<_> = request.checkpoints.iter().flatten().cloned().collect();
     checkpoints.extend(request.since.clone());
     let without_timestamp = request
@@ -80,7 +85,6 @@ pub(super) async fn check(
         .count();
     let Report { mut checks, findings: Findings { mut violations, mut notes } } =
         integrity::verify(&db, Clock::system(), request).await?;
-    db.close().await?;
     if !checkpoints.is_empty() {
         checks += 1;
         violations.extend(undated(settings, &checkpoints)?);
@@ -104,6 +108,8 @@ pub(super) async fn check(
             say(&format!("the audit trail was {reason}"));
         }
     }
+    record_run(&db, command, violations.len()).await;
+    db.close().await?;
     let lines: String = violations.iter().map(|violation| format!("{violation}\n")).collect();
     let remarks: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
     let found = match violations.len() {

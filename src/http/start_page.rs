@@ -43,6 +43,7 @@ const PAGES: &[(&str, &str)] = pages![
     "operations/incidents.md",
     "operations/production.md",
     "operations/upgrade.md",
+    "operations/doctor.md",
     "payments.md",
     "performance.md",
     "personal-data.md",

@@ -145,6 +145,12 @@ pub async fn last_key(db: &Database) -> Result<Option<String>> {
         .flatten())
 }
 
+/// Returns the time of the first entry that a key signed; `None` if it signed none.
+pub async fn used_since(db: &Database, key_id: &str) -> Result<Option<DateTime<Utc>>> {
+    let select = Entity::find().select_only().column(Column::At).filter(Column::KeyId.eq(key_id));
+    Ok(select.order_by_asc(Column::Revision).into_tuple().one(db.read()).await?)
+}
+
 /// `true` if the table of the trail has columns for a signature. The migration that adds them may
 /// not be applied yet.
 async fn has_signatures(db: &Database) -> Result<bool> {

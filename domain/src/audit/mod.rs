@@ -39,7 +39,7 @@ pub use self::{
     continuity::{Link, RecordHead, TextDigest},
     entries::readable,
     gaps::{Gaps, imported},
-    head::{is_appointed, last_key, replacement},
+    head::{is_appointed, last_key, replacement, used_since},
     history::History,
     key_replacement::replace_key,
     opening::{Basis, Seen},

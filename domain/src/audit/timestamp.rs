@@ -52,6 +52,32 @@ pub async fn request(url: &str, text: &str) -> Result<Vec<u8>> {
     })
 }
 
+/// Checks that the service at `url` responds to a request of HTTP, with any status.
+///
+/// # Errors
+/// The network error.
+pub async fn ping(url: &str) -> Result<(), String> {
+    let url = url.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let agent = agent(false);
+        agent.get(&url).call().map(drop).map_err(said)
+    });
+    asked.await.map_err(said)?
+}
+
+/// Returns the client of the service; a status of an error is one if `is_strict`.
+fn agent(is_strict: bool) -> ureq::Agent {
+    let tls =
+        ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
+    ureq::Agent::config_builder()
+        .max_redirects(0)
+        .http_status_as_error(is_strict)
+        .timeout_global(Some(ANSWER))
+        .tls_config(tls)
+        .build()
+        .new_agent()
+}
+
 fn ask(url: &str, text: &str) -> Result<Vec<u8>, String> {
     let mut nonce = rand::random::<[u8; 8]>();
     // Positive, and without a leading zero.
@@ -65,15 +91,7 @@ fn ask(url: &str, text: &str) -> Result<Vec<u8>, String> {
         cert_req: true,
         extensions: None,
     };
-    let tls =
-        ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
-    let agent = ureq::Agent::config_builder()
-        .max_redirects(0)
-        .timeout_global(Some(ANSWER))
-        .tls_config(tls)
-        .build()
-        .new_agent();
-    let sent = agent
+    let sent = agent(true)
         .post(url)
         .header("Content-Type", "application/timestamp-query")
         .send(&query.to_der().map_err(said)?[..]);

@@ -253,6 +253,15 @@ async fn run_blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(wait).await.map_err(|cause| cause.to_string())?
 }
 
+/// Asks an issuer for its key set, and returns the number of its keys that can verify tokens.
+///
+/// # Errors
+/// The reason why it can't be read, or has no such key.
+pub async fn issuer_keys(url: &str) -> Result<usize, String> {
+    let url = url.to_owned();
+    Ok(of_set(&run_blocking(move || fetch(&url)).await?)?.len())
+}
+
 /// Fetches the key set of an issuer.
 fn fetch(url: &str) -> Result<String, String> {
     let tls =

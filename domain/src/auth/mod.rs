@@ -3,7 +3,7 @@
 mod bearer;
 mod claims;
 pub mod file_link;
-mod key_set;
+pub mod key_set;
 pub mod minting;
 mod pem;
 pub mod revocations;

@@ -9,7 +9,10 @@ use std::{
     str::FromStr,
 };
 
-use super::names::{self, JWT_SECRET, OF_DATABASE, SIGNATORIES};
+use super::{
+    file_lines,
+    names::{self, JWT_SECRET, OF_DATABASE, SIGNATORIES},
+};
 use crate::{
     error::{LINE, Result, ValidationErrors, unprintable},
     files,
@@ -31,10 +34,38 @@ pub(super) struct Environment {
     pub(super) is_demo: bool,
     /// The files that settings were read from.
     pub(super) secret_files: Vec<PathBuf>,
+    /// Lines of the settings file, from 1, by setting and table.
+    pub(super) lines: BTreeMap<String, usize>,
+    /// The settings that are set, as they were read: for a report on them.
+    pub(super) set: Vec<SetValue>,
     pub(super) errors: ValidationErrors,
 }
 
+/// A setting that is set, with its source as errors name it.
+#[derive(Clone)]
+pub(super) struct SetValue {
+    pub(super) name: String,
+    pub(super) position: String,
+    /// Its text; no text if the value is of another type.
+    pub(super) text: Option<String>,
+}
+
 impl Environment {
+    /// Notes the settings that are set, before they are taken. A blank one counts as not set.
+    pub(super) fn note_set(&mut self) {
+        let set = self
+            .values
+            .iter()
+            .filter(|(_, (_, text))| text.as_deref().is_none_or(|text| !text.trim().is_empty()));
+        self.set = set
+            .map(|(name, (position, text))| SetValue {
+                name: name.clone(),
+                position: position.clone(),
+                text: text.clone(),
+            })
+            .collect();
+    }
+
     /// Reads the environment, which overrides the file. A blank setting counts as not set.
     pub(super) fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
         let is_ours = |name: &str| {
@@ -80,6 +111,7 @@ impl Environment {
                 );
             }
         };
+        self.lines = file_lines::lines(&text);
         self.read_table(&position, "", table);
     }
 

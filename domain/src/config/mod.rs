@@ -6,6 +6,7 @@ mod backup;
 mod books;
 mod claims;
 mod environment;
+mod file_lines;
 mod iban;
 mod invoicing;
 mod keys;
@@ -15,6 +16,7 @@ mod network;
 mod own_accounts;
 mod own_files;
 mod payments;
+mod report;
 mod retention;
 mod secrets;
 mod sessions;
@@ -22,6 +24,7 @@ mod settings;
 mod signatories;
 mod sockets;
 mod stated;
+mod template;
 mod trail;
 mod unknown;
 mod verification_key;
@@ -43,6 +46,7 @@ pub use self::{
     network::Network,
     own_accounts::OwnAccounts,
     payments::Payments,
+    report::{SetSetting, SettingError, SettingsReport, Source},
     retention::Retention,
     secrets::Secret,
     sessions::Sessions,
@@ -50,6 +54,7 @@ pub use self::{
     signatories::Signatory,
     sockets::Sockets,
     stated::Differences,
+    template::{Documented, documented, template},
     trail::Trail,
     verification_key::VerificationKey,
 };

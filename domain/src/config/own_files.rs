@@ -31,6 +31,13 @@ impl Settings {
         let always = [self.file.clone(), self.trail_key_file()];
         always.into_iter().chain(named.map(Path::to_owned)).collect()
     }
+
+    /// Returns the files of private keys and of secrets, which only their owner should read.
+    #[must_use]
+    pub fn private_files(&self) -> Vec<PathBuf> {
+        let keys = self.jwt_signing_key.clone().into_iter().chain([self.trail_key_file()]);
+        keys.chain(self.secret_files.iter().cloned()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +68,9 @@ mod tests {
             files[1..],
             ["trail.pem", "public.pem", "signing.pem", "former.pem", "tsa.pem", &secret]
         );
+        let private: Vec<String> =
+            settings.private_files().iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(private, ["signing.pem", "trail.pem", &secret]);
         let settings = good(&[("SAMREGISTER_JWT_JWKS", "keys.json")], "");
         assert!(settings.own_files().iter().any(|path| path.ends_with("keys.json")));
     }

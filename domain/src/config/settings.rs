@@ -129,9 +129,8 @@ impl Settings {
     /// Returns the settings of this process: its environment, and the file that
     /// [`Settings::find_file`] returns. Errors as in both functions.
     pub fn of_process(named: Option<&Path>) -> Result<Self> {
-        let text = |text: OsString| text.to_string_lossy().into_owned();
         let file = Self::find_file(named)?;
-        Self::load(std::env::vars_os().map(|(name, value)| (text(name), text(value))), Some(&file))
+        Self::load(environment(), Some(&file))
     }
 
     /// Returns the settings file of this process: `named`, the value of --config, or else that of
@@ -185,13 +184,26 @@ impl Settings {
         env: impl IntoIterator<Item = (String, String)>,
         file: Option<&Path>,
     ) -> Result<Self> {
+        let settings = Self::take(&mut source, env, file);
+        source.finish()?;
+        Ok(settings)
+    }
+
+    /// Returns the settings of a source, with the default of each that is bad. Errors are recorded
+    /// in the source, which still has the unknown settings.
+    pub(super) fn take(
+        source: &mut Environment,
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Self {
         if let Some(file) = file {
             source.read_file(file);
         }
         source.read_env(env.into_iter());
+        source.note_set();
         source.take_files();
         let (stated, limits) = (source.stated(), source.limits());
-        let settings = Self {
+        Self {
             database_url: source.take(DATABASE_URL, Secret(SQLITE_FILE.to_owned()), |text| {
                 let schemes = ["sqlite:", POSTGRES[0], POSTGRES[1]];
                 url(text, &schemes, "must begin with sqlite: or postgres://")
@@ -256,15 +268,19 @@ impl Settings {
             file: file.map_or_else(|| PathBuf::from(FILE), Path::to_owned),
             secret_files: std::mem::take(&mut source.secret_files),
             stated,
-        };
-        source.finish()?;
-        Ok(settings)
+        }
     }
 }
 
 /// Parses a URL with one of these schemes.
 fn url(text: &str, schemes: &[&str], error: &str) -> Result<Secret, String> {
     checked(text, schemes.iter().any(|scheme| text.starts_with(scheme)), error).map(Secret)
+}
+
+/// Returns the environment of this process.
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// Parses the address of the API in links: an origin, and possibly a path.

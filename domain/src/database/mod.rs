@@ -2,6 +2,7 @@
 
 mod batch;
 mod busy;
+mod command_runs;
 mod committed;
 mod common_commit;
 mod connections;
@@ -20,6 +21,7 @@ mod pooler;
 mod revision;
 mod servers;
 mod session;
+mod server_facts;
 pub(crate) mod sql;
 mod sqlite_file;
 mod statements;
@@ -58,6 +60,7 @@ pub(crate) use self::{
     writers::Sharing,
 };
 pub use self::{
+    command_runs::{CommandRun, CommandRuns, RecordedCommand},
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
     meters::{Listener, Meters},
@@ -65,6 +68,7 @@ pub use self::{
     pooler::UnsupportedPooler,
     revision::LastEntry,
     servers::urls,
+    server_facts::{ServerConnection, ServerVerification},
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,

@@ -209,6 +209,14 @@ pub(crate) fn seller(
     }
 }
 
+/// Returns the names of the settings that an invoice with VAT needs and the network lacks.
+#[must_use]
+pub fn missing_settings(network: &Network) -> Vec<String> {
+    let mut missing = ValidationErrors::default();
+    seller(network, true, &mut missing);
+    missing.into_inner().into_iter().map(|error| error.path).collect()
+}
+
 /// Returns the seller and the buyer of an invoice, and adds an error for each required fact that is
 /// missing.
 pub(crate) fn parties_of(

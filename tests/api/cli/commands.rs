@@ -75,8 +75,11 @@ fn help_exits_with_zero_and_a_mistake_does_not() {
         "period",
         "receivables",
         "verify",
+        "config",
+        "doctor",
         "schema",
         "completions",
+        "man",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         assert!(

@@ -267,6 +267,7 @@ async fn the_report_is_about_every_table() {
         "idempotent_outcome",
         "token_revocation",
         "write_probe",
+        "command_run",
     ];
     let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
     let rows = app

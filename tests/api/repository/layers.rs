@@ -38,6 +38,7 @@ const RULES: [&str; 29] = [
     "persons",
     "integrity",
     "backup",
+    "doctor",
 ];
 /// The modules of the domain below all nouns. They may use no noun.
 const BELOW: [&str; 25] = [

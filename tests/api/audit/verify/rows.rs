@@ -369,6 +369,7 @@ const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[
     ("stored_content", "bytes of uploaded files: checked against the digests of stored_file"),
     ("migration_requirement", "which programs may run on the schema"),
     ("write_probe", "written to find out whether writes succeed"),
+    ("command_run", "when checkpoint and verify last ran, written next to the trail"),
     ("search_document", "made of other rows: checked against them"),
     ("search_index", "made of search_document by the database"),
     ("search_stale", "empty after each change"),
