@@ -15,7 +15,11 @@ use sea_orm::{
 };
 
 use super::{
-    servers::Servers, session::Plans, sqlite_file::SqliteFile, statements::is_locked,
+    busy::WRITE_LOCK_TIMEOUT,
+    servers::Servers,
+    session::{Plans, STATEMENTS},
+    sqlite_file::SqliteFile,
+    statements::is_locked,
     writer_state::WriterState,
 };
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sea_orm::sqlx::{self, ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 
-use super::{Database, connections::WRITE_LOCK_TIMEOUT};
+use super::{Database, busy::WRITE_LOCK_TIMEOUT};
 use crate::error::{Error, Result};
 
 impl Database {

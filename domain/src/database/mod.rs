@@ -59,21 +59,6 @@ pub(crate) use self::{
     usage::note_rows,
     writers::Sharing,
 };
-pub use self::{
-    command_runs::{CommandRun, CommandRuns, RecordedCommand},
-    committed::Committed,
-    history::{Applied, StepStatus, ensure_new_enough},
-    meters::{Listener, Meters},
-    pool_state::{PoolState, Size},
-    pooler::UnsupportedPooler,
-    revision::LastEntry,
-    servers::urls,
-    server_facts::{ServerConnection, ServerVerification},
-    session::Session,
-    sql::{among, among_words, analyze, rows, sum, total},
-    transaction::Transaction,
-    usage::Usage,
-};
 use self::{
     busy::WRITE_LOCK_TIMEOUT,
     committed::{CheckedEnd, Continuity},
@@ -86,6 +71,21 @@ use self::{
     write_health::WriteHealth,
     writer_state::WriterState,
     writers::{SHARING_TIMES, Writers},
+};
+pub use self::{
+    command_runs::{CommandRun, CommandRuns, RecordedCommand},
+    committed::Committed,
+    history::{Applied, StepStatus, ensure_new_enough},
+    meters::{Listener, Meters},
+    pool_state::{PoolState, Size},
+    pooler::UnsupportedPooler,
+    revision::LastEntry,
+    server_facts::{ServerConnection, ServerVerification},
+    servers::urls,
+    session::Session,
+    sql::{among, among_words, analyze, rows, sum, total},
+    transaction::Transaction,
+    usage::Usage,
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
@@ -199,6 +199,14 @@ fn postgres_options(servers: &Arc<Servers>) -> [ConnectOptions; 5] {
     ]
 }
 
+/// Returns the options of readers for expensive documents, from those of other readers.
+fn costly(reader: &ConnectOptions, is_sqlite: bool) -> ConnectOptions {
+    let mut options = reader.clone();
+    let (on_sqlite, on_postgres) = COSTLY_READ_POOL_SIZE;
+    options.max_connections(if is_sqlite { on_sqlite } else { on_postgres }).connect_lazy(true);
+    options
+}
+
 impl Database {
     /// Connects to `url` (`sqlite://…`, `postgres://…` or a list of the latter) without changing
     /// anything there, with the sessions of a command.
@@ -241,14 +249,7 @@ impl Database {
         // The writer connects first: it creates the SQLite file and sets its journal mode, which
         // readers can't.
         let mut writer = open(writer).await?;
-        let mut costly_reader = reader.clone();
-        costly_reader
-            .max_connections(if is_sqlite {
-                COSTLY_READ_POOL_SIZE.0
-            } else {
-                COSTLY_READ_POOL_SIZE.1
-            })
-            .connect_lazy(true);
+        let costly_reader = costly(&reader, is_sqlite);
         // Expensive documents gain nothing by plans that are made once, and may lose by them.
         if let Some(servers) = &servers {
             set_up(&mut reader, servers, Plans::Once);
