@@ -16,7 +16,7 @@ const WEEKLY_HOURS: i64 = 8 * 24;
 /// Checks that there is a backup by `samregister backup` that is younger than the settings allow.
 #[must_use]
 pub fn backup(
-    found: std::result::Result<Option<Last>, String>,
+    found: Result<Option<Last>, String>,
     max_age: Duration,
     now: DateTime<Utc>,
 ) -> Check {

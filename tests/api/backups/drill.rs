@@ -39,7 +39,8 @@ struct Writers {
 
 impl Writers {
     fn start(app: &App) -> Self {
-        let (is_stopped, answered) = (Arc::<AtomicBool>::default(), Arc::<Mutex<_>>::default());
+        let is_stopped = Arc::<AtomicBool>::default();
+        let answered = Arc::<Mutex<Vec<String>>>::default();
         let tasks = (0..WRITERS).map(|writer| {
             let (app, is_stopped, answered) =
                 (app.clone(), Arc::clone(&is_stopped), Arc::clone(&answered));
