@@ -24,7 +24,7 @@ use super::{
     secrets::{self, Secret},
     sessions::Sessions,
     sockets::Sockets,
-    stated::Stated,
+    stated::{Differences, Stated},
     trail::Trail,
 };
 use crate::error::{Error, Origin, Result};
@@ -311,6 +311,12 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 impl Settings {
+    /// Returns the names of the settings that are different in `other`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Differences {
+        self.stated.differences(&other.stated)
+    }
+
     /// Returns the file of the key that signs the trail: the configured file, or else a file next
     /// to the SQLite file, or in the working directory for PostgreSQL.
     #[must_use]

@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use super::{
     environment::Environment,
     names::{JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET, JWT_SIGNING_KEY, LINK_SECRET, METRICS_TOKEN},
-    settings::Settings,
 };
 
 /// Digests of the stated settings, by name.
@@ -60,11 +59,10 @@ impl Environment {
     }
 }
 
-impl Settings {
+impl Stated {
     /// Returns the names of the settings that are different in `other`.
-    #[must_use]
-    pub fn differences(&self, other: &Self) -> Differences {
-        let (own, other) = (&self.stated.0, &other.stated.0);
+    pub(super) fn differences(&self, other: &Self) -> Differences {
+        let (own, other) = (&self.0, &other.0);
         let mut names: Vec<_> = own.keys().chain(other.keys()).collect();
         names.sort_unstable();
         names.dedup();

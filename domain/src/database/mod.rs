@@ -2,6 +2,7 @@
 
 mod batch;
 mod busy;
+mod command_run;
 mod command_runs;
 mod committed;
 mod common_commit;
@@ -18,9 +19,11 @@ pub mod plan;
 mod pool_state;
 mod pools;
 mod pooler;
+mod primary;
 mod revision;
 mod servers;
 mod session;
+mod server_connection;
 mod server_facts;
 pub(crate) mod sql;
 mod sqlite_file;
@@ -73,14 +76,14 @@ use self::{
     writers::{SHARING_TIMES, Writers},
 };
 pub use self::{
-    command_runs::{CommandRun, CommandRuns, RecordedCommand},
+    command_run::{CommandRun, CommandRuns, RecordedCommand},
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
     meters::{Listener, Meters},
     pool_state::{PoolState, Size},
     pooler::UnsupportedPooler,
     revision::LastEntry,
-    server_facts::{ServerConnection, ServerVerification},
+    server_connection::{ServerConnection, ServerVerification},
     servers::urls,
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},

@@ -9,31 +9,25 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{
-    DatabaseConnection,
-    sqlx::{
-        self, ConnectOptions as _, Connection, PgConnection, Row, pool::PoolConnectionMetadata,
-        postgres::PgConnectOptions,
-    },
+use sea_orm::sqlx::{
+    self, ConnectOptions as _, Connection, PgConnection, Row, pool::PoolConnectionMetadata,
+    postgres::PgConnectOptions,
 };
 use tokio::{
     sync::{Mutex, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 
-use super::{Database, session::Session};
+use super::session::Session;
 use crate::error::{Error, Result};
 
 /// Time limit of asking a server whether it is the primary.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time for which a connection was not used before it is pinged. A ping before each use would cost a
 /// round trip, which a connection that was used a moment ago does not need: if it has broken since,
 /// its statement fails and the connection is replaced.
 const PING_AFTER: Duration = Duration::from_secs(1);
-
-/// Interval between checks of the primary.
-const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The schemes of URLs of PostgreSQL.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
@@ -124,6 +118,11 @@ impl Servers {
         Ok(true)
     }
 
+    /// `true` if there is no other server to move to.
+    pub(super) fn is_single(&self) -> bool {
+        self.all.len() == 1
+    }
+
     /// Returns the options of a connection to the primary.
     pub(super) fn primary(&self) -> PgConnectOptions {
         self.all[self.primary.load(SeqCst)].clone()
@@ -146,7 +145,7 @@ impl Servers {
     /// # Errors
     /// INTERNAL naming the reason for each server if none is the primary.
     pub(super) async fn find(&self) -> Result<()> {
-        if self.all.len() == 1 {
+        if self.is_single() {
             return Ok(());
         }
         let mut reasons = Vec::new();
@@ -174,8 +173,8 @@ impl Servers {
     }
 }
 
-/// Connects to a server that is the primary.
-async fn ask(server: &PgConnectOptions) -> Result<PgConnection, String> {
+/// Connects to a server that is the primary. Fails with the reason why it is none.
+pub(super) async fn ask(server: &PgConnectOptions) -> Result<PgConnection, String> {
     let asked = async {
         let mut connection = server.connect().await.map_err(|cause| cause.to_string())?;
         expect_primary(&mut connection).await?;
@@ -184,91 +183,14 @@ async fn ask(server: &PgConnectOptions) -> Result<PgConnection, String> {
     timeout(PROBE_TIMEOUT, asked).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
 }
 
-async fn expect_primary(connection: &mut PgConnection) -> Result<(), String> {
+/// Fails with the reason why the server of a connection is not the primary.
+pub(super) async fn expect_primary(connection: &mut PgConnection) -> Result<(), String> {
     // Not prepared, because a pooler may give each statement another connection.
     let asked = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(connection).await;
     match asked.and_then(|row| row.try_get::<bool, _>(0)) {
         Ok(false) => Ok(()),
         Ok(true) => Err("it is a standby".to_owned()),
         Err(cause) => Err(cause.to_string()),
-    }
-}
-
-impl Database {
-    /// Returns the options of a connection to the primary; `None` for a register on SQLite.
-    pub(crate) fn primary_server(&self) -> Option<PgConnectOptions> {
-        self.servers.as_ref().map(|servers| servers.primary())
-    }
-
-    /// Moves to another server of PostgreSQL when the primary is lost, for as long as it is polled.
-    /// Does nothing if the URL names one server.
-    pub async fn follow_primary(&self) {
-        let Some(servers) = self.servers.as_ref().filter(|servers| servers.all.len() > 1) else {
-            return std::future::pending().await;
-        };
-        let (mut watched, mut is_lost) = (None::<PgConnection>, false);
-        loop {
-            let primary = match watched.take() {
-                Some(mut connection) => {
-                    match timeout(PROBE_TIMEOUT, expect_primary(&mut connection)).await {
-                        Ok(Ok(())) => Ok(connection),
-                        Ok(Err(reason)) => Err(reason),
-                        Err(_) => Err("no answer in time".to_owned()),
-                    }
-                }
-                None => ask(&servers.primary()).await,
-            };
-            match primary {
-                Ok(connection) => {
-                    watched = Some(connection);
-                    is_lost = false;
-                }
-                Err(reason) => {
-                    if !std::mem::replace(&mut is_lost, true) {
-                        tracing::warn!(reason, "the primary is lost; looking for another one");
-                    }
-                    self.find_primary(servers).await;
-                }
-            }
-            sleep(CHECK_INTERVAL).await;
-        }
-    }
-
-    /// Finds the primary, and makes the pools connect to it.
-    async fn find_primary(&self, servers: &Servers) {
-        if let Err(error) = servers.find().await {
-            tracing::debug!(?error, "there is no primary");
-            return;
-        }
-        let primary = servers.primary();
-        tracing::warn!(host = primary.get_host(), port = primary.get_port(), "found the primary");
-        for pool in self.connections() {
-            pool.get_postgres_connection_pool().set_connect_options(primary.clone());
-        }
-    }
-
-    /// Returns the pool of each kind of connection.
-    fn connections(&self) -> [&DatabaseConnection; 6] {
-        let revision = self.revision_reader.connection();
-        [&self.reader, &self.costly_reader, &self.writer, &self.probe, &self.monitor, revision]
-    }
-
-    /// Checks that the database is reachable, however long it takes to answer. Waiting for a pooled
-    /// connection could not distinguish a server that is down from a busy one, because the pool
-    /// retries.
-    ///
-    /// # Errors
-    /// INTERNAL if no server listens there, or the file is gone.
-    pub async fn ping(&self) -> Result<()> {
-        self.check_file()?;
-        let Some(servers) = &self.servers else { return Ok(()) };
-        let _one_at_a_time = servers.ping.lock().await;
-        match servers.primary().connect().await {
-            Ok(connection) => connection.close().await.map_err(Error::internal),
-            // The server is reachable. Requests report its error.
-            Err(sqlx::Error::Database(_)) => Ok(()),
-            Err(cause) => Err(Error::internal(cause)),
-        }
     }
 }
 

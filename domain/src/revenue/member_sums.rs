@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     grouping::Group,
-    recorded_sums::Selection,
+    selection::Selection,
     sums::{Basis, Groups},
 };
 use crate::error::Result;

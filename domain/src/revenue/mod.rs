@@ -26,6 +26,7 @@ mod report_rows;
 pub mod report_table;
 pub mod report_workbook;
 mod result;
+mod selection;
 mod stored_report;
 mod sums;
 mod totals_comparison;

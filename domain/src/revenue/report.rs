@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::{
     accrued_sums, committed_sums,
     grouping::{Grouping, Range},
-    recorded_sums::{self, Selection},
+    recorded_sums,
     report_filter::Scope,
     report_rows::{Report, ReportQuery, rows_of},
+    selection::Selection,
     stored_report,
     sums::{Basis, Committed, Groups, Sums},
 };

@@ -8,9 +8,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, sea_query::SelectStatement};
 use super::{
     activity_result::{ActivityResult, complete},
     grouping::{Grouping, Range},
-    outstanding, public_totals,
-    recorded_sums::{self, Selection},
+    outstanding, public_totals, recorded_sums,
     report_filter::Scope,
+    selection::Selection,
     sums::{Basis, Groups},
 };
 use crate::{context::Context, error::Result};

@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::{
     grouping::Range,
-    recorded_sums::{Selection, add_stored, select_costs, select_stored},
+    recorded_sums::{add_stored, select_costs, select_stored},
     report_filter::Scope,
     report_rows::ReportQuery,
+    selection::Selection,
     sums::{Basis, Groups},
 };
 use crate::error::Result;

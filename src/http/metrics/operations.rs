@@ -116,7 +116,7 @@ impl Operations {
         if self.names.read().unwrap_or_else(PoisonError::into_inner).contains(name) {
             return name;
         }
-        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        let mut names = RwLock::write(&self.names).unwrap_or_else(PoisonError::into_inner);
         if names.len() >= MAX_NAMES || name.len() > MAX_NAME_BYTES {
             return "other";
         }

@@ -8,7 +8,7 @@ use crate::repository::source_files::{
 };
 
 /// The nouns of the domain in order: each may use those before it.
-const RULES: [&str; 29] = [
+const RULES: [&str; 30] = [
     "term_sql",
     "books",
     "members",
