@@ -25,11 +25,10 @@ impl PgBouncer {
     /// Starts one in front of the server of this database.
     fn start(database: &TestDatabase, pool_mode: &str) -> Self {
         let url = database.url();
-        let (user, server) =
-            url.trim_start_matches("postgres://").rsplit_once('@').expect("a user and a server");
-        let (user, password) = user.split_once(':').expect("a password");
+        let (user, server) = url.trim_start_matches("postgres://").rsplit_once('@').unwrap();
+        let (user, password) = user.split_once(':').unwrap();
         let (host, port) =
-            server.split_once('/').and_then(|(server, _)| server.split_once(':')).expect("a port");
+            server.split_once('/').and_then(|(server, _)| server.split_once(':')).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let own = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // It refuses to run as root.
@@ -47,7 +46,9 @@ impl PgBouncer {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("this test needs PgBouncer: tests/run.sh installs it");
+            .unwrap_or_else(|cause| {
+                panic!("PgBouncer does not start; tests/run.sh with --ignored installs it: {cause}")
+            });
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", own)).is_err() {
             assert!(began.elapsed() < Duration::from_secs(20), "PgBouncer does not start");
@@ -85,6 +86,7 @@ fn is_root() -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs PgBouncer; .ci/long runs it"]
 async fn a_register_works_behind_pgbouncer_in_session_mode() {
     let database = TestDatabase::postgres().await;
     let pooler = PgBouncer::start(&database, "session");
@@ -107,6 +109,7 @@ async fn a_register_works_behind_pgbouncer_in_session_mode() {
 
 /// Debian's version does not keep prepared statements in transaction mode.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs PgBouncer; .ci/long runs it"]
 async fn every_command_refuses_a_pooler_that_does_not_keep_prepared_statements() {
     let database = TestDatabase::postgres().await;
     let done = database.program().arg("migrate").output().unwrap();
