@@ -40,12 +40,12 @@ done
 
 debootstrap --variant=minbase --include=adduser,ca-certificates,init-system-helpers,systemd,systemd-sysv bookworm "$root" >"$folder/debootstrap.log" 2>&1 ||
     fail "debootstrap failed: $(tail -n 5 "$folder/debootstrap.log")"
-cp "$package" "$root/root/first.deb"
+cp "$package" "$root/srv/first.deb"
 
 # Another version of the package.
 dpkg-deb -R "$package" "$folder/next"
 sed -i 's/^Version: .*/&+next/' "$folder/next/DEBIAN/control"
-dpkg-deb --root-owner-group -Zgzip -z1 -b "$folder/next" "$root/root/next.deb" >/dev/null
+dpkg-deb --root-owner-group -Zgzip -z1 -b "$folder/next" "$root/srv/next.deb" >/dev/null
 rm -rf "$folder/next"
 
 # in_root COMMAND…: runs it in the new system that is not started.
@@ -53,7 +53,7 @@ in_root() {
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
 }
 mount -t proc proc "$root/proc"
-in_root apt-get install -y --no-install-recommends /root/first.deb >"$folder/install.log" 2>&1 || fail "$(tail -n 20 "$folder/install.log")"
+in_root apt-get install -y --no-install-recommends /srv/first.deb >"$folder/install.log" 2>&1 || fail "$(tail -n 20 "$folder/install.log")"
 in_root systemd-analyze verify --man=no $(cd deploy && ls ./*.service ./*.timer | sed 's|^\./|/usr/lib/systemd/system/|') || fail "the units have errors"
 for unit in samregister.service samregister-backup.timer samregister-checkpoint.timer samregister-verify.timer; do
     in_root systemctl --quiet is-enabled "$unit" || fail "$unit is not enabled"
@@ -76,7 +76,7 @@ ok "the server runs as its account"
 umount "$root/proc"
 
 # Commands within the started system.
-cat >"$root/root/try.sh" <<'END'
+cat >"$root/srv/try.sh" <<'END'
 set -e
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 fail() { echo "$*"; journalctl --no-pager -o cat -n 30 -u 'samregister*'; exit 1; }
@@ -104,12 +104,12 @@ sleep 4
 server "after a kill"
 before=$(systemctl show -P MainPID samregister)
 echo '# changed' >> /etc/samregister/samregister.toml
-apt-get install -y --no-install-recommends /root/next.deb >/root/upgrade.log 2>&1 || fail "$(cat /root/upgrade.log)"
+apt-get install -y --no-install-recommends /srv/next.deb >/srv/upgrade.log 2>&1 || fail "$(cat /srv/upgrade.log)"
 server "after the upgrade"
 [ "$before" != "$(systemctl show -P MainPID samregister)" ] || fail "the upgrade did not restart the server"
 tail -n 1 /etc/samregister/samregister.toml | grep -q changed || fail "the upgrade replaced the settings"
 samregister api '{ viewer { roles } }' | grep -q OFFICE || fail "the token is not valid after the upgrade"
-apt-get purge -y samregister >/root/purge.log 2>&1 || fail "$(cat /root/purge.log)"
+apt-get purge -y samregister >/srv/purge.log 2>&1 || fail "$(cat /srv/purge.log)"
 [ ! -e /etc/samregister/credentials ] && [ ! -e /usr/bin/samregister ] || fail "settings or the program stay after a purge"
 [ -s /var/lib/samregister/samregister.db ] && [ -s /var/lib/samregister/samregister.db.trail-key.pem ] || fail "a purge removed the register"
 [ ! -e /etc/systemd/system/multi-user.target.wants/samregister.service ] || fail "a unit stays enabled"
@@ -128,5 +128,5 @@ if ! kill -0 "$boot" 2>/dev/null; then
     say "systemd-nspawn does not boot on this machine: units were checked, and not started: $(tail -n 3 "$folder/boot.log")"
     exit 0
 fi
-nsenter -t "$leader" -a sh /root/try.sh || fail "the started system fails"
+nsenter -t "$leader" -a sh /srv/try.sh || fail "the started system fails"
 ok "the service, its timers, an upgrade and a purge, under systemd"
