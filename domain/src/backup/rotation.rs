@@ -55,13 +55,16 @@ impl FromStr for Keep {
     }
 }
 
+/// Names the period of a day.
+type PeriodOf = fn(NaiveDate) -> (i32, u32);
+
 /// Returns the times of backups that do not stay. Of each of the last days, weeks, months and years
 /// (in Sweden) that have a backup, the last one stays, and so does the newest of all.
 #[must_use]
 pub fn expired(times: &[DateTime<Utc>], keep: Keep) -> BTreeSet<DateTime<Utc>> {
     let newest_first: BTreeSet<_> = times.iter().copied().collect();
     let mut staying: BTreeSet<_> = newest_first.last().copied().into_iter().collect();
-    let periods: [(usize, fn(NaiveDate) -> (i32, u32)); 4] = [
+    let periods: [(usize, PeriodOf); 4] = [
         (keep.days, |day| (day.year(), day.ordinal())),
         (keep.weeks, |day| (day.iso_week().year(), day.iso_week().week())),
         (keep.months, |day| (day.year(), day.month())),

@@ -144,7 +144,7 @@ async fn filled(app: &App) -> TestDatabase {
 on_both!(a_restored_register_is_the_same_in_schema_and_rows, |app| async move {
     let (database, folder) = (filled(&app).await, BackupFolder::new());
     let file = folder.path("register");
-    let done = run(database.program(), &["backup", file.to_str().unwrap()]);
+    let done = run(folder.of(database.program()), &["backup", file.to_str().unwrap()]);
     assert_eq!(done.0, Some(0), "{done:?}");
     let restored = app.empty_database().await;
     let done = run(restored.program(), &restoring(&file, &[]));

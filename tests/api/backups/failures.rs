@@ -99,7 +99,7 @@ on_both!(a_register_is_backed_up_before_it_is_migrated, |app| async move {
     db.close().await.unwrap();
     let folder = BackupFolder::new();
     let file = folder.path("register");
-    let done = run(database.program(), &["backup", file.to_str().unwrap()]);
+    let done = run(folder.of(database.program()), &["backup", file.to_str().unwrap()]);
     assert!(done.0 == Some(0) && done.2.contains("not verified"), "{done:?}");
     let restored = app.empty_database().await;
     let done = run(restored.program(), &restoring(&file, &[]));

@@ -35,7 +35,12 @@ impl BackupFolder {
 
     /// The program over the register, with its folder of backups.
     fn program(&self, app: &App) -> Command {
-        let mut program = app.program();
+        self.of(app.program())
+    }
+
+    /// The program with its folder of backups. Without one, a register on PostgreSQL has the result
+    /// of its last backup in the working directory.
+    fn of(&self, mut program: Command) -> Command {
         program.env("SAMREGISTER_BACKUP_DIR", self.0.path());
         program
     }

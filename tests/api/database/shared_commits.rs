@@ -258,6 +258,15 @@ async fn perform(app: &App, mutations: Arc<Mutations>) -> Result<Performed<()>> 
     field.perform(adding).await
 }
 
+/// Queues the mutation of [`perform`].
+async fn queue_mutation(
+    app: &App,
+    mutations: &Arc<Mutations>,
+) -> JoinHandle<Result<Performed<()>>> {
+    let (own, mutations) = (app.clone(), Arc::clone(mutations));
+    queue(app, async move { perform(&own, mutations).await }).await
+}
+
 on_both!(a_repeated_mutation_is_reported_as_done_after_the_commit_of_the_first, |app| async move {
     let app = patient(&app);
     let mutations = || {
@@ -267,11 +276,7 @@ on_both!(a_repeated_mutation_is_reported_as_done_after_the_commit_of_the_first, 
     let [own, repeated] = [mutations(), mutations()];
     let first = add_area(&app, "0").await.unwrap();
     let before = app.revision().await;
-    let queued = async |mutations: &Arc<Mutations>| {
-        let (app, mutations) = (app.clone(), Arc::clone(mutations));
-        queue(&app.clone(), async move { perform(&app, mutations).await }).await
-    };
-    let tasks = [queued(&own).await, queued(&repeated).await];
+    let tasks = [queue_mutation(&app, &own).await, queue_mutation(&app, &repeated).await];
     let last = queue_area(&app, "1").await;
     let first = tokio::spawn(first.commit());
     let last = last.await.unwrap().unwrap();

@@ -50,7 +50,7 @@ async fn wait_for_statement(db: &DatabaseConnection, of_change: bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), waits).await.expect("no statement waits");
+    tokio::time::timeout(Duration::from_secs(20), waits).await.unwrap();
 }
 
 fn post(server: &Server, token: &str, body: &'static str) -> JoinHandle<String> {
@@ -104,6 +104,9 @@ async fn a_server_ends_in_half_a_minute_whatever_a_statement_waits_for() {
         program.env(name, "600");
     }
     let server = Server::start(program, "serve --bind 127.0.0.1:0");
+    // It has started, so that only the next statement waits.
+    let started = post(&server, &token, r#"{"query":"{ viewer { roles } }"}"#).await.unwrap();
+    assert!(started.contains("OFFICE"), "{started}");
     let members = lock(&db, "ACCESS EXCLUSIVE").await;
     let _answer = post(&server, &token, READ);
     wait_for_statement(&db, false).await;

@@ -231,12 +231,12 @@ on_both!(the_register_the_pools_and_the_process_are_measured, |app| async move {
 });
 
 on_both!(without_a_database_its_counts_are_missing, |app| async move {
-    assert!(metrics(&app).await.contains("samregister_invoices_overdue 0"));
+    assert!(metrics(&app).await.contains("\nsamregister_invoices_overdue 0"));
     app.lose_database().await;
     let text = metrics(&app).await;
     assert_eq!(value(&text, "samregister_database_up"), 0.0);
     for name in ["invoices_overdue", "bank_payments_pending", "database_size_bytes"] {
-        assert!(!text.contains(&format!("samregister_{name} ")), "{text}");
+        assert!(!text.contains(&format!("\nsamregister_{name} ")), "{text}");
     }
     // What the server knows of itself is there.
     value(&text, "process_open_fds");

@@ -157,6 +157,7 @@ const NOT_SEARCHED: &[&str] = &[
     "search_stale.*",
     // Facts about the register, about bodies and about money.
     "activity.*",
+    "command_run.command",
     "adjustment.*",
     "activity_funding.*",
     "activity_text.*",
