@@ -232,15 +232,15 @@ mod tests {
         assert_eq!(
             errors,
             [
-                ("SAMREGISTER_BIND", None),
                 ("SAMREGISTER_MAX_DEPTH", Some(1)),
+                ("SAMREGISTER_BIND", None),
                 ("network.signatories.0.name", Some(6)),
                 ("SAMREGISTER_PORT", None),
                 ("log", Some(2)),
                 ("network.nmae", Some(4)),
             ]
         );
-        assert_eq!(found.errors[0].source, Some(Source::Environment));
+        assert_eq!(found.errors[1].source, Some(Source::Environment));
         assert!(found.settings.is_none());
         let broken = report(&[], "SAMREGISTER_LOG = ");
         assert_eq!((broken.errors.len(), &broken.errors[0].name), (1, &None));

@@ -9,10 +9,10 @@ const PAGE: &str = include_str!("../../../docs/configuration.md");
 const WIDTH: usize = 78;
 /// Comment at the top of the file.
 const INTRODUCTION: &str = "\
-# Settings of Samregister. Each line that begins with # and a name is a setting
-# with its default; remove the # to change it. A blank value counts as not set.
-# Variables of the environment with the same names win over this file.
-# `samregister config check` checks the file, `samregister doctor` the register.
+# Settings of Samregister. Each line that begins with # and a name is a
+# setting with its default; remove the # to change it. A blank value counts as
+# not set. Variables of the environment with the same names win over the file.
+# `samregister config check` checks it, `samregister doctor` the register.
 ";
 
 /// A setting as docs/configuration.md describes it.
@@ -230,7 +230,9 @@ mod tests {
             let is_of_commands = OF_COMMANDS.contains(&setting.name.as_str());
             assert!(is_there != is_of_commands, "{}", setting.name);
         }
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        // A value is a line, however long.
+        let mut comments = text.lines().filter(|line| line.starts_with("# "));
+        assert!(comments.all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!(!text.contains("]("), "{text}");
     }
 

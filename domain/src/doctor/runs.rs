@@ -15,11 +15,7 @@ const WEEKLY_HOURS: i64 = 8 * 24;
 
 /// Checks that there is a backup by `samregister backup` that is younger than the settings allow.
 #[must_use]
-pub fn backup(
-    found: Result<Option<Last>, String>,
-    max_age: Duration,
-    now: DateTime<Utc>,
-) -> Check {
+pub fn backup(found: Result<Option<Last>, String>, max_age: Duration, now: DateTime<Utc>) -> Check {
     let subject = Subject::Backup;
     let advice = "run `samregister backup` each night; if you use another program, watch it there";
     let last = match found {

@@ -120,7 +120,7 @@ on_both!(the_trail_is_searched, |app| async move {
             vec![3, 2],
         ),
         (
-            json!({ "recordedFrom": "2026-11-22T00:00:00Z", "recordedBefore": "2026-11-21T00:00:00Z" }),
+            json!({ "recordedFrom": "2026-11-22T00:00:00Z", "recordedBefore": "2026-11-22T00:00:00Z" }),
             vec![],
         ),
         (
@@ -141,6 +141,8 @@ on_both!(the_trail_is_searched, |app| async move {
         app.office().ask(document, bad).await.bad_fields(),
         ["filter.actor", "filter.recordedBefore", "filter.recordedFrom", "filter.subjectId"]
     );
+    let reversed = json!({ "filter": { "recordedFrom": "2026-11-22T00:00:00Z", "recordedBefore": "2026-11-21T00:00:00Z" } });
+    assert_eq!(app.office().ask(document, reversed).await.bad_fields(), ["filter.recordedBefore"]);
 });
 
 on_both!(the_trail_is_paged_from_its_end, |app| async move {

@@ -213,7 +213,7 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
             "memberMerge",
             "intoId",
             "member",
-            json!({ "fromIds": [format!("member_{NOTHING}")], "leftOn": "2026-12-31" }),
+            json!({ "fromIds": ["member_0197aaaaaaaa7000800000000000000b"], "leftOn": "2026-12-31" }),
         ),
         ("allocationSet", "memberId", "member", json!({ "year": 2026, "amount": "1" })),
         ("contactAdd", "memberId", "member", json!({ "role": "CHAIR", "name": "Ny" })),

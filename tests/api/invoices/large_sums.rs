@@ -135,7 +135,8 @@ on_both!(invoices_beyond_64_bits_are_summed_to_the_ore, |app| async move {
     )
     .await;
     let sum = kronor(MANY * LARGEST);
-    let input = json!({ "from": "2026-01-01", "to": "2026-12-31", "groupBy": ["MEMBER"] });
+    // No whole year: the totals of years have no invoice that was written past the program.
+    let input = json!({ "from": "2026-01-02", "to": "2026-12-31", "groupBy": ["MEMBER"] });
     let document = "query($input: RevenueInput!) { revenue(input: $input) { total { net gross invoiceCount } }
         members(filter: { search: \"Gotland\" }) { nodes { balance { outstanding overdue overpaid } } } }";
     let answer = app.finance().ask(document, json!({ "input": input })).await;

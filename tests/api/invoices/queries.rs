@@ -435,6 +435,7 @@ on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
         app.finance().ask(document, json!({ "filter": filter, "first": -1, "after": "x" })).await;
     let paths = [
         "after",
+        "filter.activitySlugs.0",
         "filter.activitySlugs.1",
         "filter.asOf",
         "filter.buyerId",

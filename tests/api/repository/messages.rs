@@ -49,7 +49,7 @@ const VARIABLES: [&str; 8] =
     ["message", "words", "advice", "problem", "named", "late", "reason", "wrong"];
 
 /// Files whose messages only the operator of the server sees, on its command line or in its log.
-const OF_OPERATOR: [&str; 24] = [
+const OF_OPERATOR: [&str; 26] = [
     "documents/src/sie.rs",
     "documents/src/sie_reading.rs",
     "documents/src/swedish.rs",
@@ -57,8 +57,10 @@ const OF_OPERATOR: [&str; 24] = [
     "domain/src/audit/",
     "domain/src/auth/key_set.rs",
     "domain/src/auth/pem.rs",
+    "domain/src/backup/",
     "domain/src/config/",
     "domain/src/database/",
+    "domain/src/doctor/",
     "domain/src/files.rs",
     "domain/src/idempotency/outcome.rs",
     "domain/src/integrity/",

@@ -447,6 +447,7 @@ on_both!(every_bad_field_is_named_at_once, |app| async move {
             "input.from",
             "input.memberIds.0",
             "input.memberIds.1",
+            "input.memberIds.2",
             "input.to"
         ]
     );

@@ -98,7 +98,7 @@ on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
         ("status: [EXCLUDED, DUPLICATE]", 0),
         ("receivedFrom: \"2026-11-19\"", 3),
         ("receivedTo: \"2026-11-18\"", 3),
-        ("receivedFrom: \"2026-11-19\", receivedTo: \"2026-11-18\"", 0),
+        ("receivedFrom: \"2026-11-20\", receivedTo: \"2026-11-20\"", 0),
     ] {
         assert_eq!(bank_payments(&app, filter).await.len(), count, "{filter}");
     }
