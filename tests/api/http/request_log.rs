@@ -105,6 +105,9 @@ async fn a_slow_statement_is_logged_without_its_values() {
     let app = App::postgres().await;
     let server = Logged::start(app.program(), &[("SAMREGISTER_SLOW_STATEMENT_MS", "200")]);
     let board = token(&app, &["--role", "BOARD", "--subject", "anna@example.se"]);
+    // It has started, so that only the query below waits.
+    let viewer = "/graphql?query=%7Bviewer%7Broles%7D%7D";
+    assert!(get_with(server.address, viewer, Some(&board), "").await.starts_with("HTTP/1.1 200"));
     let lock = app.db.read().begin().await.unwrap();
     lock.execute_unprepared("LOCK TABLE member IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let path =
