@@ -55,7 +55,9 @@ pub fn verify(runs: &CommandRuns, now: DateTime<Utc>) -> Check {
     let subject = Subject::Verify;
     let of = |command| runs.get(&command);
     let (whole, since) = (of(RecordedCommand::Verify), of(RecordedCommand::VerifySince));
-    let last = [whole, since].into_iter().flatten().max_by_key(|run| run.finished_at);
+    // Of two that ended in the same second, the one that found something.
+    let last = [whole, since].into_iter().flatten();
+    let last = last.max_by_key(|run| (run.finished_at, run.findings));
     if let Some(run) = last.filter(|run| run.findings > 0) {
         let noun = if run.findings == 1 { "violation" } else { "violations" };
         let message =
