@@ -16,13 +16,14 @@ use sea_orm::{ConnectionTrait, EntityTrait, sea_query::Query};
 use serde_json::{Value, json};
 
 use crate::support::{
-    app::{App, on_both},
+    app::{App, on_both, runs},
     caller::Answer,
     lifecycle_fixtures::{Register, mutate, on, signature, with},
 };
 
-/// Mutations that are tried.
-const STEPS: usize = 260;
+/// Mutations that are tried, in each run and in the long form: each step checks all that the walk
+/// has made so far.
+const STEPS: (usize, usize) = (150, 260);
 /// Members that agreements are with; few, so that their agreements overlap.
 const MEMBERS: usize = 3;
 
@@ -238,7 +239,7 @@ on_both!(random_walks_violate_no_invariant, |app| async move {
         days: BTreeSet::new(),
         came: BTreeMap::new(),
     };
-    for _ in 0..STEPS {
+    for _ in 0..runs(STEPS.0, STEPS.1) {
         let before = walk.app.revision().await;
         let (name, answer) = walk.step().await;
         let came = match answer.errors() {
