@@ -7,6 +7,7 @@ use ::entity::{
     status_report::Model,
     status_report_text,
 };
+use chrono::NaiveDate;
 
 use super::period;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     audit::{self, Action, forms::StatusReport},
     auth::viewer::{Permission, Role, Viewer},
     context::Context,
-    error::{Error, FieldErrorCode, Result, TEXT, ValidationErrors},
+    error::{Error, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -50,17 +51,12 @@ fn require_lead(viewer: &Viewer, activity: &activity::Model) -> Result<()> {
     Err(Error::Forbidden(words))
 }
 
-/// Returns the label of a period, and adds an error unless it has one of the forms.
-fn read_period(text: &str, errors: &mut ValidationErrors) -> String {
+/// Returns the label of a period, and adds an error unless it has one of the forms and has begun.
+fn read_period(text: &str, today: NaiveDate, errors: &mut ValidationErrors) -> String {
     let label = text.trim();
-    let problem = if label.is_empty() {
-        FieldErrorCode::Empty.problem("must not be empty")
-    } else {
-        FieldErrorCode::InvalidValue.problem(
-            "must be a year, a part of one or a range of months, as 2026, 2026-H1, 2026-T2, 2026-Q3, 2026-07 or 2026-03/2026-06",
-        )
-    };
-    errors.expect(period::days(label).is_some(), "period", problem);
+    if let Some(problem) = period::problem(label, today) {
+        errors.add("period", problem);
+    }
     label.to_owned()
 }
 
@@ -75,7 +71,7 @@ pub async fn file(
     mut errors: ValidationErrors,
 ) -> Result<StatusReportId> {
     ctx.require(Permission::Report)?;
-    let period = read_period(&new.period, &mut errors);
+    let period = read_period(&new.period, ctx.clock.today(), &mut errors);
     let summary = errors.text("summary", &new.summary, TEXT);
     let deviations = errors.optional_text("deviations", new.deviations.as_deref(), TEXT);
     let next_steps = errors.optional_text("next_steps", new.next_steps.as_deref(), TEXT);

@@ -2,6 +2,8 @@
 
 use chrono::{Days, Months, NaiveDate};
 
+use crate::error::{FieldErrorCode, FieldProblem};
+
 /// A part of a year: the end of its label, its first and its last month.
 type Part = (&'static str, u32, u32);
 
@@ -38,13 +40,57 @@ const PARTS: [Part; 22] = [
 pub fn days(label: &str) -> Option<(NaiveDate, NaiveDate)> {
     match label.split_once('/') {
         Some((first, last)) => {
-            // Only the labels of months end in two digits.
-            let is_month = |label: &str| label.len() == 7 && !label.contains(['H', 'T', 'Q']);
             let (from, to) = (part(first)?.0, part(last)?.1);
             (is_month(first) && is_month(last) && from < to).then_some((from, to))
         }
         None => part(label),
     }
+}
+
+/// Returns the reason why no report can be filed on a period; `None` if one can. A period has one
+/// label, so that a single month is no range.
+#[must_use]
+pub(super) fn problem(label: &str, today: NaiveDate) -> Option<FieldProblem> {
+    if label.is_empty() {
+        return Some(FieldErrorCode::Empty.problem("must not be empty"));
+    }
+    let Some((from, _)) = days(label) else {
+        return Some(FieldErrorCode::InvalidValue.problem(reason(label)));
+    };
+    match label.split_once('/') {
+        Some((first, last)) if first == last => {
+            let message = format!("must not be a range of a single month; write {first}");
+            Some(FieldErrorCode::InvalidValue.problem(message))
+        }
+        _ if from > today => Some(FieldErrorCode::too_late(today, "must not begin after today")),
+        _ => None,
+    }
+}
+
+/// Returns the reason why a label has none of the forms.
+fn reason(label: &str) -> &'static str {
+    let has_year =
+        |label: &str| label.split_at_checked(4).is_some_and(|(year, _)| part(year).is_some());
+    match label.split_once('/') {
+        Some((first, last)) if part(first).is_some() && part(last).is_some() => {
+            if first > last && is_month(first) && is_month(last) {
+                "must not end before it begins; write the earlier month first"
+            } else {
+                "must be a range of months, as 2026-03/2026-06; other periods have no range"
+            }
+        }
+        None if has_year(label) && label.as_bytes().get(4) == Some(&b'-') => {
+            "has no such part of a year; write H1, H2, T1 to T3, Q1 to Q4 or 01 to 12, as 2026-T2"
+        }
+        _ => {
+            "must be a year, a part of one or a range of months, as 2026, 2026-H1, 2026-T2, 2026-Q3, 2026-07 or 2026-03/2026-06"
+        }
+    }
+}
+
+/// Returns `true` if the label of a part of a year is that of a month: only these end in two digits.
+fn is_month(label: &str) -> bool {
+    label.len() == 7 && !label.contains(['H', 'T', 'Q'])
 }
 
 /// Returns the first and the last day of a year or a part of it.
@@ -167,6 +213,34 @@ mod tests {
         ] {
             let expected = expected.map(|(from, to)| (day(from), day(to)));
             assert_eq!(days(label), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_period_that_can_not_be_reported_on_has_its_reason() {
+        let today = day("2026-11-21");
+        for good in ["2026", "2026-H2", "2026-T3", "2026-Q4", "2026-11", "2026-11/2027-02", "1999"]
+        {
+            assert_eq!(problem(good, today), None, "{good}");
+        }
+        for (bad, code, reason) in [
+            ("", FieldErrorCode::Empty, "must not be empty"),
+            ("2026-12", FieldErrorCode::TooLate, "must not begin after today"),
+            ("2999", FieldErrorCode::TooLate, "must not begin after today"),
+            ("2027-01/2027-02", FieldErrorCode::TooLate, "must not begin after today"),
+            ("2026-03/2026-03", FieldErrorCode::InvalidValue, "a single month; write 2026-03"),
+            ("2026-06/2026-03", FieldErrorCode::InvalidValue, "must not end before it begins"),
+            ("2026-T1/2026-T2", FieldErrorCode::InvalidValue, "must be a range of months"),
+            ("2026/2027", FieldErrorCode::InvalidValue, "must be a range of months"),
+            ("2026-T4", FieldErrorCode::InvalidValue, "has no such part of a year"),
+            ("2026-13", FieldErrorCode::InvalidValue, "has no such part of a year"),
+            ("2026-13/2026-14", FieldErrorCode::InvalidValue, "must be a year, a part of one"),
+            ("V\u{e5}ren 2026", FieldErrorCode::InvalidValue, "must be a year, a part of one"),
+            ("3000-T1", FieldErrorCode::InvalidValue, "must be a year, a part of one"),
+        ] {
+            let found = problem(bad, today).unwrap();
+            assert_eq!(found.code, code, "{bad}");
+            assert!(found.message.contains(reason), "{bad}: {found}");
         }
     }
 

@@ -184,7 +184,7 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
             json!({ "agreementId": id(["avtal alfa", "avtal beta"][permit % 2]) })
         }
         "statusReportFile" => {
-            json!({ "activityId": id("bip"), "period": format!("{}", 2026 + permit), "health": "GREEN", "summary": "x" })
+            json!({ "activityId": id("bip"), "period": format!("{}", 2026 - permit), "health": "GREEN", "summary": "x" })
         }
         "templateCreate" => {
             json!({ "slug": format!("ny-{permit}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })

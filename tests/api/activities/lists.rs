@@ -265,9 +265,12 @@ on_both!(reports_are_found_by_the_days_of_their_periods, |app| async move {
     let bip = every.len();
     let activity = app.office().query("{ activity(by: { slug: \"bip\" }) { id } }").await;
     for label in LABELS {
-        let expected = every
-            .iter()
-            .any(|report| report["period"] == label && report["periodFrom"].is_string());
+        // An import may have a range of one month, and a period that has not begun.
+        let is_filed = !["2026-03/2026-03", "2026-12", "2999-12"].contains(&label);
+        let expected = is_filed
+            && every
+                .iter()
+                .any(|report| report["period"] == label && report["periodFrom"].is_string());
         let input = json!({ "activityId": activity["activity"]["id"], "period": label, "health": "GREEN", "summary": "x" });
         let answer = app.office().does("statusReportFile", "id", input).await;
         assert_eq!(answer.errors().is_empty(), expected, "{label}: {}", answer.text());
@@ -275,5 +278,5 @@ on_both!(reports_are_found_by_the_days_of_their_periods, |app| async move {
             assert_eq!(answer.bad_fields(), ["input.period"], "{label}");
         }
     }
-    assert_eq!(found("").await.len(), bip + 21);
+    assert_eq!(found("").await.len(), bip + 18);
 });
