@@ -145,9 +145,11 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(format!("{list}.{order}\n{kind}{key}\n{}", id.simple()))
     }
 
-    /// Returns `None` for a text that this program has not encoded. A key that the database can't
-    /// compare, as a text with NUL, must not reach it.
-    fn decode(text: &str) -> Option<Self> {
+    /// Decodes a cursor. Returns `None` for a text that this program has not encoded, also if it
+    /// encodes the same position in another way. A key that the database can't compare, as a text
+    /// with NUL, must not reach it.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (name, rest) = decoded.split_once('\n')?;
         let (list, order) = name.split_once('.')?;
@@ -161,7 +163,8 @@ impl Cursor {
             _ => return None,
         };
         let (list, order) = (list.to_owned().into(), order.to_owned().into());
-        Some(Self { list, order, key, id: Uuid::parse_str(id).ok()? })
+        let cursor = Self { list, order, key, id: Uuid::parse_str(id).ok()? };
+        (cursor.encode() == text).then_some(cursor)
     }
 }
 
@@ -513,6 +516,22 @@ mod tests {
         }
         for bad in ["", "x", "🙂", "YWJj", &"A".repeat(100_000)] {
             assert_eq!(Cursor::decode(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_position_has_a_single_cursor() {
+        let id = "0190b5a41f2e7c3d8a9b0c1d2e3f4a5b";
+        let decode = |key: &str, id: &str| {
+            Cursor::decode(&URL_SAFE_NO_PAD.encode(format!("Row.NAME\n{key}\n{id}")))
+        };
+        for key in ["tÅsa", "t", "d2026-01-31", "n0", "n-7"] {
+            assert!(decode(key, id).is_some(), "{key}");
+            assert_eq!(decode(key, &id.to_uppercase()), None, "{key}");
+            assert_eq!(decode(key, "0190b5a4-1f2e-7c3d-8a9b-0c1d2e3f4a5b"), None, "{key}");
+        }
+        for key in ["d2026-1-31", "d+2026-01-31", "d 2026-01-31", "n+7", "n07", "n-0"] {
+            assert_eq!(decode(key, id), None, "{key}");
         }
     }
 }
