@@ -236,7 +236,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
 }
 
 /// Parses the token of a header `Authorization`, for a fuzz target.
-#[cfg(fuzzing)]
+#[doc(hidden)]
 pub fn fuzz_bearer(value: &[u8]) -> Option<String> {
     let value = axum::http::HeaderValue::from_bytes(value).ok()?;
     bearer(&HeaderMap::from_iter([(axum::http::header::AUTHORIZATION, value)])).ok()

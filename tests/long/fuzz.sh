@@ -8,7 +8,7 @@
 #
 # It needs neither cargo-fuzz nor a nightly compiler: the flags below are those of cargo-fuzz without its sanitizers, which would look for
 # errors of unsafe code, of which we have none. Inputs that reach new branches are kept from run to run in fuzz/corpus of the target folder;
-# seeds are committed, as is what once failed.
+# seeds are committed, as is what once failed. The tests of the API repeat them: tests/run.sh --test api fuzz_inputs
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -41,13 +41,9 @@ CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$folder RUSTFLAGS=$flags cargo build --rele
 # Some targets write a file for each input.
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 
-# What the tests and the program have already.
+# What the tests and the program have already: a target and a folder on each line.
 samples() {
-    case $1 in
-        bank_file) echo tests/fixtures/bank ;;
-        csv) echo assets/demo ;;
-        prose | template) echo assets/templates ;;
-    esac
+    sed -n "s/^$1 //p" tests/fuzz/samples.txt
 }
 
 fuzz() {

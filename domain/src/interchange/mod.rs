@@ -13,7 +13,7 @@
 
 pub mod bank;
 pub mod export;
-#[cfg(fuzzing)]
+#[doc(hidden)]
 pub mod fuzzing;
 pub mod import;
 

@@ -57,7 +57,7 @@ use domain::{
 
 /// Parses a message for a fuzz target: `None` if it is not of the protocol, otherwise the request
 /// of a `subscribe`.
-#[cfg(fuzzing)]
+#[doc(hidden)]
 pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::GraphqlRequest>> {
     match Incoming::read(text)? {
         Incoming::Subscribe { payload, .. } => Some(messages::parse_request(payload)),

@@ -1,7 +1,9 @@
-//! Rules about the files of the repository: layers, form, documentation and acts of law.
+//! Rules about the files of the repository: layers, form, documentation, acts of law and inputs of
+//! fuzz targets.
 
 mod client_docs;
 mod docs_pages;
+mod fuzz_inputs;
 mod import_cycles;
 mod laws;
 mod language;

@@ -175,12 +175,16 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
     Ok((layout, reading))
 }
 
+/// Errors of a file, each with its line.
+#[doc(hidden)]
+pub type LineErrors = Vec<(u64, String)>;
+
 /// Reads a file for a fuzz target. Returns its payments, and its errors with their lines.
 ///
 /// # Errors
 /// INVALID for a file of an unknown layout.
-#[cfg(fuzzing)]
-pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
+#[doc(hidden)]
+pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, LineErrors)> {
     let payments = crate::config::Payments {
         ibans: vec!["SE4550000000058398257466".to_owned()],
         ..Default::default()
