@@ -3,6 +3,8 @@
 
 pub mod bank_file;
 pub mod csv;
+pub mod cursor;
+pub mod node_id;
 pub mod prose;
 pub mod query_cost;
 pub mod request;
@@ -19,9 +21,11 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "bank_file", check: bank_file::check },
     Target { name: "csv", check: csv::check },
+    Target { name: "cursor", check: |bytes| cursor::check(text(bytes)) },
+    Target { name: "node_id", check: |bytes| node_id::check(text(bytes)) },
     Target { name: "prose", check: |bytes| prose::check(text(bytes)) },
     Target { name: "query_cost", check: |bytes| query_cost::check(text(bytes)) },
     Target { name: "request", check: |bytes| request::check(text(bytes)) },
