@@ -477,6 +477,18 @@ pub async fn count(db: &impl ConnectionTrait, mut select: SelectStatement) -> Re
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default())
 }
 
+/// Returns the number of rows of `select` like [`count`]; of more than `at_most` rows, one more than
+/// that: the others are not read.
+pub async fn count_at_most(
+    db: &impl ConnectionTrait,
+    mut select: SelectStatement,
+    at_most: Option<u64>,
+) -> Result<i64> {
+    let Some(at_most) = at_most else { return count(db, select).await };
+    select.expr(Expr::cust("1")).limit(at_most.saturating_add(1));
+    count(db, Query::select().from_subquery(select, "found").take()).await
+}
+
 /// Returns the number of rows of two statements that have no row in common.
 pub async fn count_parts(db: &impl ConnectionTrait, parts: [SelectStatement; 2]) -> Result<i64> {
     let [mut counts, other] = parts.map(|mut part| part.expr(Expr::cust("COUNT(*)")).take());

@@ -7,6 +7,7 @@ use ::entity::partial::PartialRow;
 use async_graphql::{Context, List, Object, OutputType, SelectionField, SimpleObject, TypeName};
 use futures_util::future::BoxFuture;
 use sea_orm::IdenStatic;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +17,7 @@ use super::{
 };
 use domain::{
     activity_slugs::{self, ListFilter},
-    error::{Result, ValidationErrors},
+    error::{FieldErrorCode, Result, ValidationErrors},
     page::{Args, Cursor, Order, PageRequest, Slice},
 };
 
@@ -84,8 +85,9 @@ pub fn args(
     Args { first: first.map(i64::from), after, last: last.map(i64::from), before }
 }
 
-/// Counts all rows of a connection, when `totalCount` is selected.
-type Count = Arc<dyn for<'c> Fn(&'c Context<'_>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
+/// Counts the rows of a connection, when `totalCount` is selected. May stop above the given number.
+type Count =
+    Arc<dyn for<'c> Fn(&'c Context<'_>, Option<u64>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
 
 /// A list and the requested page of it, as the arguments of a connection field say.
 pub struct ListRequest<N: ConnectionNode, F> {
@@ -151,15 +153,40 @@ where
     F: ListFilter + Send + Sync + 'static,
     P: Into<ListPage<N::Row>> + Send + 'c,
 {
+    large_connection(ctx, request, list, move |ctx, filter, _| count(ctx, filter))
+}
+
+/// Returns a page like [`connection`], of a list that grows with the register: `count` may stop
+/// above a number of rows.
+pub fn large_connection<'c, N, F, P>(
+    ctx: &'c Context<'_>,
+    request: ListRequest<N, F>,
+    list: impl for<'f> FnOnce(
+        &'f Context<'_>,
+        &'f F,
+        &'f PageRequest<N::Row>,
+    ) -> BoxFuture<'f, Result<P>>
+    + Send
+    + 'c,
+    count: impl for<'f> Fn(&'f Context<'_>, &'f F, Option<u64>) -> BoxFuture<'f, Result<i64>>
+    + Send
+    + Sync
+    + 'static,
+) -> BoxFuture<'c, Result<Connection<N>>>
+where
+    N: ConnectionNode,
+    F: ListFilter + Send + Sync + 'static,
+    P: Into<ListPage<N::Row>> + Send + 'c,
+{
     Box::pin(async move {
         let ListRequest { filter, order, args, columns, mut errors } = request;
         activity_slugs::check(caller(ctx), &filter, &mut errors).await?;
         let page = PageRequest::check(N::NAME, order, &args, columns(ctx), errors)?;
         let page: ListPage<N::Row> = list(ctx, &filter, &page).await?.into();
         let (filter, count) = (Arc::new(filter), Arc::new(count));
-        let count: Count = Arc::new(move |ctx| {
+        let count: Count = Arc::new(move |ctx, at_most| {
             let (filter, count) = (Arc::clone(&filter), Arc::clone(&count));
-            Box::pin(async move { count(ctx, &filter).await })
+            Box::pin(async move { count(ctx, &filter, at_most).await })
         });
         Ok(Connection::new(page, count))
     })
@@ -210,7 +237,7 @@ where
         let (pages, parent): (_, Uuid) = (pages.await?, id(row).into());
         let row = row.clone();
         let (filter, count) = (Arc::new(filter), Arc::new(count));
-        let count: Count = Arc::new(move |ctx| {
+        let count: Count = Arc::new(move |ctx, _| {
             let (row, filter, count) = (row.clone(), Arc::clone(&filter), Arc::clone(&count));
             Box::pin(async move {
                 let counts = row.load(ctx, "count", || async {
@@ -262,6 +289,8 @@ pub struct Connection<N: ConnectionNode> {
     cursors: Arc<Vec<Cursor>>,
     page: PageRange,
     count: Count,
+    /// The last number of rows that was counted, and the number above which it stopped.
+    counted: Mutex<Option<(Option<u64>, i64)>>,
 }
 
 impl<N: ConnectionNode> Connection<N> {
@@ -277,7 +306,31 @@ impl<N: ConnectionNode> Connection<N> {
             batch: Batch::with_shared(rows, extra),
             cursors: Arc::new(cursors),
             count,
+            counted: Mutex::default(),
         }
+    }
+
+    /// Returns the number of rows, and that above which counting may have stopped. Counts a single
+    /// time for fields with the same argument.
+    ///
+    /// # Errors
+    /// INVALID for a number below 1.
+    async fn counted(&self, ctx: &Context<'_>, at_most: Option<i32>) -> Result<(i64, i64)> {
+        let limit = at_most.map(u64::try_from).transpose().unwrap_or(Some(0));
+        let mut errors = ValidationErrors::default();
+        errors.expect(
+            limit != Some(0),
+            "at_most",
+            FieldErrorCode::OutOfRange.problem("must be 1 or more").with("min", 1),
+        );
+        errors.finish()?;
+        let mut counted = self.counted.lock().await;
+        let rows = match *counted {
+            Some((known, rows)) if known == limit => rows,
+            _ => (self.count)(ctx, limit).await?,
+        };
+        *counted = Some((limit, rows));
+        Ok((rows, at_most.map_or(i64::MAX, i64::from)))
     }
 }
 
@@ -321,6 +374,7 @@ impl<M> Pages<M> {
             cursors: Arc::clone(&self.cursors),
             page: self.of.get(&parent).cloned().unwrap_or_default(),
             count,
+            counted: Mutex::default(),
         }
     }
 }
@@ -380,8 +434,27 @@ impl<N: ConnectionNode> Connection<N> {
 
     /// Number of rows of the whole list, which is counted only when this field is selected.
     #[graphql(directive = cost::apply("20".into()))]
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
-        (self.count)(ctx).await
+    async fn total_count(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Maximum of the result, 1 or more: invoices, agreements, members and audit entries of a large register are counted no further, which takes less time. Exact when omitted."
+        )]
+        at_most: Option<i32>,
+    ) -> Result<i64> {
+        let (rows, at_most) = Box::pin(self.counted(ctx, at_most)).await?;
+        Ok(rows.min(at_most))
+    }
+
+    /// `true` if the list has more rows than `totalCount` with the same `atMost`.
+    #[graphql(directive = cost::apply("20".into()))]
+    async fn total_count_is_estimate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The same number as that of `totalCount`.")] at_most: i32,
+    ) -> Result<bool> {
+        let (rows, at_most) = Box::pin(self.counted(ctx, Some(at_most))).await?;
+        Ok(rows > at_most)
     }
 }
 
@@ -419,7 +492,7 @@ pub(super) fn measure<N: ConnectionNode + async_graphql::ObjectType>(
     sizes: &mut super::future_sizes::Sizes<'_, '_>,
 ) {
     let slice: Slice<N::Row> = Slice { rows: Vec::new(), has_next: false, has_previous: false };
-    let count: Count = Arc::new(|_| Box::pin(std::future::ready(Ok(0))));
+    let count: Count = Arc::new(|_, _| Box::pin(std::future::ready(Ok(0))));
     sizes.add(&Connection::<N>::new(slice.into(), count));
     let row = super::future_sizes::row();
     sizes.add(&Edge::<N> { cursors: Arc::default(), position: 0, row });

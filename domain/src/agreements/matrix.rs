@@ -58,7 +58,7 @@ pub async fn members_on(
 
 /// Counts the rows.
 pub async fn count(ctx: Context<'_>, on: NaiveDate) -> Result<i64> {
-    members::count(ctx, &coverage::present(on)).await
+    members::count(ctx, &coverage::present(on), None).await
 }
 
 /// Returns the cells, in one statement: the participation agreements in force on `on` of these

@@ -249,10 +249,12 @@ pub async fn list(
     }
 }
 
-/// Counts the agreements that [`list`] pages through.
-pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+/// Counts the agreements that [`list`] pages through. May stop above `at_most`, as
+/// [`page::count_at_most`] does.
+pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> Result<i64> {
     let found = searched(ctx, filter).map(|search| search.select());
-    page::count(ctx.db.read(), found.unwrap_or_else(|| matching(ctx, filter))).await
+    let select = found.unwrap_or_else(|| matching(ctx, filter));
+    page::count_at_most(ctx.db.read(), select, at_most).await
 }
 
 /// Returns those of these agreements that the viewer can read, in no particular order.

@@ -155,9 +155,9 @@ pub(crate) async fn opened(
     Ok(entries)
 }
 
-/// Returns the number of entries.
-pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
-    page::count(ctx.db.read(), matching(ctx.viewer, filter)).await
+/// Returns the number of entries. May stop above `at_most`, as [`page::count_at_most`] does.
+pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> Result<i64> {
+    page::count_at_most(ctx.db.read(), matching(ctx.viewer, filter), at_most).await
 }
 
 /// Returns the last revision, which only a change increases; 0 for an empty trail.

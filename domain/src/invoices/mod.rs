@@ -361,14 +361,15 @@ pub async fn list(
     }
 }
 
-/// Counts the invoices that the viewer may read and that match the filter.
-pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+/// Counts the invoices that the viewer may read and that match the filter. May stop above
+/// `at_most`, as [`page::count_at_most`] does.
+pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> Result<i64> {
     if let Some(search) = searched(ctx, filter) {
-        return page::count(ctx.db.read(), search.select()).await;
+        return page::count_at_most(ctx.db.read(), search.select(), at_most).await;
     }
     match open_parts(ctx, filter) {
         Some(parts) => page::count_parts(ctx.db.read(), parts).await,
-        None => page::count(ctx.db.read(), matching(ctx, filter)).await,
+        None => page::count_at_most(ctx.db.read(), matching(ctx, filter), at_most).await,
     }
 }
 

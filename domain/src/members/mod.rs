@@ -222,10 +222,12 @@ pub async fn list(
     }
 }
 
-/// Counts the members that [`list`] pages through.
-pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+/// Counts the members that [`list`] pages through. May stop above `at_most`, as
+/// [`page::count_at_most`] does.
+pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> Result<i64> {
     let found = searched(ctx, filter).map(|search| search.select());
-    page::count(ctx.db.read(), found.unwrap_or_else(|| matching(ctx, filter))).await
+    let select = found.unwrap_or_else(|| matching(ctx, filter));
+    page::count_at_most(ctx.db.read(), select, at_most).await
 }
 
 /// Returns all members that match the filter, ordered by name; for reports.

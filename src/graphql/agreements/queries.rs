@@ -196,11 +196,11 @@ impl AgreementQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        connection::connection(
+        connection::large_connection(
             ctx,
             ListRequest::<Agreement, _>::new(filter, order(ctx, order_by), args, errors),
             |ctx, filter, page| Box::pin(agreements::list(caller(ctx), filter, page)),
-            |ctx, filter| Box::pin(agreements::count(caller(ctx), filter)),
+            |ctx, filter, at_most| Box::pin(agreements::count(caller(ctx), filter, at_most)),
         )
         .await
     }

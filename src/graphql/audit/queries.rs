@@ -73,11 +73,11 @@ impl AuditQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        connection::connection(
+        connection::large_connection(
             ctx,
             ListRequest::<AuditEntry, _>::new(filter, audit::order(), args, errors),
             |ctx, filter, page| Box::pin(audit::list(caller(ctx), filter, page)),
-            |ctx, filter| Box::pin(audit::count(caller(ctx), filter)),
+            |ctx, filter, at_most| Box::pin(audit::count(caller(ctx), filter, at_most)),
         )
         .await
     }

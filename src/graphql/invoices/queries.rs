@@ -180,11 +180,11 @@ impl InvoiceQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        connection::connection(
+        connection::large_connection(
             ctx,
             ListRequest::<Invoice, _>::new(filter, order(ctx, order_by), args, errors),
             |ctx, filter, page| Box::pin(invoices::list(caller(ctx), filter, page)),
-            |ctx, filter| Box::pin(invoices::count(caller(ctx), filter)),
+            |ctx, filter, at_most| Box::pin(invoices::count(caller(ctx), filter, at_most)),
         )
         .await
     }

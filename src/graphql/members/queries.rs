@@ -155,11 +155,11 @@ impl MemberQuery {
         let (field, descending) = order::chosen(order_by, (members::Field::Name, false));
         let order = members::order(database(ctx).backend(), field, descending);
         let args = connection::args(first, after, last, before);
-        connection::connection(
+        connection::large_connection(
             ctx,
             ListRequest::<Member, _>::new(filter, order, args, errors),
             |ctx, filter, page| Box::pin(members::list(caller(ctx), filter, page)),
-            |ctx, filter| Box::pin(members::count(caller(ctx), filter)),
+            |ctx, filter, at_most| Box::pin(members::count(caller(ctx), filter, at_most)),
         )
         .await
     }

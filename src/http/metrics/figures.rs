@@ -219,7 +219,7 @@ async fn counts_now(db: &Database, clock: Clock) -> Result<Counts> {
     };
     let pending = bank::Filter { states: vec![bank::State::Pending], ..bank::Filter::default() };
     Ok(Counts {
-        overdue: invoices::count(ctx, &overdue).await?,
+        overdue: invoices::count(ctx, &overdue, None).await?,
         pending: bank::count(ctx, &pending).await?,
         size: db.size().await?,
     })

@@ -448,3 +448,40 @@ on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
     assert_eq!(answer.bad_fields(), paths);
     assert_eq!(app.finance().ask(document, json!({ "first": 201 })).await.bad_fields(), ["first"]);
 });
+
+on_both!(a_large_list_is_counted_up_to_a_number, |app| async move {
+    RandomLedger::draw(&app, 5, 40).await;
+    let ask = async |list: &str, at_most: i64| {
+        let document = format!(
+            "query($atMost: Int!) {{ {list} {{ all: totalCount totalCount(atMost: $atMost) totalCountIsEstimate(atMost: $atMost) }} }}"
+        );
+        let answer = app.office().ask(&document, json!({ "atMost": at_most })).await;
+        answer[list.split('(').next().unwrap()].clone()
+    };
+    let overdue = "invoices(filter: { status: [OVERDUE] })";
+    for list in ["invoices", overdue, "members", "auditEntries", "activities"] {
+        let all = ask(list, 1_000_000).await["all"].as_i64().unwrap();
+        assert!(all > 2, "{list}");
+        for (at_most, is_estimate) in [(1, true), (all - 1, true), (all, false), (all + 1, false)] {
+            let expected = json!({
+                "all": all,
+                "totalCount": at_most.min(all),
+                "totalCountIsEstimate": is_estimate,
+            });
+            assert_eq!(ask(list, at_most).await, expected, "{list} {at_most}");
+        }
+    }
+    // Both fields are one statement, which stops above the number.
+    app.statements();
+    let both = "{ invoices(first: 1) { totalCount(atMost: 5) totalCountIsEstimate(atMost: 5) } }";
+    app.office().query(both).await.data();
+    let statements = app.statements();
+    let counts: Vec<_> = statements.iter().filter(|sql| sql.contains("COUNT(*)")).collect();
+    assert_eq!(counts.len(), 1, "{statements:#?}");
+    assert!(counts[0].contains("LIMIT"), "{counts:#?}");
+
+    for field in ["totalCount(atMost: 0)", "totalCountIsEstimate(atMost: -1)"] {
+        let bad = app.office().query(&format!("{{ invoices {{ {field} }} }}")).await;
+        assert_eq!(bad.bad_fields(), ["atMost"], "{field}");
+    }
+});
