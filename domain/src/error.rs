@@ -64,13 +64,13 @@ pub enum Error {
         /// First day on which it may be erased; null: not known yet.
         erasable_from: Option<NaiveDate>,
     },
-    /// The sender exceeds a rate limit. Clients get CONFLICT with the reason and
-    /// `retryAfterSeconds`.
+    /// The sender exceeds a rate limit, or a long import blocks changes. Clients get CONFLICT with
+    /// the reason and `retryAfterSeconds`.
     #[error("{message}")]
     Throttled {
         /// Stable code for programs.
         reason: ConflictReason,
-        /// Message for people: the limit.
+        /// Message for people: the limit, or the expected end.
         message: String,
         /// Time after which the same request will be accepted.
         retry_after: Duration,
@@ -282,6 +282,16 @@ impl Error {
             }
             _ => None,
         }
+    }
+
+    /// Returns `true` if a change was not begun because others write for too long.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict { reason: ConflictReason::Busy, .. }
+                | Self::Throttled { reason: ConflictReason::Busy, .. }
+        )
     }
 
     /// Returns `true` if the database holds a value that this program never writes: it was changed

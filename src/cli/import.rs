@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     io::{self, BufWriter, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
@@ -14,7 +15,7 @@ use super::{
 use documents::{Cell, Column, Grid, Kind};
 use domain::{
     auth::viewer::Viewer,
-    interchange::import::{self, BadRow, ImportError, Report},
+    interchange::import::{self, BadRow, Forecast, ImportError, Report},
 };
 
 /// Import CSV files into the register, all or nothing
@@ -24,10 +25,14 @@ use domain::{
 /// written, and every invalid row is reported as file:line: column: reason. Importing the same
 /// files again changes nothing. Accepts commas and semicolons, decimal points and (between
 /// semicolons) decimal commas.
+///
+/// Other changes of the register wait until it is done, also with --dry-run. The command says
+/// beforehand how long that takes, if it is more than five seconds: mutations are refused with BUSY
+/// meanwhile. Import large files when no one writes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  Check the files and report what would change:
+  Check the files, and report what would change and how long an import blocks other changes:
     samregister import ./csv --dry-run
   Write the errors to a file:
     samregister import ./csv 2> errors.txt")]
@@ -35,7 +40,7 @@ pub struct Options {
     /// Folder of the files
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Only report what would change
+    /// Only report what would change, and how long other changes are blocked
     #[arg(long)]
     dry_run: bool,
 }
@@ -49,6 +54,12 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let mut meter = Meter::new();
     let viewer = Viewer::operator("import");
+    // The import itself reports files that can't be read.
+    if let Ok(forecast) = import::forecast(&db, &options.folder)
+        && (options.dry_run || forecast.refuses_others())
+    {
+        say(&describe(forecast));
+    }
     let done = import::import(
         context(&db, &viewer),
         &settings.network,
@@ -70,6 +81,27 @@ pub async fn run(options: Options) -> Result {
         }
         Err(ImportError::Bad { rows, more }) => Err(refused(&rows, more)),
         Err(ImportError::Error(error)) => Err(error.into()),
+    }
+}
+
+/// Describes how long an import blocks other changes.
+fn describe(forecast: Forecast) -> String {
+    let rows = count(usize::try_from(forecast.rows).unwrap_or(usize::MAX), "row");
+    let blocked =
+        format!("{rows}: other changes are blocked for {}", roughly(forecast.blocked_for));
+    if forecast.refuses_others() {
+        format!("{blocked}; mutations are refused with BUSY meanwhile")
+    } else {
+        blocked
+    }
+}
+
+/// Describes an expected time.
+fn roughly(time: Duration) -> String {
+    match time.as_secs() {
+        0..=5 => "5 seconds at most".to_owned(),
+        seconds @ 6..120 => format!("about {seconds} seconds"),
+        seconds => format!("about {} minutes", seconds.div_ceil(60)),
     }
 }
 
@@ -124,4 +156,17 @@ fn grid(report: &Report) -> Grid {
         Cell::Empty,
     ];
     Grid { columns, rows: rows.collect(), total: Some(total) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expected_time_is_in_seconds_or_minutes() {
+        let words = |seconds| roughly(Duration::from_secs(seconds));
+        assert_eq!([0, 5].map(words), ["5 seconds at most", "5 seconds at most"]);
+        assert_eq!([6, 119].map(words), ["about 6 seconds", "about 119 seconds"]);
+        assert_eq!([120, 181].map(words), ["about 2 minutes", "about 4 minutes"]);
+    }
 }

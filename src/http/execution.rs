@@ -216,9 +216,9 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Invalid(_) | Error::Limit { .. } => StatusCode::BAD_REQUEST,
+        busy if busy.is_busy() => StatusCode::SERVICE_UNAVAILABLE,
         Error::Conflict { reason: ConflictReason::TooManyRequests, .. }
         | Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::Conflict { reason: ConflictReason::Busy, .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Conflict { .. } | Error::Retained { .. } => StatusCode::CONFLICT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

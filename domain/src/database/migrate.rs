@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     audit,
-    error::{ConflictReason, Error, Result},
+    error::{Error, Result},
     search,
 };
 
@@ -265,9 +265,8 @@ impl Database {
 
 fn is_busy(error: &Error) -> bool {
     match error {
-        Error::Conflict { reason, .. } => *reason == ConflictReason::Busy,
         Error::Internal(cause) => cause.downcast_ref::<DbErr>().is_some_and(is_locked),
-        _ => false,
+        other => other.is_busy(),
     }
 }
 

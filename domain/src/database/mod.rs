@@ -1,5 +1,6 @@
 //! Connections to the database: readers, and one writer that only `audit` uses.
 
+mod announcement;
 mod batch;
 mod busy;
 mod command_run;
@@ -56,24 +57,11 @@ use tokio::{runtime::Handle, sync::watch};
 
 pub(crate) use self::{
     batch::Batch,
-    busy::busy,
+    busy::{WRITE_LOCK_TIMEOUT, busy},
     common_commit::CommonCommit,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
     usage::note_rows,
     writers::Sharing,
-};
-use self::{
-    busy::WRITE_LOCK_TIMEOUT,
-    committed::{CheckedEnd, Continuity},
-    connections::{Access, open, postgres, set_up, sqlite},
-    meters::Readers,
-    revision::RevisionReader,
-    servers::Servers,
-    session::Plans,
-    sqlite_file::SqliteFile,
-    write_health::WriteHealth,
-    writer_state::WriterState,
-    writers::{SHARING_TIMES, Writers},
 };
 pub use self::{
     command_run::{CommandRun, CommandRuns, RecordedCommand},
@@ -89,6 +77,18 @@ pub use self::{
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,
     usage::Usage,
+};
+use self::{
+    committed::{CheckedEnd, Continuity},
+    connections::{Access, open, postgres, set_up, sqlite},
+    meters::Readers,
+    revision::RevisionReader,
+    servers::Servers,
+    session::Plans,
+    sqlite_file::SqliteFile,
+    write_health::WriteHealth,
+    writer_state::WriterState,
+    writers::{SHARING_TIMES, Writers},
 };
 use crate::{
     audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},

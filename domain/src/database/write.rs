@@ -75,8 +75,15 @@ impl Database {
     /// enough: [`Database::require_program`].
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY.
+    /// CONFLICT with the reason BUSY; with the time that an announced import still takes.
     pub(crate) async fn write_unchecked(&self, sharing: Sharing) -> Result<Transaction> {
+        match self.begin_write(sharing).await {
+            Err(error) if error.is_busy() => Err(Box::pin(self.with_announced_end(error)).await),
+            begun => begun,
+        }
+    }
+
+    async fn begin_write(&self, sharing: Sharing) -> Result<Transaction> {
         let (permit, group) = self.acquire(sharing, Some(WRITE_LOCK_TIMEOUT)).await?;
         if let Some(group) = group {
             let mut tx = Transaction::join(group, permit, &self.writers);

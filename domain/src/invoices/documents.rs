@@ -317,8 +317,7 @@ async fn render_and_store(
 
     let mut change = loop {
         match audit::begin(ctx, Action::InvoicePdfKeep).await {
-            Err(Error::Conflict { reason: ConflictReason::Busy, .. }) if Instant::now() < until => {
-            }
+            Err(error) if error.is_busy() && Instant::now() < until => {}
             begun => break begun?,
         }
     };

@@ -1,5 +1,6 @@
 //! CSV files of the register: exports and imports.
 
+mod blocked_writers;
 mod csv;
 mod invoice_files;
 pub mod round_trip;

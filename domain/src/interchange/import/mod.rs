@@ -1,13 +1,17 @@
 //! The import: every file of a folder into the register, all or nothing. This file sets the order
 //! of the files; `session` has the state and the tools that their readers share.
 
+mod forecast;
 pub(in crate::interchange) mod report;
 pub(in crate::interchange) mod session;
 
 use std::{io, path::Path};
 
-pub use self::report::{BadRow, FileReport, ImportError, MAX_BAD_ROWS, Report};
 use self::session::Import;
+pub use self::{
+    forecast::{Forecast, forecast},
+    report::{BadRow, FileReport, ImportError, MAX_BAD_ROWS, Report},
+};
 use super::{
     File, Watcher, accounts, activities, agreements, allocations, bank_payments, books_closing,
     cost_files, fee_schedules, invoices, members, organisations, reference_rates, requisitions,
@@ -26,6 +30,10 @@ use crate::{
 /// does the same and then rolls back. `network` has the accounts for lines that name none.
 /// Importing the same files again changes nothing and leaves no audit entry.
 ///
+/// Other changes wait from its first statement to its commit. If [`forecast()`] says that this takes
+/// longer than they wait, its expected end is announced before: they are refused with BUSY, and
+/// with the time until then.
+///
 /// # Errors
 /// [`ImportError::Bad`] with every bad row of every file; FORBIDDEN unless the viewer may manage
 /// the register and the accounts; CONFLICT `FILE` if a file can't be read or the folder has none.
@@ -40,6 +48,35 @@ pub async fn import(
     ctx.require(Permission::ManageRegister)?;
     ctx.require(Permission::ManageAccounts)?;
     let ignored = other_files(from)?;
+    let is_announced = forecast::announce(ctx.db, forecast(ctx.db, from)?).await?;
+    // Boxed, since the future of an import is large.
+    let written = Box::pin(write(ctx, network, from, ignored, dry_run, watcher)).await;
+    if is_announced {
+        forecast::withdraw(ctx.db).await;
+    }
+    let report = written?;
+    if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
+        // The import is committed; a failure here doesn't undo it.
+        if let Err(error) = ctx.db.analyze().await {
+            tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
+        }
+        if let Err(error) = ctx.db.truncate_wal().await {
+            tracing::warn!(%error, "the database's log could not be emptied after the import");
+        }
+    }
+    Ok(report)
+}
+
+/// Checks and writes the files in one change, and commits it unless this is a dry run or a row is
+/// bad.
+async fn write(
+    ctx: Context<'_>,
+    network: &Network,
+    from: &Path,
+    ignored: Vec<String>,
+    dry_run: bool,
+    watcher: Watcher<'_>,
+) -> Result<Report, ImportError> {
     let change = audit::begin(ctx, Action::Import).await?;
     staging::prepare(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
@@ -64,17 +101,7 @@ pub async fn import(
     activities::import_status_reports(&mut import).await?;
     vouchers::import(&mut import).await?;
     books_closing::import(&mut import).await?;
-    let report = import.finish(ignored, dry_run).await?;
-    if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
-        // The import is committed; a failure here doesn't undo it.
-        if let Err(error) = ctx.db.analyze().await {
-            tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
-        }
-        if let Err(error) = ctx.db.truncate_wal().await {
-            tracing::warn!(%error, "the database's log could not be emptied after the import");
-        }
-    }
-    Ok(report)
+    import.finish(ignored, dry_run).await
 }
 
 /// Returns the names of the folder's `.csv` files that the import doesn't read.
