@@ -1,6 +1,7 @@
 //! The database: migrations, outages, limits of the machine and failing writes.
 
 mod fault_injection;
+mod instance;
 pub mod interruptions;
 mod migrate_command;
 pub mod migration_files;

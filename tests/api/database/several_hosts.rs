@@ -3,98 +3,16 @@
 
 use std::{
     net::TcpListener,
-    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use sea_orm::ConnectionTrait;
-use tempfile::TempDir;
 
-use super::fault_injection::cluster::{as_owner, give_to_owner, programs};
+use super::instance::{Instance, PASSWORD};
 use crate::support::{app, server_process::Server};
 
 const READ: &str = r#"{"query":"{ members { totalCount } }"}"#;
 const ADMISSION: &str = r#"{"query":"mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }"}"#;
-
-/// A server of PostgreSQL of the test's own, stopped when dropped.
-struct Instance {
-    folder: TempDir,
-    port: u16,
-}
-
-/// The password of all of them.
-const PASSWORD: &str = "of-a-server-that-lives-as-long-as-a-test";
-
-impl Instance {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        give_to_owner(folder.path());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder, port }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let done = as_owner(&programs().join(program), arguments);
-        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
-    }
-
-    fn control(&self, arguments: &[&str]) {
-        let data = text(&self.path("data"));
-        self.run("pg_ctl", &[&["-D", &data, "-s", "-w"], arguments].concat());
-    }
-
-    fn start(&self) {
-        let options = format!(
-            "-c port={} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c max_connections=80 -c shared_buffers=32MB",
-            self.port,
-            text(self.folder.path())
-        );
-        self.control(&["start", "-l", &text(&self.path("log")), "-o", &options]);
-    }
-
-    /// Makes a primary.
-    fn primary() -> Self {
-        let instance = Self::new();
-        let file = instance.path("password");
-        std::fs::write(&file, PASSWORD).unwrap();
-        give_to_owner(&file);
-        let (data, file) = (text(&instance.path("data")), text(&file));
-        let arguments =
-            ["-D", &data, "-U", "samregister", "-A", "password", "--pwfile", &file, "--no-sync"];
-        instance.run("initdb", &[&arguments[..], &["--encoding=UTF8", "--locale=C"]].concat());
-        instance.start();
-        instance
-    }
-
-    /// Makes a standby that receives what this primary writes.
-    fn standby(&self) -> Self {
-        let standby = Self::new();
-        let (data, from) = (text(&standby.path("data")), self.url("postgres"));
-        standby
-            .run("pg_basebackup", &["-D", &data, "-d", &from, "-R", "-X", "stream", "-c", "fast"]);
-        standby.start();
-        standby
-    }
-
-    fn url(&self, database: &str) -> String {
-        format!("postgres://samregister:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        let data = text(&self.path("data"));
-        as_owner(&programs().join("pg_ctl"), &["-D", &data, "-s", "-m", "immediate", "stop"]);
-    }
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
-}
 
 fn admit_until_done(server: &Server, token: &str) {
     let began = Instant::now();
