@@ -193,7 +193,9 @@ impl Pool {
             if sender.is_closed() {
                 return;
             }
-            let done = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
+            let render =
+                || tracing::debug_span!("render").in_scope(|| catch_unwind(AssertUnwindSafe(work)));
+            let done = span.in_scope(render);
             let panicked =
                 |_| Err(Error::internal(io::Error::other("a job of the worker pool panicked")));
             // The receiver is gone if the request was dropped.

@@ -66,7 +66,7 @@ async fn reload(
 ) -> Result<Settings> {
     let new = Settings::of_process(config_option())?;
     app.reload(&new).await?;
-    if !log::reload(&new, filter) {
+    if !log::replace(&new, filter) {
         tracing::error!("the filter of the log can't be replaced");
     }
     let reloaded = current.differences(&new).reloadable;

@@ -68,7 +68,8 @@ fn read_address(text: &str) -> std::result::Result<SocketAddr, &'static str> {
 pub async fn run(options: Options) -> Result {
     let mut settings =
         if options.demo { demo::settings()? } else { Settings::of_process(config_option())? };
-    log::start(&settings, LOG_FILTER);
+    // Sends its last spans when the server has stopped.
+    let _telemetry = log::start_with_spans(&settings, LOG_FILTER)?;
     settings.bind = options.bind.unwrap_or(settings.bind);
     open_files::raise_limit(&settings);
     if options.demo {

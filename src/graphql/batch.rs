@@ -15,9 +15,10 @@ use std::{
     },
 };
 
-use async_graphql::{Context, Pos, QueryPathSegment};
+use async_graphql::{Context, Name, Pos, QueryPathSegment};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
+use tracing::{Instrument as _, Level};
 
 use domain::error::{Error, FieldErrorCode, Result};
 
@@ -142,7 +143,8 @@ impl<M> BatchRow<M> {
         T: Send + Sync + 'static,
         Fut: Future<Output = Result<T>> + Send + 'f,
     {
-        loaded(self.cell_of_field::<T>(ctx, part), fetch)
+        let field = tracing::span_enabled!(Level::DEBUG).then(|| ctx.item.node.name.node.clone());
+        loaded(self.cell_of_field::<T>(ctx, part), field, fetch)
     }
 
     /// Returns the result of `fetch` for the whole batch, shared by all fields that use the same
@@ -162,7 +164,7 @@ impl<M> BatchRow<M> {
         let mut named = self.batch.named.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = Arc::clone(named.entry(name).or_insert_with(new_cell::<T>));
         drop(named);
-        loaded(cell, fetch)
+        loaded(cell, None, fetch)
     }
 
     /// Returns the cell of a field. Finding it allocates nothing, since every row does.
@@ -186,9 +188,11 @@ fn new_cell<T: Send + Sync + 'static>() -> Cell {
     Arc::new(OnceCell::<Result<Arc<T>>>::new())
 }
 
-/// Returns what is in the cell; the first one to ask fills it.
+/// Returns what is in the cell; the first one to ask fills it, in a span with the name of the
+/// field.
 fn loaded<'f, T, Fut>(
     cell: Cell,
+    field: Option<Name>,
     fetch: impl FnOnce() -> Fut + Send + 'f,
 ) -> BoxFuture<'f, Result<Arc<T>>>
 where
@@ -200,7 +204,8 @@ where
         let cell = cell.map_err(|_| {
             Error::internal(std::io::Error::other("a field was loaded as two types"))
         })?;
-        cell.get_or_init(|| boxed(fetch)).await.clone()
+        let span = || tracing::debug_span!("resolve", field = field.as_deref());
+        cell.get_or_init(|| boxed(fetch).instrument(span())).await.clone()
     })
 }
 

@@ -19,6 +19,7 @@ use headers::{Authorization, HeaderMapExt, authorization::Bearer};
 use indexmap::IndexMap;
 use tokio::{task::JoinError, time::Instant};
 use tower_http::request_id::RequestId;
+use tracing::Instrument as _;
 
 use super::{
     App,
@@ -400,7 +401,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let is_expensive = operation == OperationType::Query && points >= EXPENSIVE;
     let document =
         if is_expensive { document.data(app.db.for_costly_document()) } else { document };
-    let resolve = resolve(app, document, operation, size.clone(), request_id);
+    let resolve = resolve(app, document, operation, size.clone(), request_id)
+        .instrument(tracing::debug_span!("execute"));
     let known = Arc::clone(&mutations);
     let execution = async move {
         let mut answer = resolve.await;

@@ -41,6 +41,7 @@ use super::{
     execution::{Caller, bearer},
     graphql_response, peers,
     request_record::{RequestRecord, code_of},
+    telemetry,
 };
 use domain::error::{Error, Result};
 
@@ -311,5 +312,6 @@ pub async fn measure(State(app): State<App>, mut request: Request, next: Next) -
     let (status, Route { route }) = (response.status().as_u16(), route);
     app.metrics.requests.get_or_create(&Answered { method, route, status }).inc();
     response.extensions_mut().insert(record);
+    telemetry::add_context(response.headers_mut());
     response
 }

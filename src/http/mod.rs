@@ -36,6 +36,7 @@ pub mod revenue;
 mod signed_links;
 pub mod uploads;
 mod start_page;
+pub mod telemetry;
 mod verified_tokens;
 pub mod websocket;
 pub mod concurrency_limit;
@@ -193,6 +194,9 @@ impl App {
         let schema = graphql::schema(Some((db.clone(), clock, settings.network.clone())));
         let metrics = Arc::<metrics::Metrics>::default();
         db.meters().log_statements_from(settings.slow_statement);
+        if telemetry::is_on() {
+            db.meters().observe_statements(telemetry::note_statement);
+        }
         let answers =
             answer_cache::AnswerCache::new(most.answer_cache_bytes, metrics.answers.clone());
         Self(Arc::new(AppState {
@@ -381,6 +385,7 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
             if let Some(client_request_id) = client_request_id {
                 span.record("client_request_id", client_request_id);
             }
+            telemetry::continue_trace(&span, request.headers());
             span
         })
         .on_request(())

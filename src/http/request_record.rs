@@ -9,7 +9,9 @@ use std::{
 use async_graphql::{Name, Response as Answer, Value, parser::types::OperationType};
 use axum::{body::HttpBody, response::Response};
 
-use super::{App, execution::Ready, graphql_response::extension, metrics::operations::Outcome};
+use super::{
+    App, execution::Ready, graphql_response::extension, metrics::operations::Outcome, telemetry,
+};
 use domain::database::Usage;
 
 /// Facts about one request.
@@ -181,6 +183,7 @@ impl MeasuredDocument {
             rows: usage.rows().saturating_sub(before.1),
         });
         record.note_errors(answer);
+        telemetry::note_operation(name.as_deref().unwrap_or_default(), code_of(answer));
         let mut facts = record.facts();
         facts.documents += 1;
         facts.cost += cost;

@@ -224,6 +224,7 @@ pub(super) mod tests {
             ("SAMREGISTER_MAX_UPLOAD_BYTES", &["0", "25MiB"]),
             ("SAMREGISTER_LOG", &["info=loud=1", "a=b"]),
             ("SAMREGISTER_LOG_FORMAT", &["JSON"]),
+            ("SAMREGISTER_OTLP_ENDPOINT", &["127.0.0.1:4318", "http://", "http://u:p@x.se"]),
             ("SAMREGISTER_SLOW_STATEMENT_MS", &["0.5", "500ms", "3600001"]),
             ("SAMREGISTER_MAX_BODY_BYTES", &["1MiB", "-1", "0", "99999999999999999999"]),
             ("SAMREGISTER_REQUEST_SECONDS", &["0", "1.5"]),

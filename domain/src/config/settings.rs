@@ -94,6 +94,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Time from which on a statement of the database is logged as slow; zero: none is.
     pub slow_statement: Duration,
+    /// Address of a collector of OpenTelemetry, to which spans are sent; null: none are.
+    pub otlp_endpoint: Option<String>,
     /// Limits of one request.
     pub limits: Limits,
     /// Access to the metrics.
@@ -257,6 +259,7 @@ impl Settings {
                 500,
                 |text| number(text, 0..=3_600_000),
             )),
+            otlp_endpoint: source.optional("SAMREGISTER_OTLP_ENDPOINT", collector),
             sessions: source.sessions(limits.request_time),
             limits,
             exposure: source.exposure(),
@@ -292,6 +295,15 @@ fn public_url(text: &str) -> Result<String, String> {
     let is_path = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
     let holds = is_path && origin(&format!("{scheme}{host}")).is_ok();
     checked(bare, holds, "must be an address as https://register.example.se, in small letters")
+}
+
+/// Parses the address of a collector of OpenTelemetry.
+fn collector(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let holds = rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.contains(char::is_whitespace) && !rest.contains('@')
+    });
+    checked(text, holds, "must be an address as http://127.0.0.1:4318, without a name or password")
 }
 
 /// Parses an origin as browsers write it, because origins are compared byte by byte.

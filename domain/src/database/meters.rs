@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -49,6 +49,9 @@ pub struct Meters {
     /// Reads that found each connection of their pool in use: of requests, expensive documents, and
     /// monitoring.
     pub(super) waits: [Counter; 3],
+    /// Gets each statement that has ended: its text without values, its duration, and `true` if it
+    /// failed.
+    observer: OnceLock<fn(&str, Duration, bool)>,
     /// Threshold of slow statements, in milliseconds; zero: none is logged.
     slow_from: AtomicU64,
 }
@@ -63,6 +66,7 @@ impl Default for Meters {
             busy: Counter::default(),
             commits: Counter::default(),
             waits: Default::default(),
+            observer: OnceLock::new(),
             slow_from: AtomicU64::new(0),
         }
     }
@@ -73,6 +77,12 @@ impl Meters {
     pub fn log_statements_from(&self, threshold: Duration) {
         let threshold = u64::try_from(threshold.as_millis()).unwrap_or(u64::MAX);
         self.slow_from.store(threshold, Relaxed);
+    }
+
+    /// Passes each statement that has ended to `observer`: its text without values, its duration,
+    /// and `true` if it failed.
+    pub fn observe_statements(&self, observer: fn(&str, Duration, bool)) {
+        self.observer.get_or_init(|| observer);
     }
 
     /// Measures the statements of a connection, and passes them to the listener.
@@ -95,6 +105,9 @@ impl Meters {
         self.statement_seconds.observe(info.elapsed.as_secs_f64());
         if info.failed {
             self.failed_statements.inc();
+        }
+        if let Some(observer) = self.observer.get() {
+            observer(&without_values(&info.statement.sql), info.elapsed, info.failed);
         }
         let slow_from = self.slow_from.load(Relaxed);
         if slow_from > 0 && info.elapsed >= Duration::from_millis(slow_from) {

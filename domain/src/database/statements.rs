@@ -14,6 +14,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError, sqlite::SqliteError},
 };
 use tokio::{runtime::Handle, sync::Notify};
+use tracing::Instrument as _;
 
 use super::{usage::Usage, write_health::WriteHealth, writer_state::WriterState};
 
@@ -115,6 +116,7 @@ impl Statements {
     ) -> Result<T, DbErr> {
         let counted = Counted::new(self);
         let cancellation = Cancellation(Some(self));
+        let statement = statement.in_current_span();
         let running = runtime.spawn(Usage::inherited(async move {
             // Until the statement and its transaction are dropped.
             let counted = counted;

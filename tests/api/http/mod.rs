@@ -21,6 +21,7 @@ mod requests;
 mod response_size;
 mod server;
 mod signed_links;
+mod telemetry;
 mod time_limits;
 mod uploads;
 mod websocket;

@@ -1,0 +1,165 @@
+//! Spans that the server sends to a collector of OpenTelemetry, and the context of their trace.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span,
+};
+use prost::Message;
+
+use crate::support::{
+    app::App,
+    http_server::get_with,
+    logged_server::{Logged, token},
+};
+
+/// A collector that keeps what it gets.
+struct Collector {
+    address: SocketAddr,
+    spans: Arc<Mutex<Vec<Span>>>,
+}
+
+impl Collector {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let spans = Arc::<Mutex<Vec<Span>>>::default();
+        let received = Arc::clone(&spans);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let received = Arc::clone(&received);
+                std::thread::spawn(move || {
+                    let mut stream = BufReader::new(stream.unwrap());
+                    while let Some(body) = request(&mut stream) {
+                        let found = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+                        let scopes =
+                            found.resource_spans.into_iter().flat_map(|found| found.scope_spans);
+                        received.lock().unwrap().extend(scopes.flat_map(|found| found.spans));
+                        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                        stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        Self { address, spans }
+    }
+
+    /// The spans of a trace, when there is one with this name among them.
+    fn trace(&self, id: &str, name: &str) -> Vec<Span> {
+        for _ in 0..200 {
+            let spans = self.spans.lock().unwrap().clone();
+            let own: Vec<_> =
+                spans.into_iter().filter(|span| hex::encode(&span.trace_id) == id).collect();
+            if own.iter().any(|span| span.name == name) {
+                return own;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("no {name} of {id}: {:#?}", self.spans.lock().unwrap());
+    }
+}
+
+/// The body of the next request to the path of spans.
+fn request(stream: &mut impl BufRead) -> Option<Vec<u8>> {
+    let (mut length, mut line) = (0, String::new());
+    stream.read_line(&mut line).ok().filter(|read| *read > 0)?;
+    assert!(line.starts_with("POST /v1/traces "), "{line}");
+    loop {
+        line.clear();
+        stream.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').unwrap();
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    Some(body)
+}
+
+fn attribute(span: &Span, name: &str) -> String {
+    let found = span.attributes.iter().find(|attribute| attribute.key == name);
+    match found.and_then(|found| found.value.clone()?.value) {
+        Some(Value::StringValue(text)) => text,
+        other => panic!("{name} is {other:?} in {span:#?}"),
+    }
+}
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+const MEMBERS: &str = "/graphql?query=query%20Members%7Bmembers(filter:%7Bsearch:%22Hemliga%22%7D)%7Bnodes%7Bname%20contacts%7Bid%7D%7D%7D%7D";
+
+#[tokio::test]
+async fn a_request_is_a_trace_with_its_document_loads_and_statements() {
+    let app = App::sqlite().await;
+    app.office().query("mutation { memberAdmit(input: { name: \"Hemliga förbundet\", joinedOn: \"2026-01-01\" }) { member { id } } }").await.data();
+    let collector = Collector::start();
+    let endpoint = format!("http://{}", collector.address);
+    let mut program = app.program();
+    program.env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let server = Logged::start(program, &[("SAMREGISTER_OTLP_ENDPOINT", &endpoint)]);
+    let office = token(&app, &["--role", "OFFICE", "--subject", "anna@example.se"]);
+    let header = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    let answer = get_with(server.address, MEMBERS, Some(&office), &header).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let spans = collector.trace(TRACE, "request");
+    let named = |name: &str| {
+        let found = spans.iter().find(|span| span.name == name);
+        found.unwrap_or_else(|| panic!("no {name} in {spans:#?}"))
+    };
+    let (request, execute) = (named("request"), named("execute"));
+    assert_eq!(hex::encode(&request.parent_span_id), PARENT);
+    assert_eq!(execute.parent_span_id, request.span_id);
+    assert_eq!(attribute(request, "graphql.operation.name"), "Members");
+    assert_eq!(attribute(request, "samregister.code"), "OK");
+    assert_eq!(attribute(named("resolve"), "field"), "contacts");
+    let own = format!("traceresponse: 00-{TRACE}-{}-01", hex::encode(&request.span_id));
+    assert!(answer.to_lowercase().contains(&own), "{own} is not in {answer}");
+    let statements: Vec<_> = spans.iter().filter(|span| span.name == "statement").collect();
+    assert!(statements.len() >= 2, "{spans:#?}");
+    let ids: Vec<_> = spans.iter().map(|span| &span.span_id).collect();
+    for statement in statements {
+        assert!(ids.contains(&&statement.parent_span_id), "{statement:#?}");
+        assert!(statement.end_time_unix_nano >= statement.start_time_unix_nano);
+        assert!(attribute(statement, "db.query.text").contains("SELECT"), "{statement:#?}");
+    }
+    let text = format!("{spans:#?}");
+    assert!(!text.contains("Hemliga") && !text.contains("anna@example.se"), "{text}");
+
+    // The log is as without a collector.
+    server.line(&["answered", "operation=\"query Members\"", "subject=\"anna@example.se\""]);
+    // A caller that does not sample its trace is followed in that.
+    let header = format!("traceparent: 00-{TRACE}-{PARENT}-00\r\n");
+    let answer = get_with(server.address, MEMBERS, Some(&office), &header).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn without_a_collector_no_context_is_returned() {
+    let app = App::sqlite().await;
+    let server = Logged::start(app.program(), &[]);
+    let header = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    let answer = get_with(server.address, "/healthz", None, &header).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("traceresponse"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_gone_delays_no_request() {
+    let app = App::sqlite().await;
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("http://{gone}");
+    let server = Logged::start(app.program(), &[("SAMREGISTER_OTLP_ENDPOINT", &endpoint)]);
+    for _ in 0..20 {
+        let answer = get_with(server.address, "/readyz", None, "").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
