@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{COMMAND, Failure, Result, postgres_refusal};
 use domain::{
     config::Settings,
-    database::{Database, Session, UnsupportedPooler},
+    database::{Database, Session, UnsupportedPooler, are_readable},
     error::Error,
 };
 
@@ -23,6 +23,11 @@ pub(super) async fn connect(settings: &Settings, may_make: bool) -> Result<Datab
         return Err(Failure::new(format!(
             "there is no register in {file}; `samregister migrate` creates one"
         )));
+    }
+    if settings.database_replica_urls.as_ref().is_some_and(|list| !are_readable(list.expose())) {
+        return Err(Failure::new(
+            "DATABASE_REPLICA_URLS has a URL that can't be read; name each replica as postgres://USER@HOST/DATABASE, with commas between",
+        ));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
     let error = match Database::connect_as(session(settings), &address, None).await {
@@ -66,7 +71,11 @@ fn session(settings: &Settings) -> Session {
         times.lock_time,
         times.change_idle_time,
     );
-    Session { listen_url: settings.database_listen_url.clone(), ..session }
+    Session {
+        listen_url: settings.database_listen_url.clone(),
+        replica_urls: settings.database_replica_urls.clone(),
+        ..session
+    }
 }
 
 /// Returns the name of this machine.

@@ -66,6 +66,16 @@ pub fn unversioned() {}
 #[TypeDirective(location = "FieldDefinition")]
 pub fn shared() {}
 
+/// Types with data of contacts, whose reading is logged.
+const LOGGED_TYPES: [&str; 3] = ["AuditEntry", "Contact", "ContactRead"];
+
+/// Returns `true` if the reading of a type's objects is logged: a query that selects any of them
+/// reads from the primary.
+#[must_use]
+pub fn is_logged(type_name: &str) -> bool {
+    LOGGED_TYPES.contains(&type_name)
+}
+
 /// Declarations of a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Costs {

@@ -27,6 +27,7 @@ use super::{
     prepared_documents::{Prepared, Source},
     queries::{self, Query},
     query_cost,
+    revision::with_revision,
 };
 use crate::graphql::{self, errors};
 use domain::{
@@ -160,11 +161,17 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
                         .await
                 }
                 None => {
-                    Ok(caller.respond_written(execute(app, execution, &caller.request_id).await))
+                    let written = execute(app, execution, &caller.request_id).await;
+                    Ok(with_revision(caller.respond_written(written), app.db.known_revision()))
                 }
             }
         }
-        (Body::Batch(batch), None) => execute_batch(app, caller, &viewer, batch, allowance).await,
+        (Body::Batch(batch), None) => {
+            let answered = execute_batch(app, caller, &viewer, batch, allowance).await?;
+            // Of the state before its documents: what they read is as new or newer.
+            let begin = last.map_or(0, |last| last.revision);
+            Ok(with_revision(answered, begin))
+        }
         (Body::Batch(_), Some(_)) => Err(Error::invalid(
             "idempotency-key",
             FieldErrorCode::NotAllowed.problem("requires a single document, not a batch"),
@@ -426,7 +433,18 @@ impl Caller {
         let ready = Ready { document: self.data(app, viewer, ready.document), ..ready };
         let (mutations, language, key) = (Arc::default(), self.language, None);
         let (read_mark, record) = (ReadMark::default(), Arc::clone(&self.record));
-        Execution { ready, subject, cost, allowance, mutations, language, key, read_mark, record }
+        Execution {
+            ready,
+            subject,
+            cost,
+            allowance,
+            mutations,
+            language,
+            key,
+            read_mark,
+            record,
+            replica: None,
+        }
     }
 
     fn refused(&self, app: &App, Refused(status, error): Refused) -> Response {

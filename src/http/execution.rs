@@ -32,7 +32,9 @@ use super::{
     panic_message,
     peers::ServerAddress,
     query_cost::{self, Exceeded, Figures, Limits, Parsed},
+    read_server::{RecentWriter, ping, with_database},
     request_record::{MeasuredDocument, RequestRecord},
+    revision::seen_by_client,
     signed_links::SignedFor,
     stopped,
 };
@@ -47,6 +49,7 @@ use crate::graphql::{
 use domain::{
     audit::reads::ReadMark,
     auth::{token::Verified, viewer::Viewer},
+    database::Database,
     error::{
         ConflictReason, Error, FieldError, FieldErrorCode, LimitReason, Origin, Result,
         ValidationErrors,
@@ -80,6 +83,8 @@ pub(super) struct Caller {
     verified: Mutex<Option<Arc<Verified>>>,
     /// Address of this server as the sender knows it.
     server: ServerAddress,
+    /// The revision that the sender states to have seen, if any.
+    seen_revision: Result<Option<i64>>,
 }
 
 impl Caller {
@@ -105,6 +110,7 @@ impl Caller {
             issued: verified.clone().map_or_else(OnceLock::new, OnceLock::from),
             verified: Mutex::new(verified),
             server: ServerAddress::of(request),
+            seen_revision: seen_by_client(request.headers()),
         }
     }
 
@@ -148,6 +154,14 @@ impl Caller {
     /// is verified.
     pub(super) fn verified(&self) -> Option<Arc<Verified>> {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the revision that the sender states to have seen; `None` if it states none.
+    ///
+    /// # Errors
+    /// INVALID if it is no revision.
+    pub(super) fn seen_revision(&self) -> Result<Option<i64>> {
+        self.seen_revision.clone()
     }
 
     /// Returns the address of this server as the sender knows it.
@@ -353,6 +367,8 @@ pub(super) struct Execution {
     pub(super) read_mark: ReadMark,
     /// Record of the request.
     pub(super) record: Arc<RequestRecord>,
+    /// The register that reads from a replica; `None` to read from the primary.
+    pub(super) replica: Option<Database>,
 }
 
 /// Executes a document in the lane of its cost, and serializes the answer there. It returns within
@@ -367,8 +383,8 @@ pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -
 }
 
 async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
-    let Execution { ready, subject, cost, allowance, mutations, language, key, read_mark, .. } =
-        execution;
+    let Execution { ready, subject, cost, allowance, mutations, language, key, .. } = execution;
+    let (read_mark, replica) = (execution.read_mark, execution.replica);
     let operation = ready.operation;
     let refuse = |error| Written::refused(errors::refused(error, request_id), language);
     // A mutation finds that out where it writes, and is counted as a failed one.
@@ -399,13 +415,14 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let meter = CostMeter::new(move |points| metered.budget.take(&of_subject, points).map(drop));
     let document = ready.document.data(Arc::clone(&mutations)).data(meter).data(read_mark.clone());
     let is_expensive = operation == OperationType::Query && points >= EXPENSIVE;
-    let document =
-        if is_expensive { document.data(app.db.for_costly_document()) } else { document };
+    let document = with_database(app, document, replica.as_ref(), is_expensive);
     let resolve = resolve(app, document, operation, size.clone(), request_id)
         .instrument(tracing::debug_span!("execute"));
     let known = Arc::clone(&mutations);
+    let writer = RecentWriter::of(app, operation, &subject);
     let execution = async move {
         let mut answer = resolve.await;
+        drop(writer);
         if operation == OperationType::Mutation {
             errors::set_done(&mut answer, &known);
         }
@@ -429,21 +446,22 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         };
     }
     let mut execution = app.lanes.spawn(&subject, points, execution);
-    // Waiting for a connection looks the same under load and without a database, so that it is
-    // probed separately.
-    let lost = async {
-        loop {
-            tokio::time::sleep(PROBE_AFTER).await;
-            if let Err(cause) = app.db.ping().await {
-                break cause;
-            }
-        }
-    };
     tokio::select! {
         done = &mut execution => done.unwrap_or_else(failed),
-        cause = lost => refuse(cause),
+        cause = lost(app, replica.as_ref()) => refuse(cause),
         () = tokio::time::sleep_until(allowance.deadline) => late("Ask for less."),
         () = cut_off(app) => refuse(Error::limit(LimitReason::LimitTime, "query", "The document was aborted because the server is stopping. Retry when it has started again.")),
+    }
+}
+
+/// Completes when the database is lost. Waiting for a connection looks the same under load and
+/// without a database, so that it is probed separately.
+async fn lost(app: &App, replica: Option<&Database>) -> Error {
+    loop {
+        tokio::time::sleep(PROBE_AFTER).await;
+        if let Err(cause) = ping(app, replica).await {
+            break cause;
+        }
     }
 }
 
@@ -522,6 +540,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
                 language: Language::default(),
                 read_mark: ReadMark::default(),
                 record: Arc::default(),
+                replica: None,
             };
             execute(app, execution, &id).await.answer
         }
@@ -533,7 +552,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
 mod tests {
     use super::*;
     use crate::http::graphiql;
-    use domain::{auth::token::Keys, clock::Clock, config::Settings, database::Database};
+    use domain::{auth::token::Keys, clock::Clock, config::Settings};
 
     #[tokio::test]
     async fn a_panic_in_a_resolver_is_an_error_and_the_server_lives() {
@@ -558,6 +577,7 @@ mod tests {
             key,
             read_mark,
             record,
+            replica: None,
         };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };

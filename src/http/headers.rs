@@ -17,7 +17,7 @@ use tower_http::{
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
 };
 
-use super::REQUEST_ID;
+use super::{REQUEST_ID, revision::REVISION};
 
 /// Header of an idempotent request.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -44,6 +44,7 @@ pub fn cors(origins: &[String]) -> CorsLayer {
             header::RETRY_AFTER,
             REPLAYED,
             REQUEST_ID,
+            REVISION,
         ])
         .max_age(PREFLIGHT_TIME)
 }

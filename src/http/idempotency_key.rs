@@ -24,6 +24,7 @@ use super::{
     execution::{Caller, Execution, execute},
     graphql_response::Written,
     headers::{IDEMPOTENCY_KEY, REPLAYED},
+    revision::with_revision,
 };
 use crate::graphql::errors;
 use domain::{
@@ -95,11 +96,16 @@ pub(super) async fn execute_with_key(
         Written::refused(refused, caller.language)
     });
     let mut response = caller.respond_written(written);
+    let mut revision = app.db.known_revision();
     if mutations.is_replayed() {
         app.metrics.replays.inc();
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("rebuilt"));
+        // Another server may have committed them, and its notification may not have arrived.
+        if let Ok(last) = app.db.last_entry().await {
+            revision = last.revision;
+        }
     }
-    Ok(response)
+    Ok(with_revision(response, revision))
 }
 
 /// A subject and its idempotency key.

@@ -28,11 +28,13 @@ pub mod metrics;
 pub mod peers;
 mod prepared_documents;
 mod queries;
+pub mod read_server;
 pub mod idempotency_key;
 pub mod request_ids;
 mod request_record;
 mod revalidation;
 pub mod revenue;
+pub mod revision;
 mod signed_links;
 pub mod uploads;
 mod start_page;
@@ -121,6 +123,8 @@ pub struct AppState {
     pub tokens: Arc<verified_tokens::VerifiedTokens>,
     /// Permits of the requests in progress, by subject.
     pub permits: Arc<concurrency_limit::ConcurrencyLimit>,
+    /// Subjects with a recent mutation, noted if there are read replicas.
+    pub recent_writers: Arc<read_server::RecentWriters>,
     /// Requests in progress with an idempotency key.
     pub running_keys: Arc<idempotency_key::RunningKeys>,
     /// Points of cost that each subject may still use.
@@ -222,6 +226,7 @@ impl App {
             answers: Arc::new(answers),
             tokens: Arc::default(),
             permits: Arc::new(concurrency_limit::ConcurrencyLimit::new(most.concurrent)),
+            recent_writers: Arc::default(),
             running_keys: Arc::default(),
             budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
             lanes: lanes::Lanes::default(),
@@ -287,6 +292,7 @@ impl App {
             tokio::select! {
                 () = app.db.listen() => {}
                 () = app.db.follow_primary() => {}
+                () = app.db.follow_replicas() => {}
                 () = app.revocations.refresh_continuously(&app.db) => {}
                 () = app.answers.advance_continuously(&app.db) => {}
                 () = app.refresh_keys() => {}

@@ -1,12 +1,14 @@
-//! Answers to queries: stored ones, 304 for a client that has the answer, and others by execution.
+//! Answers to queries: stored ones, 304 for a client that has the answer, and others by execution,
+//! on the primary or on a read replica.
 
 use std::sync::Arc;
 
-use async_graphql::{Response as Answer, parser::types::OperationType};
+use async_graphql::{Response as Answer, Value, parser::types::OperationType};
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use tokio::time::Instant;
 
 use super::{
     App,
@@ -15,10 +17,17 @@ use super::{
     api::Refused,
     conditional_requests,
     execution::{Caller, Execution, execute},
+    graphql_response::{Written, extension},
     prepared_documents::Prepared,
     request_record::MeasuredDocument,
+    revision::with_revision,
 };
-use domain::{auth::viewer::Viewer, database::LastEntry};
+use domain::{
+    audit::reads::ReadMark,
+    auth::viewer::Viewer,
+    database::{Database, LastEntry},
+    error::Result,
+};
 
 /// A query that is ready to be answered.
 pub(super) struct Query {
@@ -29,44 +38,148 @@ pub(super) struct Query {
     pub(super) allowance: Allowance,
 }
 
+/// Where a query reads, and what is known of the state that it reads there.
+#[derive(Clone)]
+struct State {
+    /// The register that reads from a replica; `None` for the primary.
+    replica: Option<Database>,
+    /// Revision of the state, or an earlier one; zero if it is not known.
+    revision: i64,
+    /// Key of the answer; `None` if it has none.
+    key: Option<AnswerKey>,
+}
+
 /// Answers a query. `conditions` are the headers of a GET, whose answer has a validator.
 ///
 /// A stored answer and 304 count as the execution does: in the budget, the metrics and the log.
 ///
 /// # Errors
-/// CONFLICT with the reason `COST_BUDGET` when too little is left.
+/// INVALID for a bad header, CONFLICT with the reason `COST_BUDGET` when too little is left.
 pub(super) async fn answer(
     app: &App,
     caller: &Caller,
     query: Query,
     conditions: Option<&HeaderMap>,
 ) -> Result<Response, Refused> {
-    let Query { viewer, prepared, last, allowance } = query;
+    let seen = caller.seen_revision()?;
+    let prepared = &query.prepared;
     let points = prepared.figures.complexity;
     let measured =
         MeasuredDocument::of(&caller.record, OperationType::Query, prepared.name(), points);
-    let key = last.and_then(|last| AnswerKey::of(app, caller, &viewer, &prepared, &last));
-    let cost = Caller::charge(app, &viewer.subject, points, prepared.reports_cost)?;
-    let validator = key.filter(|_| conditions.is_some()).map(|key| key.validator());
-    let is_known = validator
-        .as_ref()
-        .zip(conditions)
-        .is_some_and(|(validator, headers)| conditional_requests::is_known(headers, validator));
-    let stored = key.filter(|_| !is_known).and_then(|key| app.answers.get(&key));
-    let response = match stored {
-        Some(stored) => caller.write(StatusCode::OK, stored),
-        None if is_known => StatusCode::NOT_MODIFIED.into_response(),
+    let cost = Caller::charge(app, &query.viewer.subject, points, prepared.reports_cost)?;
+    let is_known = |key: &AnswerKey| {
+        conditions.is_some_and(|headers| conditional_requests::is_known(headers, &key.validator()))
+    };
+    let primary = State {
+        replica: None,
+        revision: query.last.as_ref().map_or_else(|| app.db.known_revision(), |last| last.revision),
+        key: query.last.as_ref().and_then(|last| query.key(app, caller, last)),
+    };
+    let stored = |key: &AnswerKey| if is_known(key) { None } else { app.answers.get(key) };
+    let (state, response) = match primary.key.as_ref().and_then(stored) {
+        Some(stored) => (primary, caller.write(StatusCode::OK, stored)),
+        None if primary.key.as_ref().is_some_and(is_known) => {
+            (primary, StatusCode::NOT_MODIFIED.into_response())
+        }
         None => {
-            let execution = caller.execution(app, viewer, prepared.ready(), cost, allowance);
-            let read_mark = execution.read_mark.clone();
-            let written = execute(app, Execution { key, ..execution }, &caller.request_id).await;
-            // A client with a validator would see a contact again without a logged read.
-            let validator = validator.filter(|_| written.answer.is_ok() && !read_mark.is_set());
-            return Ok(with_validator(caller.respond_written(written), validator));
+            let state = query.state(app, caller, seen, &primary).await;
+            match state.key.as_ref().is_some_and(is_known) {
+                true => (state, StatusCode::NOT_MODIFIED.into_response()),
+                false => {
+                    let is_conditional = conditions.is_some();
+                    return Ok(execute_at(
+                        app,
+                        caller,
+                        query,
+                        (state, primary),
+                        cost,
+                        is_conditional,
+                    )
+                    .await);
+                }
+            }
         }
     };
     measured.end(app, &Answer::default());
-    Ok(with_validator(response, validator))
+    let validator = state.key.filter(|_| conditions.is_some()).map(|key| key.validator());
+    Ok(with_revision(with_validator(response, validator), state.revision))
+}
+
+impl Query {
+    fn key(&self, app: &App, caller: &Caller, last: &LastEntry) -> Option<AnswerKey> {
+        AnswerKey::of(app, caller, &self.viewer, &self.prepared, last)
+    }
+
+    /// Chooses the server from which the query reads: a replica whose state the client may see, or
+    /// else the primary. The sender of a recent mutation may see no older state than that of the
+    /// primary, unless it states what it has seen.
+    async fn state(&self, app: &App, caller: &Caller, seen: Option<i64>, primary: &State) -> State {
+        if !app.db.has_replicas() {
+            return primary.clone();
+        }
+        let may_lag = seen.is_some() || !app.recent_writers.contains(&self.viewer.subject);
+        if may_lag && !self.prepared.figures.is_logged {
+            let (subject, needed) = (&self.viewer.subject, seen.unwrap_or_default());
+            let found = app.db.at_replica(subject, needed, self.last.as_ref()).await;
+            if let Some((replica, entry)) = found {
+                let revision = entry.revision;
+                let is_last = self.last.as_ref().is_some_and(|last| {
+                    (last.revision, &last.hash) == (entry.revision, &entry.hash)
+                });
+                let key = if is_last { primary.key } else { self.key(app, caller, &entry) };
+                return State { replica: Some(replica), revision, key };
+            }
+        }
+        app.db.note_primary_read();
+        primary.clone()
+    }
+}
+
+/// Executes a query in the first of two states. If that is one of a replica which fails, executes
+/// it again on the primary.
+async fn execute_at(
+    app: &App,
+    caller: &Caller,
+    query: Query,
+    (state, primary): (State, State),
+    cost: Option<Value>,
+    is_conditional: bool,
+) -> Response {
+    let (mut state, deadline) = (state, query.allowance.deadline);
+    let (mut written, mut read_mark) =
+        execute_once(app, caller, &query, &state, &primary, cost.clone()).await;
+    if state.replica.is_some() && is_internal(&written.answer) && Instant::now() < deadline {
+        tracing::info!("a query failed on a read replica; it is executed on the primary");
+        app.db.note_primary_read();
+        state = primary.clone();
+        (written, read_mark) = execute_once(app, caller, &query, &state, &primary, cost).await;
+    }
+    // A client with a validator would see a contact again without a logged read.
+    let has_validator = is_conditional && written.answer.is_ok() && !read_mark.is_set();
+    let validator = state.key.filter(|_| has_validator).map(|key| key.validator());
+    with_revision(with_validator(caller.respond_written(written), validator), state.revision)
+}
+
+async fn execute_once(
+    app: &App,
+    caller: &Caller,
+    query: &Query,
+    state: &State,
+    primary: &State,
+    cost: Option<Value>,
+) -> (Written, ReadMark) {
+    let (viewer, allowance) = (query.viewer.clone(), query.allowance.clone());
+    let execution = caller.execution(app, viewer, query.prepared.ready(), cost, allowance);
+    let read_mark = execution.read_mark.clone();
+    // An answer of an earlier revision is not stored: no later request may get it.
+    let key = state.key.filter(|_| state.key == primary.key);
+    let execution = Execution { key, replica: state.replica.clone(), ..execution };
+    (execute(app, execution, &caller.request_id).await, read_mark)
+}
+
+/// Returns `true` if an answer has an error of the server.
+fn is_internal(answer: &Answer) -> bool {
+    answer.errors.iter().any(|error| extension(error, "code") == Some(&Value::from("INTERNAL")))
 }
 
 /// Adds the validator of an answer, and how it may be stored: for the caller, who must revalidate

@@ -23,7 +23,13 @@ impl App {
     /// the revocations that are known: a slow database refuses no request. They are then read
     /// without a time limit, and apply to each request from the moment that the database has
     /// returned them. A read that has begun is never cancelled.
+    ///
+    /// With read replicas, nothing is asked while the primary is lost, so that queries are answered meanwhile.
     async fn catch_up(&self) -> Option<LastEntry> {
+        if self.db.has_replicas() && self.db.is_primary_lost() {
+            self.revocations.refresh_soon();
+            return None;
+        }
         let reading = async {
             let last = self.db.last_entry().await?;
             self.revocations.catch_up(&self.db, &last).await?;

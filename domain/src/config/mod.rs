@@ -247,6 +247,20 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn replicas_are_of_a_register_on_postgresql() {
+        const NAME: &str = "DATABASE_REPLICA_URLS";
+        let replicas = (NAME, "postgres://u:hunter2@i/d, postgres://j/d");
+        let database = ("DATABASE_URL", "postgres://h/d");
+        let found = good(&[replicas, database], "").database_replica_urls;
+        assert_eq!(found.as_ref().map(Secret::expose), Some(replicas.1));
+        assert_eq!(good(&[database], "").database_replica_urls, None);
+        for env in [&[replicas][..], &[(NAME, "mysql://u:hunter2@h/d"), database]] {
+            let message = bad(env, "");
+            assert!(message.starts_with(NAME) && !message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
     fn exactly_one_verification_key_is_wanted() {
         let (secret, public, signing) =
             ((JWT_SECRET, GOOD), (JWT_PUBLIC_KEY, "public.pem"), (JWT_SIGNING_KEY, "private.pem"));

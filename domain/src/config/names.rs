@@ -13,9 +13,10 @@ pub(super) fn is_table(name: &str) -> bool {
 }
 
 /// Settings that can be in a file, with the settings that name the file.
-pub(super) const IN_FILES: [(&str, &str); 5] = [
+pub(super) const IN_FILES: [(&str, &str); 6] = [
     (DATABASE_URL, DATABASE_URL_FILE),
     (DATABASE_LISTEN_URL, DATABASE_LISTEN_URL_FILE),
+    (DATABASE_REPLICA_URLS, DATABASE_REPLICA_URLS_FILE),
     (JWT_SECRET, JWT_SECRET_FILE),
     (LINK_SECRET, LINK_SECRET_FILE),
     (METRICS_TOKEN, METRICS_TOKEN_FILE),
@@ -29,8 +30,14 @@ pub(super) const CONFIG: &str = "SAMREGISTER_CONFIG";
 pub(super) const OF_COMMANDS: [&str; 3] = [CONFIG, "SAMREGISTER_URL", "SAMREGISTER_TOKEN"];
 
 /// Settings of the database, whose names other programs use too.
-pub(super) const OF_DATABASE: [&str; 4] =
-    [DATABASE_URL, DATABASE_URL_FILE, DATABASE_LISTEN_URL, DATABASE_LISTEN_URL_FILE];
+pub(super) const OF_DATABASE: [&str; 6] = [
+    DATABASE_URL,
+    DATABASE_URL_FILE,
+    DATABASE_LISTEN_URL,
+    DATABASE_LISTEN_URL_FILE,
+    DATABASE_REPLICA_URLS,
+    DATABASE_REPLICA_URLS_FILE,
+];
 
 /// Tables of the network's signatories.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -60,3 +67,7 @@ pub(super) const DATABASE_URL_FILE: &str = "DATABASE_URL_FILE";
 pub(super) const DATABASE_LISTEN_URL: &str = "DATABASE_LISTEN_URL";
 
 pub(super) const DATABASE_LISTEN_URL_FILE: &str = "DATABASE_LISTEN_URL_FILE";
+
+pub(super) const DATABASE_REPLICA_URLS: &str = "DATABASE_REPLICA_URLS";
+
+pub(super) const DATABASE_REPLICA_URLS_FILE: &str = "DATABASE_REPLICA_URLS_FILE";

@@ -17,8 +17,8 @@ use super::{
     keys::{self, KeySource},
     limits::{Exposure, Limits},
     names::{
-        CONFIG, DATABASE_LISTEN_URL, DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET,
-        JWT_SIGNING_KEY, LINK_SECRET,
+        CONFIG, DATABASE_LISTEN_URL, DATABASE_REPLICA_URLS, DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY,
+        JWT_SECRET, JWT_SIGNING_KEY, LINK_SECRET,
     },
     network::Network,
     secrets::{self, Secret},
@@ -53,6 +53,8 @@ pub struct Settings {
     /// URL of PostgreSQL, or a list, from which notifications are received; null: that of the
     /// database.
     pub database_listen_url: Option<Secret>,
+    /// URLs of the read replicas on PostgreSQL, a list; null: there are none.
+    pub database_replica_urls: Option<Secret>,
     /// Time limits of a server's sessions on PostgreSQL.
     pub sessions: Sessions,
     /// Address and port on which the server listens.
@@ -205,11 +207,10 @@ impl Settings {
         source.note_set();
         source.take_files();
         let (stated, limits) = (source.stated(), source.limits());
+        let database_url = database_url(source);
         Self {
-            database_url: source.take(DATABASE_URL, Secret(SQLITE_FILE.to_owned()), |text| {
-                let schemes = ["sqlite:", POSTGRES[0], POSTGRES[1]];
-                url(text, &schemes, "must begin with sqlite: or postgres://")
-            }),
+            database_replica_urls: replica_urls(source, &database_url),
+            database_url,
             database_listen_url: source.optional(DATABASE_LISTEN_URL, |text| {
                 url(text, &POSTGRES, "must begin with postgres://")
             }),
@@ -273,6 +274,23 @@ impl Settings {
             stated,
         }
     }
+}
+
+/// Reads the URL of the database, or that of the file of SQLite by default.
+fn database_url(source: &mut Environment) -> Secret {
+    source.take(DATABASE_URL, Secret(SQLITE_FILE.to_owned()), |text| {
+        let schemes = ["sqlite:", POSTGRES[0], POSTGRES[1]];
+        url(text, &schemes, "must begin with sqlite: or postgres://")
+    })
+}
+
+/// Reads the URLs of read replicas, which only a register on PostgreSQL has.
+fn replica_urls(source: &mut Environment, database: &Secret) -> Option<Secret> {
+    let is_sqlite = database.expose().starts_with("sqlite:");
+    source.optional(DATABASE_REPLICA_URLS, |text| {
+        checked(text, !is_sqlite, "requires a DATABASE_URL of PostgreSQL: SQLite has no replicas")?;
+        url(text, &POSTGRES, "must begin with postgres://")
+    })
 }
 
 /// Parses a URL with one of these schemes.

@@ -21,6 +21,9 @@ mod pool_state;
 mod pools;
 mod pooler;
 mod primary;
+mod replica;
+mod replica_reads;
+mod replicas;
 mod revision;
 mod servers;
 mod session;
@@ -70,9 +73,11 @@ pub use self::{
     meters::{Listener, Meters},
     pool_state::{PoolState, Size},
     pooler::UnsupportedPooler,
+    replica::ReplicaState,
+    replicas::ReplicaStates,
     revision::LastEntry,
     server_connection::{ServerConnection, ServerVerification},
-    servers::urls,
+    servers::{are_readable, urls},
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,
@@ -82,6 +87,7 @@ use self::{
     committed::{CheckedEnd, Continuity},
     connections::{Access, open, postgres, set_up, sqlite},
     meters::Readers,
+    replicas::Replicas,
     revision::RevisionReader,
     servers::Servers,
     session::Plans,
@@ -115,6 +121,8 @@ pub struct Database {
     revision_reader: Arc<RevisionReader>,
     /// Servers of a register on PostgreSQL; `None` for one on SQLite.
     servers: Option<Arc<Servers>>,
+    /// Read replicas of a register on PostgreSQL; `None` if it has none.
+    replicas: Option<Arc<Replicas>>,
     /// Name and time limits of its sessions on PostgreSQL.
     session: Arc<Session>,
     /// The writers, in order of arrival.
@@ -270,6 +278,7 @@ impl Database {
             meters.measure(connection, listener.clone());
         }
         meters.measure(&mut monitor, None);
+        let replicas = Replicas::of_session(&session, &meters, listener.as_ref()).await?;
         if let Some(file) = &file {
             file.recognize();
         }
@@ -283,6 +292,7 @@ impl Database {
             revision_reader: Arc::new(revision_reader),
             writers: Arc::new(Writers::new(Handle::current(), Arc::clone(&meters))),
             servers,
+            replicas,
             session,
             sharing_time: if is_sqlite { SHARING_TIMES.0 } else { SHARING_TIMES.1 },
             writer_state,
@@ -420,6 +430,12 @@ impl Database {
         self.changed.subscribe()
     }
 
+    /// Returns the last revision that is known to be committed, without asking the database.
+    #[must_use]
+    pub fn known_revision(&self) -> i64 {
+        self.changed.borrow().revision
+    }
+
     /// Notifies all subscribers in this program that the trail was committed up to this revision.
     pub(crate) fn notify_local(&self, revision: i64) {
         self.changed.send_if_modified(|last| last.advance(revision));
@@ -480,6 +496,11 @@ impl Database {
         self.writer.close().await?;
         self.monitor.close().await?;
         self.revision_reader.connection().clone().close().await?;
+        for replica in self.replicas.iter().flat_map(|replicas| replicas.all()) {
+            for connection in replica.connections() {
+                connection.clone().close().await?;
+            }
+        }
         // Last, because it holds the content of a removed log of SQLite.
         Ok(self.probe.close().await?)
     }

@@ -1,6 +1,6 @@
 //! The primary of a register's servers on PostgreSQL, as long as the program runs.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use sea_orm::{
     DatabaseConnection,
@@ -23,13 +23,19 @@ impl Database {
         self.servers.as_ref().map(|servers| servers.primary())
     }
 
+    /// Returns `true` while a server of several on PostgreSQL has found no primary.
+    #[must_use]
+    pub fn is_primary_lost(&self) -> bool {
+        self.servers.as_ref().is_some_and(|servers| servers.is_lost.load(SeqCst))
+    }
+
     /// Moves to another server of PostgreSQL when the primary is lost, for as long as it is polled.
     /// Does nothing if the URL names one server.
     pub async fn follow_primary(&self) {
         let Some(servers) = self.servers.as_ref().filter(|servers| !servers.is_single()) else {
             return std::future::pending().await;
         };
-        let (mut watched, mut is_lost) = (None::<PgConnection>, false);
+        let mut watched = None::<PgConnection>;
         loop {
             let primary = match watched.take() {
                 Some(mut connection) => {
@@ -44,10 +50,10 @@ impl Database {
             match primary {
                 Ok(connection) => {
                     watched = Some(connection);
-                    is_lost = false;
+                    servers.is_lost.store(false, SeqCst);
                 }
                 Err(reason) => {
-                    if !std::mem::replace(&mut is_lost, true) {
+                    if !servers.is_lost.swap(true, SeqCst) {
                         tracing::warn!(reason, "the primary is lost; looking for another one");
                     }
                     self.find_primary(servers).await;

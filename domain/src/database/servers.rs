@@ -50,6 +50,8 @@ pub(super) struct Servers {
     moved: watch::Sender<()>,
     /// Allows one ping at a time.
     pub(super) ping: Mutex<()>,
+    /// `true` while no server is known to be the primary.
+    pub(super) is_lost: AtomicBool,
     /// `true` if a pooler gives each transaction another connection.
     pub(super) is_pooled: AtomicBool,
 }
@@ -73,6 +75,14 @@ pub fn urls(text: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Returns `true` if each URL of a list of PostgreSQL's can be read.
+#[must_use]
+pub fn are_readable(text: &str) -> bool {
+    let is_readable = |url: &str| url.parse::<PgConnectOptions>().is_ok();
+    let urls = urls(text);
+    !urls.is_empty() && urls.into_iter().all(is_readable)
+}
+
 impl Servers {
     /// Parses a URL of PostgreSQL, or a list of them.
     pub(super) fn parse(text: &str, session: &Arc<Session>) -> Result<Self> {
@@ -91,6 +101,7 @@ impl Servers {
             moved_at: SyncMutex::default(),
             moved: watch::Sender::default(),
             ping: Mutex::default(),
+            is_lost: AtomicBool::new(false),
             is_pooled: AtomicBool::new(false),
         })
     }
@@ -133,10 +144,14 @@ impl Servers {
         self.moved.subscribe()
     }
 
+    /// Returns the time of the last change of the primary.
+    pub(super) fn moved_at(&self) -> Option<Instant> {
+        *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns `true` if a connection of this age was opened to the present primary.
     fn is_current(&self, age: Duration) -> bool {
-        let moved_at = *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
-        moved_at.is_none_or(|at| age < at.elapsed())
+        self.moved_at().is_none_or(|at| age < at.elapsed())
     }
 
     /// Finds the primary. A single server is taken without being asked: it refuses changes itself if
@@ -208,6 +223,7 @@ mod tests {
         let odd = "postgres://h/d?options=postgres://";
         assert_eq!(urls(odd), [odd]);
         assert!(urls("sqlite://postgres.db").is_empty());
+        assert!(are_readable(&list) && !are_readable("") && !are_readable("postgres://h:x/d"));
         assert!(Servers::parse("mysql://h/d", &Arc::default()).is_err());
     }
 

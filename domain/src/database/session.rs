@@ -39,6 +39,8 @@ pub struct Session {
     /// Address of PostgreSQL, or a list, from which notifications are received; null: that of the
     /// register.
     pub listen_url: Option<Secret>,
+    /// Addresses of the read replicas on PostgreSQL, a list; null: there are none.
+    pub replica_urls: Option<Secret>,
     /// Time limit of a statement; zero: none.
     pub statement_time: Duration,
     /// Time that a statement may wait for a lock. A change waits five seconds at most.
@@ -54,6 +56,7 @@ impl Default for Session {
         Self {
             name: "samregister".to_owned(),
             listen_url: None,
+            replica_urls: None,
             statement_time: Duration::ZERO,
             lock_time: COMMAND_LOCK_TIME,
             read_idle_time: COMMAND_IDLE_TIME,
@@ -75,6 +78,7 @@ impl Session {
         Self {
             name,
             listen_url: None,
+            replica_urls: None,
             statement_time,
             lock_time,
             read_idle_time: READ_IDLE_TIME.max(change_idle_time),

@@ -30,6 +30,11 @@ struct Socket {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Server {
+    server: String,
+}
+
 fn gauge(count: impl TryInto<i64>) -> ConstGauge<i64> {
     ConstGauge::new(count.try_into().unwrap_or(i64::MAX))
 }
@@ -38,6 +43,7 @@ fn gauge(count: impl TryInto<i64>) -> ConstGauge<i64> {
 pub(super) fn registry(app: &App) -> Registry {
     let mut registry = Registry::with_prefix("samregister");
     add_connections(&mut registry, app);
+    add_replicas(&mut registry, app);
     add_statements(&mut registry, app);
     add_changes(&mut registry, app);
     add_clients(&mut registry, app);
@@ -72,6 +78,37 @@ fn add_connections(registry: &mut Registry, app: &App) {
         "database_connection_waits",
         "Reads that found each connection of their pool in use and waited for one, by pool",
         waits,
+    );
+}
+
+fn add_replicas(registry: &mut Registry, app: &App) {
+    let Some(states) = app.db.replica_states() else { return };
+    let (reads, lag) = (Family::<Server, Counter>::default(), Family::<Server, Gauge>::default());
+    let in_use = Family::<Server, Gauge>::default();
+    let primary = Server { server: "primary".to_owned() };
+    reads.get_or_create(&primary).inc_by(states.primary_reads);
+    for replica in states.replicas {
+        let server = Server { server: replica.server };
+        reads.get_or_create(&server).inc_by(replica.reads);
+        in_use.get_or_create(&server).set(i64::from(replica.is_in_use));
+        if let Some(missing) = replica.lag {
+            lag.get_or_create(&server).set(i64::try_from(missing).unwrap_or(i64::MAX));
+        }
+    }
+    registry.register(
+        "database_reads",
+        "Queries that were executed, by the server that they read from: primary, or the address of a read replica",
+        reads,
+    );
+    registry.register(
+        "database_replica_in_use",
+        "1 if queries are sent to the read replica, else 0",
+        in_use,
+    );
+    registry.register(
+        "database_replica_lag_revisions",
+        "Revisions of the primary that the read replica lacked at the last check",
+        lag,
     );
 }
 

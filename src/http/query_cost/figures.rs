@@ -16,6 +16,8 @@ pub struct Figures {
     pub introspection_complexity: u64,
     /// `true` if a field declares that an answer with it is neither stored nor has a validator.
     pub is_unversioned: bool,
+    /// `true` if a field belongs to a type whose reading is logged.
+    pub is_logged: bool,
     /// `true` if a field's value differs between viewers with the same permissions.
     pub is_personal: bool,
     /// Depth and cost within `__schema` or `__type`; a fragment may be spread inside and outside.
@@ -37,6 +39,7 @@ impl Figures {
         self.introspection_complexity =
             self.introspection_complexity.saturating_add(other.introspection_complexity);
         self.is_unversioned |= other.is_unversioned;
+        self.is_logged |= other.is_logged;
         self.is_personal |= other.is_personal;
         self.inside =
             (self.inside.0.max(other.inside.0), self.inside.1.saturating_add(other.inside.1));

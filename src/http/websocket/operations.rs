@@ -238,6 +238,7 @@ async fn answer(
         key: None,
         read_mark: ReadMark::default(),
         record: Arc::clone(&record),
+        replica: None,
     };
     let written = execute(app, execution, request_id).await;
     record.note_size(written.json.len());

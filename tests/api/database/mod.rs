@@ -8,6 +8,8 @@ pub mod migration_files;
 mod migrations;
 mod outages;
 mod poolers;
+mod replica_load;
+mod replicas;
 mod resource_limits;
 mod restored;
 mod several_hosts;

@@ -77,6 +77,7 @@ on_both!(a_page_reads_the_headers_that_it_needs, |app| async move {
             "link",
             "retry-after",
             "x-request-id",
+            "x-samregister-revision",
         ] {
             assert!(exposed.contains(&name.to_owned()), "{name} is not among {exposed:?}");
         }

@@ -434,6 +434,7 @@ async fn no_web_page_can_send_requests_in_a_users_name() {
         "link",
         "retry-after",
         "x-request-id",
+        "x-samregister-revision",
     ] {
         assert!(answer.header("access-control-expose-headers").contains(name), "{name}");
     }
