@@ -3,13 +3,37 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use semver::Version;
 
-use super::refusal::refuse;
+use super::refusal::{failed, refuse};
 use crate::{
     audit::{self, TrailCheck, TrustedKeys},
     clock::Clock,
-    database::Database,
-    error::Result,
+    database::{Database, ensure_new_enough, plan::Plan},
+    error::{Error, Result},
 };
+
+/// Returns `true` if the schema of the register is that of this program, `false` if migrations of
+/// this program are pending.
+///
+/// # Errors
+/// CONFLICT `PROGRAM_TOO_OLD` if a newer program migrated the register; INTERNAL if it can't be
+/// read, or the database has no register.
+pub(super) async fn is_current(db: &Database) -> Result<bool> {
+    let error = match db.check().await {
+        Ok(()) => return Ok(true),
+        Err(error @ Error::Conflict { .. }) => return Err(error),
+        Err(error) => error,
+    };
+    db.check_file()?;
+    let steps = db.migration_status(&Plan::current()).await?;
+    ensure_new_enough(&steps)?;
+    if steps.iter().all(|step| step.applied.is_none()) {
+        return Err(failed(
+            "the database has no register, and no backup was written; check DATABASE_URL",
+        ));
+    }
+    // The check failed for another reason if nothing is pending.
+    if steps.iter().any(|step| step.applied.is_none()) { Ok(false) } else { Err(error) }
+}
 
 /// The check of a backup's content.
 pub(super) struct Examination<'e> {

@@ -79,9 +79,9 @@ impl Written {
 /// complete.
 ///
 /// # Errors
-/// CONFLICT `FILE` if the target is a file of the register itself. INTERNAL if the content has
-/// errors, or the backup can't be written; nothing is replaced then. If older backups can't be
-/// removed, the new one is there.
+/// CONFLICT `FILE` if the target is a file of the register itself, or `PROGRAM_TOO_OLD` if a newer
+/// program migrated the register. INTERNAL if the register can't be read, its content has errors, or
+/// the backup can't be written. Nothing is replaced then.
 pub async fn back_up(
     db: &Database,
     settings: &Settings,
@@ -96,7 +96,7 @@ pub async fn back_up(
     own.refuse(&Manifest::path_of(&target))?;
     let folder = folder_of(&target);
     let staging = Staging::begin(&folder)?;
-    let is_current = db.check().await.is_ok();
+    let is_current = examination::is_current(db).await?;
     let examination = Examination {
         is_wanted: !request.is_unverified,
         is_current,

@@ -113,6 +113,32 @@ on_both!(a_register_is_backed_up_before_it_is_migrated, |app| async move {
     assert_eq!(run(restored.program(), &["verify"]).0, Some(0));
 });
 
+on_both!(only_pending_migrations_are_a_reason_for_a_backup_without_a_check, |app| async move {
+    let app = app.at(&Clock::system().now().to_rfc3339());
+    app.office().does("organisationAdd", "id", json!({ "name": "Den första" })).await.data();
+    let folder = BackupFolder::new();
+    folder.back_up(&app, "register");
+    let before = fs::read(folder.path("register")).unwrap();
+    let newer = "UPDATE migration_requirement SET oldest_program = '99.1.0'";
+    unguarded(&app).await.execute_unprepared(newer).await.unwrap();
+    let file = folder.path("register").display().to_string();
+    for more in [&[][..], &["--unverified"]] {
+        let arguments = [&["backup", file.as_str()], more].concat();
+        let done = run(folder.program(&app), &arguments);
+        assert!(done.0 == Some(1) && done.2.contains("needs 99.1.0 or later"), "{done:?}");
+        assert_eq!(fs::read(folder.path("register")).unwrap(), before);
+    }
+    let failure = &folder.last()["failure"]["message"];
+    assert!(failure.as_str().unwrap().contains("99.1.0"), "{failure}");
+    // Nor is a database without a register backed up, as one that DATABASE_URL names by mistake.
+    let empty = app.empty_database().await;
+    if empty.url().starts_with("sqlite:") {
+        fs::write(empty.file(), "").unwrap();
+    }
+    let done = run(folder.of(empty.program()), &["backup", &file]);
+    assert!(done.0 == Some(1) && done.2.contains("has no register"), "{done:?}");
+});
+
 on_both!(the_programs_of_postgresql_are_needed_there_alone, |app| async move {
     let folder = BackupFolder::new();
     let programs = tempfile::tempdir().unwrap();
