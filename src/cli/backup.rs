@@ -49,18 +49,17 @@ pub struct Options {
 /// Writes a backup, and records whether that succeeded.
 ///
 /// # Errors
-/// Fails if the register can't be read, its trail or file has errors, the backup can't be written,
-/// or older ones can't be removed.
+/// Fails if the register can't be read, its trail or file has errors, or the backup can't be
+/// written. If older ones can't be removed, it fails after it has reported the new one.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let target = target(&settings, &options)?;
     let done = write(&settings, target, &options).await;
-    let result = done.as_ref().map(Written::success).map_err(|failure| failure.lines.join("; "));
-    if let Err(error) = backup::record(
-        &settings,
-        Clock::system().now(),
-        result.as_ref().cloned().map_err(String::as_str),
-    ) {
+    let outcome = match &done {
+        Ok(written) => written.outcome(),
+        Err(failure) => backup::Outcome::Failed(failure.lines.join("; ")),
+    };
+    if let Err(error) = backup::record(&settings, Clock::system().now(), outcome) {
         say(&format!("the result can't be recorded for the metrics: {}", error.cause()));
     }
     let Written { file, manifest, removed } = done?;
@@ -69,6 +68,11 @@ pub async fn run(options: Options) -> Result {
     let encrypted = if manifest.recipients.is_empty() { "" } else { ", encrypted" };
     let checked = if manifest.verified { "verified" } else { "not verified" };
     say(&format!("backed up to revision {revision}, {bytes} bytes, {checked}{encrypted}"));
+    if !manifest.verified && options.keep.is_some() {
+        say("no older backup was removed, because this one is not verified");
+    }
+    // The new backup is there, whatever became of older ones.
+    let removed = removed?;
     if !removed.is_empty() {
         say(&format!("{} removed", count(removed.len(), "older backup")));
     }

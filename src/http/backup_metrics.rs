@@ -20,7 +20,7 @@ impl BackupMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "last_backup_timestamp_seconds",
-            "Time of the last backup that was written, in seconds since 1970; 0: none is recorded",
+            "Time of the last verified backup, in seconds since 1970; 0: none is recorded",
             self.timestamp.clone(),
         );
         registry.register(

@@ -28,7 +28,7 @@ use self::{
 pub use self::{
     manifest::{DatabaseKind, Manifest},
     rotation::{Keep, expired},
-    state::{Failure, Last, Success, last, last_in, record},
+    state::{Failure, Last, Outcome, Success, last, last_in, record},
 };
 use crate::{
     audit::TrustedKeys,
@@ -60,17 +60,18 @@ pub struct Written {
     pub file: PathBuf,
     /// Its description.
     pub manifest: Manifest,
-    /// Older backups that were removed.
-    pub removed: Vec<PathBuf>,
+    /// Older backups that were removed, or the error that ended their removal.
+    pub removed: Result<Vec<PathBuf>>,
 }
 
 impl Written {
     /// Returns the result to record.
     #[must_use]
-    pub fn success(&self) -> Success {
-        let Manifest { at, revision, bytes, .. } = self.manifest;
+    pub fn outcome(&self) -> Outcome {
+        let Manifest { at, revision, bytes, verified, .. } = self.manifest;
         let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
-        Success { at, revision, bytes, file }
+        let success = Success { at, finished_at: None, revision, bytes, file };
+        if verified { Outcome::Verified(success) } else { Outcome::Unverified(success) }
     }
 }
 
@@ -131,12 +132,15 @@ pub async fn back_up(
         verified: examination.is_wanted && is_current,
         replaced: None,
     };
-    publish(&staged, &target, manifest.clone(), &own)?;
-    let mut removed = Vec::new();
-    // The backups of a register without a trail can't be recognized.
-    if let Some(keep) = request.keep.filter(|_| !manifest.register.is_empty()) {
-        removed = rotation::rotate(&folder, keep, &manifest)?;
-    }
+    let replaced = existing_manifest(&target).await?;
+    publish(&staged, &target, &Manifest { replaced, ..manifest.clone() }, &own)?;
+    // The backups of a register without a trail can't be recognized. One that was not verified does
+    // not take the place of others.
+    let is_counted = manifest.verified && !manifest.register.is_empty();
+    let removed = match request.keep.filter(|_| is_counted) {
+        Some(keep) => rotation::rotate(&folder, keep, &manifest),
+        None => Ok(Vec::new()),
+    };
     Ok(Written { file: target, manifest, removed })
 }
 
@@ -166,15 +170,28 @@ fn file_of(
     }
 }
 
+/// Returns the manifest of the file that a backup replaces; `None` if there is no file, or no
+/// manifest that matches it. After an interrupted replacement that is not the newest manifest, but
+/// the one in it.
+async fn existing_manifest(target: &Path) -> Result<Option<Box<Manifest>>> {
+    if !target.exists() {
+        return Ok(None);
+    }
+    let Some(old) = Manifest::read(target).ok().flatten() else { return Ok(None) };
+    let file = target.to_owned();
+    let summing = tokio::task::spawn_blocking(move || staging::summary(&file));
+    let Ok(Summary { bytes, sha256 }) = summing.await.map_err(Error::internal)? else {
+        return Ok(None);
+    };
+    let matching = old.matching(bytes, &sha256);
+    Ok(matching.map(|old| Box::new(Manifest { replaced: None, ..old })))
+}
+
 /// Gives a complete backup its name. If the program ends between the two renames, the manifest has
 /// the description of the old file as well.
-fn publish(staged: &Path, target: &Path, mut manifest: Manifest, own: &OwnFiles) -> Result<()> {
+fn publish(staged: &Path, target: &Path, manifest: &Manifest, own: &OwnFiles) -> Result<()> {
     let unwritable =
         |cause: io::Error| failed(format!("cannot write {}: {cause}", target.display()));
-    if target.exists() {
-        let old = Manifest::read(target).ok().flatten();
-        manifest.replaced = old.map(|old| Box::new(Manifest { replaced: None, ..old }));
-    }
     let text = manifest.to_json().map_err(unwritable)?;
     output::write(&Manifest::path_of(target), text.as_bytes(), own)?;
     fs::rename(staged, target).map_err(unwritable)?;

@@ -85,24 +85,35 @@ pub fn expired(times: &[DateTime<Utc>], keep: Keep) -> BTreeSet<DateTime<Utc>> {
     newest_first.difference(&staying).copied().collect()
 }
 
-/// Removes the backups in the folder that do not stay, and returns their paths. Only files with a
-/// manifest of the same register, whose size is that of the manifest, count as backups.
+/// Removes the backups in the folder that do not stay, and returns their paths. Only verified ones
+/// with a manifest of the same register, whose size is that of the manifest, count as backups. The
+/// newest, which was just written, stays even if the clock was set back.
 ///
 /// # Errors
-/// INTERNAL if the folder can't be read, or a file can't be removed.
+/// INTERNAL if the folder can't be read, or a file can't be removed; those before it are removed.
 pub(super) fn rotate(folder: &Path, keep: Keep, newest: &Manifest) -> Result<Vec<PathBuf>> {
     let unwritable = |cause: io::Error| {
         failed(format!("cannot remove old backups in {}: {cause}", folder.display()))
     };
     let found = backups(folder, newest).map_err(unwritable)?;
-    let times: Vec<_> = found.iter().map(|(_, at)| *at).collect();
-    let expired = expired(&times, keep);
+    let times: Vec<_> = found.iter().filter(|one| one.is_there).map(|one| one.at).collect();
+    let expired_times = expired(&times, keep);
+    let own = folder.join(&newest.file);
     let mut removed = Vec::new();
-    for (backup, _) in found.into_iter().filter(|(_, at)| expired.contains(at)) {
-        remove(&backup).map_err(unwritable)?;
+    for Backup { file, at, is_there } in found {
+        let is_expired = if is_there {
+            expired_times.contains(&at)
+        } else {
+            // The rest of a backup takes the place of none.
+            expired(&[&times[..], &[at]].concat(), keep).contains(&at)
+        };
+        if !is_expired || file == own {
+            continue;
+        }
+        remove(&file).map_err(unwritable)?;
         // Last, so that an interrupted removal is finished by the next one.
-        remove(&Manifest::path_of(&backup)).map_err(unwritable)?;
-        removed.push(backup);
+        remove(&Manifest::path_of(&file)).map_err(unwritable)?;
+        removed.push(file);
     }
     sync_folder(folder).map_err(unwritable)?;
     Ok(removed)
@@ -115,8 +126,18 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns the backups of the register in the folder, each with its time.
-fn backups(folder: &Path, newest: &Manifest) -> io::Result<Vec<(PathBuf, DateTime<Utc>)>> {
+/// A backup in the folder.
+struct Backup {
+    file: PathBuf,
+    /// Time at which it was begun.
+    at: DateTime<Utc>,
+    /// `false` if there is only its manifest: its writing or removal was interrupted, or the file
+    /// was moved.
+    is_there: bool,
+}
+
+/// Returns the verified backups of the register in the folder.
+fn backups(folder: &Path, newest: &Manifest) -> io::Result<Vec<Backup>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -125,15 +146,17 @@ fn backups(folder: &Path, newest: &Manifest) -> io::Result<Vec<(PathBuf, DateTim
         let backup = folder.join(name);
         let Ok(Some(manifest)) = Manifest::read(&backup) else { continue };
         let is_own = manifest.file == name
+            && manifest.verified
             && manifest.register == newest.register
             && manifest.database == newest.database;
         // A link leads to a file of another name, which may be needed there.
-        let is_its_file = match fs::symlink_metadata(&backup) {
-            Ok(file) => file.is_file() && file.len() == manifest.bytes,
-            Err(cause) => cause.kind() == io::ErrorKind::NotFound,
+        let is_there = match fs::symlink_metadata(&backup) {
+            Ok(file) if file.is_file() && file.len() == manifest.bytes => true,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => false,
+            _ => continue,
         };
-        if is_own && is_its_file && entry.file_type()?.is_file() {
-            found.push((backup, manifest.at));
+        if is_own && entry.file_type()?.is_file() {
+            found.push(Backup { file: backup, at: manifest.at, is_there });
         }
     }
     Ok(found)
@@ -231,6 +254,7 @@ mod tests {
         });
         write("half-removed.db", "abc", &|_| {});
         fs::remove_file(path("half-removed.db")).unwrap();
+        write("unverified.db", "abc", &|own| own.verified = false);
         fs::write(path("without-manifest.db"), "abc").unwrap();
         fs::write(path("broken.db"), "abc").unwrap();
         fs::write(path("broken.db.manifest.json"), "{}").unwrap();
@@ -248,5 +272,46 @@ mod tests {
         assert_eq!(removed, [path("half-removed.db"), path("old.db")]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before - 3);
         assert!(rotate(folder.path(), keep("1d"), &newest).unwrap().is_empty());
+    }
+
+    /// The names of the backups that a rotation after `newest` removes. The text of each is its
+    /// time; without a text there is only the manifest.
+    fn removed_after(newest: &str, backups: &[(&str, &str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, time, text) in backups {
+            let file = folder.path().join(name);
+            if !text.is_empty() {
+                fs::write(&file, text).unwrap();
+            }
+            fs::write(Manifest::path_of(&file), manifest(name, time).to_json().unwrap()).unwrap();
+        }
+        let (name, time, _) = backups.iter().find(|(name, ..)| *name == newest).unwrap();
+        let removed = rotate(folder.path(), keep("2d"), &manifest(name, time)).unwrap();
+        removed
+            .iter()
+            .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_backup_that_was_just_written_stays() {
+        let older = ("older.db", "2026-12-01T01:00:00Z", "abc");
+        // The clock was set back: two backups are of later days than the new one.
+        let later = ("later.db", "2026-12-08T01:00:00Z", "abc");
+        let latest = ("latest.db", "2026-12-09T01:00:00Z", "abc");
+        let new = ("new.db", "2026-12-02T01:00:00Z", "abc");
+        assert_eq!(removed_after("new.db", &[older, later, latest, new]), ["older.db"]);
+    }
+
+    #[test]
+    fn a_manifest_without_its_file_counts_as_no_backup() {
+        let backups = [
+            ("first.db", "2026-12-01T01:00:00Z", "abc"),
+            ("second.db", "2026-12-02T01:00:00Z", "abc"),
+            // It was interrupted between its manifest and its file.
+            ("third.db", "2026-12-02T02:00:00Z", ""),
+            ("fourth.db", "2026-12-03T01:00:00Z", "abc"),
+        ];
+        assert_eq!(removed_after("fourth.db", &backups), ["first.db"]);
     }
 }

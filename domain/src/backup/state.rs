@@ -19,13 +19,27 @@ use crate::{
 /// Maximum size of the file in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The last successful backup and the last failed attempt.
+/// The last backups, and the last failed attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Last {
-    /// The last backup that was written; null: none was.
+    /// The last backup that was written and verified; null: none was.
     pub success: Option<Success>,
+    /// The last backup that was written without a check. It ends no alarm. Null: none was.
+    #[serde(default)]
+    pub unverified: Option<Success>,
     /// The last attempt that failed; null: none did.
     pub failure: Option<Failure>,
+}
+
+/// The result of a backup, to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was written and verified.
+    Verified(Success),
+    /// It was written without a check of its content.
+    Unverified(Success),
+    /// It failed with this error.
+    Failed(String),
 }
 
 /// A backup that was written.
@@ -33,6 +47,9 @@ pub struct Last {
 pub struct Success {
     /// Time at which it was begun.
     pub at: DateTime<Utc>,
+    /// Time at which it was recorded; null in the record of an older program.
+    #[serde(default)]
+    pub finished_at: Option<DateTime<Utc>>,
     /// Last revision of the audit trail in it.
     pub revision: i64,
     /// Size of its file in bytes.
@@ -54,11 +71,12 @@ impl Last {
     /// Returns `true` if the last attempt failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        let succeeded_at = self.success.as_ref().map(|success| success.at);
+        let succeeded_at =
+            self.success.as_ref().map(|success| success.finished_at.unwrap_or(success.at));
         self.failure.as_ref().is_some_and(|failure| Some(failure.at) >= succeeded_at)
     }
 
-    /// Returns `true` if there is no backup that is younger than this.
+    /// Returns `true` if there is no verified backup that is younger than this.
     #[must_use]
     pub fn is_stale(&self, now: DateTime<Utc>, max_age: Duration) -> bool {
         let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
@@ -88,16 +106,18 @@ pub fn last_in(file: &Path) -> io::Result<Option<Last>> {
     serde_json::from_str(&text).map(Some).map_err(io::Error::other)
 }
 
-/// Records the result of a backup.
+/// Records the result of a backup that ended at this time.
 ///
 /// # Errors
 /// CONFLICT `FILE` if the file can't be written.
-pub fn record(settings: &Settings, at: DateTime<Utc>, result: Result<Success, &str>) -> Result<()> {
+pub fn record(settings: &Settings, at: DateTime<Utc>, outcome: Outcome) -> Result<()> {
     // A file that can't be read is replaced.
     let mut last = last(settings).ok().flatten().unwrap_or_default();
-    match result {
-        Ok(success) => last.success = Some(success),
-        Err(message) => last.failure = Some(Failure { at, message: message.to_owned() }),
+    let finished = |written: Success| Some(Success { finished_at: Some(at), ..written });
+    match outcome {
+        Outcome::Verified(written) => last.success = finished(written),
+        Outcome::Unverified(written) => last.unverified = finished(written),
+        Outcome::Failed(message) => last.failure = Some(Failure { at, message }),
     }
     let text = serde_json::to_string_pretty(&last).map_err(Error::internal)?;
     let own = OwnFiles { database: None, settings: settings.own_files() };
@@ -122,22 +142,28 @@ mod tests {
         let hours = |number: u64| Duration::from_secs(number * 3600);
         let found = || last(&settings).unwrap().unwrap();
 
-        record(&settings, at(1), Err("the disk is full")).unwrap();
+        record(&settings, at(1), Outcome::Failed("the disk is full".to_owned())).unwrap();
         assert!(found().has_failed() && found().is_stale(at(1), hours(1000)));
         let written = || {
-            Ok(Success { at: at(2), revision: 4711, bytes: 3, file: folder.path().join("b.db") })
+            let file = folder.path().join("b.db");
+            Success { at: at(2), finished_at: None, revision: 4711, bytes: 3, file }
         };
-        record(&settings, at(3), written()).unwrap();
+        // One that is not verified ends no alarm.
+        record(&settings, at(2), Outcome::Unverified(written())).unwrap();
+        assert!(found().has_failed() && found().is_stale(at(2), hours(1000)));
+        // An attempt that failed while another one was written does not hide its success.
+        record(&settings, at(3), Outcome::Failed("another backup works".to_owned())).unwrap();
+        record(&settings, at(4), Outcome::Verified(written())).unwrap();
         let success = found().success.unwrap();
         assert_eq!((success.at, success.revision, success.bytes), (at(2), 4711, 3));
         assert!(!found().has_failed() && found().failure.is_some());
         assert!(!found().is_stale(at(12), hours(10)) && found().is_stale(at(13), hours(10)));
 
-        record(&settings, at(4), Err("the disk is full")).unwrap();
+        record(&settings, at(5), Outcome::Failed("the disk is full".to_owned())).unwrap();
         assert!(found().has_failed() && !found().is_stale(at(12), hours(10)));
         std::fs::write(settings.last_backup_file(), "x").unwrap();
         assert!(last(&settings).is_err());
-        record(&settings, at(5), written()).unwrap();
+        record(&settings, at(6), Outcome::Verified(written())).unwrap();
         assert!(!found().has_failed());
     }
 }

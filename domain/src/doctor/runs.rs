@@ -131,13 +131,22 @@ mod tests {
     #[test]
     fn a_backup_is_younger_than_the_settings_allow() {
         let failure = |text: &str| Failure { at: at(text), message: "the disk is full".into() };
-        let success =
-            |text: &str| Success { at: at(text), revision: 7, bytes: 4096, file: "b.db".into() };
+        let success = |text: &str| Success {
+            at: at(text),
+            finished_at: Some(at(text)),
+            revision: 7,
+            bytes: 4096,
+            file: "b.db".into(),
+        };
         let of = |last: Option<Last>| backup(Ok(last), Duration::from_secs(26 * 3600), at(NOW));
         assert_eq!(of(None).status, Status::Warn);
         assert_eq!(backup(Err("x".into()), Duration::ZERO, at(NOW)).status, Status::Warn);
         let last = |succeeded: &str, failed: Option<&str>| {
-            Some(Last { success: Some(success(succeeded)), failure: failed.map(failure) })
+            Some(Last {
+                success: Some(success(succeeded)),
+                failure: failed.map(failure),
+                ..Last::default()
+            })
         };
         assert_eq!(of(last("2026-12-02T02:00:00Z", None)).status, Status::Ok);
         assert_eq!(of(last("2026-12-01T02:00:00Z", None)).status, Status::Warn);

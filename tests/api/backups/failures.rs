@@ -72,6 +72,28 @@ on_both!(a_full_disk_leaves_the_older_backup_whole_and_is_reported, |app| async 
     assert_eq!((metrics(&app, &folder).await[1], folder.names()), (0, before.2));
 });
 
+on_both!(a_backup_whose_replacement_was_interrupted_twice_matches_its_manifest, |app| async move {
+    let app = app.at(&Clock::system().now().to_rfc3339());
+    let folder = BackupFolder::new();
+    let add = async |name: &str| {
+        app.office().does("organisationAdd", "id", json!({ "name": name })).await.data();
+    };
+    add("Den första").await;
+    let revision = folder.back_up(&app, "register")["revision"].clone();
+    let file = folder.path("register");
+    let first = fs::read(&file).unwrap();
+    for name in ["Den andra", "Den tredje"] {
+        add(name).await;
+        folder.back_up(&app, "register");
+        // As if the program had been killed between the manifest and the file.
+        fs::write(&file, &first).unwrap();
+    }
+    let restored = app.empty_database().await;
+    let done = run(restored.program(), &restoring(&file, &[]));
+    let restored = format!("restored to revision {revision},");
+    assert!(done.0 == Some(0) && done.2.contains(&restored), "{done:?}");
+});
+
 on_both!(a_register_whose_trail_has_errors_does_not_replace_a_backup, |app| async move {
     let app = app.at(&Clock::system().now().to_rfc3339());
     app.office().does("organisationAdd", "id", json!({ "name": "Den första" })).await.data();
@@ -86,6 +108,13 @@ on_both!(a_register_whose_trail_has_errors_does_not_replace_a_backup, |app| asyn
     let done = run(folder.program(&app), &["backup", "--unverified", &file]);
     assert!(done.0 == Some(0) && done.2.contains("not verified"), "{done:?}");
     assert_eq!(folder.manifest("register")["verified"], Value::Bool(false));
+    // It ends no alarm, and takes the place of no verified backup.
+    assert_eq!(metrics(&app, &folder).await[1..], [1, whole["revision"].as_i64().unwrap()]);
+    assert_eq!(folder.last()["unverified"]["revision"], json!(app.revision().await));
+    let before = folder.names();
+    let done = run(folder.program(&app), &["backup", "--unverified", "--keep", "1d"]);
+    assert!(done.0 == Some(0) && done.2.contains("no older backup was removed"), "{done:?}");
+    assert!(before.iter().all(|name| folder.names().contains(name)), "{:?}", folder.names());
     // It is restored, with its violations.
     let restored = app.empty_database().await;
     let done = run(restored.program(), &restoring(&folder.path("register"), &[]));
