@@ -2,6 +2,7 @@
 //! revision in its manifest.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io::{self, BufRead, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -32,6 +33,11 @@ const MAGIC: &[u8] = b"PGDMP";
 
 /// Options of both programs: owners and rights are those of the database that it is restored to.
 const PORTABLE: [&str; 4] = ["--no-owner", "--no-privileges", "--no-comments", "--no-password"];
+
+/// Variables by which the library of both programs finds another server, other credentials or other
+/// session settings than those that the register is connected with.
+const REDIRECTING: [&str; 6] =
+    ["PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGHOSTADDR", "PGPASSFILE", "PGOPTIONS"];
 
 /// Writes an archive of the register to `target`, encrypted to these keys, and returns what it
 /// holds.
@@ -272,8 +278,15 @@ impl Server {
         Self { environment, database }
     }
 
+    /// Returns a command that connects to this server alone. Variables that lead its library to
+    /// another one, as `PGSERVICE` and `PGHOSTADDR` do, are not inherited.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
+        let inherited = std::env::vars_os().map(|(name, _)| name);
+        let inherited = inherited.filter(|name| name.as_encoded_bytes().starts_with(b"PG"));
+        for name in inherited.chain(REDIRECTING.map(OsString::from)) {
+            command.env_remove(name);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -336,6 +349,8 @@ async fn value<T: sea_orm::TryGetable>(db: &impl ConnectionTrait, sql: &str) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use super::*;
 
     fn server_of(url: &str) -> Server {
@@ -365,6 +380,10 @@ mod tests {
         command.arg(format!("--dbname={}", server.quoted_database()));
         let line: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         assert_eq!(line, ["--dbname=dbname='re gister'"]);
+        for variable in REDIRECTING {
+            let removed = (OsStr::new(variable), None);
+            assert!(command.get_envs().any(|found| found == removed), "{variable} is inherited");
+        }
         let socket = server_of("postgres://%2Frun%2Fpostgresql/register");
         assert!(socket.environment.contains(&("PGHOST", "/run/postgresql".to_owned())));
         let odd = server_of("postgres://a@localhost/it's%5C");

@@ -203,6 +203,26 @@ on_both!(the_programs_of_postgresql_are_needed_there_alone, |app| async move {
     assert_eq!(folder.names(), ["last-backup.json"]);
 });
 
+on_both!(variables_of_postgresql_do_not_lead_to_another_server, |app| async move {
+    let app = app.at(&Clock::system().now().to_rfc3339());
+    app.office().does("organisationAdd", "id", json!({ "name": "Den första" })).await.data();
+    let folder = BackupFolder::new();
+    let file = folder.path("register");
+    let services = folder.path("services");
+    fs::write(&services, "[other]\nhost=127.0.0.1\nport=1\ndbname=other\n").unwrap();
+    let redirected = |mut program: Command| {
+        program.env("PGSERVICEFILE", &services).env("PGSERVICE", "other");
+        program.env("PGTARGETSESSIONATTRS", "standby");
+        program
+    };
+    let program = redirected(folder.program(&app));
+    let done = run(program, &["backup", file.to_str().unwrap()]);
+    assert_eq!(done.0, Some(0), "{done:?}");
+    let restored = app.empty_database().await;
+    let done = run(redirected(restored.program()), &restoring(&file, &[]));
+    assert!(done.0 == Some(0) && done.1.contains("no violation"), "{done:?}");
+});
+
 on_both!(older_backups_of_the_register_are_removed_and_nothing_else, |app| async move {
     let app = app.at(&Clock::system().now().to_rfc3339());
     app.office().does("organisationAdd", "id", json!({ "name": "Den första" })).await.data();
