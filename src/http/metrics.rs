@@ -5,7 +5,9 @@
 //! if SAMREGISTER_METRICS_OPEN is set. It counts the agreements of all members by activity, and
 //! names no member.
 
+mod command_runs;
 mod figures;
+mod known;
 pub(super) mod operations;
 mod server;
 
@@ -276,7 +278,7 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     if let Err(error) = admit(&app, &request) {
         return Caller::of(&request).refuse(error);
     }
-    app.metrics.backups.look(&app.last_backup_file);
+    app.metrics.backups.look(Arc::clone(&app.last_backup_file)).await;
     app.metrics.look(&app).await;
     match app.metrics.text(&app) {
         Ok(text) => (

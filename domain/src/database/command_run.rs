@@ -45,6 +45,15 @@ pub struct CommandRun {
 /// The last run of each command that has run.
 pub type CommandRuns = BTreeMap<RecordedCommand, CommandRun>;
 
+/// Returns the last check, of the whole register or of the changes since a checkpoint. Of two that
+/// ended in the same second, the one that found something.
+#[must_use]
+pub fn last_check(runs: &CommandRuns) -> Option<&CommandRun> {
+    let checks = [RecordedCommand::Verify, RecordedCommand::VerifySince];
+    let found = checks.iter().filter_map(|command| runs.get(command));
+    found.max_by_key(|run| (run.finished_at, run.findings))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

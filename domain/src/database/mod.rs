@@ -67,7 +67,7 @@ pub(crate) use self::{
     writers::Sharing,
 };
 pub use self::{
-    command_run::{CommandRun, CommandRuns, RecordedCommand},
+    command_run::{CommandRun, CommandRuns, RecordedCommand, last_check},
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
     meters::{Listener, Meters},

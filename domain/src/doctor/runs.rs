@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use super::diagnosis::{Check, Subject};
 use crate::{
     backup::Last,
-    database::{CommandRun, CommandRuns, RecordedCommand},
+    database::{CommandRun, CommandRuns, RecordedCommand, last_check},
 };
 
 /// Age from which a checkpoint or a check is late: a week was left out.
@@ -53,12 +53,8 @@ pub fn checkpoint(runs: &CommandRuns, now: DateTime<Utc>) -> Check {
 #[must_use]
 pub fn verify(runs: &CommandRuns, now: DateTime<Utc>) -> Check {
     let subject = Subject::Verify;
-    let of = |command| runs.get(&command);
-    let (whole, since) = (of(RecordedCommand::Verify), of(RecordedCommand::VerifySince));
-    // Of two that ended in the same second, the one that found something.
-    let last = [whole, since].into_iter().flatten();
-    let last = last.max_by_key(|run| (run.finished_at, run.findings));
-    if let Some(run) = last.filter(|run| run.findings > 0) {
+    let whole = runs.get(&RecordedCommand::Verify);
+    if let Some(run) = last_check(runs).filter(|run| run.findings > 0) {
         let noun = if run.findings == 1 { "violation" } else { "violations" };
         let message =
             format!("the check of {} found {} {noun}", words(run.finished_at), run.findings);

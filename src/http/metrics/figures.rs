@@ -12,11 +12,12 @@ use entity::{
     kind::{AgreementKind, InvoiceKind},
 };
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder},
-    metrics::{MetricType, family::Family, gauge::Gauge},
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
+use super::{command_runs::RunFigures, known::Known};
 use crate::http::health::PROBE_TIMEOUT;
 use domain::{
     activities,
@@ -32,7 +33,8 @@ use domain::{
 
 /// Windows in days for which agreements are counted.
 const WITHIN: [i64; 3] = [30, 60, 90];
-/// Time for which deadlines are cached, so that many scrapers cost no more than one.
+/// Time for which deadlines and runs of commands are cached, so that many scrapers cost no more than
+/// one.
 const CACHE_TIME: Duration = Duration::from_secs(10);
 /// Time for which counts of invoices and payments and sizes are cached.
 const COUNTS_CACHE_TIME: Duration = Duration::from_secs(60);
@@ -48,27 +50,6 @@ struct Within {
     within: i64,
 }
 
-/// A gauge that is left out when its value is not known.
-#[derive(Clone, Debug, Default)]
-struct Known(Arc<Mutex<Option<i64>>>);
-
-impl Known {
-    fn set(&self, value: Option<i64>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
-    }
-}
-
-impl EncodeMetric for Known {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
-        let value = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        value.map_or(Ok(()), |value| encoder.encode_gauge(&value))
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Gauge
-    }
-}
-
 /// Figures of the register, with their age.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
@@ -77,8 +58,10 @@ pub(super) struct Figures {
     pending: Known,
     database_bytes: Known,
     log_bytes: Known,
+    runs: RunFigures,
     deadlines: Cached,
     counts: Cached,
+    recorded: Cached,
     /// Held while figures are read.
     reading: tokio::sync::Mutex<()>,
 }
@@ -154,14 +137,17 @@ impl Figures {
             Unit::Bytes,
             self.log_bytes.clone(),
         );
+        self.runs.register(registry);
     }
 
     /// Removes all figures: without the database, they are missing rather than stale.
     pub(super) fn clear(&self) {
         *self.deadlines.times() = Times::default();
         *self.counts.times() = Times::default();
+        *self.recorded.times() = Times::default();
         self.expiring.clear();
         self.clear_counts();
+        self.runs.clear();
     }
 
     fn clear_counts(&self) {
@@ -172,7 +158,8 @@ impl Figures {
 
     /// Reads the figures again, and waits for that a short time only.
     pub(super) async fn update(self: &Arc<Self>, db: Database, clock: Clock) {
-        let has_figures = self.deadlines.is_shown() && self.counts.is_shown();
+        let has_figures =
+            [&self.deadlines, &self.counts, &self.recorded].iter().all(|cached| cached.is_shown());
         let own = Arc::clone(self);
         let reading = tokio::spawn(async move { own.read(&db, clock).await });
         let time = if has_figures { GRACE } else { PROBE_TIMEOUT };
@@ -187,6 +174,11 @@ impl Figures {
             for (labels, count) in found.into_iter().flatten() {
                 self.expiring.get_or_create(&labels).set(count);
             }
+        }
+        match self.recorded.read(CACHE_TIME, db.last_runs()).await {
+            Some(Ok(runs)) => self.runs.set(&runs),
+            Some(Err(())) => self.runs.clear(),
+            None => {}
         }
         if let Some(found) = self.counts.read(COUNTS_CACHE_TIME, counts_now(db, clock)).await {
             self.clear_counts();

@@ -8,6 +8,8 @@ use std::{
 };
 
 use axum::http::{Method, header};
+use chrono::DateTime;
+use domain::database::RecordedCommand;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -77,6 +79,13 @@ fn alert_queries() -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// Metrics of servers with read replicas only, which `database::replicas` expects.
+const OF_REPLICAS: [&str; 3] = [
+    "samregister_database_reads_total",
+    "samregister_database_replica_in_use",
+    "samregister_database_replica_lag_revisions",
+];
+
 /// Sends requests so that each metric with labels has a series.
 async fn ask_of_each_kind(app: &App) {
     app.office().query("query Own { viewer { subject } }").await.data();
@@ -91,10 +100,15 @@ async fn alerts_and_dashboard_name_metrics_that_exist() {
     let found = families(&metrics(&app).await);
     let (panels, alerts) = (panel_queries(), alert_queries());
     assert!(panels.len() > 30 && alerts.len() > 10, "{panels:?} {alerts:?}");
+    let page = file("docs/operations/monitoring.md");
     for query in panels.into_iter().chain(alerts) {
         let names = named(&query);
         assert!(!names.is_empty() || query.starts_with("up{"), "{query}");
         for name in names {
+            if OF_REPLICAS.contains(&name.as_str()) {
+                assert!(page.contains(&format!("- `{name}{{server}}`")), "{name}");
+                continue;
+            }
             assert!(found.contains_key(&name), "{name} of {query} is no metric: {found:?}");
         }
     }
@@ -230,12 +244,44 @@ on_both!(the_register_the_pools_and_the_process_are_measured, |app| async move {
     assert_eq!(value(&metrics(&app).await, "samregister_bank_payments_pending"), pending);
 });
 
+on_both!(the_last_checkpoint_and_check_are_shown, |app| async move {
+    use RecordedCommand::{Checkpoint, Verify, VerifySince};
+    let shown = async |number: usize| {
+        // Another server, whose figures are read again.
+        let text = metrics(&app.at(&format!("2026-11-21T09:{number:02}:00Z"))).await;
+        let names = ["checkpoint_timestamp_seconds", "checkpoint_failed"];
+        let names = names.into_iter().chain(["verify_timestamp_seconds", "verify_failed"]);
+        names.map(|name| value(&text, &format!("samregister_last_{name}"))).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(1).await, [0.0; 4], "none is recorded");
+    let record = async |command: RecordedCommand, seconds: i64, findings: usize| {
+        let at = DateTime::from_timestamp(seconds, 0).unwrap();
+        app.db.record_run(command, at, findings).await.unwrap();
+    };
+    record(Checkpoint, 1_000, 0).await;
+    record(Verify, 2_000, 0).await;
+    assert_eq!(shown(2).await, [1_000.0, 0.0, 2_000.0, 0.0]);
+    // A failure leaves the time of the last success.
+    record(Checkpoint, 3_000, 1).await;
+    record(Verify, 4_000, 7).await;
+    assert_eq!(shown(3).await, [1_000.0, 1.0, 2_000.0, 1.0]);
+    // A check of changes is none of the whole register.
+    record(Checkpoint, 5_000, 0).await;
+    record(VerifySince, 6_000, 0).await;
+    assert_eq!(shown(4).await, [5_000.0, 0.0, 2_000.0, 0.0]);
+    record(VerifySince, 7_000, 1).await;
+    record(Verify, 6_500, 0).await;
+    assert_eq!(shown(5).await, [5_000.0, 0.0, 6_500.0, 1.0]);
+});
+
 on_both!(without_a_database_its_counts_are_missing, |app| async move {
     assert!(metrics(&app).await.contains("\nsamregister_invoices_overdue 0"));
     app.lose_database().await;
     let text = metrics(&app).await;
     assert_eq!(value(&text, "samregister_database_up"), 0.0);
-    for name in ["invoices_overdue", "bank_payments_pending", "database_size_bytes"] {
+    for name in
+        ["invoices_overdue", "bank_payments_pending", "database_size_bytes", "last_verify_failed"]
+    {
         assert!(!text.contains(&format!("\nsamregister_{name} ")), "{text}");
     }
     // What the server knows of itself is there.

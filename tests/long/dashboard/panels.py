@@ -43,6 +43,11 @@ def ask(path, **parameters):
         return json.load(answer)["data"]
 
 
+def is_of_replicas(expression):
+    """True for what only a server with read replicas has: the demo has none."""
+    return any(name in expression for name in ("samregister_database_reads_total", "samregister_database_replica_"))
+
+
 def has_data(expression):
     return any(series["value"][1] != "NaN" for series in ask("query", query=expression)["result"])
 
@@ -51,6 +56,7 @@ def main():
     with open(dashboard, encoding="utf-8") as file:
         panels = json.load(file)["panels"]
     queries = [(panel["title"], target["expr"]) for panel in panels for target in panel.get("targets", [])]
+    queries = [query for query in queries if not is_of_replicas(query[1])]
     assert len(queries) > 30, queries
     missing, number, until = queries, 0, time.monotonic() + SECONDS
     while missing and time.monotonic() < until:
