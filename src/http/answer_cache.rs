@@ -270,8 +270,9 @@ impl Lead {
     /// during whose execution the read of a contact was logged is given to its reader alone.
     fn finish(self, written: &Written, has_logged: bool) {
         let is_whole = written.answer.is_ok() && written.answer.extensions.is_empty();
-        let shared =
-            (is_whole && !has_logged).then(|| Bytes::copy_from_slice(written.json.as_bytes()));
+        // Copied, since the buffer of an answer has up to twice the memory of its bytes, and only
+        // these count towards the maximum.
+        let shared = (is_whole && !has_logged).then(|| Bytes::copy_from_slice(&written.json));
         if let Some(answer) = &shared {
             self.cache.store(self.key, answer);
         }
@@ -308,7 +309,7 @@ async fn join_until(
         match cache.begin(key) {
             Part::Answered(answer) => {
                 cache.metrics.hits.inc();
-                return Written::stored(&answer);
+                return Written::stored(answer);
             }
             Part::Lead(lead) => {
                 cache.metrics.misses.inc();
@@ -328,7 +329,7 @@ async fn join_until(
                 match tokio::time::timeout_at(deadline, done).await {
                     Ok(Ok(Progress::Done(Some(answer)))) => {
                         cache.metrics.hits.inc();
-                        return Written::stored(&answer);
+                        return Written::stored(answer);
                     }
                     // The first was cancelled, as when its client disconnected.
                     Ok(Err(_)) => {}
@@ -360,11 +361,11 @@ mod tests {
     }
 
     fn written(json: &str) -> Written {
-        Written { answer: Answer::new(Value::Null), json: json.to_owned() }
+        Written { answer: Answer::new(Value::Null), json: Bytes::copy_from_slice(json.as_bytes()) }
     }
 
     /// Answers a query whose execution yields this.
-    async fn answer(cache: &Arc<AnswerCache>, key: AnswerKey, written: Written) -> String {
+    async fn answer(cache: &Arc<AnswerCache>, key: AnswerKey, written: Written) -> Bytes {
         join(cache.clone(), Some(key), ReadMark::default(), ready(written).boxed()).await.json
     }
 
@@ -452,6 +453,6 @@ mod tests {
         let own = ready(written("b")).boxed();
         let (past, mark) = (Instant::now(), ReadMark::default());
         let joined = join_until(past, &cache, key(1, 0), &mark, own).now_or_never();
-        assert_eq!(joined.map(|written| written.json).as_deref(), Some("b"));
+        assert_eq!(joined.map(|written| written.json).as_deref(), Some(&b"b"[..]));
     }
 }

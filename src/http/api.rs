@@ -239,7 +239,7 @@ async fn execute_batch(
         written.push(json);
         failed.extend(answer.errors);
     }
-    let mut response = caller.write(StatusCode::OK, format!("[{}]", written.join(",")));
+    let mut response = caller.write(StatusCode::OK, graphql_response::list(&written));
     // The client retries the whole batch, so that the longest wait counts.
     if let Some(seconds) = failed.iter().filter_map(graphql_response::retry_after).max() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

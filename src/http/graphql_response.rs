@@ -32,18 +32,18 @@ pub(super) struct Written {
     /// The answer, with its messages in English.
     pub(super) answer: Answer,
     /// The answer as JSON, with its messages in the language of the request.
-    pub(super) json: String,
+    pub(super) json: Bytes,
 }
 
 impl Written {
     /// Serializes an answer to a request that was not executed, which is short.
     pub(super) fn refused(answer: Answer, language: Language) -> Self {
-        Self { json: json(&answer, language), answer }
+        Self { json: json(&answer, language).into(), answer }
     }
 
     /// Returns an answer without errors that was stored as JSON.
-    pub(super) fn stored(json: &[u8]) -> Self {
-        Self { json: String::from_utf8_lossy(json).into_owned(), answer: Answer::default() }
+    pub(super) fn stored(json: Bytes) -> Self {
+        Self { json, answer: Answer::default() }
     }
 
     /// Serializes an answer within its maximum size. A larger answer is replaced by an error; for a
@@ -64,11 +64,8 @@ impl Written {
         };
         answer.errors = english;
         let answer = if is_complete { answer } else { too_large(answer, mutations, size) };
-        let json = if is_complete {
-            String::from_utf8(buffer.bytes).unwrap_or_default()
-        } else {
-            json(&answer, language)
-        };
+        let json: Bytes =
+            if is_complete { buffer.bytes.into() } else { json(&answer, language).into() };
         size.write(json.len());
         Self { answer, json }
     }
@@ -189,7 +186,7 @@ impl Caller {
     /// the media type `application/graphql-response+json`, one without data has the status of its
     /// errors.
     pub(super) fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
-        self.respond_with(status, answer, json(answer, self.language))
+        self.respond_with(status, answer, json(answer, self.language).into())
     }
 
     /// Writes a serialized answer.
@@ -197,7 +194,7 @@ impl Caller {
         self.respond_with(StatusCode::OK, &answer, json)
     }
 
-    fn respond_with(&self, status: StatusCode, answer: &Answer, json: String) -> Response {
+    fn respond_with(&self, status: StatusCode, answer: &Answer, json: Bytes) -> Response {
         let status = match status {
             StatusCode::OK if never_began(answer) && self.media == Some(Media::GraphqlResponse) => {
                 status_without_data(answer)
@@ -239,6 +236,21 @@ impl Caller {
         }
         response
     }
+}
+
+/// Returns the list of serialized answers as JSON. Each is copied once, into its place.
+pub(super) fn list(answers: &[Bytes]) -> Bytes {
+    let length: usize = answers.iter().map(Bytes::len).sum();
+    let mut list = Vec::with_capacity(length + answers.len() + 1);
+    list.push(b'[');
+    for (index, answer) in answers.iter().enumerate() {
+        if index > 0 {
+            list.push(b',');
+        }
+        list.extend_from_slice(answer);
+    }
+    list.push(b']');
+    list.into()
 }
 
 /// Serializes an answer without data, or without errors, with its messages in a language. Directly,
@@ -291,4 +303,21 @@ pub(super) fn retry_after(error: &ServerError) -> Option<u64> {
 /// Returns an extension of the error.
 pub(super) fn extension<'e>(error: &'e ServerError, name: &str) -> Option<&'e Value> {
     error.extensions.as_ref().and_then(|extensions| extensions.get(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_answers_is_json() {
+        let texts = |answers: &[&'static str]| {
+            let answers: Vec<_> =
+                answers.iter().map(|answer| Bytes::from_static(answer.as_bytes())).collect();
+            list(&answers)
+        };
+        assert_eq!(texts(&["{}"]), "[{}]");
+        assert_eq!(texts(&["{\"data\":1}", "{\"data\":2}"]), "[{\"data\":1},{\"data\":2}]");
+        assert_eq!(texts(&[]), "[]");
+    }
 }

@@ -16,6 +16,7 @@ use async_graphql::{
     Request as Document, Response as Answer, ServerError, Value,
     parser::types::{ExecutableDocument, OperationType},
 };
+use axum::body::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::OnceCell;
 
@@ -120,7 +121,7 @@ pub(in crate::http) fn steps(
 /// The next message of an operation.
 enum Output {
     /// Serialized answer, and its errors.
-    Answer(Arc<String>, Arc<[ServerError]>),
+    Answer(Bytes, Arc<[ServerError]>),
     /// Errors for which it is not executed, or ends.
     Refused(Answer),
     /// End of the operation.
@@ -131,7 +132,7 @@ impl Output {
     fn step(&self, id: &str, language: Language) -> Step {
         match self {
             Self::Answer(json, _) => {
-                Step::Next(lanes::on_text(json.len(), || messages::next(id, json)))
+                Step::Next(lanes::on_text(json.len(), || messages::next(id, text(json))))
             }
             Self::Refused(answer) => {
                 let errors = language::localized(&answer.errors, language);
@@ -145,7 +146,7 @@ impl Output {
     fn event(&self, language: Language) -> Step {
         match self {
             Self::Answer(json, _) => {
-                Step::Next(lanes::on_text(json.len(), || event_stream::next(json)))
+                Step::Next(lanes::on_text(json.len(), || event_stream::next(text(json))))
             }
             Self::Refused(answer) => Step::Last(event_stream::refusal(answer, language)),
             Self::Nothing => Step::Last(event_stream::COMPLETE.to_owned()),
@@ -170,8 +171,13 @@ impl Output {
         if is_refused(&written.answer, 0) {
             return Self::Refused(written.answer);
         }
-        Self::Answer(Arc::new(written.json), written.answer.errors.into())
+        Self::Answer(written.json, written.answer.errors.into())
     }
+}
+
+/// Returns the text of serialized JSON, which is always UTF-8.
+fn text(json: &Bytes) -> &str {
+    std::str::from_utf8(json).unwrap_or_default()
 }
 
 /// `true` if nothing was executed: there is no data, and no error has a path longer than `levels`.
@@ -445,7 +451,7 @@ impl SharedAnswers {
 type Resolved = ((i64, Committed), Arc<OnceCell<EventAnswer>>);
 
 /// Serialized answer to an event, and its errors.
-type EventAnswer = (Arc<String>, Arc<[ServerError]>);
+type EventAnswer = (Bytes, Arc<[ServerError]>);
 
 /// Subscriptions with the same answers.
 struct Group {
