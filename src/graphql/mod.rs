@@ -48,7 +48,9 @@ pub mod tax_decisions;
 pub mod templates;
 pub mod times;
 
-use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
+use async_graphql::{
+    Context, Enum, MergedObject, Object, Schema, SchemaBuilder, SimpleObject, ValidationMode,
+};
 
 use self::{
     cost::{list_size, unversioned},
@@ -144,13 +146,24 @@ pub struct Mutation(
 /// request, as [`viewer::Viewer`] in its data.
 #[must_use]
 pub fn schema(register: Option<(Database, Clock, Network)>) -> Register {
+    builder(register).finish()
+}
+
+/// Creates the same schema for requests that are known to pass validation, which it omits.
+pub(crate) fn schema_without_validation(db: Database, clock: Clock, network: Network) -> Register {
+    builder(Some((db, clock, network))).validation_mode(ValidationMode::Fast).finish()
+}
+
+fn builder(
+    register: Option<(Database, Clock, Network)>,
+) -> SchemaBuilder<Query, Mutation, Subscription> {
     // The cost of a document is limited before execution: see `http::query_cost`.
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .limit_recursive_depth(100)
         .register_output_type::<error_codes::ErrorCodes>();
     match register {
-        Some((db, clock, network)) => builder.data(db).data(clock).data(network).finish(),
-        None => builder.finish(),
+        Some((db, clock, network)) => builder.data(db).data(clock).data(network),
+        None => builder,
     }
 }
 

@@ -29,6 +29,7 @@ use super::{
     content_negotiation::{self, Media},
     graphql_response::Written,
     lanes::EXPENSIVE,
+    lru::Digest,
     panic_message,
     peers::ServerAddress,
     query_cost::{self, Exceeded, Figures, Limits, Parsed},
@@ -269,6 +270,8 @@ pub(super) struct Ready {
     pub(super) figures: Figures,
     /// `true` if the sender requested the cost.
     pub(super) reports_cost: bool,
+    /// Class of requests that pass validation together; `None` if it is validated each time.
+    pub(super) class: Option<Digest>,
 }
 
 /// Measures a document before execution, and stores the parsed document.
@@ -281,7 +284,7 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
     let (operation, figures) = check(&parsed, &document.variables, name, most)?;
     let name = query_cost::name_of(&parsed.document.operations, name);
     document.set_parsed_query(parsed.document);
-    Ok(Ready { document, operation, name, figures, reports_cost: false })
+    Ok(Ready { document, operation, name, figures, reports_cost: false, class: None })
 }
 
 /// Measures a parsed document with these variables. Returns the type of the chosen operation and
@@ -416,7 +419,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let document = ready.document.data(Arc::clone(&mutations)).data(meter).data(read_mark.clone());
     let is_expensive = operation == OperationType::Query && points >= EXPENSIVE;
     let document = with_database(app, document, replica.as_ref(), is_expensive);
-    let resolve = resolve(app, document, operation, size.clone(), request_id)
+    let resolve = resolve(app, document, (operation, ready.class), size.clone(), request_id)
         .instrument(tracing::debug_span!("execute"));
     let known = Arc::clone(&mutations);
     let writer = RecentWriter::of(app, operation, &subject);
@@ -482,11 +485,12 @@ pub(super) async fn cut_off(app: &App) {
 fn resolve(
     app: &App,
     document: Document,
-    operation: OperationType,
+    (operation, class): (OperationType, Option<Digest>),
     size: AnswerSize,
     request_id: &str,
 ) -> impl Future<Output = Answer> + Send + use<> {
-    let (schema, rows) = (app.schema.clone(), Rows::default());
+    let (schema, unknown_class) = app.validated.schema(app, class);
+    let (validated, rows) = (Arc::clone(&app.validated), Rows::default());
     let document = document.data(rows.clone()).data(size.clone());
     // A cached object would show the state before the mutation.
     let document = if operation == OperationType::Query {
@@ -506,6 +510,9 @@ fn resolve(
             Ok(mut answer) => match rows.check() {
                 Err(error) if operation == OperationType::Query => errors::refused(error, &id),
                 _ => {
+                    if let Some(class) = unknown_class.filter(|_| answer.is_ok()) {
+                        validated.note_passed(class);
+                    }
                     if hides {
                         errors::hide_suggestions(&mut answer);
                     }

@@ -39,6 +39,7 @@ mod signed_links;
 pub mod uploads;
 mod start_page;
 pub mod telemetry;
+pub mod validated_documents;
 mod verified_tokens;
 pub mod websocket;
 pub mod concurrency_limit;
@@ -117,6 +118,8 @@ pub struct AppState {
     pub documents: Arc<persisted_documents::Documents>,
     /// Documents that were parsed, and queries that were read.
     pub prepared: Arc<prepared_documents::PreparedDocuments>,
+    /// Requests that are known to pass validation.
+    pub validated: Arc<validated_documents::ValidatedDocuments>,
     /// Answers for equal requests.
     pub answers: Arc<answer_cache::AnswerCache>,
     /// Tokens that were verified.
@@ -223,6 +226,7 @@ impl App {
             batch: most.batch,
             documents: Arc::default(),
             prepared: Arc::default(),
+            validated: Arc::default(),
             answers: Arc::new(answers),
             tokens: Arc::default(),
             permits: Arc::new(concurrency_limit::ConcurrencyLimit::new(most.concurrent)),

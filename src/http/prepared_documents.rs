@@ -11,6 +11,7 @@ use super::{
     execution::{Ready, check, refused},
     lru::{Digest, Lru},
     query_cost::{self, Figures, Limits, Parsed},
+    validated_documents::DocumentClass,
 };
 use domain::error::Result;
 
@@ -37,6 +38,8 @@ pub(super) struct Prepared {
     /// Digest of the document, the variables and the name of the operation; `None` if the variables
     /// can't be serialized, so that no other request counts as equal.
     pub(super) digest: Option<Digest>,
+    /// Class of requests that pass validation together; `None` if it is validated each time.
+    class: Option<Digest>,
 }
 
 /// The text of a document, parsed.
@@ -44,6 +47,8 @@ pub(super) struct Prepared {
 struct Text {
     text: String,
     parsed: Parsed,
+    /// Class of the document; `None` if it has none, or is too long.
+    class: Option<DocumentClass>,
 }
 
 impl Prepared {
@@ -58,6 +63,7 @@ impl Prepared {
             name: self.name(),
             figures: self.figures,
             reports_cost: self.reports_cost,
+            class: self.class,
         }
     }
 
@@ -142,6 +148,8 @@ impl PreparedDocuments {
         let (operation, figures) =
             check(&text.parsed, &variables, operation_name.as_deref(), limits)?;
         let digest = digest_of_request(&text.text, &variables, operation_name.as_deref());
+        let class = text.class.as_ref().filter(|_| operation == OperationType::Query);
+        let class = class.and_then(|class| class.with(&variables));
         Ok(Prepared {
             text,
             variables,
@@ -150,6 +158,7 @@ impl PreparedDocuments {
             figures,
             reports_cost: false,
             digest,
+            class,
         })
     }
 
@@ -161,7 +170,8 @@ impl PreparedDocuments {
             return Ok(known);
         }
         let parsed = query_cost::parse(&text, limits).map_err(refused)?;
-        let parsed = Arc::new(Text { text, parsed });
+        let class = digest.and_then(|digest| DocumentClass::of(digest, &parsed.document));
+        let parsed = Arc::new(Text { text, parsed, class });
         if let Some(digest) = digest {
             lock().insert(digest, Arc::clone(&parsed), size);
         }

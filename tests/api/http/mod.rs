@@ -24,5 +24,6 @@ mod signed_links;
 mod telemetry;
 mod time_limits;
 mod uploads;
+mod validated_documents;
 mod websocket;
 mod websocket_load;
