@@ -403,7 +403,7 @@ impl<N: ConnectionNode> TypeName for Connection<N> {
 /// specification](https://relay.dev/graphql/connections.htm).
 #[Object(name_type)]
 impl<N: ConnectionNode> Connection<N> {
-    /// Rows of this page, each with its cursor.
+    /// Objects of this page, each with its cursor.
     async fn edges(&self) -> List<Edge<N>> {
         self.page
             .rows
@@ -416,7 +416,7 @@ impl<N: ConnectionNode> Connection<N> {
             .collect()
     }
 
-    /// Rows of this page without cursors.
+    /// Objects of this page without cursors.
     async fn nodes(&self) -> List<N> {
         self.page.rows.clone().map(|position| N::of(BatchRow::at(&self.batch, position))).collect()
     }
@@ -471,16 +471,16 @@ impl<N: ConnectionNode> TypeName for Edge<N> {
     }
 }
 
-/// A row of a list with its cursor.
+/// An object of a list with its cursor.
 #[Object(name_type)]
 impl<N: ConnectionNode> Edge<N> {
-    /// Cursor of the row: pass it as `after` or `before` to continue from here. It stays valid when
-    /// rows are added or removed.
+    /// Cursor of the object: pass it as `after` or `before` to continue from here. It stays valid
+    /// when rows are added or removed.
     async fn cursor(&self) -> String {
         self.cursors[self.position].encode()
     }
 
-    /// The row.
+    /// Object of the list.
     async fn node(&self) -> N {
         N::of(self.row.clone())
     }
