@@ -58,8 +58,8 @@ in_root systemd-analyze verify --man=no $(cd deploy && ls ./*.service ./*.timer 
 for unit in samregister.service samregister-backup.timer samregister-checkpoint.timer samregister-verify.timer; do
     in_root systemctl --quiet is-enabled "$unit" || fail "$unit is not enabled"
 done
-for unit in samregister-expiring.timer samregister-retention.timer; do
-    ! in_root systemctl --quiet is-enabled "$unit" || fail "$unit mails or erases, and is enabled"
+for unit in samregister-doctor.timer samregister-expiring.timer samregister-retention.timer; do
+    ! in_root systemctl --quiet is-enabled "$unit" || fail "$unit is enabled by the operator alone, and is enabled"
 done
 [ "$(stat -c %a:%U "$root/etc/samregister/credentials/jwt-secret")" = 600:root ] || fail "others can read the secret"
 [ -s "$root/usr/share/man/man1/samregister.1.gz" ] || fail "there is no man page"
@@ -98,6 +98,11 @@ for task in backup checkpoint verify retention expiring; do
 done
 ls /var/backups/samregister/samregister-*.db >/dev/null || fail "there is no backup"
 grep -q . /var/lib/samregister/checkpoints.txt || fail "there is no checkpoint"
+# All is there but [network]: the secret of the server as well.
+systemctl start samregister-doctor || true
+journalctl --no-pager -o cat -u samregister-doctor > /srv/doctor.txt
+grep -q '^ok    token_keys' /srv/doctor.txt || fail "samregister-doctor has no secret: $(cat /srv/doctor.txt)"
+! grep '^fail' /srv/doctor.txt | grep -v '^fail  network' || fail "samregister-doctor has failures: $(cat /srv/doctor.txt)"
 # A killed server is started again.
 kill -9 "$(systemctl show -P MainPID samregister)"
 sleep 4

@@ -89,9 +89,10 @@ pub fn version(backend: DbBackend, version: &str) -> Check {
 }
 
 /// Checks that a connection to PostgreSQL's server over a network is encrypted, and its server
-/// verified.
+/// verified. Neither is needed in a network that the operator trusts, as an internal one of
+/// containers.
 #[must_use]
-pub fn connection(found: Option<ServerConnection>) -> Check {
+pub fn connection(found: Option<ServerConnection>, is_trusted_network: bool) -> Check {
     let subject = Subject::DatabaseTls;
     let advice = "set sslmode=verify-full in DATABASE_URL, with sslrootcert for the certificate of your authority";
     let Some(found) = found else {
@@ -99,6 +100,14 @@ pub fn connection(found: Option<ServerConnection>) -> Check {
     };
     match (found.is_local, found.is_encrypted, found.verification) {
         (true, ..) => Check::ok(subject, "the server is on this machine"),
+        (_, is_encrypted, ServerVerification::None) if is_trusted_network => Check::ok(
+            subject,
+            if is_encrypted {
+                "encrypted, in a trusted network; the server is not verified"
+            } else {
+                "not encrypted, in a trusted network"
+            },
+        ),
         (_, false, _) => {
             Check::fail(subject, "the connection crosses a network without TLS", advice)
         }
@@ -194,16 +203,29 @@ mod tests {
 
     #[test]
     fn a_server_on_a_network_must_be_verified() {
-        let of = |is_local, is_encrypted, verification| {
-            connection(Some(ServerConnection { is_local, is_encrypted, verification })).status
-        };
         use ServerVerification::{Chain, Full, None as Never};
-        assert_eq!(connection(None).status, Status::Ok);
+        let found = |is_local, is_encrypted, verification| {
+            Some(ServerConnection { is_local, is_encrypted, verification })
+        };
+        let of = |is_local, is_encrypted, verification| {
+            connection(found(is_local, is_encrypted, verification), false).status
+        };
+        assert_eq!(connection(None, false).status, Status::Ok);
         assert_eq!(of(true, false, Never), Status::Ok);
         assert_eq!(of(false, false, Full), Status::Fail);
         assert_eq!(of(false, true, Never), Status::Fail);
         assert_eq!(of(false, true, Chain), Status::Warn);
         assert_eq!(of(false, true, Full), Status::Ok);
+        // A trusted network needs no TLS, and what the URL asks for is still needed.
+        for (is_encrypted, verification, status) in [
+            (false, Never, Status::Ok),
+            (true, Never, Status::Ok),
+            (true, Chain, Status::Warn),
+            (false, Full, Status::Fail),
+        ] {
+            let check = connection(found(false, is_encrypted, verification), true);
+            assert_eq!(check.status, status, "{check:?}");
+        }
     }
 
     #[test]

@@ -74,7 +74,11 @@ pub(super) fn private_files(
     exports: &[PathBuf],
 ) -> Vec<PrivateFile> {
     let mut found = Vec::new();
+    let credentials = credentials_folder();
     let mut add = |path: PathBuf, kind| {
+        if credentials.as_ref().is_some_and(|folder| path.starts_with(folder)) {
+            return;
+        }
         if let Some(mode) = mode(&path) {
             found.push(PrivateFile { path, kind, mode });
         }
@@ -107,6 +111,13 @@ pub(super) fn private_files(
         }
     }
     found
+}
+
+/// Returns the folder of credentials that systemd gives to this unit alone. It lets the account of
+/// the unit read them by an access control list, which their mode shows as a right of the group.
+fn credentials_folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+    (!folder.is_empty()).then(|| PathBuf::from(folder))
 }
 
 /// Returns the files of keys that this one replaced, or that replace it.

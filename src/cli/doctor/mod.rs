@@ -34,7 +34,10 @@ use domain::{
 #[command(after_help = "\
 Examples:
   As the user of the service, with its settings:
-    sudo -u samregister samregister doctor
+    sudo systemctl start samregister-doctor
+    journalctl -u samregister-doctor -o cat -n 60
+  In a container, whose database is in an internal network without TLS:
+    docker compose exec samregister samregister doctor --trusted-network
   From cron, only if something needs attention:
     samregister doctor --strict > list || mail -s Register drift@example.se < list
   With the files that `export` and reports have written:
@@ -51,6 +54,10 @@ pub struct Options {
     /// Folder of exported files, whose modes are checked too; may be repeated
     #[arg(long, value_name = "DIR")]
     exports: Vec<PathBuf>,
+    /// Accept a connection to PostgreSQL without TLS: its network is internal to this machine, as
+    /// that of containers
+    #[arg(long)]
+    trusted_network: bool,
 }
 
 /// Checks a register.
@@ -59,7 +66,7 @@ pub struct Options {
 /// Fails if a settings file that is named does not exist, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let report = SettingsReport::of_process(config_option())?;
-    let diagnosis = diagnose(&report, &options.exports).await;
+    let diagnosis = diagnose(&report, &options).await;
     match options.format {
         Format::Text => {
             put(lines(&diagnosis))?;
@@ -72,7 +79,7 @@ pub async fn run(options: Options) -> Result {
 }
 
 /// Makes every check. Those of what can't be read are not made.
-async fn diagnose(report: &SettingsReport, exports: &[PathBuf]) -> Diagnosis {
+async fn diagnose(report: &SettingsReport, options: &Options) -> Diagnosis {
     let mut checks = vec![doctor::settings(&report.errors)];
     let Some(settings) = &report.settings else {
         return Diagnosis::new(checks, Subject::Settings);
@@ -81,7 +88,7 @@ async fn diagnose(report: &SettingsReport, exports: &[PathBuf]) -> Diagnosis {
     let clock = Clock::system();
     checks.push(doctor::time_sync(facts::time_sync().await));
     checks.push(doctor::open_files(open_files::facts(settings)));
-    checks.push(doctor::file_modes(&facts::private_files(report, settings, exports)));
+    checks.push(doctor::file_modes(&facts::private_files(report, settings, &options.exports)));
     checks.push(facts::token_keys(report, settings, clock.now()));
     checks.push(doctor::issuer(facts::issuer(settings).await));
     checks.push(doctor::timestamp_service(facts::timestamp_service(settings).await));
@@ -97,7 +104,7 @@ async fn diagnose(report: &SettingsReport, exports: &[PathBuf]) -> Diagnosis {
         }
         Ok(db) => {
             checks.push(doctor::reachable(home, Ok(())));
-            let cause = of_database(&db, settings, clock, &mut checks).await;
+            let cause = of_database(&db, settings, clock, options, &mut checks).await;
             db.close().await.ok();
             Diagnosis::new(checks, cause)
         }
@@ -110,13 +117,14 @@ async fn of_database(
     db: &Database,
     settings: &Settings,
     clock: Clock,
+    options: &Options,
     checks: &mut Vec<Check>,
 ) -> Subject {
     if let Ok(version) = db.system_version().await {
         checks.push(doctor::version(db.backend(), &version));
     }
     if let Ok(connection) = db.server_connection(settings.database_url.expose()).await {
-        checks.push(doctor::connection(connection));
+        checks.push(doctor::connection(connection, options.trusted_network));
     }
     if let Ok(register) = db.size_in_bytes().await {
         checks.push(doctor::disk(facts::disk(db, register).as_ref(), register));

@@ -156,6 +156,10 @@ on_both!(files_that_others_may_read_are_named, |app| async move {
     expect(with_secret(0o600), "file_modes", "ok", "owner's only");
     expect(with_secret(0o640), "file_modes", "warn", "link-secret (mode 640)");
     expect(with_secret(0o644), "file_modes", "fail", "link-secret (mode 644)");
+    // As systemd gives it to the unit.
+    let mut credential = with_secret(0o440);
+    credential.env("CREDENTIALS_DIRECTORY", folder.path());
+    expect(credential, "file_modes", "ok", "");
     if let Some(file) = app.db.path() {
         let program = program(&app);
         set_mode(&file, 0o644);
