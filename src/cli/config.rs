@@ -8,7 +8,10 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use super::{Failure, Outcome, Result, config_option, connect::file_of, count, json, put, say};
+use super::{
+    Failure, Outcome, Result, config_option, connect::file_of, count, json, put, say,
+    unusable_settings,
+};
 use domain::{
     audit,
     config::{Settings, SettingsReport, Source, template},
@@ -19,9 +22,9 @@ use domain::{
 /// Check the settings, or write a file with all of them
 ///
 /// `check` reads the settings as every command does, and lists each that is set with its source,
-/// and every error at the same time. Secrets, and values that are wrong, are not printed.
-/// `generate` prints a settings file with every setting, its meaning and its default. Neither needs
-/// a database.
+/// and every error at the same time, also files that are missing and URLs that can't be read.
+/// Secrets, and values that are wrong, are not printed. `generate` prints a settings file with
+/// every setting, its meaning and its default. Neither needs a database.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -77,7 +80,8 @@ pub fn run(options: Options) -> Result {
 }
 
 fn check(format: Format) -> Result {
-    let report = SettingsReport::of_process(config_option())?;
+    let mut report = SettingsReport::of_process(config_option())?;
+    unusable_settings::add_to(&mut report);
     match format {
         Format::Text => {
             put(lines(&report))?;

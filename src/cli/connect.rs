@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{COMMAND, Failure, Result, postgres_refusal};
+use super::{
+    COMMAND, Failure, Result, postgres_refusal,
+    unusable_settings::{IN_MEMORY, is_in_memory},
+};
 use domain::{
     config::Settings,
     database::{Database, Session, UnsupportedPooler, are_readable},
@@ -12,10 +15,8 @@ use domain::{
 /// Connects to the database of the settings; creates a missing SQLite file if `may_make`.
 pub(super) async fn connect(settings: &Settings, may_make: bool) -> Result<Database> {
     let url = settings.database_url.expose();
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(Failure::new(
-            "DATABASE_URL names a database in memory, which is separate for every connection; name a file",
-        ));
+    if is_in_memory(url) {
+        return Err(Failure::new(format!("DATABASE_URL {IN_MEMORY}")));
     }
     // The URL of a server may contain a password, and is never shown.
     let file = file_of(url);

@@ -55,6 +55,7 @@ pub mod sie;
 pub mod templates;
 pub mod token;
 pub mod trail_key;
+mod unusable_settings;
 pub mod vat_return;
 pub mod verify;
 

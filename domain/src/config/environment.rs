@@ -218,6 +218,20 @@ pub(super) fn checked(text: &str, holds: bool, error: &str) -> Result<String, St
     if holds { Ok(text.to_owned()) } else { Err(error.to_owned()) }
 }
 
+/// Returns `true` if a text is an address of HTTP with a host, and a port from 1 if it has one.
+pub(super) fn is_web_address(text: &str) -> bool {
+    let Ok(address) = text.parse::<ureq::http::Uri>() else { return false };
+    let Some(authority) = address.authority() else { return false };
+    let (whole, host) = (authority.as_str(), authority.host());
+    let whole = whole.rsplit_once('@').map_or(whole, |(_, rest)| rest);
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let has_port = match whole.strip_prefix(host).unwrap_or_default() {
+        "" => true,
+        port => port.strip_prefix(':').is_some_and(is_port),
+    };
+    matches!(address.scheme_str(), Some("http" | "https")) && !host.is_empty() && has_port
+}
+
 pub(super) fn pem_file(text: &str) -> Result<PathBuf, String> {
     // Later errors show the path, so it must not be the key itself.
     checked(text, !text.contains("-----BEGIN"), "must name a PEM file, not be the key itself")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::environment::checked;
+use super::environment::{checked, is_web_address};
 use crate::error::Result;
 
 /// Location of a key set (JWKS).
@@ -17,9 +17,7 @@ pub enum KeySource {
 /// Parses the location of a key set.
 pub(super) fn key_source(text: &str) -> Result<KeySource, String> {
     if text.starts_with("https://") {
-        let is_address = text.len() > "https://".len()
-            && !text.contains(char::is_whitespace)
-            && !text.contains('@');
+        let is_address = is_web_address(text) && !text.contains('@');
         return checked(
             text,
             is_address,

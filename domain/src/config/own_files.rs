@@ -2,7 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{keys::KeySource, settings::Settings};
+use super::{
+    keys::KeySource,
+    limits::DOCUMENTS,
+    names,
+    settings::Settings,
+    trail::{TIMESTAMP_CERTIFICATES, TRAIL_PUBLIC_KEYS},
+};
 
 impl Settings {
     /// Returns the settings file and the files of keys, of persisted documents and of secrets,
@@ -30,6 +36,26 @@ impl Settings {
             .map(PathBuf::as_path);
         let always = [self.file.clone(), self.trail_key_file()];
         always.into_iter().chain(named.map(Path::to_owned)).collect()
+    }
+
+    /// Returns the settings that name a file which must exist, each with its file. The key that
+    /// signs the trail is not among them: the first start creates it.
+    #[must_use]
+    pub fn needed_files(&self) -> Vec<(&'static str, &Path)> {
+        let key_set = match &self.jwt_key_set {
+            Some(KeySource::File(path)) => Some(path),
+            Some(KeySource::Issuer(_)) | None => None,
+        };
+        let named = [
+            (names::JWT_PUBLIC_KEY, self.jwt_public_key.as_ref()),
+            (names::JWT_SIGNING_KEY, self.jwt_signing_key.as_ref()),
+            (names::JWT_JWKS, key_set),
+            (TRAIL_PUBLIC_KEYS, self.trail.public_keys.as_ref()),
+            (TIMESTAMP_CERTIFICATES, self.trail.timestamp_certificates.as_ref()),
+            (DOCUMENTS, self.exposure.documents.as_ref()),
+        ];
+        let named = named.into_iter();
+        named.filter_map(|(name, file)| Some((name, file?.as_path()))).collect()
     }
 
     /// Returns the files of private keys and of secrets, which only their owner should read.

@@ -103,6 +103,16 @@ impl SettingsReport {
             errors,
         }
     }
+
+    /// Adds an error of a setting, which may be set in a file of its own (`_FILE`).
+    pub fn add(&mut self, name: &str, message: String) {
+        let name_of_file = format!("{name}_FILE");
+        let set = self.set.iter().find(|set| set.name == name || set.name == name_of_file);
+        let source = set.map(|set| set.source.clone());
+        let name = set.map_or_else(|| name.to_owned(), |set| set.name.clone());
+        self.errors.push(SettingError { name: Some(name), source, message });
+        self.settings = None;
+    }
 }
 
 /// Returns the error of settings that name several verification keys, or a signing key that does

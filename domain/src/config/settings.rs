@@ -317,10 +317,7 @@ fn public_url(text: &str) -> Result<String, String> {
 
 /// Parses the address of a collector of OpenTelemetry.
 fn collector(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let holds = rest.is_some_and(|rest| {
-        !rest.is_empty() && !rest.contains(char::is_whitespace) && !rest.contains('@')
-    });
+    let holds = is_web_address(text) && !text.contains('@');
     checked(text, holds, "must be an address as http://127.0.0.1:4318, without a name or password")
 }
 

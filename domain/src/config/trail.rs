@@ -3,12 +3,15 @@
 
 use std::path::PathBuf;
 
-use super::environment::{Environment, checked, pem_file, yes_or_no};
+use super::environment::{Environment, checked, is_web_address, pem_file, yes_or_no};
 
 /// The setting that names the file of the key that signs the trail.
 pub(crate) const TRAIL_KEY: &str = "SAMREGISTER_TRAIL_KEY";
 /// The setting that names the file of public keys that verify the trail's signatures.
 pub(crate) const TRAIL_PUBLIC_KEYS: &str = "SAMREGISTER_TRAIL_PUBLIC_KEYS";
+
+/// The setting that names the file of certificates of timestamp services.
+pub(crate) const TIMESTAMP_CERTIFICATES: &str = "SAMREGISTER_TIMESTAMP_CERTIFICATES";
 
 /// Keys that sign and verify the trail, and the service that timestamps its checkpoints.
 #[derive(Clone, Debug, Default)]
@@ -33,14 +36,9 @@ impl Environment {
             public_keys: self.optional(TRAIL_PUBLIC_KEYS, pem_file),
             must_authenticate: self.take("SAMREGISTER_TRAIL_MUST_AUTHENTICATE", false, yes_or_no),
             timestamp_url: self.optional("SAMREGISTER_TIMESTAMP_URL", |text| {
-                let is_address = text.starts_with("https://") || text.starts_with("http://");
-                checked(
-                    text,
-                    is_address && !text.contains(char::is_whitespace),
-                    "must be an address as https://freetsa.org/tsr",
-                )
+                checked(text, is_web_address(text), "must be an address as https://freetsa.org/tsr")
             }),
-            timestamp_certificates: self.optional("SAMREGISTER_TIMESTAMP_CERTIFICATES", pem_file),
+            timestamp_certificates: self.optional(TIMESTAMP_CERTIFICATES, pem_file),
         }
     }
 }

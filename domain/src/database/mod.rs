@@ -77,7 +77,7 @@ pub use self::{
     replicas::ReplicaStates,
     revision::LastEntry,
     server_connection::{ServerConnection, ServerVerification},
-    servers::{are_readable, urls},
+    servers::{are_readable, is_usable, urls},
     session::Session,
     sql::{among, among_words, analyze, rows, sum, total},
     transaction::Transaction,

@@ -11,7 +11,7 @@ use std::{
 
 use sea_orm::sqlx::{
     self, ConnectOptions as _, Connection, PgConnection, Row, pool::PoolConnectionMetadata,
-    postgres::PgConnectOptions,
+    postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
 };
 use tokio::{
     sync::{Mutex, watch},
@@ -81,6 +81,16 @@ pub fn are_readable(text: &str) -> bool {
     let is_readable = |url: &str| url.parse::<PgConnectOptions>().is_ok();
     let urls = urls(text);
     !urls.is_empty() && urls.into_iter().all(is_readable)
+}
+
+/// Returns `true` if the URL of a register can be read, or each of a list of PostgreSQL's.
+#[must_use]
+pub fn is_usable(url: &str) -> bool {
+    if url.starts_with("sqlite:") {
+        url.parse::<SqliteConnectOptions>().is_ok()
+    } else {
+        are_readable(url)
+    }
 }
 
 impl Servers {

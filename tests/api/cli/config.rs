@@ -60,6 +60,49 @@ fn the_check_names_every_source_and_every_error_without_secrets() {
 }
 
 #[test]
+fn the_check_refuses_urls_and_files_that_can_not_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("public.pem"), "").unwrap();
+    fs::write(folder.path().join("url"), "postgres://samregister:hunter2@h:99999/d").unwrap();
+    for (name, value, error) in [
+        ("DATABASE_URL", "postgres://u@h:99999/d", "DATABASE_URL is a URL that can't be read"),
+        ("DATABASE_URL", "sqlite://r.db?mode=rx", "DATABASE_URL is a URL that can't be read"),
+        ("DATABASE_URL", "sqlite::memory:", "DATABASE_URL names a database in memory"),
+        ("DATABASE_URL_FILE", "url", "DATABASE_URL_FILE is a URL that can't be read"),
+        ("DATABASE_LISTEN_URL", "postgres://h:x/d", "DATABASE_LISTEN_URL is a URL that"),
+        ("SAMREGISTER_JWT_PUBLIC_KEY", "gone.pem", "names gone.pem, which can't be read"),
+        ("SAMREGISTER_JWT_JWKS", "gone.json", "names gone.json, which can't be read"),
+        ("SAMREGISTER_JWT_JWKS", "https://h:99999/keys", "must be an address as https://"),
+        ("SAMREGISTER_TRAIL_PUBLIC_KEYS", "gone.pem", "names gone.pem, which can't be read"),
+        ("SAMREGISTER_TIMESTAMP_CERTIFICATES", "gone.pem", "names gone.pem, which can't"),
+        ("SAMREGISTER_TIMESTAMP_URL", "https://", "must be an address as https://"),
+        ("SAMREGISTER_OTLP_ENDPOINT", "http://h:x", "must be an address as http://"),
+        ("SAMREGISTER_DOCUMENTS", "gone.json", "names gone.json, which can't be read"),
+        ("SAMREGISTER_TRAIL_KEY", "gone/key.pem", "whose folder does not exist"),
+    ] {
+        let mut program = program(folder.path());
+        program.env(name, value);
+        let ran = run(program, "config check");
+        let is_named = ran.out.lines().any(|line| {
+            line.starts_with(&format!("error: environment: {name} ")) && line.contains(error)
+        });
+        assert!(ran.code == Some(3) && is_named, "{name}={value}: {}{}", ran.out, ran.err);
+        assert!(!ran.out.contains("hunter2"), "{}", ran.out);
+    }
+    for (name, value) in [
+        ("DATABASE_URL", "postgres://u@a:5432/d,postgres://u@b:5432/d"),
+        ("SAMREGISTER_JWT_PUBLIC_KEY", "public.pem"),
+        ("SAMREGISTER_TRAIL_KEY", "key.pem"),
+        ("SAMREGISTER_TIMESTAMP_URL", "http://[::1]:8080/tsr"),
+    ] {
+        let mut program = program(folder.path());
+        program.env(name, value);
+        let ran = run(program, "config check");
+        assert_eq!(ran.code, Some(0), "{name}={value}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
 fn the_generated_file_is_private_and_passes_the_check() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("samregister.toml");
