@@ -52,26 +52,22 @@ pub async fn request(url: &str, text: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// Checks that the service at `url` responds to a request of HTTP, with any status.
+/// Checks that the service at `url` gives a timestamp, by requesting one of a fixed text.
 ///
 /// # Errors
-/// The network error.
-pub async fn ping(url: &str) -> Result<(), String> {
+/// The network error, or the error of the service.
+pub async fn probe(url: &str) -> Result<(), String> {
     let url = url.to_owned();
-    let asked = tokio::task::spawn_blocking(move || {
-        let agent = agent(false);
-        agent.get(&url).call().map(drop).map_err(said)
-    });
+    let asked = tokio::task::spawn_blocking(move || ask(&url, "samregister doctor").map(drop));
     asked.await.map_err(said)?
 }
 
-/// Returns the client of the service; a status of an error is one if `is_strict`.
-fn agent(is_strict: bool) -> ureq::Agent {
+/// Returns the client of the service.
+fn agent() -> ureq::Agent {
     let tls =
         ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
     ureq::Agent::config_builder()
         .max_redirects(0)
-        .http_status_as_error(is_strict)
         .timeout_global(Some(ANSWER))
         .tls_config(tls)
         .build()
@@ -91,7 +87,7 @@ fn ask(url: &str, text: &str) -> Result<Vec<u8>, String> {
         cert_req: true,
         extensions: None,
     };
-    let sent = agent(true)
+    let sent = agent()
         .post(url)
         .header("Content-Type", "application/timestamp-query")
         .send(&query.to_der().map_err(said)?[..]);

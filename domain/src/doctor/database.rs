@@ -143,10 +143,12 @@ pub fn clock(order: &ClockOrder) -> Check {
     Check::ok(Subject::Clock, format!("the clock says {now}, after the last entry of the trail"))
 }
 
-/// Checks that the settings which every invoice needs are set.
+/// Checks that the settings which invoices need are set. `is_taxed` says that the register has
+/// lines, fees or decisions within the scope of VAT: without them, the network may have no VAT
+/// number.
 #[must_use]
-pub fn network(network: &Network) -> Check {
-    let missing = parties::missing_settings(network);
+pub fn network(network: &Network, is_taxed: bool) -> Check {
+    let missing = parties::missing_settings(network, is_taxed);
     if missing.is_empty() {
         return Check::ok(Subject::Network, "invoices have what they need of [network]");
     }
@@ -257,10 +259,14 @@ mod tests {
 
     #[test]
     fn settings_that_invoices_lack_are_named() {
-        let check = network(&Network::default());
-        assert_eq!(check.status, Status::Fail);
-        for name in ["name", "org_number", "vat_number", "postal_code", "bankgiro"] {
-            assert!(check.message.contains(&format!("network.{name}")), "{}", check.message);
+        for is_taxed in [false, true] {
+            let check = network(&Network::default(), is_taxed);
+            assert_eq!(check.status, Status::Fail);
+            let names = |name: &str| check.message.contains(&format!("network.{name}"));
+            for name in ["name", "org_number", "postal_code", "bankgiro"] {
+                assert!(names(name), "{}", check.message);
+            }
+            assert_eq!(names("vat_number"), is_taxed, "{}", check.message);
         }
     }
 }

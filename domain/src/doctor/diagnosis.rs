@@ -59,7 +59,7 @@ pub enum Subject {
     TokenKeys,
     /// The issuer of tokens responds.
     Issuer,
-    /// The timestamp service responds.
+    /// The timestamp service gives timestamps.
     TimestampService,
     /// The settings that invoices need are set.
     Network,

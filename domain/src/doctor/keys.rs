@@ -175,16 +175,16 @@ pub fn issuer(found: Option<Result<usize, String>>) -> Check {
     }
 }
 
-/// Checks that the timestamp service responds. `None`: the settings name none.
+/// Checks that the timestamp service gives timestamps. `None`: the settings name none.
 #[must_use]
 pub fn timestamp_service(found: Option<Result<(), String>>) -> Check {
     let subject = Subject::TimestampService;
     match found {
         None => Check::ok(subject, "the settings name no timestamp service"),
-        Some(Ok(())) => Check::ok(subject, "the timestamp service responds"),
+        Some(Ok(())) => Check::ok(subject, "the timestamp service gives timestamps"),
         Some(Err(cause)) => Check::warn(
             subject,
-            format!("the service of SAMREGISTER_TIMESTAMP_URL does not respond: {cause}"),
+            format!("the service of SAMREGISTER_TIMESTAMP_URL gives no timestamp: {cause}"),
             "check the address and the service: checkpoints get no timestamps",
         ),
     }

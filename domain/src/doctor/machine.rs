@@ -105,9 +105,14 @@ impl PrivateFile {
     }
 }
 
-/// Checks that private files are readable for their owner only.
+/// Checks that private files are readable for their owner only. `unreadable` are the errors of
+/// folders whose files could not be looked at.
 #[must_use]
-pub fn file_modes(files: &[PrivateFile]) -> Check {
+pub fn file_modes(files: &[PrivateFile], unreadable: &[String]) -> Check {
+    if !unreadable.is_empty() {
+        let advice = "name the folders of exported files, and run it as the user who owns them";
+        return Check::fail(Subject::FileModes, unreadable.join("; "), advice);
+    }
     let status = files.iter().map(PrivateFile::status).max().unwrap_or(Status::Ok);
     if status == Status::Ok {
         let message = match files.len() {
@@ -189,12 +194,14 @@ mod tests {
             (FileKind::Settings(false), 0o664, Status::Ok),
             (FileKind::Settings(false), 0o666, Status::Warn),
         ] {
-            let check = file_modes(&[file(FileKind::Secret, 0o600), file(kind, mode)]);
+            let check = file_modes(&[file(FileKind::Secret, 0o600), file(kind, mode)], &[]);
             assert_eq!(check.status, status, "{kind:?} {mode:o}");
             let is_named = check.message.contains(&format!("f (mode {mode:03o})"));
             assert_eq!(is_named, status != Status::Ok, "{}", check.message);
         }
-        assert_eq!(file_modes(&[]).status, Status::Ok);
+        assert_eq!(file_modes(&[], &[]).status, Status::Ok);
+        let gone = ["cannot read the folder csv".to_owned()];
+        assert_eq!(file_modes(&[], &gone).status, Status::Fail);
     }
 
     #[test]

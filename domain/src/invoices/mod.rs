@@ -61,6 +61,7 @@ pub mod supply_date;
 pub mod totals_delta;
 pub mod update_draft;
 pub mod vat_rates;
+pub mod vat_scope;
 pub mod aggregate;
 pub mod small_differences;
 pub mod write_off;

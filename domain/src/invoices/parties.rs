@@ -209,11 +209,12 @@ pub(crate) fn seller(
     }
 }
 
-/// Returns the names of the settings that an invoice with VAT needs and the network lacks.
+/// Returns the names of the settings that an invoice needs and the network lacks. `is_taxed` as for
+/// the seller of an invoice.
 #[must_use]
-pub fn missing_settings(network: &Network) -> Vec<String> {
+pub fn missing_settings(network: &Network, is_taxed: bool) -> Vec<String> {
     let mut missing = ValidationErrors::default();
-    seller(network, true, &mut missing);
+    seller(network, is_taxed, &mut missing);
     missing.into_inner().into_iter().map(|error| error.path).collect()
 }
 

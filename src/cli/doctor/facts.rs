@@ -113,6 +113,15 @@ pub(super) fn private_files(
     found
 }
 
+/// Returns the errors of folders that can't be read.
+pub(super) fn unreadable(folders: &[PathBuf]) -> Vec<String> {
+    let error = |folder: &PathBuf| {
+        let cause = fs::read_dir(folder).err()?;
+        Some(format!("cannot read the folder {}: {cause}", folder.display()))
+    };
+    folders.iter().filter_map(error).collect()
+}
+
 /// Returns the folder of credentials that systemd gives to this unit alone. It lets the account of
 /// the unit read them by an access control list, which their mode shows as a right of the group.
 fn credentials_folder() -> Option<PathBuf> {
@@ -185,12 +194,12 @@ pub(super) async fn issuer(settings: &Settings) -> Option<std::result::Result<us
     Some(key_set::issuer_keys(url).await)
 }
 
-/// Asks the timestamp service to respond. `None` if the settings name none.
+/// Asks the timestamp service for a timestamp. `None` if the settings name none.
 pub(super) async fn timestamp_service(
     settings: &Settings,
 ) -> Option<std::result::Result<(), String>> {
     let url = settings.trail.timestamp_url.as_ref()?;
-    Some(timestamp::ping(url).await)
+    Some(timestamp::probe(url).await)
 }
 
 /// Returns the facts about the key that signs the trail.

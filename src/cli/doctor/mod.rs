@@ -21,6 +21,7 @@ use domain::{
     config::{Settings, SettingsReport},
     database::Database,
     doctor::{self, Check, Diagnosis, Status, Subject},
+    invoices::vat_scope,
 };
 
 /// Check everything that a running register needs
@@ -88,11 +89,11 @@ async fn diagnose(report: &SettingsReport, options: &Options) -> Diagnosis {
     let clock = Clock::system();
     checks.push(doctor::time_sync(facts::time_sync().await));
     checks.push(doctor::open_files(open_files::facts(settings)));
-    checks.push(doctor::file_modes(&facts::private_files(report, settings, &options.exports)));
+    let files = facts::private_files(report, settings, &options.exports);
+    checks.push(doctor::file_modes(&files, &facts::unreadable(&options.exports)));
     checks.push(facts::token_keys(report, settings, clock.now()));
     checks.push(doctor::issuer(facts::issuer(settings).await));
     checks.push(doctor::timestamp_service(facts::timestamp_service(settings).await));
-    checks.push(doctor::network(&settings.network));
     let last = backup::last(settings).map_err(|cause| cause.to_string());
     checks.push(doctor::backup(last, settings.backup.max_age, clock.now()));
     let url = settings.database_url.expose();
@@ -100,6 +101,7 @@ async fn diagnose(report: &SettingsReport, options: &Options) -> Diagnosis {
     match connect(settings, false).await {
         Err(failure) => {
             checks.push(doctor::reachable(home, Err(failure.lines.join("; "))));
+            checks.push(doctor::network(&settings.network, false));
             Diagnosis::new(checks, Subject::Database)
         }
         Ok(db) => {
@@ -132,7 +134,11 @@ async fn of_database(
     let schema = db.check().await;
     checks.push(doctor::schema(&schema));
     if schema.is_err() {
+        checks.push(doctor::network(&settings.network, false));
         return Subject::Schema;
+    }
+    if let Ok(is_taxed) = vat_scope::has_items_within(db).await {
+        checks.push(doctor::network(&settings.network, is_taxed));
     }
     if let Ok(order) = clock_order::compare(db, clock).await {
         checks.push(doctor::clock(&order));

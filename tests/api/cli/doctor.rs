@@ -1,7 +1,15 @@
 //! The command `doctor`: a register that needs nothing, and each fault named by its line.
 #![cfg(unix)]
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+};
 
 use domain::{
     clock::Clock,
@@ -140,7 +148,38 @@ on_both!(settings_that_are_wrong_or_missing_are_named, |app| async move {
     issuer.env("SAMREGISTER_JWT_SECRET", "");
     expect(issuer, "issuer", "fail", "SAMREGISTER_JWT_JWKS can't be read");
     let service = with("SAMREGISTER_TIMESTAMP_URL", "http://127.0.0.1:1/tsr");
-    expect(service, "timestamp_service", "warn", "does not respond");
+    expect(service, "timestamp_service", "warn", "gives no timestamp");
+    // A page of something else is no timestamp.
+    let page = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/tsr", page.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in page.incoming() {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK";
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    let service = with("SAMREGISTER_TIMESTAMP_URL", &url);
+    expect(service, "timestamp_service", "warn", "gives no timestamp");
+});
+
+on_both!(a_network_needs_a_vat_number_for_items_within_the_scope_of_vat, |app| async move {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("samregister.toml");
+    let lines = fs::read_to_string(network()).unwrap();
+    let lines = lines.lines().filter(|line| !line.trim_start().starts_with("vat_number"));
+    fs::write(&file, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    set_mode(&file, 0o600);
+    let without = || {
+        let mut program = program(&app);
+        program.env("SAMREGISTER_CONFIG", &file);
+        program
+    };
+    expect(without(), "network", "ok", "invoices have what they need");
+    app.import(fixtures::FILES).await;
+    expect(without(), "network", "fail", "without network.vat_number");
+    expect(program(&app), "network", "ok", "");
 });
 
 on_both!(files_that_others_may_read_are_named, |app| async move {
@@ -173,6 +212,8 @@ on_both!(files_that_others_may_read_are_named, |app| async move {
     let line = format!("doctor --exports {}", folder.path().join("csv").display());
     let ran = run(program(&app), &line);
     assert!(ran.code == Some(3) && ran.out.contains("a.pdf (mode 644)"), "{}", ran.out);
+    let gone = run(program(&app), &format!("doctor --exports {}", exports.join("gone").display()));
+    assert!(gone.code == Some(3) && gone.out.contains("cannot read the folder"), "{}", gone.out);
 });
 
 on_both!(databases_that_do_not_serve_are_named, |app| async move {
