@@ -56,6 +56,7 @@ pub(super) struct Figures {
     expiring: Family<Within, Gauge>,
     overdue: Known,
     pending: Known,
+    oldest_pending: Known,
     database_bytes: Known,
     log_bytes: Known,
     runs: RunFigures,
@@ -125,6 +126,11 @@ impl Figures {
             "Payments of bank files that wait for the office",
             self.pending.clone(),
         );
+        registry.register(
+            "bank_payments_oldest_pending_seconds",
+            "Time since the import of the oldest payment that waits for the office; 0: none waits",
+            self.oldest_pending.clone(),
+        );
         registry.register_with_unit(
             "database_size",
             "Size of the database file, or of the database on PostgreSQL",
@@ -151,7 +157,13 @@ impl Figures {
     }
 
     fn clear_counts(&self) {
-        for gauge in [&self.overdue, &self.pending, &self.database_bytes, &self.log_bytes] {
+        for gauge in [
+            &self.overdue,
+            &self.pending,
+            &self.oldest_pending,
+            &self.database_bytes,
+            &self.log_bytes,
+        ] {
             gauge.set(None);
         }
     }
@@ -182,10 +194,11 @@ impl Figures {
         }
         if let Some(found) = self.counts.read(COUNTS_CACHE_TIME, counts_now(db, clock)).await {
             self.clear_counts();
-            if let Ok(Counts { overdue, pending, size }) = found {
+            if let Ok(Counts { overdue, pending, oldest_pending, size }) = found {
                 let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
                 self.overdue.set(Some(overdue));
                 self.pending.set(Some(pending));
+                self.oldest_pending.set(Some(oldest_pending));
                 self.database_bytes.set(Some(bytes(size.database)));
                 self.log_bytes.set(size.log.map(bytes));
             }
@@ -197,6 +210,8 @@ impl Figures {
 struct Counts {
     overdue: i64,
     pending: i64,
+    /// Seconds since the import of the oldest that waits; 0: none does.
+    oldest_pending: i64,
     size: Size,
 }
 
@@ -210,7 +225,9 @@ async fn counts_now(db: &Database, clock: Clock) -> Result<Counts> {
         ..invoices::Filter::default()
     };
     let pending = bank::Filter { states: vec![bank::State::Pending], ..bank::Filter::default() };
+    let oldest_pending = bank::first_imported_at(ctx, &pending).await?;
     Ok(Counts {
+        oldest_pending: oldest_pending.map_or(0, |at| (clock.now() - at).num_seconds().max(0)),
         overdue: invoices::count(ctx, &overdue, None).await?,
         pending: bank::count(ctx, &pending).await?,
         size: db.size().await?,

@@ -274,6 +274,15 @@ on_both!(the_last_checkpoint_and_check_are_shown, |app| async move {
     assert_eq!(shown(5).await, [5_000.0, 0.0, 6_500.0, 1.0]);
 });
 
+on_both!(the_age_of_the_oldest_payment_that_waits_is_measured, |app| async move {
+    const NAME: &str = "samregister_bank_payments_oldest_pending_seconds";
+    assert_eq!(value(&metrics(&app).await, NAME), 0.0);
+    let [first, next] = ["2026-11-21T09:00:00Z", "2026-11-23T09:00:00Z"].map(|at| app.at(at));
+    bank_payment(&first, "Första", 1).await;
+    bank_payment(&next, "Nästa", 2).await;
+    assert_eq!(value(&metrics(&next).await, NAME), 172_800.0);
+});
+
 on_both!(without_a_database_its_counts_are_missing, |app| async move {
     assert!(metrics(&app).await.contains("\nsamregister_invoices_overdue 0"));
     app.lose_database().await;

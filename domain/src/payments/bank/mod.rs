@@ -34,7 +34,7 @@ use ::entity::{
     money::Money,
     payment,
 };
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
     Condition, ConnectionTrait, EntityTrait, ExprTrait,
     sea_query::{Expr, Query, SelectStatement},
@@ -156,6 +156,15 @@ pub async fn list(
 /// Counts the bank payments that match the filter.
 pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
     page::count(ctx.db.read(), matching(ctx, filter)).await
+}
+
+/// Returns the time of the first import of a bank payment that matches the filter; `None` if none
+/// does.
+pub async fn first_imported_at(ctx: Context<'_>, filter: &Filter) -> Result<Option<DateTime<Utc>>> {
+    let select = matching(ctx, filter).expr(column(Column::ImportedAt).min()).take();
+    let row = ctx.db.read().query_one(&select).await?;
+    let first = row.map(|row| row.try_get_by_index::<Option<DateTime<Utc>>>(0)).transpose()?;
+    Ok(first.flatten())
 }
 
 /// Returns those of these bank payments that the viewer may read, in no order.
