@@ -1,7 +1,7 @@
-# An image of the server: docker build -t samregister . or podman build -t samregister .
+# An image of the server: docker build -t samregister . or podman build --format docker -t samregister .
 #
 # With a program that is built already, as target/package/samregister of deploy/package.sh:
-#     podman build -t samregister --build-arg SOURCE=prebuilt .
+#     podman build --format docker -t samregister --build-arg SOURCE=prebuilt .
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
 ARG BASE_IMAGE=docker.io/library/debian:bookworm-slim
 ARG SOURCE=built
