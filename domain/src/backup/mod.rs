@@ -81,8 +81,8 @@ impl Written {
 ///
 /// # Errors
 /// CONFLICT `FILE` if the target is a file of the register itself, or `PROGRAM_TOO_OLD` if a newer
-/// program migrated the register. INTERNAL if the register can't be read, its content has errors, or
-/// the backup can't be written. Nothing is replaced then.
+/// program migrated the register. INTERNAL if the register can't be read, its content has errors,
+/// or the backup can't be written. Nothing is replaced then.
 pub async fn back_up(
     db: &Database,
     settings: &Settings,

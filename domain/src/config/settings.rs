@@ -13,7 +13,7 @@ use super::{
     access::MetricsAccess,
     backup::Backup,
     claims::ClaimNames,
-    environment::{Environment, checked, line, number, pem_file},
+    environment::{Environment, checked, is_web_address, line, number, pem_file},
     keys::{self, KeySource},
     limits::{Exposure, Limits},
     names::{
