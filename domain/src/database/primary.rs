@@ -74,6 +74,8 @@ impl Database {
         for pool in self.connections() {
             pool.get_postgres_connection_pool().set_connect_options(primary.clone());
         }
+        // Replicas are checked against it at once, and revocations are read there.
+        servers.is_lost.store(false, SeqCst);
     }
 
     /// Returns the pool of each kind of connection.
