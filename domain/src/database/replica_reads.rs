@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     Database,
     replica::Replica,
-    replicas::{Epoch, ReplicaStates, Replicas},
+    replicas::{ReplicaStates, Replicas},
     revision::LastEntry,
 };
 
 /// Time for which a query waits for a replica to reach the revision that it needs. Then the primary
 /// is asked.
 const WAIT_TIME: Duration = Duration::from_millis(200);
+
+/// Time for which it waits while the primary does not answer.
+const LOST_WAIT_TIME: Duration = Duration::from_secs(1);
 
 /// Interval between reads of the last entries of replicas by a query that waits.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -54,7 +57,8 @@ impl Database {
     /// then the primary must be asked.
     ///
     /// `last` is the last entry of the primary, read for the same query. Without it, as when the
-    /// primary is lost, a replica that was in use before is not checked to have its trail.
+    /// primary is lost, a replica that is in use is not checked to have its trail: it had it when
+    /// the primary answered.
     pub async fn at_replica(
         &self,
         subject: &str,
@@ -66,18 +70,38 @@ impl Database {
         if last.is_some_and(|last| last.revision < needed) {
             return None;
         }
-        let give_up_at = Instant::now() + WAIT_TIME;
+        let time = if last.is_some() { WAIT_TIME } else { LOST_WAIT_TIME };
+        let give_up_at = Instant::now() + time;
+        let found = self.find_replica(replicas, subject, needed, last);
+        timeout_at(give_up_at, found).await.ok().flatten()
+    }
+
+    /// Waits for a replica with at least the revision `needed`. `None` if none is in use.
+    async fn find_replica(
+        &self,
+        replicas: &Replicas,
+        subject: &str,
+        needed: i64,
+        last: Option<&LastEntry>,
+    ) -> Option<(Self, LastEntry)> {
         loop {
             let mut is_any_in_use = false;
             for replica in replicas.in_use(subject) {
                 let Some(entry) = replica.last_entry().await else { continue };
                 is_any_in_use = true;
-                if entry.revision >= needed && self.has_in_trail(replicas, &entry, last).await {
+                if entry.revision < needed {
+                    continue;
+                }
+                let is_usable = match last {
+                    Some(last) => self.has_in_trail(replicas, &entry, last).await == Some(true),
+                    None => true,
+                };
+                if is_usable {
                     replica.note_read();
                     return Some((self.reading_from(replica), entry));
                 }
             }
-            if !is_any_in_use || Instant::now() + POLL_INTERVAL >= give_up_at {
+            if !is_any_in_use {
                 return None;
             }
             sleep(POLL_INTERVAL).await;
@@ -104,36 +128,41 @@ impl Database {
         replica: &Replica,
         last: Option<&LastEntry>,
     ) {
-        let Some(entry) = replica.last_entry().await else { return };
-        if !self.has_in_trail(replicas, &entry, last).await {
-            sleep(CONFIRMATION_TIME).await;
-            if !self.has_in_trail(replicas, &entry, last).await {
-                replica.leave_out("its audit trail is not that of the primary");
-                return;
-            }
+        if let Some(last) = last {
+            replica.note_last(last.revision);
         }
-        replica.note_checked(entry.revision, last.map(|last| last.revision));
+        let Some(entry) = replica.last_entry().await else { return };
+        let Some(last) = last else {
+            replica.note_unchecked(entry.revision);
+            return;
+        };
+        let mut has_it = self.has_in_trail(replicas, &entry, last).await;
+        if has_it == Some(false) {
+            sleep(CONFIRMATION_TIME).await;
+            has_it = self.has_in_trail(replicas, &entry, last).await;
+        }
+        match has_it {
+            Some(true) => replica.note_checked(entry.revision, last.revision),
+            Some(false) => replica.note_other_trail(),
+            // The primary is busy, or was lost a moment ago.
+            None => replica.note_unchecked(entry.revision),
+        }
     }
 
     /// Returns `true` if the primary's trail, whose last entry is `last`, has the last entry of a
-    /// replica, or if the primary is not known to answer.
+    /// replica; `None` if the primary does not answer in time. Waits for no connection that
+    /// requests use.
     async fn has_in_trail(
         &self,
         replicas: &Replicas,
         entry: &LastEntry,
-        last: Option<&LastEntry>,
-    ) -> bool {
-        let Some(last) = last else { return true };
+        last: &LastEntry,
+    ) -> Option<bool> {
         if is_same(entry, last) {
-            return true;
+            return Some(true);
         }
-        let asked = replicas.has_entry(&self.reader, self.epoch(), entry);
-        timeout(PRIMARY_TIMEOUT, asked).await.is_ok_and(|found| found.unwrap_or_default())
-    }
-
-    fn epoch(&self) -> Epoch {
-        let moved_at = self.servers.as_ref().and_then(|servers| servers.moved_at());
-        (moved_at, self.changed.borrow().restored)
+        let asked = replicas.has_entry(self.revision_reader.connection(), last, entry);
+        timeout(PRIMARY_TIMEOUT, asked).await.ok()?.ok()
     }
 
     /// Returns the same register for queries that read from this replica.

@@ -5,12 +5,12 @@ use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use prometheus_client::metrics::counter::Counter;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::OnceCell;
 
 use super::{
     meters::{Listener, Meters},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Maximum number of entries that are remembered.
+/// Maximum number of entries of which is remembered if the primary's trail has them.
 const MAX_ENTRIES: usize = 1_000;
 
 /// The read replicas.
@@ -30,7 +30,7 @@ pub(super) struct Replicas {
     all: Vec<Arc<Replica>>,
     /// Queries that were sent to the primary.
     primary_reads: Counter,
-    trail: Mutex<KnownTrail>,
+    entries: Mutex<CheckedEntries>,
 }
 
 /// State of the read replicas, for metrics.
@@ -42,31 +42,32 @@ pub struct ReplicaStates {
     pub primary_reads: u64,
 }
 
-/// What a trail is recognized by: the time since when the primary is the primary, and how often it
-/// was found to be set back.
-pub(super) type Epoch = (Option<Instant>, u64);
-
-/// Entries of the primary's trail, by revision.
+/// Last entries of replicas that the primary was asked for since its own last entry changed: the
+/// primary's trail has them, or a statement is about to find that out. Another entry may mean
+/// another primary, also behind the same address.
 #[derive(Debug, Default)]
-struct KnownTrail {
-    epoch: Epoch,
-    hashes: BTreeMap<i64, Arc<str>>,
+struct CheckedEntries {
+    /// Position of the primary's last entry among those that were read.
+    sequence: u64,
+    known: BTreeMap<(i64, Arc<str>), Arc<OnceCell<bool>>>,
 }
 
-impl KnownTrail {
-    /// Returns `true` if the trail is known to have this entry. Forgets the entries of a trail that
-    /// another primary had.
-    fn has(&mut self, epoch: Epoch, entry: &LastEntry) -> bool {
-        if self.epoch != epoch {
-            (self.epoch, self.hashes) = (epoch, BTreeMap::new());
+impl CheckedEntries {
+    /// Returns the cell of an entry, which those who need it at the same time share. `last` is the
+    /// last entry of the primary.
+    fn cell(&mut self, last: &LastEntry, entry: &LastEntry) -> Arc<OnceCell<bool>> {
+        if last.sequence > self.sequence || self.known.len() >= MAX_ENTRIES {
+            (self.sequence, self.known) = (last.sequence.max(self.sequence), BTreeMap::new());
         }
-        self.hashes.get(&entry.revision).is_some_and(|hash| *hash == entry.hash)
+        let key = (entry.revision, Arc::clone(&entry.hash));
+        Arc::clone(self.known.entry(key).or_default())
     }
 
-    fn add(&mut self, entry: &LastEntry) {
-        self.hashes.insert(entry.revision, Arc::clone(&entry.hash));
-        if self.hashes.len() > MAX_ENTRIES {
-            self.hashes.pop_first();
+    /// Forgets an entry that the primary does not have: it may get it.
+    fn forget(&mut self, entry: &LastEntry, cell: &Arc<OnceCell<bool>>) {
+        let key = (entry.revision, Arc::clone(&entry.hash));
+        if self.known.get(&key).is_some_and(|known| Arc::ptr_eq(known, cell)) {
+            self.known.remove(&key);
         }
     }
 }
@@ -91,7 +92,8 @@ impl Replicas {
             let words = "DATABASE_REPLICA_URLS has no URL of PostgreSQL";
             return Err(Error::internal(io::Error::other(words)));
         }
-        Ok(Some(Arc::new(Self { all, primary_reads: Counter::default(), trail: Mutex::default() })))
+        let (primary_reads, entries) = (Counter::default(), Mutex::default());
+        Ok(Some(Arc::new(Self { all, primary_reads, entries })))
     }
 
     /// Returns all replicas.
@@ -100,7 +102,7 @@ impl Replicas {
     }
 
     /// Returns the replicas in use, in the order in which a query of this subject asks them: the
-    /// same for all its queries, which thus don't read an earlier state than the one before.
+    /// same for all its queries, so that they rarely read an earlier state than the one before.
     pub(super) fn in_use(&self, subject: &str) -> impl Iterator<Item = &Arc<Replica>> {
         let mut hasher = DefaultHasher::new();
         subject.hash(&mut hasher);
@@ -124,52 +126,107 @@ impl Replicas {
 
     /// Returns `true` if the primary's trail has this entry. A replica has entries that the primary
     /// does not have if it still follows a lost primary, and for a moment while the primary waits
-    /// for synchronous standbys.
+    /// for synchronous standbys. `last` is the last entry of the primary.
     pub(super) async fn has_entry(
         &self,
         primary: &DatabaseConnection,
-        epoch: Epoch,
+        last: &LastEntry,
         entry: &LastEntry,
     ) -> std::result::Result<bool, DbErr> {
-        // Others that ask for the same entry wait, and find it.
-        let mut trail = self.trail.lock().await;
-        if entry.revision == 0 || trail.has(epoch, entry) {
+        if entry.revision == 0 {
             return Ok(true);
         }
-        let select = format!("SELECT hash FROM audit_entry WHERE revision = {}", entry.revision);
-        let select = Statement::from_string(primary.get_database_backend(), select);
-        let hash: Option<String> = match primary.query_one_raw(select).await? {
-            Some(row) => Some(row.try_get_by_index(0)?),
-            None => None,
-        };
-        let is_known = hash.as_deref() == Some(&*entry.hash);
-        if is_known {
-            trail.add(entry);
+        let cell = self.entries.lock().unwrap_or_else(PoisonError::into_inner).cell(last, entry);
+        let has_it = *cell.get_or_try_init(|| is_in_trail(primary, entry)).await?;
+        if !has_it {
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).forget(entry, &cell);
         }
-        Ok(is_known)
+        Ok(has_it)
     }
+}
+
+/// Asks the primary if its trail has an entry.
+async fn is_in_trail(
+    primary: &DatabaseConnection,
+    entry: &LastEntry,
+) -> std::result::Result<bool, DbErr> {
+    let select = format!("SELECT hash FROM audit_entry WHERE revision = {}", entry.revision);
+    let select = Statement::from_string(primary.get_database_backend(), select);
+    let hash: Option<String> = match primary.query_one_raw(select).await? {
+        Some(row) => Some(row.try_get_by_index(0)?),
+        None => None,
+    };
+    Ok(hash.as_deref() == Some(&*entry.hash))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn entry(revision: i64, hash: &str) -> LastEntry {
-        LastEntry { revision, hash: hash.into(), sequence: 0 }
+    use futures_util::FutureExt as _;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::database::Database;
+
+    fn entry(revision: i64, hash: &str, sequence: u64) -> LastEntry {
+        LastEntry { revision, hash: hash.into(), sequence }
     }
 
-    #[test]
-    fn entries_are_known_until_another_trail_begins() {
-        let (mut trail, epoch) = (KnownTrail::default(), (Some(Instant::now()), 0));
-        assert!(!trail.has(epoch, &entry(2, "b")));
-        trail.add(&entry(2, "b"));
-        assert!(trail.has(epoch, &entry(2, "b")) && !trail.has(epoch, &entry(2, "x")));
-        assert!(!trail.has((epoch.0, 1), &entry(2, "b")), "the register was set back");
-        for revision in 1..=2_000 {
-            trail.add(&entry(revision, "h"));
-        }
-        let epoch = (epoch.0, 1);
-        assert_eq!(trail.hashes.len(), MAX_ENTRIES);
-        assert!(trail.has(epoch, &entry(2_000, "h")) && !trail.has(epoch, &entry(1_000, "h")));
+    fn replicas() -> Replicas {
+        Replicas { all: Vec::new(), primary_reads: Counter::default(), entries: Mutex::default() }
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_known_until_the_primary_has_another_last_one() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
+        let Ok(db) = Database::connect(&url, None).await else { panic!("no connection") };
+        let execute = async |sql: &str| {
+            let done = db.writer.execute_unprepared(sql).await;
+            done.unwrap_or_else(|error| panic!("{error}"));
+        };
+        let replicas = replicas();
+        let has = async |sequence: u64, hash: &str| {
+            let (last, own) = (entry(3, "c", sequence), entry(2, hash, 0));
+            let found = replicas.has_entry(&db.reader, &last, &own).await;
+            found.unwrap_or_else(|error| panic!("{error}"))
+        };
+        execute("CREATE TABLE audit_entry (revision INTEGER PRIMARY KEY, hash TEXT)").await;
+        execute("INSERT INTO audit_entry VALUES (2, 'b')").await;
+        assert!(has(1, "b").await && !has(1, "x").await);
+        // Another server with the same address, whose last entry is another one.
+        execute("UPDATE audit_entry SET hash = 'x'").await;
+        assert!(has(1, "b").await, "it is known");
+        assert!(!has(2, "b").await && has(2, "x").await);
+        assert!(has(1, "x").await, "a query that began before keeps it");
+        // What the primary does not have is not remembered.
+        execute("UPDATE audit_entry SET hash = 'b'").await;
+        assert!(has(2, "b").await);
+    }
+
+    #[tokio::test]
+    async fn a_statement_delays_only_those_who_need_the_same_entry() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
+        let Ok(db) = Database::connect(&url, None).await else { panic!("no connection") };
+        let create = "CREATE TABLE audit_entry (revision INTEGER PRIMARY KEY, hash TEXT)";
+        let created = db.writer.execute_unprepared(create).await;
+        created.unwrap_or_else(|error| panic!("{error}"));
+        let (replicas, last) = (replicas(), entry(9, "i", 1));
+        let [slow, other] = [entry(2, "b", 0), entry(3, "c", 0)];
+        let cell = replicas.entries.lock().map(|mut entries| entries.cell(&last, &slow));
+        let Ok(cell) = cell else { panic!("poisoned") };
+        let mut asking = Box::pin(cell.get_or_init(std::future::pending::<bool>));
+        assert!((&mut asking).now_or_never().is_none());
+        let waiting = replicas.has_entry(&db.reader, &last, &slow);
+        assert!(timeout(Duration::from_millis(50), waiting).await.is_err());
+        let found = replicas.has_entry(&db.reader, &last, &other);
+        let found = timeout(Duration::from_secs(10), found).await;
+        assert!(matches!(found, Ok(Ok(false))), "{found:?}");
+        // The next one asks if the first one no longer waits.
+        drop(asking);
+        let found = replicas.has_entry(&db.reader, &last, &slow).await;
+        assert!(matches!(found, Ok(false)), "{found:?}");
     }
 }
