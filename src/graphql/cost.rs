@@ -69,11 +69,14 @@ pub fn shared() {}
 /// Types with data of contacts, whose reading is logged.
 const LOGGED_TYPES: [&str; 3] = ["AuditEntry", "Contact", "ContactRead"];
 
-/// Returns `true` if the reading of a type's objects is logged: a query that selects any of them
-/// reads from the primary.
-#[must_use]
-pub fn is_logged(type_name: &str) -> bool {
-    LOGGED_TYPES.contains(&type_name)
+/// Fields of `Query` with such data as JSON.
+const LOGGED_QUERIES: [&str; 1] = ["contactExport"];
+
+/// Returns `true` if a type's objects, or the cursors of a connection, have data whose reading is
+/// logged.
+fn has_logged_data(type_name: &str) -> bool {
+    let of_nodes = type_name.strip_suffix("Connection").or(type_name.strip_suffix("Edge"));
+    LOGGED_TYPES.contains(&of_nodes.unwrap_or(type_name))
 }
 
 /// Declarations of a schema.
@@ -169,6 +172,15 @@ impl Costs {
     #[must_use]
     pub fn field(&self, type_name: &str, field: &str) -> Option<&FieldCost> {
         self.types.get(type_name)?.get(field)
+    }
+
+    /// Returns `true` if the reading of a field's value is logged, as the field belongs to or
+    /// returns a type with data of contacts: a query that selects it reads from the primary.
+    #[must_use]
+    pub fn is_logged(&self, type_name: &str, field: &str) -> bool {
+        let returned = self.field(type_name, field).map_or("", |found| found.type_name.as_str());
+        let is_logged_query = type_name == self.roots[0] && LOGGED_QUERIES.contains(&field);
+        is_logged_query || has_logged_data(type_name) || has_logged_data(returned)
     }
 
     /// Returns the points of an input field of this name that has a value.

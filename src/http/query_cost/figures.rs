@@ -16,7 +16,7 @@ pub struct Figures {
     pub introspection_complexity: u64,
     /// `true` if a field declares that an answer with it is neither stored nor has a validator.
     pub is_unversioned: bool,
-    /// `true` if a field belongs to a type whose reading is logged.
+    /// `true` if the reading of a field's value is logged.
     pub is_logged: bool,
     /// `true` if a field's value differs between viewers with the same permissions.
     pub is_personal: bool,

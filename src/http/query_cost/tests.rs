@@ -291,6 +291,32 @@ const EXPENSIVE: [(&str, &str); 10] = [
 ];
 
 #[test]
+fn documents_with_data_whose_reading_is_logged_are_found() {
+    let limits = Limits { costs: Costs::of_schema(), ..Limits::default() };
+    let figures = |document: &str| {
+        let measured = measure(document, &Variables::default(), None, &limits);
+        measured.unwrap_or_else(|refusal| panic!("{refusal}: {document}")).figures
+    };
+    for document in [
+        "{ contacts { nodes { name } } }",
+        "{ contacts { edges { cursor } } }",
+        "{ c: contacts { pageInfo { endCursor } } }",
+        "{ contactReads { pageInfo { endCursor } } }",
+        "{ auditEntries { edges { cursor } } }",
+        "{ contactExport(contactId: 1) }",
+        "{ ...F } fragment F on Query { contactExport(contactId: 1) }",
+        "{ node(id: 1) { ... on Contact { email } } }",
+        "{ members { nodes { contacts { id } } } }",
+        "{ activities { nodes { lead { name } } } }",
+    ] {
+        assert!(figures(document).is_logged, "{document}");
+    }
+    for document in ["{ members { edges { cursor } } }", "{ contactAreas { __typename } }"] {
+        assert!(!figures(document).is_logged, "{document}");
+    }
+}
+
+#[test]
 fn every_list_and_every_expensive_field_declares_what_it_costs() {
     let costs = Costs::of_schema();
     let is_page = |type_name: &str, field: &str| {

@@ -16,7 +16,7 @@ use super::{
     excess::{Exceeded, LEVELS},
     figures::Figures,
 };
-use crate::graphql::cost::{Costs, is_logged};
+use crate::graphql::cost::Costs;
 
 /// Default and maximum page size of the API: the rows that a connection counts for without
 /// arguments, and at most.
@@ -199,7 +199,7 @@ impl<'a> Measure<'a> {
             figures.inside.1.saturating_mul(usual_length(name)).saturating_add(1 + key),
         );
         figures.is_unversioned |= declared.is_some_and(|declared| declared.is_unversioned);
-        figures.is_logged |= is_logged(on);
+        figures.is_logged |= self.costs.is_logged(on, name);
         figures.is_personal |=
             !name.starts_with("__") && !declared.is_some_and(|declared| declared.is_shared);
         if matches!(name, "__schema" | "__type") {

@@ -192,11 +192,17 @@ async fn queries_read_from_a_replica_and_never_an_older_state_than_their_client_
     let new = reader.send(path, &[known[0].clone(), seen], "").unwrap();
     assert_eq!((new.status, new.members()), (200, 2));
 
-    // Contacts, whose reading is logged, are read from the primary.
-    let before = reads("primary");
-    let contacts = json!({ "query": "{ contacts { nodes { name } } }" }).to_string();
-    assert_eq!(reader.send("POST /graphql", &[], &contacts).unwrap().status, 200);
-    assert_eq!(reads("primary"), before + 1);
+    // Contacts, whose reading is logged, are read from the primary, also as cursors and as JSON.
+    for document in [
+        "{ contacts { nodes { name } } }",
+        "{ contacts { pageInfo { endCursor } } }",
+        "{ contactExport(contactId: \"contact_00000000000000000000000000000000\") }",
+    ] {
+        let before = reads("primary");
+        let contacts = json!({ "query": document }).to_string();
+        assert_eq!(reader.send("POST /graphql", &[], &contacts).unwrap().status, 200);
+        assert_eq!(reads("primary"), before + 1, "{document}");
+    }
 
     execute(&copy, "SELECT pg_wal_replay_resume()").await;
     copy.close().await.unwrap();
