@@ -183,6 +183,12 @@ impl Costs {
         is_logged_query || has_logged_data(type_name) || has_logged_data(returned)
     }
 
+    /// Returns `true` if a field is the revision of the state that a query reads.
+    #[must_use]
+    pub fn is_revision(&self, type_name: &str, field: &str) -> bool {
+        type_name == self.roots[0] && field == "revision"
+    }
+
     /// Returns the points of an input field of this name that has a value.
     #[must_use]
     pub fn input(&self, field: &str) -> u64 {

@@ -175,15 +175,22 @@ fn no_revision() -> Error {
     )
 }
 
+/// The revision of the state that a query over HTTP reads, if that is known.
+pub struct StateRevision(pub i64);
+
 /// Queries of revisions.
 #[derive(Default)]
 pub struct RevisionQuery;
 
 #[Object]
 impl RevisionQuery {
-    /// Latest revision. Query it before the data that you want to keep up to date, and subscribe to
-    /// `changes` after it: no change is missed.
+    /// Latest revision of the state that the answer shows. Query it with the data that you want to
+    /// keep up to date, or before it, and subscribe to `changes` after it: no change is missed.
+    /// Send it with later queries in the header X-Samregister-Revision if there are several servers.
     async fn revision(&self, ctx: &Context<'_>) -> Result<Revision> {
+        if let Some(StateRevision(known)) = ctx.data_opt::<StateRevision>() {
+            return Ok(Revision::new(*known));
+        }
         Ok(Revision::new(Box::pin(domain::audit::revision(database(ctx))).await?))
     }
 }

@@ -167,10 +167,9 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
             }
         }
         (Body::Batch(batch), None) => {
-            let answered = execute_batch(app, caller, &viewer, batch, allowance).await?;
             // Of the state before its documents: what they read is as new or newer.
             let begin = last.map_or(0, |last| last.revision);
-            Ok(with_revision(answered, begin))
+            execute_batch(app, caller, &viewer, batch, allowance, begin).await
         }
         (Body::Batch(_), Some(_)) => Err(Error::invalid(
             "idempotency-key",
@@ -201,13 +200,15 @@ fn post_events(
     }
 }
 
-/// Executes the documents of a batch in sequence. They share the limits of one request.
+/// Executes the documents of a batch in sequence. They share the limits of one request. The answer
+/// states the revision `begin`, or that of the last mutation.
 async fn execute_batch(
     app: &App,
     caller: &Caller,
     viewer: &Viewer,
     batch: Vec<GraphqlRequest>,
     allowance: Allowance,
+    begin: i64,
 ) -> Result<Response, Refused> {
     let batch: Vec<Result<Arc<Prepared>, Refused>> = batch
         .into_iter()
@@ -217,6 +218,8 @@ async fn execute_batch(
     query_cost::within_together(figures, &app.limits)
         .map_err(|exceeded| with_batch_message(refused(exceeded)))?;
     let (mut written, mut failed) = (Vec::with_capacity(batch.len()), Vec::new());
+    let is_mutation = |ready: &Arc<Prepared>| ready.operation == OperationType::Mutation;
+    let has_mutation = batch.iter().flatten().any(is_mutation);
     for prepared in batch {
         let charged = prepared.and_then(|ready| {
             let cost =
@@ -247,7 +250,8 @@ async fn execute_batch(
     if let Some(denials) = Denials::of(caller.subject(), &failed) {
         response.extensions_mut().insert(denials);
     }
-    Ok(response)
+    let revision = if has_mutation { begin.max(app.db.known_revision()) } else { begin };
+    Ok(with_revision(response, revision))
 }
 
 /// Returns the error of a batch whose documents exceed a limit together.

@@ -33,7 +33,7 @@ use super::{
     panic_message,
     peers::ServerAddress,
     query_cost::{self, Exceeded, Figures, Limits, Parsed},
-    read_server::{RecentWriter, ping, with_database},
+    read_server::{RunningMutation, ping, with_database},
     request_record::{MeasuredDocument, RequestRecord},
     revision::seen_by_client,
     signed_links::SignedFor,
@@ -422,10 +422,10 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let resolve = resolve(app, document, (operation, ready.class), size.clone(), request_id)
         .instrument(tracing::debug_span!("execute"));
     let known = Arc::clone(&mutations);
-    let writer = RecentWriter::of(app, operation, &subject);
+    let mutation = RunningMutation::of(app, operation, &subject);
     let execution = async move {
         let mut answer = resolve.await;
-        drop(writer);
+        drop(mutation);
         if operation == OperationType::Mutation {
             errors::set_done(&mut answer, &known);
         }

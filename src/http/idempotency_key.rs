@@ -24,6 +24,7 @@ use super::{
     execution::{Caller, Execution, execute},
     graphql_response::Written,
     headers::{IDEMPOTENCY_KEY, REPLAYED},
+    read_server::note_seen,
     revision::with_revision,
 };
 use crate::graphql::errors;
@@ -103,6 +104,7 @@ pub(super) async fn execute_with_key(
         // Another server may have committed them, and its notification may not have arrived.
         if let Ok(last) = app.db.last_entry().await {
             revision = last.revision;
+            note_seen(app, &viewer.subject, revision);
         }
     }
     Ok(with_revision(response, revision))

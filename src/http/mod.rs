@@ -126,8 +126,8 @@ pub struct AppState {
     pub tokens: Arc<verified_tokens::VerifiedTokens>,
     /// Permits of the requests in progress, by subject.
     pub permits: Arc<concurrency_limit::ConcurrencyLimit>,
-    /// Subjects with a recent mutation, noted if there are read replicas.
-    pub recent_writers: Arc<read_server::RecentWriters>,
+    /// Revisions that subjects have seen a moment ago, noted if there are read replicas.
+    pub seen_revisions: Arc<read_server::SeenRevisions>,
     /// Requests in progress with an idempotency key.
     pub running_keys: Arc<idempotency_key::RunningKeys>,
     /// Points of cost that each subject may still use.
@@ -230,7 +230,7 @@ impl App {
             answers: Arc::new(answers),
             tokens: Arc::default(),
             permits: Arc::new(concurrency_limit::ConcurrencyLimit::new(most.concurrent)),
-            recent_writers: Arc::default(),
+            seen_revisions: Arc::default(),
             running_keys: Arc::default(),
             budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
             lanes: lanes::Lanes::default(),

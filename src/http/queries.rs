@@ -16,12 +16,14 @@ use super::{
     answer_cache::AnswerKey,
     api::Refused,
     conditional_requests,
-    execution::{Caller, Execution, execute},
+    execution::{Caller, Execution, Ready, execute},
     graphql_response::{Written, extension},
     prepared_documents::Prepared,
+    read_server::{Needed, note_seen},
     request_record::MeasuredDocument,
     revision::with_revision,
 };
+use crate::graphql::subscription::StateRevision;
 use domain::{
     audit::reads::ReadMark,
     auth::viewer::Viewer,
@@ -100,6 +102,7 @@ pub(super) async fn answer(
             }
         }
     };
+    query.note_revision(app, &state);
     measured.end(app, &Answer::default());
     let validator = state.key.filter(|_| conditions.is_some()).map(|key| key.validator());
     Ok(with_revision(with_validator(response, validator), state.revision))
@@ -111,15 +114,17 @@ impl Query {
     }
 
     /// Chooses the server from which the query reads: a replica whose state the client may see, or
-    /// else the primary. The sender of a recent mutation may see no older state than that of the
-    /// primary, unless it states what it has seen.
+    /// else the primary. It may see no older state than it states to have seen, nor than its subject
+    /// has seen on this server a moment ago.
     async fn state(&self, app: &App, caller: &Caller, seen: Option<i64>, primary: &State) -> State {
         if !app.db.has_replicas() {
             return primary.clone();
         }
-        let may_lag = seen.is_some() || !app.recent_writers.contains(&self.viewer.subject);
-        if may_lag && !self.prepared.figures.is_logged {
-            let (subject, needed) = (&self.viewer.subject, seen.unwrap_or_default());
+        let subject = &self.viewer.subject;
+        if let Needed::Revision(noted) = app.seen_revisions.needed(subject)
+            && !self.prepared.figures.is_logged
+        {
+            let needed = noted.max(seen.unwrap_or_default());
             let found = app.db.at_replica(subject, needed, self.last.as_ref()).await;
             if let Some((replica, entry)) = found {
                 let revision = entry.revision;
@@ -132,6 +137,25 @@ impl Query {
         }
         app.db.note_primary_read();
         primary.clone()
+    }
+
+    /// Returns the request to execute in a state. Its field `revision` is that of the state if that
+    /// is known: what the other fields read is as new or newer.
+    fn ready(&self, app: &App, state: &State) -> Ready {
+        let ready = self.prepared.ready();
+        let is_known = state.replica.is_some() || self.last.is_some();
+        if !is_known || !app.db.has_replicas() {
+            return ready;
+        }
+        Ready { document: ready.document.data(StateRevision(state.revision)), ..ready }
+    }
+
+    /// Records that the subject has seen the revision of a state as the field `revision`: what it
+    /// reads next is not older.
+    fn note_revision(&self, app: &App, state: &State) {
+        if self.prepared.figures.has_revision {
+            note_seen(app, &self.viewer.subject, state.revision);
+        }
     }
 }
 
@@ -154,6 +178,7 @@ async fn execute_at(
         state = primary.clone();
         (written, read_mark) = execute_once(app, caller, &query, &state, &primary, cost).await;
     }
+    query.note_revision(app, &state);
     // A client with a validator would see a contact again without a logged read.
     let has_validator = is_conditional && written.answer.is_ok() && !read_mark.is_set();
     let validator = state.key.filter(|_| has_validator).map(|key| key.validator());
@@ -169,7 +194,7 @@ async fn execute_once(
     cost: Option<Value>,
 ) -> (Written, ReadMark) {
     let (viewer, allowance) = (query.viewer.clone(), query.allowance.clone());
-    let execution = caller.execution(app, viewer, query.prepared.ready(), cost, allowance);
+    let execution = caller.execution(app, viewer, query.ready(app, state), cost, allowance);
     let read_mark = execution.read_mark.clone();
     // An answer of an earlier revision is not stored: no later request may get it.
     let key = state.key.filter(|_| state.key == primary.key);

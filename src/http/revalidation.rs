@@ -24,7 +24,8 @@ impl App {
     /// without a time limit, and apply to each request from the moment that the database has
     /// returned them. A read that has begun is never cancelled.
     ///
-    /// With read replicas, nothing is asked while the primary is lost, so that queries are answered meanwhile.
+    /// With read replicas, nothing is asked while the primary is lost, so that queries are answered
+    /// meanwhile.
     async fn catch_up(&self) -> Option<LastEntry> {
         if self.db.has_replicas() && self.db.is_primary_lost() {
             self.revocations.refresh_soon();

@@ -18,6 +18,8 @@ pub struct Figures {
     pub is_unversioned: bool,
     /// `true` if the reading of a field's value is logged.
     pub is_logged: bool,
+    /// `true` if it selects `Query.revision`.
+    pub has_revision: bool,
     /// `true` if a field's value differs between viewers with the same permissions.
     pub is_personal: bool,
     /// Depth and cost within `__schema` or `__type`; a fragment may be spread inside and outside.
@@ -40,6 +42,7 @@ impl Figures {
             self.introspection_complexity.saturating_add(other.introspection_complexity);
         self.is_unversioned |= other.is_unversioned;
         self.is_logged |= other.is_logged;
+        self.has_revision |= other.has_revision;
         self.is_personal |= other.is_personal;
         self.inside =
             (self.inside.0.max(other.inside.0), self.inside.1.saturating_add(other.inside.1));

@@ -314,6 +314,8 @@ fn documents_with_data_whose_reading_is_logged_are_found() {
     for document in ["{ members { edges { cursor } } }", "{ contactAreas { __typename } }"] {
         assert!(!figures(document).is_logged, "{document}");
     }
+    assert!(figures("{ members { totalCount } now: revision }").has_revision);
+    assert!(!figures("{ auditEntries { nodes { revision } } }").has_revision);
 }
 
 #[test]

@@ -200,6 +200,7 @@ impl<'a> Measure<'a> {
         );
         figures.is_unversioned |= declared.is_some_and(|declared| declared.is_unversioned);
         figures.is_logged |= self.costs.is_logged(on, name);
+        figures.has_revision |= self.costs.is_revision(on, name);
         figures.is_personal |=
             !name.starts_with("__") && !declared.is_some_and(|declared| declared.is_shared);
         if matches!(name, "__schema" | "__type") {

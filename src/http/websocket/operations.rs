@@ -45,6 +45,7 @@ use crate::{
         graphql_request::GraphqlRequest,
         graphql_response::Written,
         lanes, panic_message,
+        read_server::note_seen,
         request_record::RequestRecord,
     },
 };
@@ -350,7 +351,12 @@ impl Subscription {
                     match event {
                         Ok(event) => {
                             app.budget.wait(&client.viewer.subject, points).await;
-                            group.answer(app, client, event, points, cost).await
+                            let revision = event.revision;
+                            let output = group.answer(app, client, event, points, cost).await;
+                            // The object is as of now.
+                            let revision = revision.max(app.db.known_revision());
+                            note_seen(app, &client.viewer.subject, revision);
+                            output
                         }
                         Err(error) => Output::Refused(errors::refused(error, &client.request_id())),
                     }

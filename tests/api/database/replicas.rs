@@ -2,7 +2,7 @@
 //! has seen.
 
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::Command,
     time::{Duration, Instant},
@@ -169,14 +169,14 @@ async fn queries_read_from_a_replica_and_never_an_older_state_than_their_client_
     let second = admit("Andra");
     assert!(second > first);
     let before = reads("primary");
-    for (alias, seen) in [("c", Some(second)), ("d", None)] {
+    for (alias, seen) in [("c", Some(second)), ("d", None), ("d2", Some(first))] {
         let answer = writer.count(alias, seen).unwrap();
         assert_eq!((answer.members(), answer.revision()), (2, second), "{alias}");
     }
-    assert_eq!(reads("primary"), before + 2);
+    assert_eq!(reads("primary"), before + 3);
     let before = reads(&name);
-    for (client, seen) in [(&writer, Some(first)), (&reader, None)] {
-        let answer = client.count(&format!("e{}", seen.is_some()), seen).unwrap();
+    for seen in [Some(first), None] {
+        let answer = reader.count(&format!("e{}", seen.is_some()), seen).unwrap();
         assert_eq!((answer.members(), answer.revision()), (1, first), "it states what it shows");
     }
     assert_eq!(reads(&name), before + 2);
@@ -240,6 +240,84 @@ async fn queries_read_from_a_replica_and_never_an_older_state_than_their_client_
     });
     let log = server.log();
     assert!(log.contains("a read replica is left out"), "{log}");
+    assert_eq!(server.stop().0, Some(0));
+}
+
+/// Receives the first event of a subscription.
+fn first_event(client: &Client, document: &str) -> String {
+    let mut stream = TcpStream::connect(&client.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let (token, body) = (&client.token, json!({ "query": document }).to_string());
+    let length = body.len();
+    write!(
+        stream,
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Accept: text/event-stream\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
+    lines.find(|line| line.starts_with("data: {")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_subject_has_seen_is_not_older_afterwards_even_without_its_revision() {
+    let primary = Instance::primary();
+    let standby = primary.standby();
+    let (list, name) = (primary.url("postgres"), name_of(&standby));
+    run(&list, "migrate");
+    let token = |subject| run(&list, &format!("token --role OFFICE --days 30 --subject {subject}"));
+    let mut serving = program(&list, &[&standby]);
+    serving.env("SAMREGISTER_MAX_BATCH", "2");
+    let server = Server::start(serving, "serve --bind 127.0.0.1:0");
+    let client = |subject| Client { address: server.address.clone(), token: token(subject) };
+    let (writer, reader, follower) = (client("writer"), client("reader"), client("follower"));
+    wait_until("the replica is in use", || {
+        writer.metric("database_replica_in_use", &name) == Some(1)
+    });
+    let first = writer.admit("Första").unwrap().revision();
+    wait_until("the replica has the first one", || {
+        reader.count("a", None).unwrap().revision() == first
+    });
+    let copy = sea_orm::Database::connect(standby.url("postgres")).await.unwrap();
+    execute(&copy, "SELECT pg_wal_replay_pause()").await;
+
+    // A mutation whose answer has no header, and one in a list of documents.
+    let admission = |name: &str| {
+        let input = format!("{{ name: \"{name}\", joinedOn: \"2026-01-01\" }}");
+        format!("mutation {{ memberAdmit(input: {input}) {{ member {{ name }} }} }}")
+    };
+    let events = [("Accept", "text/event-stream".to_owned())];
+    let body = json!({ "query": admission("Andra") }).to_string();
+    let answer = writer.send("POST /graphql", &events, &body).unwrap();
+    assert!(answer.body.contains("\"memberAdmit\":{"), "{answer:?}");
+    let own = writer.count("b", Some(first)).unwrap();
+    assert_eq!(own.members(), 2);
+    let batch = json!([{ "query": admission("Tredje") }, { "query": "{ revision }" }]);
+    let answer = writer.send("POST /graphql", &[], &batch.to_string()).unwrap();
+    let third = answer.revision();
+    assert!(third > own.revision(), "{answer:?}");
+    assert_eq!(writer.count("c", Some(first)).unwrap().members(), 3);
+
+    // The field `revision` is that of the state, and what follows is not older.
+    let body = json!({ "query": "{ revision members { totalCount } }" }).to_string();
+    let old = reader.send("POST /graphql", &[], &body).unwrap();
+    assert_eq!((old.members(), old.revision()), (1, first), "{old:?}");
+    assert!(old.body.contains(&format!("\"revision\":\"{first}\"")), "{old:?}");
+    assert_eq!(reader.count("d", None).unwrap().members(), 1);
+    let seen = [("X-Samregister-Revision", third.to_string())];
+    let new = reader.send("POST /graphql", &seen, r#"{"query":"{ revision }"}"#).unwrap();
+    assert!(new.body.contains(&format!("\"revision\":\"{third}\"")), "{new:?}");
+    assert_eq!(reader.count("e", None).unwrap().members(), 3);
+
+    // An event comes from the primary, and what is read for it is not older.
+    assert_eq!(follower.count("f", None).unwrap().members(), 1);
+    let document = format!("subscription {{ changes(after: \"{first}\") {{ revision }} }}");
+    let event = first_event(&follower, &document);
+    assert!(event.contains("\"revision\":"), "{event}");
+    assert_eq!(follower.count("g", None).unwrap().members(), 3);
+    execute(&copy, "SELECT pg_wal_replay_resume()").await;
+    copy.close().await.unwrap();
     assert_eq!(server.stop().0, Some(0));
 }
 
