@@ -9,14 +9,14 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::{
     instance::Instance,
-    replicas::{Client, name_of, program, run, wait_until},
+    replicas::{Answer, Client, name_of, program, run, wait_until},
 };
 use crate::support::{app, server_process::Server};
 
@@ -34,15 +34,23 @@ struct Findings {
     is_over: AtomicBool,
     /// Names of the members whose admission was answered.
     admitted: Mutex<BTreeSet<String>>,
+    /// Revisions of these answers, in order: a later state has as many members.
+    admissions: Mutex<Vec<i64>>,
     reads: AtomicU64,
     failed_reads: AtomicU64,
     /// Answers with an older state than the one that their client had seen.
     older: AtomicU64,
-    /// Answers with fewer members than the one before it to the same client.
+    /// Answers with fewer members than were admitted up to their revision.
     fewer: AtomicU64,
 }
 
 impl Findings {
+    /// Returns the number of answered admissions up to a revision.
+    fn admitted_up_to(&self, revision: i64) -> u64 {
+        let admissions = self.admissions.lock().unwrap();
+        admissions.partition_point(|admission| *admission <= revision) as u64
+    }
+
     /// Returns the number of reads that were answered, and of those that failed, during a phase.
     fn during(&self, phase: impl FnOnce()) -> (u64, u64) {
         let counts = || (self.reads.load(SeqCst), self.failed_reads.load(SeqCst));
@@ -60,11 +68,13 @@ fn write(client: Client, findings: Arc<Findings>, from: usize) -> JoinHandle<()>
                 return;
             }
             let name = format!("M{number:05}");
-            let answer = client.admit(&name);
-            if answer.is_ok_and(|answer| answer.body.contains("\"data\":{\"memberAdmit\":{")) {
-                findings.admitted.lock().unwrap().insert(name);
-            } else {
-                std::thread::sleep(Duration::from_millis(100));
+            let is_done = |answer: &Answer| answer.body.contains("\"data\":{\"memberAdmit\":{");
+            match client.admit(&name).ok().filter(is_done) {
+                Some(answer) => {
+                    findings.admitted.lock().unwrap().insert(name);
+                    findings.admissions.lock().unwrap().push(answer.revision());
+                }
+                None => std::thread::sleep(Duration::from_millis(100)),
             }
         }
     })
@@ -72,7 +82,7 @@ fn write(client: Client, findings: Arc<Findings>, from: usize) -> JoinHandle<()>
 
 fn read(client: Client, findings: Arc<Findings>, reader: usize) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        let (mut seen, mut members) = (0, 0);
+        let mut seen = 0;
         for round in 0.. {
             if findings.is_over.load(SeqCst) {
                 return;
@@ -80,10 +90,11 @@ fn read(client: Client, findings: Arc<Findings>, reader: usize) -> JoinHandle<()
             match client.count(&format!("r{reader}x{round}"), Some(seen)) {
                 Ok(answer) if answer.body.contains("\"totalCount\":") => {
                     findings.reads.fetch_add(1, SeqCst);
-                    let found = (answer.revision(), answer.members());
-                    findings.older.fetch_add(u64::from(found.0 < seen), SeqCst);
-                    findings.fewer.fetch_add(u64::from(found.1 < members), SeqCst);
-                    (seen, members) = found;
+                    let (revision, members) = (answer.revision(), answer.members().unsigned_abs());
+                    let is_fewer = members < findings.admitted_up_to(revision);
+                    findings.older.fetch_add(u64::from(revision < seen), SeqCst);
+                    findings.fewer.fetch_add(u64::from(is_fewer), SeqCst);
+                    seen = revision;
                 }
                 _ => {
                     findings.failed_reads.fetch_add(1, SeqCst);
@@ -160,6 +171,7 @@ async fn load(is_synchronous: bool) {
     let returned = findings.during(pass);
     assert_eq!((usual.1, killed.1, returned.1), (0, 0, 0), "reads fail without a replica");
     assert_eq!(findings.older.load(SeqCst), 0, "an older state than the client had seen");
+    assert_eq!(findings.fewer.load(SeqCst), 0, "an older state than the answer states");
 
     let before = (findings.reads.load(SeqCst), findings.failed_reads.load(SeqCst));
     primary.control(&["stop", "-m", "immediate"]);
@@ -189,7 +201,7 @@ async fn load(is_synchronous: bool) {
     );
     assert!(usual.0 > 0 && killed.0 > 0 && promoted > failed, "{promoted} reads, {failed} failed");
     if is_synchronous {
-        assert_eq!((lost, findings.older.load(SeqCst)), (0, 0));
+        assert_eq!((lost, findings.older.load(SeqCst), findings.fewer.load(SeqCst)), (0, 0, 0));
     }
     assert_eq!(server.stop().0, Some(0));
     run(&new.url("postgres"), "verify");
@@ -227,5 +239,54 @@ async fn a_lagging_replica_is_left_out_and_returns() {
     ask(&standby, "SELECT pg_wal_replay_resume()::text").await;
     wait_until("the replica is in use again", || in_use() == Some(1));
     assert_eq!(client.metric("database_replica_lag_revisions", &name), Some(0));
+    assert_eq!(server.stop().0, Some(0));
+}
+
+/// A standby that was promoted alone has another audit trail: it is left out, and does not return
+/// when the primary is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_with_another_trail_is_left_out_even_without_the_primary() {
+    let primary = Instance::primary();
+    let (standby, stray) = (primary.standby(), primary.standby());
+    let list = [&primary, &standby].map(|instance| instance.url("postgres")).join(", ");
+    run(&list, "migrate");
+    let token = run(&list, "token --role OFFICE --days 30");
+    let server = Server::start(program(&list, &[&standby, &stray]), "serve --bind 127.0.0.1:0");
+    let client = Client { address: server.address.clone(), token: token.clone() };
+    let in_use = |instance: &Instance| client.metric("database_replica_in_use", &name_of(instance));
+    wait_until("both are in use", || in_use(&standby) == Some(1) && in_use(&stray) == Some(1));
+    let first = client.admit("Första").unwrap();
+    assert_eq!(first.status, 200, "{first:?}");
+    stray.control(&["promote"]);
+    let own = Server::start(program(&stray.url("postgres"), &[]), "serve --bind 127.0.0.1:0");
+    let writer = Client { address: own.address.clone(), token };
+    for number in 0..3 {
+        let answer = writer.admit(&format!("Främmande {number}")).unwrap();
+        assert!(answer.body.contains("\"data\":{\"memberAdmit\":{"), "{answer:?}");
+    }
+    assert_eq!(own.stop().0, Some(0));
+    wait_until("the stray one is left out", || in_use(&stray) == Some(0));
+    // For its trail, not because it did not answer while it was promoted.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((in_use(&stray), in_use(&standby)), (Some(0), Some(1)));
+    assert_eq!(client.count("a", None).unwrap().members(), 1);
+
+    primary.control(&["stop", "-m", "immediate"]);
+    // Several checks, and queries meanwhile.
+    let began = Instant::now();
+    for round in 0.. {
+        if began.elapsed() > Duration::from_secs(8) {
+            break;
+        }
+        assert_eq!(in_use(&stray), Some(0));
+        let answer = client.count(&format!("b{round}"), None).unwrap();
+        if answer.body.contains("\"totalCount\":") {
+            assert_eq!(answer.members(), 1, "{answer:?}");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!((in_use(&stray), in_use(&standby)), (Some(0), Some(1)));
+    assert_eq!(client.count("c", None).unwrap().members(), 1);
+    assert_eq!(client.metric("database_replica_lag_revisions", &name_of(&stray)), None);
     assert_eq!(server.stop().0, Some(0));
 }
