@@ -186,7 +186,7 @@ pub struct RevisionQuery;
 impl RevisionQuery {
     /// Latest revision of the state that the answer shows. Query it with the data that you want to
     /// keep up to date, or before it, and subscribe to `changes` after it: no change is missed.
-    /// Send it with later queries in the header X-Samregister-Revision if there are several servers.
+    /// With several servers, send it with later queries as the header X-Samregister-Revision.
     async fn revision(&self, ctx: &Context<'_>) -> Result<Revision> {
         if let Some(StateRevision(known)) = ctx.data_opt::<StateRevision>() {
             return Ok(Revision::new(*known));

@@ -114,8 +114,8 @@ impl Query {
     }
 
     /// Chooses the server from which the query reads: a replica whose state the client may see, or
-    /// else the primary. It may see no older state than it states to have seen, nor than its subject
-    /// has seen on this server a moment ago.
+    /// else the primary. It may see no older state than it states to have seen, nor than its
+    /// subject has seen on this server a moment ago.
     async fn state(&self, app: &App, caller: &Caller, seen: Option<i64>, primary: &State) -> State {
         if !app.db.has_replicas() {
             return primary.clone();

@@ -189,8 +189,8 @@ impl Replica {
         self.note_last_at(last, Instant::now());
     }
 
-    /// Sends queries to it, as its trail is that of the primary, unless it lacks a revision that the
-    /// primary has had for long. `last` is the last revision of the primary, which was noted.
+    /// Sends queries to it, as its trail is that of the primary, unless it lacks a revision that
+    /// the primary has had for long. `last` is the last revision of the primary, which was noted.
     pub(super) fn note_checked(&self, own: i64, last: i64) {
         self.has_its_trail.store(true, SeqCst);
         self.use_if_near(own);
