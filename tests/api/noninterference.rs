@@ -551,9 +551,9 @@ fn shown(answer: &Answer) -> String {
     let mut headers = answer.headers.clone();
     // Follows from the body, which says more.
     headers.remove(header::CONTENT_LENGTH);
-    // Each request has one of its own, which its errors say too.
     // Number of all changes, which the query `revision` gives to every viewer.
     headers.remove("x-samregister-revision");
+    // Each request has one of its own, which its errors say too.
     let request_id = headers.remove("x-request-id").unwrap();
     format!("{} {} {headers:?}", without_readers(&unsigned(&answer.text())), answer.status)
         .replace(request_id.to_str().unwrap(), "the-request")
