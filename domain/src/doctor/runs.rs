@@ -167,4 +167,19 @@ mod tests {
             "{check:?}"
         );
     }
+
+    #[test]
+    fn of_two_checks_that_ended_at_once_the_one_with_violations_is_named() {
+        use RecordedCommand::{Verify, VerifySince};
+        let finished = "2026-12-02T08:00:00Z";
+        for (whole, since, named) in [(3, 0, "3 violations"), (0, 1, "1 violation")] {
+            let mut both = runs(Verify, finished, whole);
+            both.extend(runs(VerifySince, finished, since));
+            let check = verify(&both, at(NOW));
+            assert!(
+                check.status == Status::Fail && check.message.ends_with(named),
+                "{whole} and {since}: {check:?}"
+            );
+        }
+    }
 }
