@@ -489,11 +489,23 @@ pub async fn count_at_most(
     count(db, Query::select().from_subquery(select, "found").take()).await
 }
 
-/// Returns the number of rows of two statements that have no row in common.
-pub async fn count_parts(db: &impl ConnectionTrait, parts: [SelectStatement; 2]) -> Result<i64> {
-    let [mut counts, other] = parts.map(|mut part| part.expr(Expr::cust("COUNT(*)")).take());
+/// Returns the number of rows of two statements that have no row in common. Of more than `at_most`
+/// rows, one more than that: the others are not read.
+pub async fn count_parts(
+    db: &impl ConnectionTrait,
+    parts: [SelectStatement; 2],
+    at_most: Option<u64>,
+) -> Result<i64> {
+    let expression = if at_most.is_some() { "1" } else { "COUNT(*)" };
+    let [mut all, other] = parts.map(|mut part| part.expr(Expr::cust(expression)).take());
+    all.union(UnionType::All, other);
+    if let Some(at_most) = at_most {
+        // The limit is one of both parts together.
+        all.limit(at_most.saturating_add(1));
+        return count(db, Query::select().from_subquery(all, "found").take()).await;
+    }
     let mut sum = 0;
-    for row in &db.query_all(counts.union(UnionType::All, other)).await? {
+    for row in &db.query_all(&all).await? {
         sum += row.try_get_by_index::<i64>(0)?;
     }
     Ok(sum)

@@ -369,7 +369,7 @@ pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> R
         return page::count_at_most(ctx.db.read(), search.select(), at_most).await;
     }
     match open_parts(ctx, filter) {
-        Some(parts) => page::count_parts(ctx.db.read(), parts).await,
+        Some(parts) => page::count_parts(ctx.db.read(), parts, at_most).await,
         None => page::count_at_most(ctx.db.read(), matching(ctx, filter), at_most).await,
     }
 }
