@@ -29,6 +29,9 @@ const MAX_WAIT: Duration = Duration::from_secs(3600);
 const ANNOUNCE: &str = "INSERT INTO command_run (command, finished_at, succeeded_at, findings) VALUES ($1, $2, NULL, 0)
     ON CONFLICT (command) DO UPDATE SET finished_at = excluded.finished_at";
 
+/// Deletes the announcement with this end.
+const WITHDRAW: &str = "DELETE FROM command_run WHERE command = $1 AND finished_at = $2";
+
 impl Database {
     /// Announces that an import begins now and blocks other changes until `end`, by the clock of
     /// the system.
@@ -43,15 +46,16 @@ impl Database {
         self.commit(tx, None).await
     }
 
-    /// Removes the announcement: the import has ended.
+    /// Removes the announcement of the import that was announced with this end: it has ended. That
+    /// of another import, which waits or runs, is left.
     ///
     /// # Errors
     /// CONFLICT with the reason BUSY if others write for too long.
-    pub async fn withdraw_announcement(&self) -> Result<()> {
+    pub async fn withdraw_announcement(&self, end: DateTime<Utc>) -> Result<()> {
         let tx = self.write().await?;
-        let remove = "DELETE FROM command_run WHERE command = $1";
-        let backend = tx.get_database_backend();
-        tx.execute_raw(Statement::from_sql_and_values(backend, remove, [COMMAND.into()])).await?;
+        let values = [COMMAND.into(), end.timestamp().into()];
+        let remove = Statement::from_sql_and_values(tx.get_database_backend(), WITHDRAW, values);
+        tx.execute_raw(remove).await?;
         self.commit(tx, None).await
     }
 

@@ -133,15 +133,28 @@ on_both!(a_change_that_finds_an_import_gets_its_expected_end, |app| async move {
     add("B").await.data();
 
     // An end that is past says nothing of the change that blocks now.
-    importing.db.announce_import(Clock::system().now()).await.unwrap();
+    let past = Clock::system().now();
+    importing.db.announce_import(past).await.unwrap();
     let change = audit::begin(importing.context(&viewer), Action::Import).await.unwrap();
     let refused = add("C").await;
     assert_eq!(refused.reason(), "BUSY", "{}", refused.text());
     assert_eq!(refused.errors()[0]["extensions"]["retryAfterSeconds"], 5);
     change.undo().await.unwrap();
-    importing.db.withdraw_announcement().await.unwrap();
+    importing.db.withdraw_announcement(past).await.unwrap();
     assert_eq!(announcements(&app).await, 0);
     assert_eq!(number(&app, "SELECT COUNT(*) FROM organisation").await, 2);
+});
+
+on_both!(an_import_withdraws_its_own_announcement_only, |app| async move {
+    let now = Clock::system().now();
+    let (own, other) = (now + Duration::from_secs(100), now + Duration::from_secs(300));
+    app.db.announce_import(own).await.unwrap();
+    // The next import is announced while the first one waits for the register.
+    app.db.announce_import(other).await.unwrap();
+    app.db.withdraw_announcement(own).await.unwrap();
+    assert_eq!(announcements(&app).await, 1);
+    app.db.withdraw_announcement(other).await.unwrap();
+    assert_eq!(announcements(&app).await, 0);
 });
 
 on_both!(an_import_that_is_killed_changes_nothing, |app| async move {

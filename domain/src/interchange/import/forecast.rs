@@ -3,6 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
+use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
 
 use crate::{
@@ -61,19 +62,21 @@ pub fn forecast(db: &Database, folder: &Path) -> Result<Forecast> {
     Ok(Forecast::of_rows(db.backend(), rows))
 }
 
-/// Announces the end of a long import to those who find the register busy. Returns `true` if it was
-/// announced.
-pub(super) async fn announce(db: &Database, forecast: Forecast) -> Result<bool> {
-    if forecast.refuses_others() {
-        db.announce_import(Clock::system().now() + forecast.blocked_for).await?;
+/// Announces the end of a long import to those who find the register busy. Returns the end if it
+/// was announced.
+pub(super) async fn announce(db: &Database, forecast: Forecast) -> Result<Option<DateTime<Utc>>> {
+    if !forecast.refuses_others() {
+        return Ok(None);
     }
-    Ok(forecast.refuses_others())
+    let end = Clock::system().now() + forecast.blocked_for;
+    db.announce_import(end).await?;
+    Ok(Some(end))
 }
 
-/// Removes the announcement. The import has ended; a failure here doesn't undo it, and the
-/// announcement no longer counts after its time.
-pub(super) async fn withdraw(db: &Database) {
-    if let Err(error) = db.withdraw_announcement().await {
+/// Removes the announcement of this end. The import has ended; a failure here doesn't undo it, and
+/// the announcement no longer counts after its time.
+pub(super) async fn withdraw(db: &Database, end: DateTime<Utc>) {
+    if let Err(error) = db.withdraw_announcement(end).await {
         tracing::warn!(%error, "the announcement of the import could not be removed; it counts until the expected end");
     }
 }
