@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Statement};
+use tokio::time::timeout;
 
 use super::{
     Database,
@@ -24,6 +25,9 @@ const COMMAND: &str = "import";
 
 /// Maximum time that an error states, in case a clock was wrong.
 const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// Time limit for reading the announcement. The change that is refused has already waited.
+const READ_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Inserts the announcement, or replaces the former one. `finished_at` is the expected end.
 const ANNOUNCE: &str = "INSERT INTO command_run (command, finished_at, succeeded_at, findings) VALUES ($1, $2, NULL, 0)
@@ -60,12 +64,12 @@ impl Database {
     }
 
     /// Returns the error of a change that found the register busy: with the time that the announced
-    /// import still takes, or else unchanged.
+    /// import still takes, or else unchanged, as also if the announcement can't be read in time.
     pub(super) async fn with_announced_end(&self, error: Error) -> Error {
-        let end = match self.announced_end().await {
-            Ok(end) => end,
-            Err(cause) => {
-                tracing::debug!(%cause, "whether a long import runs could not be read");
+        let end = match timeout(READ_TIMEOUT, self.announced_end()).await {
+            Ok(Ok(end)) => end,
+            failed => {
+                tracing::debug!(?failed, "whether a long import runs could not be read");
                 None
             }
         };
@@ -76,10 +80,12 @@ impl Database {
         }
     }
 
+    /// Reads the announcement through the connection of the last entry, for which no query waits.
     async fn announced_end(&self) -> Result<Option<DateTime<Utc>>> {
         let select = "SELECT finished_at FROM command_run WHERE command = $1";
         let select = Statement::from_sql_and_values(self.backend(), select, [COMMAND.into()]);
-        let Some(row) = self.read().query_one_raw(select).await? else { return Ok(None) };
+        let connection = self.revision_reader.connection();
+        let Some(row) = connection.query_one_raw(select).await? else { return Ok(None) };
         Ok(DateTime::from_timestamp(row.try_get_by_index(0)?, 0))
     }
 }

@@ -20,6 +20,7 @@ use domain::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::{
     database::interruptions::kill_points,
@@ -155,6 +156,23 @@ on_both!(an_import_withdraws_its_own_announcement_only, |app| async move {
     assert_eq!(announcements(&app).await, 1);
     app.db.withdraw_announcement(other).await.unwrap();
     assert_eq!(announcements(&app).await, 0);
+});
+
+on_both!(a_refused_change_does_not_wait_for_queries, |app| async move {
+    app.db.announce_import(Clock::system().now() + Duration::from_secs(300)).await.unwrap();
+    let importing = app.by(&app.url()).await;
+    let viewer = Viewer::operator("import");
+    let change = audit::begin(importing.context(&viewer), Action::Import).await.unwrap();
+    let mut taken = Vec::new();
+    while let Ok(snapshot) = timeout(Duration::from_millis(500), app.db.snapshot()).await {
+        taken.push(snapshot.unwrap());
+    }
+    let refused = audit::begin(app.context(&viewer), Action::OrganisationAdd);
+    let refused = timeout(Duration::from_secs(20), refused).await.unwrap();
+    let Err(error) = refused else { panic!("it was begun") };
+    assert!(error.is_busy() && error.retry_after_seconds() > Some(60), "{error}");
+    drop(taken);
+    change.undo().await.unwrap();
 });
 
 on_both!(an_import_that_is_killed_changes_nothing, |app| async move {
