@@ -16,7 +16,7 @@ use domain::{
     error::{Error, Origin, Result},
 };
 use opentelemetry::{
-    KeyValue,
+    Context, KeyValue,
     propagation::TextMapPropagator as _,
     trace::{
         Span as _, SpanKind, Status, TraceContextExt as _, TraceFlags, Tracer as _,
@@ -167,12 +167,22 @@ pub(super) fn note_operation(name: &str, code: &str) {
     }
 }
 
-/// Adds the span of a statement that has ended, by its text without values, to the span in which it
-/// ran.
-pub(super) fn note_statement(sql: &str, elapsed: Duration, failed: bool) {
+/// Adds the span of a statement that has ended to the span in which it ran. `text` makes its text
+/// without values.
+pub(super) fn note_statement(text: &dyn Fn() -> String, elapsed: Duration, failed: bool) {
     let Some(tracer) = TRACER.get() else { return };
-    let parent = Span::current().context();
-    if !parent.span().span_context().is_valid() {
+    add_statement(tracer, &Span::current().context(), text, elapsed, failed);
+}
+
+/// Adds the span of a statement to its parent, unless the trace is not sampled.
+fn add_statement(
+    tracer: &SdkTracer,
+    parent: &Context,
+    text: &dyn Fn() -> String,
+    elapsed: Duration,
+    failed: bool,
+) {
+    if !parent.span().span_context().is_sampled() {
         return;
     }
     let ended = SystemTime::from(Clock::system().now());
@@ -180,10 +190,37 @@ pub(super) fn note_statement(sql: &str, elapsed: Duration, failed: bool) {
         .span_builder("statement")
         .with_kind(SpanKind::Client)
         .with_start_time(ended - elapsed)
-        .with_attributes([KeyValue::new("db.query.text", sql.to_owned())]);
-    let mut span = tracer.build_with_context(builder, &parent);
+        .with_attributes([KeyValue::new("db.query.text", text())]);
+    let mut span = tracer.build_with_context(builder, parent);
     if failed {
         span.set_status(Status::error("the statement failed"));
     }
     span.end_with_timestamp(ended);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use opentelemetry_sdk::trace::Sampler;
+
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_statement_is_made_for_sampled_traces_only() {
+        for (sampler, expected) in [(Sampler::AlwaysOff, 0), (Sampler::AlwaysOn, 1)] {
+            let provider = SdkTracerProvider::builder().with_sampler(sampler).build();
+            let tracer = provider.tracer("test");
+            let made = Cell::new(0);
+            let text = || {
+                made.set(made.get() + 1);
+                "SELECT 1".to_owned()
+            };
+            add_statement(&tracer, &Context::new(), &text, Duration::ZERO, false);
+            assert_eq!(made.get(), 0, "without a request");
+            let request = Context::new().with_span(tracer.start("request"));
+            add_statement(&tracer, &request, &text, Duration::ZERO, false);
+            assert_eq!(made.get(), expected);
+        }
+    }
 }

@@ -23,6 +23,10 @@ const MAX_TEXT: usize = 2_000;
 /// A callback that gets the text of every statement before it runs.
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// A callback that gets each statement that has ended: a function that makes its text without
+/// values, its duration, and `true` if it failed.
+pub type Observer = fn(&dyn Fn() -> String, Duration, bool);
+
 /// Pools of readers, in the order of their counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readers {
@@ -49,9 +53,8 @@ pub struct Meters {
     /// Reads that found each connection of their pool in use: of requests, expensive documents, and
     /// monitoring.
     pub(super) waits: [Counter; 3],
-    /// Gets each statement that has ended: its text without values, its duration, and `true` if it
-    /// failed.
-    observer: OnceLock<fn(&str, Duration, bool)>,
+    /// Gets each statement that has ended.
+    observer: OnceLock<Observer>,
     /// Threshold of slow statements, in milliseconds; zero: none is logged.
     slow_from: AtomicU64,
 }
@@ -79,9 +82,8 @@ impl Meters {
         self.slow_from.store(threshold, Relaxed);
     }
 
-    /// Passes each statement that has ended to `observer`: its text without values, its duration,
-    /// and `true` if it failed.
-    pub fn observe_statements(&self, observer: fn(&str, Duration, bool)) {
+    /// Passes each statement that has ended to `observer`.
+    pub fn observe_statements(&self, observer: Observer) {
         self.observer.get_or_init(|| observer);
     }
 
@@ -107,7 +109,7 @@ impl Meters {
             self.failed_statements.inc();
         }
         if let Some(observer) = self.observer.get() {
-            observer(&without_values(&info.statement.sql), info.elapsed, info.failed);
+            observer(&|| without_values(&info.statement.sql), info.elapsed, info.failed);
         }
         let slow_from = self.slow_from.load(Relaxed);
         if slow_from > 0 && info.elapsed >= Duration::from_millis(slow_from) {
@@ -157,6 +159,8 @@ fn without_values(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -179,6 +183,20 @@ mod tests {
         }
         let long = without_values(&"å".repeat(MAX_TEXT + 1));
         assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TEXT + 1, true));
+    }
+
+    #[test]
+    fn an_observer_gets_the_text_of_a_statement_without_its_values() {
+        static SEEN: Mutex<Vec<(String, Duration, bool)>> = Mutex::new(Vec::new());
+        let meters = Meters::default();
+        meters.observe_statements(|text, elapsed, failed| {
+            SEEN.lock().unwrap().push((text(), elapsed, failed));
+        });
+        let sql = "SELECT 'Anna'";
+        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+        let elapsed = Duration::from_millis(3);
+        meters.note(&Info { elapsed, statement: &statement, failed: true });
+        assert_eq!(*SEEN.lock().unwrap(), [("SELECT ?".to_owned(), elapsed, true)]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub use self::{
     command_run::{CommandRun, CommandRuns, RecordedCommand, last_check},
     committed::Committed,
     history::{Applied, StepStatus, ensure_new_enough},
-    meters::{Listener, Meters},
+    meters::{Listener, Meters, Observer},
     pool_state::{PoolState, Size},
     pooler::UnsupportedPooler,
     replica::ReplicaState,
