@@ -4,7 +4,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use opentelemetry_proto::tonic::{
@@ -47,6 +47,10 @@ impl Collector {
             }
         });
         Self { address, spans }
+    }
+
+    fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The spans of a trace, when there is one with this name among them.
@@ -93,21 +97,36 @@ fn attribute(span: &Span, name: &str) -> String {
     }
 }
 
+/// Traces of callers: the first two are sampled.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const OTHER_TRACE: &str = "1af7651916cd43dd8448eb211c80319c";
+const UNSAMPLED_TRACE: &str = "2af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 const MEMBERS: &str = "/graphql?query=query%20Members%7Bmembers(filter:%7Bsearch:%22Hemliga%22%7D)%7Bnodes%7Bname%20contacts%7Bid%7D%7D%7D%7D";
+
+/// Starts a server that sends spans to this address ten times in a second.
+fn start(app: &App, endpoint: &str, settings: &[(&str, &str)]) -> Logged {
+    let mut program = app.program();
+    program.env("OTEL_BSP_SCHEDULE_DELAY", "100").envs(settings.iter().copied());
+    Logged::start(program, &[("SAMREGISTER_OTLP_ENDPOINT", endpoint)])
+}
+
+fn office(app: &App) -> String {
+    token(app, &["--role", "OFFICE", "--subject", "anna@example.se"])
+}
+
+fn traceparent(trace: &str, flags: &str) -> String {
+    format!("traceparent: 00-{trace}-{PARENT}-{flags}\r\n")
+}
 
 #[tokio::test]
 async fn a_request_is_a_trace_with_its_document_loads_and_statements() {
     let app = App::sqlite().await;
     app.office().query("mutation { memberAdmit(input: { name: \"Hemliga förbundet\", joinedOn: \"2026-01-01\" }) { member { id } } }").await.data();
     let collector = Collector::start();
-    let endpoint = format!("http://{}", collector.address);
-    let mut program = app.program();
-    program.env("OTEL_BSP_SCHEDULE_DELAY", "100");
-    let server = Logged::start(program, &[("SAMREGISTER_OTLP_ENDPOINT", &endpoint)]);
-    let office = token(&app, &["--role", "OFFICE", "--subject", "anna@example.se"]);
-    let header = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    let server = start(&app, &collector.endpoint(), &[]);
+    let office = office(&app);
+    let header = traceparent(TRACE, "01");
     let answer = get_with(server.address, MEMBERS, Some(&office), &header).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 
@@ -132,34 +151,69 @@ async fn a_request_is_a_trace_with_its_document_loads_and_statements() {
         assert!(statement.end_time_unix_nano >= statement.start_time_unix_nano);
         assert!(attribute(statement, "db.query.text").contains("SELECT"), "{statement:#?}");
     }
-    let text = format!("{spans:#?}");
-    assert!(!text.contains("Hemliga") && !text.contains("anna@example.se"), "{text}");
-
+    // Words of a search are folded to small letters.
+    let text = format!("{spans:#?}").to_lowercase();
+    assert!(!text.contains("hemliga") && !text.contains("anna@example.se"), "{text}");
     // The log is as without a collector.
     server.line(&["answered", "operation=\"query Members\"", "subject=\"anna@example.se\""]);
-    // A caller that does not sample its trace is followed in that.
-    let header = format!("traceparent: 00-{TRACE}-{PARENT}-00\r\n");
-    let answer = get_with(server.address, MEMBERS, Some(&office), &header).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_sample_its_trace_is_followed_in_that() {
+    let (app, collector) = (App::sqlite().await, Collector::start());
+    let server = start(&app, &collector.endpoint(), &[]);
+    let office = office(&app);
+    let mut contexts = Vec::new();
+    for (trace, flags) in [(TRACE, "01"), (UNSAMPLED_TRACE, "00"), (OTHER_TRACE, "01")] {
+        let header = traceparent(trace, flags);
+        let answer = get_with(server.address, MEMBERS, Some(&office), &header).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let answer = answer.to_lowercase();
+        let context = answer.lines().find_map(|line| line.strip_prefix("traceresponse: "));
+        contexts.push(context.unwrap().to_owned());
+    }
+    let own = format!("00-{UNSAMPLED_TRACE}-");
+    assert!(contexts[1].starts_with(&own) && contexts[1].ends_with("-00"), "{contexts:?}");
+    assert!(contexts[0].ends_with("-01") && contexts[2].ends_with("-01"), "{contexts:?}");
+    // Spans are sent in the order of their ends.
+    for trace in [TRACE, OTHER_TRACE] {
+        let spans = collector.trace(trace, "request");
+        assert!(spans.iter().any(|span| span.name == "statement"), "{spans:#?}");
+    }
+    let spans = collector.spans.lock().unwrap().clone();
+    let is_of = |span: &Span| hex::encode(&span.trace_id) == UNSAMPLED_TRACE;
+    assert!(!spans.iter().any(is_of), "{spans:#?}");
 }
 
 #[tokio::test]
 async fn without_a_collector_no_context_is_returned() {
     let app = App::sqlite().await;
     let server = Logged::start(app.program(), &[]);
-    let header = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    let header = traceparent(TRACE, "01");
     let answer = get_with(server.address, "/healthz", None, &header).await;
     assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("traceresponse"), "{answer}");
 }
 
 #[tokio::test]
-async fn a_collector_that_is_gone_delays_no_request() {
+async fn a_collector_that_does_not_answer_delays_no_request() {
     let app = App::sqlite().await;
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = format!("http://{gone}");
-    let server = Logged::start(app.program(), &[("SAMREGISTER_OTLP_ENDPOINT", &endpoint)]);
-    for _ in 0..20 {
-        let answer = get_with(server.address, "/readyz", None, "").await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let small = [("OTEL_BSP_MAX_QUEUE_SIZE", "4"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2")];
+    let server = start(&app, &endpoint, &small);
+    let office = office(&app);
+    let ask = async || {
+        let answer = get_with(server.address, MEMBERS, Some(&office), "").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    };
+    ask().await;
+    // It waits for the answer to the first spans for as long as it may, which is five seconds.
+    let connected = tokio::time::timeout(Duration::from_secs(20), silent.accept()).await;
+    let (_silent, _) = connected.unwrap().unwrap();
+    let began = Instant::now();
+    // Each has several spans, so that the queue is full soon.
+    for _ in 0..20 {
+        ask().await;
     }
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
