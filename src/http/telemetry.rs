@@ -38,6 +38,8 @@ use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 const TRACES: &str = "/v1/traces";
 /// Time limit for sending spans.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum length of the name of an operation in a span, in characters. Clients choose the name.
+const MAX_NAME: usize = 100;
 /// Crates whose spans are sent.
 const TARGETS: [&str; 2] = ["samregister", "domain"];
 /// Header with the context of the server's own span (W3C Trace Context, level 2).
@@ -158,11 +160,12 @@ pub(super) fn add_context(headers: &mut HeaderMap) {
     }
 }
 
-/// Adds the operation of a document to the span of its request.
+/// Adds the operation of a document to the span of its request: the start of a long name.
 pub(super) fn note_operation(name: &str, code: &str) {
     if is_on() {
         let span = Span::current();
-        span.set_attribute("graphql.operation.name", name.to_owned());
+        let name: String = name.chars().take(MAX_NAME).collect();
+        span.set_attribute("graphql.operation.name", name);
         span.set_attribute("samregister.code", code.to_owned());
     }
 }

@@ -186,6 +186,19 @@ async fn a_caller_that_does_not_sample_its_trace_is_followed_in_that() {
 }
 
 #[tokio::test]
+async fn the_name_of_an_operation_is_cut() {
+    let (app, collector) = (App::sqlite().await, Collector::start());
+    let server = start(&app, &collector.endpoint(), &[]);
+    let path = format!("/graphql?query=query%20{}%7Brevision%7D", "N".repeat(2_000));
+    let header = traceparent(TRACE, "01");
+    let answer = get_with(server.address, &path, Some(&office(&app)), &header).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let spans = collector.trace(TRACE, "request");
+    let request = spans.iter().find(|span| span.name == "request").unwrap();
+    assert_eq!(attribute(request, "graphql.operation.name"), "N".repeat(100));
+}
+
+#[tokio::test]
 async fn without_a_collector_no_context_is_returned() {
     let app = App::sqlite().await;
     let server = Logged::start(app.program(), &[]);
