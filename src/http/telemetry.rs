@@ -2,7 +2,10 @@
 //! to a collector by OTLP over HTTP if one is configured, within the caller's W3C Trace Context.
 
 use std::{
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -60,14 +63,19 @@ impl Telemetry {
     /// # Errors
     /// INVALID if the exporter can't be created for it.
     pub fn start(endpoint: &str) -> Result<Self> {
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+            .build();
         let agent = ureq::Agent::config_builder()
+            .max_redirects(0)
             .http_status_as_error(false)
             .timeout_global(Some(SEND_TIMEOUT))
+            .tls_config(tls)
             .build();
         let base = endpoint.trim_end_matches('/');
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Sender(agent.into()))
+            .with_http_client(Sender::new(agent.into()))
             .with_protocol(Protocol::HttpBinary)
             .with_timeout(SEND_TIMEOUT)
             .with_endpoint(format!("{}{TRACES}", base.trim_end_matches(TRACES)))
@@ -115,7 +123,35 @@ impl Drop for Telemetry {
 
 /// Sends spans over HTTP, on the thread of the exporter.
 #[derive(Debug)]
-struct Sender(ureq::Agent);
+struct Sender {
+    agent: ureq::Agent,
+    /// `true` if the last spans could not be sent.
+    is_failing: AtomicBool,
+}
+
+impl Sender {
+    fn new(agent: ureq::Agent) -> Self {
+        Self { agent, is_failing: AtomicBool::new(false) }
+    }
+
+    fn send(&self, request: Request<Bytes>) -> std::result::Result<Response<Bytes>, HttpError> {
+        let answer = self.agent.run(request.map(|body| body.to_vec()))?;
+        let (parts, mut body) = answer.into_parts();
+        Ok(Response::from_parts(parts, body.read_to_vec()?.into()))
+    }
+
+    /// Logs the first of several failures, and their end.
+    fn note(&self, failure: Option<&str>) {
+        let was_failing = self.is_failing.swap(failure.is_some(), Relaxed);
+        match failure {
+            Some(cause) if !was_failing => {
+                tracing::warn!(cause, "spans can't be sent to the collector, and are dropped");
+            }
+            None if was_failing => tracing::info!("spans are sent to the collector again"),
+            _ => {}
+        }
+    }
+}
 
 #[async_trait]
 impl HttpClient for Sender {
@@ -123,9 +159,14 @@ impl HttpClient for Sender {
         &self,
         request: Request<Bytes>,
     ) -> std::result::Result<Response<Bytes>, HttpError> {
-        let answer = self.0.run(request.map(|body| body.to_vec()))?;
-        let (parts, mut body) = answer.into_parts();
-        Ok(Response::from_parts(parts, body.read_to_vec()?.into()))
+        let sent = self.send(request);
+        let failure = match &sent {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("status {}", answer.status())),
+            Err(cause) => Some(cause.to_string()),
+        };
+        self.note(failure.as_deref());
+        sent
     }
 }
 

@@ -20,11 +20,11 @@ use tokio::{
     net::TcpListener,
     task::JoinHandle,
 };
-use tokio_rustls::{TlsAcceptor, rustls};
+use tokio_rustls::TlsAcceptor;
 
 use crate::support::{
     app::{App, NOW, instant},
-    http_server::{ASK, HttpServer, comes_to, status},
+    http_server::{ASK, HttpServer, comes_to, status, tls_config},
 };
 
 /// Keys made for these tests alone, which open nothing; bodies of PEM files, the private one and
@@ -193,16 +193,7 @@ fn issuer(
     keys: String,
     asked: Arc<AtomicUsize>,
 ) -> JoinHandle<()> {
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(
-        rustls::crypto::ring::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()
-    .unwrap()
-    .with_no_client_auth()
-    .with_single_cert(vec![certified.cert.der().clone()], key.into())
-    .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let acceptor = TlsAcceptor::from(tls_config(certified));
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();

@@ -1,9 +1,12 @@
 //! Spans that the server sends to a collector of OpenTelemetry, and the context of their trace.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -11,10 +14,11 @@ use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span,
 };
 use prost::Message;
+use tokio_rustls::rustls;
 
 use crate::support::{
     app::App,
-    http_server::get_with,
+    http_server::{get_with, tls_config},
     logged_server::{Logged, token},
 };
 
@@ -26,22 +30,25 @@ struct Collector {
 
 impl Collector {
     fn start() -> Self {
+        Self::serve(0, None)
+    }
+
+    /// A collector that refuses so many requests first, and talks TLS if it has a configuration.
+    fn serve(refusals: usize, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let spans = Arc::<Mutex<Vec<Span>>>::default();
-        let received = Arc::clone(&spans);
+        let (received, refusals) = (Arc::clone(&spans), Arc::new(AtomicUsize::new(refusals)));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let received = Arc::clone(&received);
-                std::thread::spawn(move || {
-                    let mut stream = BufReader::new(stream.unwrap());
-                    while let Some(body) = request(&mut stream) {
-                        let found = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
-                        let scopes =
-                            found.resource_spans.into_iter().flat_map(|found| found.scope_spans);
-                        received.lock().unwrap().extend(scopes.flat_map(|found| found.spans));
-                        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                        stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                let (received, refusals) = (Arc::clone(&received), Arc::clone(&refusals));
+                let (stream, tls) = (stream.unwrap(), tls.clone());
+                std::thread::spawn(move || match tls {
+                    None => answer(stream, &received, &refusals),
+                    Some(tls) => {
+                        let connection = rustls::ServerConnection::new(tls).unwrap();
+                        let stream = rustls::StreamOwned::new(connection, stream);
+                        answer(stream, &received, &refusals);
                     }
                 });
             }
@@ -65,6 +72,23 @@ impl Collector {
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("no {name} of {id}: {:#?}", self.spans.lock().unwrap());
+    }
+}
+
+/// Answers the requests of a connection.
+fn answer(stream: impl Read + Write, received: &Mutex<Vec<Span>>, refusals: &AtomicUsize) {
+    let mut stream = BufReader::new(stream);
+    while let Some(body) = request(&mut stream) {
+        let is_refused = refusals.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        let status = if is_refused { "503 Service Unavailable" } else { "200 OK" };
+        if !is_refused {
+            let found = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+            let scopes = found.resource_spans.into_iter().flat_map(|found| found.scope_spans);
+            received.lock().unwrap().extend(scopes.flat_map(|found| found.spans));
+        }
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        stream.get_mut().write_all(head.as_bytes()).unwrap();
+        stream.get_mut().flush().unwrap();
     }
 }
 
@@ -196,6 +220,39 @@ async fn the_name_of_an_operation_is_cut() {
     let spans = collector.trace(TRACE, "request");
     let request = spans.iter().find(|span| span.name == "request").unwrap();
     assert_eq!(attribute(request, "graphql.operation.name"), "N".repeat(100));
+}
+
+#[tokio::test]
+async fn failures_of_a_collector_are_logged_once() {
+    let (app, collector) = (App::sqlite().await, Collector::serve(3, None));
+    let began = Instant::now();
+    let server = start(&app, &collector.endpoint(), &[]);
+    let office = office(&app);
+    // Refused spans may be sent again, or the next ones.
+    while !server.said().contains("spans are sent to the collector again") {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", server.said());
+        let answer = get_with(server.address, MEMBERS, Some(&office), "").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.line(&["WARN", "spans can't be sent to the collector", "status 503"]);
+    assert_eq!(server.said().matches("spans can't be sent").count(), 1, "{}", server.said());
+}
+
+#[tokio::test]
+async fn a_collector_has_a_certificate_that_the_machine_trusts() {
+    let (app, folder) = (App::sqlite().await, tempfile::tempdir().unwrap());
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let trusted = folder.path().join("ca.pem");
+    std::fs::write(&trusted, certified.cert.pem()).unwrap();
+    let collector = Collector::serve(0, Some(tls_config(&certified)));
+    let endpoint = format!("https://localhost:{}", collector.address.port());
+    let settings = [("NO_PROXY", "localhost"), ("SSL_CERT_FILE", trusted.to_str().unwrap())];
+    let server = start(&app, &endpoint, &settings);
+    let header = traceparent(TRACE, "01");
+    let answer = get_with(server.address, MEMBERS, Some(&office(&app)), &header).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(!collector.trace(TRACE, "request").is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A server that listens on a TCP port, and its clients over graphql-transport-ws.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::{config::Settings, error::Result};
 use futures_util::{SinkExt, StreamExt};
@@ -13,6 +13,7 @@ use tokio::{
     sync::oneshot,
     task::JoinHandle,
 };
+use tokio_rustls::rustls;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -118,6 +119,19 @@ pub async fn get_with(
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The configuration of a server of TLS with this certificate.
+pub fn tls_config(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Arc<rustls::ServerConfig> {
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key.into())
+        .unwrap();
+    Arc::new(config)
 }
 
 /// Waits until this caller's question is answered with the status, which it must be within seconds.
