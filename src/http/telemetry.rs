@@ -19,7 +19,7 @@ use domain::{
     error::{Error, Origin, Result},
 };
 use opentelemetry::{
-    Context, KeyValue,
+    Context, Key, KeyValue, Value,
     propagation::TextMapPropagator as _,
     trace::{
         Span as _, SpanKind, Status, TraceContextExt as _, TraceFlags, Tracer as _,
@@ -31,6 +31,7 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttp
 use opentelemetry_sdk::{
     Resource,
     propagation::TraceContextPropagator,
+    resource::{EnvResourceDetector, ResourceDetector as _},
     trace::{SdkTracer, SdkTracerProvider},
 };
 use tracing::{Metadata, Span, Subscriber};
@@ -85,8 +86,11 @@ impl Telemetry {
                 Error::invalid_of(Origin::Setting, "SAMREGISTER_OTLP_ENDPOINT", message)
             })?;
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-        let resource =
-            Resource::builder().with_service_name("samregister").with_attribute(version).build();
+        let name = service_name(
+            std::env::var("OTEL_SERVICE_NAME").ok(),
+            &EnvResourceDetector::new().detect(),
+        );
+        let resource = Resource::builder().with_service_name(name).with_attribute(version).build();
         let provider =
             SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource);
         let provider = provider.build();
@@ -110,6 +114,15 @@ impl Telemetry {
             .with_threads(false)
             .with_filter(filter_fn(is_own))
     }
+}
+
+/// Returns the name of the service: that of `OTEL_SERVICE_NAME`, or else of the attributes of
+/// `OTEL_RESOURCE_ATTRIBUTES`, or else the program's.
+fn service_name(stated: Option<String>, attributes: &Resource) -> Value {
+    let stated = stated.filter(|name| !name.is_empty()).map(Value::from);
+    stated
+        .or_else(|| attributes.get(&Key::from_static_str("service.name")))
+        .unwrap_or_else(|| "samregister".into())
 }
 
 impl Drop for Telemetry {
@@ -249,6 +262,20 @@ mod tests {
     use opentelemetry_sdk::trace::Sampler;
 
     use super::*;
+
+    #[test]
+    fn the_name_of_the_service_is_that_of_the_environment() {
+        let none = Resource::builder_empty().build();
+        let name = KeyValue::new("service.name", "of-attributes");
+        let attributes = Resource::builder_empty().with_attribute(name).build();
+        let of = |stated: Option<&str>, attributes: &Resource| {
+            service_name(stated.map(str::to_owned), attributes).to_string()
+        };
+        assert_eq!(of(None, &none), "samregister");
+        assert_eq!(of(Some(""), &none), "samregister");
+        assert_eq!(of(None, &attributes), "of-attributes");
+        assert_eq!(of(Some("of-name"), &attributes), "of-name");
+    }
 
     #[test]
     fn the_text_of_a_statement_is_made_for_sampled_traces_only() {

@@ -1,6 +1,7 @@
 //! Spans that the server sends to a collector of OpenTelemetry, and the context of their trace.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     sync::{
@@ -11,7 +12,9 @@ use std::{
 };
 
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span,
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::Span,
 };
 use prost::Message;
 use tokio_rustls::rustls;
@@ -25,7 +28,16 @@ use crate::support::{
 /// A collector that keeps what it gets.
 struct Collector {
     address: SocketAddr,
-    spans: Arc<Mutex<Vec<Span>>>,
+    received: Arc<Received>,
+}
+
+#[derive(Default)]
+struct Received {
+    spans: Mutex<Vec<Span>>,
+    /// Names of the services that sent them.
+    services: Mutex<BTreeSet<String>>,
+    /// Number of the next requests that are refused.
+    refusals: AtomicUsize,
 }
 
 impl Collector {
@@ -37,23 +49,22 @@ impl Collector {
     fn serve(refusals: usize, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let spans = Arc::<Mutex<Vec<Span>>>::default();
-        let (received, refusals) = (Arc::clone(&spans), Arc::new(AtomicUsize::new(refusals)));
+        let received = Arc::new(Received { refusals: refusals.into(), ..Received::default() });
+        let shared = Arc::clone(&received);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (received, refusals) = (Arc::clone(&received), Arc::clone(&refusals));
-                let (stream, tls) = (stream.unwrap(), tls.clone());
+                let (stream, tls, shared) = (stream.unwrap(), tls.clone(), Arc::clone(&shared));
                 std::thread::spawn(move || match tls {
-                    None => answer(stream, &received, &refusals),
+                    None => answer(stream, &shared),
                     Some(tls) => {
                         let connection = rustls::ServerConnection::new(tls).unwrap();
                         let stream = rustls::StreamOwned::new(connection, stream);
-                        answer(stream, &received, &refusals);
+                        answer(stream, &shared);
                     }
                 });
             }
         });
-        Self { address, spans }
+        Self { address, received }
     }
 
     fn endpoint(&self) -> String {
@@ -63,7 +74,7 @@ impl Collector {
     /// The spans of a trace, when there is one with this name among them.
     fn trace(&self, id: &str, name: &str) -> Vec<Span> {
         for _ in 0..200 {
-            let spans = self.spans.lock().unwrap().clone();
+            let spans = self.received.spans.lock().unwrap().clone();
             let own: Vec<_> =
                 spans.into_iter().filter(|span| hex::encode(&span.trace_id) == id).collect();
             if own.iter().any(|span| span.name == name) {
@@ -71,20 +82,24 @@ impl Collector {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("no {name} of {id}: {:#?}", self.spans.lock().unwrap());
+        panic!("no {name} of {id}: {:#?}", self.received.spans.lock().unwrap());
     }
 }
 
 /// Answers the requests of a connection.
-fn answer(stream: impl Read + Write, received: &Mutex<Vec<Span>>, refusals: &AtomicUsize) {
+fn answer(stream: impl Read + Write, received: &Received) {
     let mut stream = BufReader::new(stream);
     while let Some(body) = request(&mut stream) {
-        let is_refused = refusals.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        let one_less = |left: usize| left.checked_sub(1);
+        let is_refused = received.refusals.fetch_update(SeqCst, SeqCst, one_less).is_ok();
         let status = if is_refused { "503 Service Unavailable" } else { "200 OK" };
-        if !is_refused {
-            let found = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
-            let scopes = found.resource_spans.into_iter().flat_map(|found| found.scope_spans);
-            received.lock().unwrap().extend(scopes.flat_map(|found| found.spans));
+        let found = ExportTraceServiceRequest::decode(body.as_slice()).unwrap();
+        for found in found.resource_spans.into_iter().filter(|_| !is_refused) {
+            let resource = found.resource.unwrap();
+            let service = text(&resource.attributes, "service.name");
+            received.services.lock().unwrap().insert(service);
+            let spans = found.scope_spans.into_iter().flat_map(|found| found.spans);
+            received.spans.lock().unwrap().extend(spans);
         }
         let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
         stream.get_mut().write_all(head.as_bytes()).unwrap();
@@ -114,10 +129,14 @@ fn request(stream: &mut impl BufRead) -> Option<Vec<u8>> {
 }
 
 fn attribute(span: &Span, name: &str) -> String {
-    let found = span.attributes.iter().find(|attribute| attribute.key == name);
+    text(&span.attributes, name)
+}
+
+fn text(attributes: &[KeyValue], name: &str) -> String {
+    let found = attributes.iter().find(|attribute| attribute.key == name);
     match found.and_then(|found| found.value.clone()?.value) {
         Some(Value::StringValue(text)) => text,
-        other => panic!("{name} is {other:?} in {span:#?}"),
+        other => panic!("{name} is {other:?} in {attributes:#?}"),
     }
 }
 
@@ -131,6 +150,7 @@ const MEMBERS: &str = "/graphql?query=query%20Members%7Bmembers(filter:%7Bsearch
 /// Starts a server that sends spans to this address ten times in a second.
 fn start(app: &App, endpoint: &str, settings: &[(&str, &str)]) -> Logged {
     let mut program = app.program();
+    program.env_remove("OTEL_SERVICE_NAME").env_remove("OTEL_RESOURCE_ATTRIBUTES");
     program.env("OTEL_BSP_SCHEDULE_DELAY", "100").envs(settings.iter().copied());
     Logged::start(program, &[("SAMREGISTER_OTLP_ENDPOINT", endpoint)])
 }
@@ -204,7 +224,7 @@ async fn a_caller_that_does_not_sample_its_trace_is_followed_in_that() {
         let spans = collector.trace(trace, "request");
         assert!(spans.iter().any(|span| span.name == "statement"), "{spans:#?}");
     }
-    let spans = collector.spans.lock().unwrap().clone();
+    let spans = collector.received.spans.lock().unwrap().clone();
     let is_of = |span: &Span| hex::encode(&span.trace_id) == UNSAMPLED_TRACE;
     assert!(!spans.iter().any(is_of), "{spans:#?}");
 }
@@ -220,6 +240,23 @@ async fn the_name_of_an_operation_is_cut() {
     let spans = collector.trace(TRACE, "request");
     let request = spans.iter().find(|span| span.name == "request").unwrap();
     assert_eq!(attribute(request, "graphql.operation.name"), "N".repeat(100));
+}
+
+#[tokio::test]
+async fn spans_are_those_of_the_service_that_the_environment_names() {
+    let app = App::sqlite().await;
+    for expected in ["register-1", "samregister"] {
+        let named = [("OTEL_SERVICE_NAME", "register-1"), ("OTEL_RESOURCE_ATTRIBUTES", "a=b")];
+        let settings = if expected == "samregister" { &named[1..] } else { &named[..] };
+        let collector = Collector::start();
+        let server = start(&app, &collector.endpoint(), settings);
+        let header = traceparent(TRACE, "01");
+        let answer = get_with(server.address, MEMBERS, Some(&office(&app)), &header).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        collector.trace(TRACE, "request");
+        let services = collector.received.services.lock().unwrap().clone();
+        assert_eq!(services, BTreeSet::from([expected.to_owned()]));
+    }
 }
 
 #[tokio::test]
