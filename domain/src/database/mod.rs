@@ -22,6 +22,7 @@ mod pools;
 mod pooler;
 mod primary;
 mod replica;
+mod replica_facts;
 mod replica_reads;
 mod replicas;
 mod revision;
@@ -74,6 +75,7 @@ pub use self::{
     pool_state::{PoolState, Size},
     pooler::UnsupportedPooler,
     replica::ReplicaState,
+    replica_facts::{ReplicaFacts, ReplicaFinding, ReplicaRole},
     replicas::ReplicaStates,
     revision::LastEntry,
     server_connection::{ServerConnection, ServerVerification},

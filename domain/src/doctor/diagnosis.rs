@@ -43,6 +43,8 @@ pub enum Subject {
     DatabaseVersion,
     /// The connection to PostgreSQL is encrypted, and its server verified.
     DatabaseTls,
+    /// The read replicas are up to date.
+    ReadReplicas,
     /// There is room on the disk.
     Disk,
     /// The clock is not behind the trail.
@@ -173,6 +175,7 @@ mod tests {
                 "schema",
                 "database_version",
                 "database_tls",
+                "read_replicas",
                 "disk",
                 "clock",
                 "time_sync",

@@ -5,6 +5,7 @@ mod database;
 mod diagnosis;
 mod keys;
 mod machine;
+mod replicas;
 mod runs;
 
 pub use self::{
@@ -14,5 +15,6 @@ pub use self::{
         KeyAge, TrailKeyFacts, TrailKeyState, issuer, timestamp_service, token_keys, trail_key,
     },
     machine::{Disk, FileKind, OpenFiles, PrivateFile, disk, file_modes, open_files, time_sync},
+    replicas::read_replicas,
     runs::{backup, checkpoint, verify},
 };

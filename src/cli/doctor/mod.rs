@@ -27,7 +27,7 @@ use domain::{
 /// Check everything that a running register needs
 ///
 /// Checks the settings, the database with its version, its migrations and the encryption of its
-/// connection, the disk, the clock, the modes of files, the limit of open files, the keys, the
+/// connection, the read replicas, the disk, the clock, the modes of files, the limit of open files, the keys, the
 /// issuer of tokens and the timestamp service, the settings that invoices need, and the last
 /// backup, checkpoint and `verify`. Each line begins with ok, warn or fail, and a line with what to
 /// do follows it. Run it as the user and with the limits of the server. Changes nothing.
@@ -128,6 +128,10 @@ async fn of_database(
     if let Ok(connection) = db.server_connection(settings.database_url.expose()).await {
         checks.push(doctor::connection(connection, options.trusted_network));
     }
+    let replicas = settings.database_replica_urls.as_ref();
+    if replicas.is_none() {
+        checks.push(doctor::read_replicas(None));
+    }
     if let Ok(register) = db.size_in_bytes().await {
         checks.push(doctor::disk(facts::disk(db, register).as_ref(), register));
     }
@@ -139,6 +143,11 @@ async fn of_database(
     }
     if let Ok(is_taxed) = vat_scope::has_items_within(db).await {
         checks.push(doctor::network(&settings.network, is_taxed));
+    }
+    if let Some(list) = replicas
+        && let Ok(found) = db.replica_facts(list.expose()).await
+    {
+        checks.push(doctor::read_replicas(Some(&found)));
     }
     if let Ok(order) = clock_order::compare(db, clock).await {
         checks.push(doctor::clock(&order));

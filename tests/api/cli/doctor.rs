@@ -27,12 +27,13 @@ use crate::{
 };
 
 /// The lines of a diagnosis, in order.
-const LINES: [&str; 18] = [
+const LINES: [&str; 19] = [
     "settings",
     "database",
     "schema",
     "database_version",
     "database_tls",
+    "read_replicas",
     "disk",
     "clock",
     "time_sync",
@@ -116,7 +117,7 @@ on_both!(a_register_that_lacks_nothing_has_no_failure, |app| async move {
     let ran = run(program(&app), "doctor --strict");
     assert_eq!(ran.code, Some(3), "{}", ran.out);
     assert!(ran.out.lines().any(|line| line == "ok    settings            every setting is valid"));
-    assert!(ran.err.starts_with("18 checks, none failed, "), "{}", ran.err);
+    assert!(ran.err.starts_with("19 checks, none failed, "), "{}", ran.err);
 });
 
 on_both!(settings_that_are_wrong_or_missing_are_named, |app| async move {

@@ -321,6 +321,57 @@ async fn what_a_subject_has_seen_is_not_older_afterwards_even_without_its_revisi
     assert_eq!(server.stop().0, Some(0));
 }
 
+/// The line of `doctor` about replicas, which are these, with its status.
+fn line_of_doctor(list: &str, replicas: &[&str]) -> (String, String) {
+    let mut program = program(list, &[]);
+    program.env("DATABASE_REPLICA_URLS", replicas.join(", "));
+    let done = program.args(["doctor", "--format", "json"]).output().unwrap();
+    let document: Value = serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&done.stderr)));
+    let checks = document["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["check"] == "read_replicas").unwrap();
+    let text = |name: &str| check[name].as_str().unwrap().to_owned();
+    (text("status"), text("message"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_names_replicas_that_can_not_be_used() {
+    let primary = Instance::primary();
+    let standby = primary.standby();
+    let list = primary.url("postgres");
+    run(&list, "migrate");
+    let token = run(&list, "token --role OFFICE --days 30 --subject writer");
+    let server = Server::start(program(&list, &[]), "serve --bind 127.0.0.1:0");
+    let writer = Client { address: server.address.clone(), token };
+    assert!(writer.admit("Första").unwrap().revision() > 0);
+    let expect = |replicas: &[&str], status: &str, words: &str| {
+        let found = line_of_doctor(&list, replicas);
+        assert!(found.0 == status && found.1.contains(words), "{found:?}, not {words:?}");
+    };
+    let copy = standby.url("postgres");
+    expect(&[], "ok", "name no read replicas");
+    expect(&[&list, &copy], "ok", "2 read replicas are up to date");
+
+    let db = sea_orm::Database::connect(&copy).await.unwrap();
+    execute(&db, "SELECT pg_wal_replay_pause()").await;
+    writer.admit("Andra").unwrap();
+    let name = name_of(&standby);
+    expect(&[&copy], "warn", &format!("{name} lacks "));
+    execute(&db, "SELECT pg_wal_replay_resume()").await;
+    db.close().await.unwrap();
+
+    // Another register, and a standby that takes over without the register's servers.
+    let other = Instance::primary();
+    let elsewhere = other.url("postgres");
+    run(&elsewhere, "migrate");
+    expect(&[&elsewhere], "fail", "is no standby");
+    standby.control(&["promote"]);
+    expect(&[&copy], "fail", &format!("{name} is no standby"));
+    standby.control(&["stop", "-m", "immediate"]);
+    expect(&[&copy], "fail", &format!("{name} can't be read"));
+    assert_eq!(server.stop().0, Some(0));
+}
+
 #[test]
 fn a_register_on_sqlite_has_no_replicas() {
     let mut program = app::program();
