@@ -3,6 +3,7 @@
 mod fault_injection;
 mod instance;
 pub mod interruptions;
+mod listening;
 mod migrate_command;
 pub mod migration_files;
 mod migrations;

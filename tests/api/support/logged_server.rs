@@ -4,10 +4,13 @@ use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::support::app::App;
+
+/// Time limit for a line.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A server in a process of its own, and what it has said so far.
 pub struct Logged {
@@ -36,9 +39,11 @@ impl Logged {
         logged
     }
 
-    /// The first line that says all of this, which must come within seconds.
+    /// The first line that says all of this, which must come within a minute: a start takes seconds
+    /// on a loaded machine.
     pub fn line(&self, parts: &[&str]) -> String {
-        for _ in 0..200 {
+        let began = Instant::now();
+        while began.elapsed() < MAX_WAIT {
             let found = self
                 .said
                 .lock()
