@@ -59,7 +59,7 @@ pub(super) fn postgres(
 ) -> ConnectOptions {
     let mut options = options(&servers.url, connections, acquire_timeout);
     let chosen = Arc::clone(servers);
-    options.test_before_acquire(false).map_sqlx_postgres_opts(move |_| chosen.primary());
+    options.test_before_acquire(false).map_sqlx_postgres_opts(move |_| chosen.pooled());
     let chosen = Arc::clone(servers);
     options.map_sqlx_postgres_before_acquire(move |connection, used| {
         let servers = Arc::clone(&chosen);
@@ -70,13 +70,16 @@ pub(super) fn postgres(
 }
 
 /// Makes a pool on PostgreSQL set up each new connection. A later call replaces an earlier one.
-pub(super) fn set_up(options: &mut ConnectOptions, servers: &Servers, plans: Plans) {
-    let session = Arc::clone(&servers.session);
+pub(super) fn set_up(options: &mut ConnectOptions, servers: &Arc<Servers>, plans: Plans) {
+    let servers = Arc::clone(servers);
     options.map_sqlx_postgres_pool_opts(move |pool| {
-        let session = Arc::clone(&session);
+        let servers = Arc::clone(&servers);
         pool.after_connect(move |connection, _| {
-            let session = Arc::clone(&session);
-            Box::pin(async move { session.set_up(connection, plans).await })
+            let servers = Arc::clone(&servers);
+            Box::pin(async move {
+                servers.session.set_up(connection, plans).await?;
+                servers.expect_current(connection).await
+            })
         })
     });
 }

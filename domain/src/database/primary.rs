@@ -72,7 +72,7 @@ impl Database {
         let primary = servers.primary();
         tracing::warn!(host = primary.get_host(), port = primary.get_port(), "found the primary");
         for pool in self.connections() {
-            pool.get_postgres_connection_pool().set_connect_options(primary.clone());
+            pool.get_postgres_connection_pool().set_connect_options(servers.pooled());
         }
         // Replicas are checked against it at once, and revocations are read there.
         servers.is_lost.store(false, SeqCst);

@@ -10,8 +10,8 @@ use std::{
 };
 
 use sea_orm::sqlx::{
-    self, ConnectOptions as _, Connection, PgConnection, Row, pool::PoolConnectionMetadata,
-    postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
+    self, ConnectOptions as _, Connection, Executor, PgConnection, Row,
+    pool::PoolConnectionMetadata, postgres::PgConnectOptions, sqlite::SqliteConnectOptions,
 };
 use tokio::{
     sync::{Mutex, watch},
@@ -28,6 +28,14 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// round trip, which a connection that was used a moment ago does not need: if it has broken since,
 /// its statement fails and the connection is replaced.
 const PING_AFTER: Duration = Duration::from_secs(1);
+
+/// Time after a change of the primary in which a connection that is opened is not used a second
+/// time. It is longer than the time between the check of a new connection and its entry in the pool.
+const MOVE_TIME: Duration = Duration::from_secs(1);
+
+/// Selects the name of a session, and removes the mark that [`Servers::pooled`] has put before it.
+const UNMARK: &str = "WITH own AS MATERIALIZED (SELECT current_setting('application_name') AS name)
+    SELECT name, set_config('application_name', regexp_replace(name, '^[0-9]+:', ''), false) FROM own";
 
 /// The schemes of URLs of PostgreSQL.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
@@ -149,6 +157,39 @@ impl Servers {
         self.all[self.primary.load(SeqCst)].clone()
     }
 
+    /// Returns the options of a connection of a pool to the primary. With several servers, the name
+    /// of its session begins with the index of its server, until [`Servers::expect_current`] has
+    /// checked it: a pool does not report the options with which it has opened a connection.
+    pub(super) fn pooled(&self) -> PgConnectOptions {
+        let index = self.primary.load(SeqCst);
+        let options = self.all[index].clone();
+        if self.is_single() {
+            return options;
+        }
+        let name = options.get_application_name().unwrap_or_default();
+        let marked = format!("{index}:{name}");
+        options.application_name(&marked)
+    }
+
+    /// Fails if a new connection of a pool was opened to a server that is no longer the primary, as
+    /// one that was begun before the primary was lost. The pool then opens another one.
+    pub(super) async fn expect_current(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(), sqlx::Error> {
+        if self.is_single() {
+            return Ok(());
+        }
+        let row = connection.fetch_one(sqlx::raw_sql(UNMARK)).await?;
+        let name: String = row.try_get(0)?;
+        // A pooler may drop the name.
+        let Some(index) = mark(&name) else { return Ok(()) };
+        if index == self.primary.load(SeqCst) {
+            return Ok(());
+        }
+        Err(io::Error::other("it was opened to a server that is no longer the primary").into())
+    }
+
     /// Returns a receiver that changes when another server becomes the primary.
     pub(super) fn moved(&self) -> watch::Receiver<()> {
         self.moved.subscribe()
@@ -161,7 +202,7 @@ impl Servers {
 
     /// Returns `true` if a connection of this age was opened to the present primary.
     fn is_current(&self, age: Duration) -> bool {
-        self.moved_at().is_none_or(|at| age < at.elapsed())
+        self.moved_at().is_none_or(|at| age + MOVE_TIME < at.elapsed())
     }
 
     /// Finds the primary. A single server is taken without being asked: it refuses changes itself if
@@ -196,6 +237,11 @@ impl Servers {
             self.moved.send_replace(());
         }
     }
+}
+
+/// Returns the index of the server that a name of a session begins with.
+fn mark(name: &str) -> Option<usize> {
+    name.split_once(':')?.0.parse().ok()
 }
 
 /// Connects to a server that is the primary. Fails with the reason why it is none.
@@ -246,7 +292,33 @@ mod tests {
         servers.move_to(1);
         assert_eq!(servers.primary().get_host(), "i");
         assert!(!servers.is_current(Duration::from_secs(9)));
-        std::thread::sleep(Duration::from_millis(2));
-        assert!(servers.is_current(Duration::ZERO));
+        assert!(!servers.is_current(Duration::ZERO), "it may have been checked before the move");
+        let earlier = Instant::now().checked_sub(Duration::from_secs(5));
+        *servers.moved_at.lock().unwrap_or_else(PoisonError::into_inner) = earlier;
+        assert!(servers.is_current(Duration::from_secs(3)));
+        assert!(!servers.is_current(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_connection_of_a_pool_is_marked_with_its_server() {
+        let session =
+            Arc::new(Session { name: "samregister 2:1".to_owned(), ..Session::default() });
+        let name = |servers: &Servers| {
+            servers.pooled().get_application_name().unwrap_or_default().to_owned()
+        };
+        let Ok(single) = Servers::parse("postgres://h/d", &session) else { panic!() };
+        assert_eq!(name(&single), "samregister 2:1");
+        let Ok(servers) = Servers::parse("postgres://h/d postgres://i/d", &session) else {
+            panic!()
+        };
+        assert_eq!(
+            (name(&servers).as_str(), mark(&name(&servers))),
+            ("0:samregister 2:1", Some(0))
+        );
+        servers.move_to(1);
+        assert_eq!(mark(&name(&servers)), Some(1));
+        assert_eq!((mark("samregister serve h:8080"), mark("")), (None, None));
+        let other = servers.primary();
+        assert_eq!(other.get_application_name(), Some("samregister 2:1"));
     }
 }

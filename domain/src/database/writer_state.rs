@@ -53,14 +53,17 @@ impl WriterState {
 
     /// Does the same for the pool of a register on PostgreSQL, and sets up new connections.
     fn guard_postgres(self: &Arc<Self>, options: &mut ConnectOptions, servers: &Arc<Servers>) {
-        let (state, session) = (Arc::clone(self), Arc::clone(&servers.session));
+        let (state, chosen) = (Arc::clone(self), Arc::clone(servers));
         options.map_sqlx_postgres_pool_opts(move |pool| {
             let (new, used) = (Arc::clone(&state), Arc::clone(&state));
-            let session = Arc::clone(&session);
+            let chosen = Arc::clone(&chosen);
             pool.after_connect(move |connection, _| {
                 new.renew();
-                let session = Arc::clone(&session);
-                Box::pin(async move { session.set_up(connection, Plans::Once).await })
+                let servers = Arc::clone(&chosen);
+                Box::pin(async move {
+                    servers.session.set_up(connection, Plans::Once).await?;
+                    servers.expect_current(connection).await
+                })
             })
             .after_release(move |connection, _| {
                 // A rollback that was only queued is counted already; the pool sends it before the

@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
 };
 
 use tempfile::TempDir;
@@ -22,8 +23,7 @@ impl Instance {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         give_to_owner(folder.path());
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder, port }
+        Self { folder, port: own_port() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -82,6 +82,20 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let data = text(&self.path("data"));
         as_owner(&programs().join("pg_ctl"), &["-D", &data, "-s", "-m", "immediate", "stop"]);
+    }
+}
+
+/// Returns a port that no other test takes, also while its server is stopped: below those that the
+/// system gives to connections and to listeners that ask for any.
+pub fn own_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    // Two runs at the same time begin at different ports.
+    let first = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    loop {
+        let port = first + TAKEN.fetch_add(1, Relaxed) % 100;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Registers on PostgreSQL behind PgBouncer.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -9,6 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::instance::own_port;
 use crate::support::{server_process::Server, test_database::TestDatabase};
 
 const READ: &str = r#"{"query":"{ members { totalCount } }"}"#;
@@ -30,7 +31,7 @@ impl PgBouncer {
         let (host, port) =
             server.split_once('/').and_then(|(server, _)| server.split_once(':')).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let own = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let own = own_port();
         // It refuses to run as root.
         let owner = if is_root() { "user = postgres\n" } else { "" };
         let settings = format!(

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -12,6 +11,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait};
 use tempfile::TempDir;
 
 use super::volume::{Volume, limit_files};
+use crate::database::instance::own_port;
 
 /// A running cluster, gone when dropped.
 pub struct Cluster {
@@ -94,7 +94,7 @@ impl Cluster {
         let file = folder.path().join("password");
         fs::write(&file, &password).unwrap();
         give_to_owner(&file);
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = own_port();
         let cluster = Self { folder, programs, port, password, volumes };
         let (data, file, log) = (text(&cluster.data()), text(&file), text(&log));
         let arguments = [
