@@ -20,7 +20,7 @@ const SECONDS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Maximum length of a slow statement in the log, in characters.
 const MAX_TEXT: usize = 2_000;
 
-/// A callback that gets the text of every statement before it runs.
+/// A callback that gets the text of every measured statement when it has ended: see [`Meters`].
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A callback that gets each statement that has ended: a function that makes its text without
@@ -33,12 +33,21 @@ pub(super) enum Readers {
     Requests = 0,
     Expensive = 1,
     Monitor = 2,
+    /// Reads of the revision and of what changes with it. They share one connection, so that their
+    /// waits say nothing, and have no counter.
+    Revision = 3,
 }
 
 /// Measurements of the connections to one register, by this program.
+///
+/// Measured are prepared statements, when their result is complete. A stream is measured when it is
+/// dropped: by the time in which its rows were taken over, without the time in which it waited for
+/// them, and never as failed. Not measured are unprepared statements (`execute_unprepared`), as
+/// savepoints, locks and notifications; BEGIN, COMMIT and ROLLBACK; and the statements of
+/// connections that no request waits for: the probe and that of the revision.
 #[derive(Debug)]
 pub struct Meters {
-    /// Duration of each statement, without the wait for a connection.
+    /// Duration of each measured statement, without the wait for a connection.
     pub statement_seconds: Histogram,
     /// Statements that failed.
     pub failed_statements: Counter,
@@ -82,7 +91,7 @@ impl Meters {
         self.slow_from.store(threshold, Relaxed);
     }
 
-    /// Passes each statement that has ended to `observer`.
+    /// Passes each measured statement that has ended to `observer`.
     pub fn observe_statements(&self, observer: Observer) {
         self.observer.get_or_init(|| observer);
     }
@@ -159,9 +168,40 @@ fn without_values(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Mutex, PoisonError};
+
+    use futures_util::TryStreamExt;
+    use sea_orm::{ConnectionTrait, DbBackend, Statement, StreamTrait};
 
     use super::*;
+    use crate::database::Database;
+
+    #[tokio::test]
+    async fn prepared_statements_and_streams_are_measured_when_they_have_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
+        let texts = Arc::new(Mutex::new(Vec::<String>::new()));
+        let lock = |texts: &Mutex<Vec<String>>| {
+            std::mem::take(&mut *texts.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        let noted = Arc::clone(&texts);
+        let listener: Listener = Arc::new(move |sql: &str| {
+            noted.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned());
+        });
+        let db = Database::connect(&url, Some(listener)).await.unwrap();
+        let of = |sql: &str| Statement::from_string(DbBackend::Sqlite, sql);
+        db.reader.query_one_raw(of("SELECT 1")).await.unwrap();
+        assert_eq!(lock(&texts), ["SELECT 1"]);
+        assert!(db.reader.query_one_raw(of("SELECT no")).await.is_err());
+        assert_eq!((lock(&texts).len(), db.meters().failed_statements.get()), (1, 1));
+        db.reader.execute_unprepared("SELECT 2").await.unwrap();
+        assert!(lock(&texts).is_empty());
+        let mut rows = db.reader.stream_raw(of("SELECT 3")).await.unwrap();
+        assert!(rows.try_next().await.unwrap().is_some());
+        assert!(lock(&texts).is_empty(), "the stream has not ended");
+        drop(rows);
+        assert_eq!(lock(&texts), ["SELECT 3"]);
+    }
 
     #[test]
     fn a_statement_is_shown_without_its_values() {

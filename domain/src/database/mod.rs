@@ -375,7 +375,7 @@ impl Database {
     #[must_use]
     pub(crate) fn for_revision(&self) -> Self {
         let reader = self.revision_reader.connection().clone();
-        Self { reader, readers: Readers::Monitor, ..self.clone() }
+        Self { reader, readers: Readers::Revision, ..self.clone() }
     }
 
     /// Logs a warning if other users than its owner may read the file of a register on SQLite, as

@@ -34,9 +34,10 @@ impl Database {
 
     /// Counts a read that finds each connection of its pool in use.
     pub(super) fn note_wait(&self) {
+        let Some(waits) = self.meters.waits.get(self.readers as usize) else { return };
         let (most, _, in_use) = counts(&self.reader);
         if in_use >= most {
-            self.meters.waits[self.readers as usize].inc();
+            waits.inc();
         }
     }
 
@@ -60,5 +61,31 @@ impl Database {
         let database = tokio::fs::metadata(&path).await.map_err(Error::internal)?.len();
         let log = tokio::fs::metadata(log).await.map_or(0, |found| found.len());
         Ok(Size { database, log: Some(log) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::TransactionTrait;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_of_the_revision_count_as_waits_of_no_pool() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
+        let db = Database::connect(&url, None).await.unwrap();
+        let waits = || db.pools().map(|pool| pool.waits);
+        let revision = db.for_revision();
+        let taken = revision.read().begin().await.unwrap();
+        drop(revision.read().clone());
+        assert_eq!(waits(), [Some(0), Some(0), Some(0), None]);
+        drop(taken);
+        let monitor = db.for_monitoring();
+        let first = monitor.read().begin().await.unwrap();
+        let second = monitor.read().begin().await.unwrap();
+        drop(monitor.read().clone());
+        assert_eq!(waits(), [Some(0), Some(0), Some(1), None]);
+        drop((first, second));
     }
 }
