@@ -76,17 +76,19 @@ pub async fn file(
     let deviations = errors.optional_text("deviations", new.deviations.as_deref(), TEXT);
     let next_steps = errors.optional_text("next_steps", new.next_steps.as_deref(), TEXT);
 
-    let mut change = audit::begin(ctx, Action::StatusReportFile).await?;
-    let activity = match find(change.tx(), new.activity).await {
-        // The id itself was bad: it is returned with all other errors of the input.
-        Err(Error::NotFound(_)) if !errors.is_empty() => {
-            return errors.finish().map(|()| StatusReportId::default());
+    if !errors.is_empty() {
+        // The right comes before the form of the input, and neither waits for other writers.
+        match find(ctx.db.read(), new.activity).await {
+            // The id itself was bad: it is returned with all other errors of the input.
+            Err(Error::NotFound(_)) => {}
+            found => require_lead(ctx.viewer, &found?)?,
         }
-        found => found?,
-    };
-    // The right comes before the form of the input.
-    require_lead(ctx.viewer, &activity)?;
+    }
     errors.finish()?;
+
+    let mut change = audit::begin(ctx, Action::StatusReportFile).await?;
+    let activity = find(change.tx(), new.activity).await?;
+    require_lead(ctx.viewer, &activity)?;
     let row = Model {
         id: StatusReportId::new(),
         activity_id: activity.id,

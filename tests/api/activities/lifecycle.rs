@@ -472,8 +472,14 @@ on_both!(the_board_gets_its_report_in_a_fixed_form, |app| async move {
         assert_eq!(caller.does("statusReportFile", "id", report("soon")).await.code(), "FORBIDDEN");
     }
     let nothing = json!({ "activityId": "x", "period": "soon", "health": "RED", "summary": "" });
+    app.statements();
     let refused = app.lead(&["natverk"]).does("statusReportFile", "id", nothing).await;
     assert_eq!(refused.bad_fields(), ["input.activityId", "input.period", "input.summary"]);
+    let refused = app.lead(&["bip"]).does("statusReportFile", "id", report("soon")).await;
+    assert_eq!(refused.bad_fields(), ["input.period"]);
+    // The first statement of each change.
+    let begins = |sql: &String| sql.contains("migration_requirement");
+    assert!(!app.statements().iter().any(begins), "they wait for no writer");
     assert_eq!(app.revision().await, before);
 
     // The latest first, in pages that begin where the one before ended, forwards and backwards.
