@@ -2,5 +2,6 @@
 
 mod blocked_writers;
 mod csv;
+mod import_statements;
 mod invoice_files;
 pub mod round_trip;

@@ -1,6 +1,6 @@
 //! Loading of bank payments with their bookings, and checks of changes on closed days.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ::entity::{
     adjustment,
@@ -213,6 +213,25 @@ pub async fn has_voucher(db: &impl ConnectionTrait, (source, id): Key) -> Result
         .limit(1)
         .take();
     Ok(db.query_one(&select).await?.is_some())
+}
+
+/// Returns those of these bank payments that were exported or booked elsewhere.
+pub async fn with_voucher(
+    db: &impl ConnectionTrait,
+    ids: &[BankPaymentId],
+) -> Result<HashSet<BankPaymentId>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let theirs =
+        among(db.get_database_backend(), Expr::col(voucher::Column::SourceId), ids.iter().copied());
+    let select = Query::select()
+        .column(voucher::Column::SourceId)
+        .from(voucher::Entity)
+        .and_where(Expr::col(voucher::Column::Source).eq(VoucherSource::BankPayment))
+        .and_where(theirs)
+        .take();
+    db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// Rejects marking a bank payment as a duplicate, or reopening one, if that would change a closed

@@ -11,7 +11,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use ::entity::{
     bank_payment::{Column, Model},
     id::BankPaymentId,
-    kind::VoucherSource,
     money::Money,
     partial::PartialRow,
 };
@@ -129,12 +128,10 @@ async fn entries(change: &Change, chunk: &[Incoming]) -> Result<Entries> {
         let rows = rows.into_iter().filter(|row| row.entry_reference.is_none());
         found.totals = rows.map(|row| (row.bank_reference.clone(), row)).collect();
         let closing = Closing::load(change.tx()).await?;
-        for row in found.totals.values() {
-            let key = (VoucherSource::BankPayment, row.id.into());
-            if !bookkeeping::is_correctable(change.tx(), closing, key, row.day_in_books()).await? {
-                found.closed.insert(row.id);
-            }
-        }
+        let closed = found.totals.values().filter(|row| closing.is_closed(row.day_in_books()));
+        let closed: Vec<BankPaymentId> = closed.map(|row| row.id).collect();
+        let correctable = bookkeeping::with_voucher(change.tx(), &closed).await?;
+        found.closed = closed.into_iter().filter(|id| !correctable.contains(id)).collect();
     }
     if !totals.is_empty() {
         for row in by(change, among_words(backend, column(Column::EntryReference), totals)).await? {
@@ -196,17 +193,20 @@ async fn deposits(change: &Change, chunk: &[Incoming]) -> Result<HashMap<NaiveDa
         .map(|incoming| incoming.booked_on)
         .collect();
     let mut found: HashMap<NaiveDate, Vec<Money>> = HashMap::new();
-    for day in days {
-        let select = Query::select()
-            .expr(Expr::cust("CAST(SUM(amount) AS bigint)"))
-            .from(::entity::bank_payment::Entity)
-            .and_where(column(Column::BookedOn).eq(day))
-            .and_where(column(Column::EntryReference).like("BG %"))
-            .add_group_by([column(Column::EntryReference)])
-            .take();
-        for row in change.tx().query_all(&select).await? {
-            found.entry(day).or_default().push(row.try_get_by_index(0)?);
-        }
+    if days.is_empty() {
+        return Ok(found);
+    }
+    let select = Query::select()
+        .column(Column::BookedOn)
+        .expr(Expr::cust("CAST(SUM(amount) AS bigint)"))
+        .from(::entity::bank_payment::Entity)
+        .and_where(column(Column::BookedOn).is_in(days))
+        .and_where(column(Column::EntryReference).like("BG %"))
+        .add_group_by([column(Column::BookedOn), column(Column::EntryReference)])
+        .take();
+    for row in change.tx().query_all(&select).await? {
+        let day: NaiveDate = row.try_get_by_index(0)?;
+        found.entry(day).or_default().push(row.try_get_by_index(1)?);
     }
     Ok(found)
 }
