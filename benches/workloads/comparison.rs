@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use crate::{
-    Failure,
+    Failure, bank_file,
     client::Client,
-    documents::Workload,
+    documents::{Facts, Workload},
     measure::{Contender, Figures},
     register::{NOW, Register, clock},
     servers::Servers,
@@ -23,7 +23,7 @@ pub struct Plan {
     pub rounds: usize,
     /// Duration of a round.
     pub duration: Duration,
-    /// Connections for W1 to W5.
+    /// Connections for the workloads that read.
     pub clients: usize,
     /// Connections for W6, one after the other.
     pub issuers: Vec<usize>,
@@ -54,7 +54,7 @@ pub fn compare(
         "workload  server                    req/s    ratio  CPU ms  of it DB   CPU ×   p50 ms   p99 ms"
     );
     let wants = |name: &str| plan.workloads.is_empty() || plan.workloads.contains(name);
-    for workload in servers.facts.reads() {
+    for workload in servers.facts.reads().into_iter().chain(Facts::wide_reads()) {
         if wants(workload.name) {
             let contenders = readers(&servers, &workload)?;
             let figures = take_turns(&contenders, plan.clients, plan, &servers)?;
@@ -76,8 +76,16 @@ pub fn compare(
         }
         runtime.block_on(check_numbers(&servers))?;
     }
+    if wants("W12") {
+        runtime.block_on(bank_file::measure(&servers, register))?;
+    }
     Ok(())
 }
+
+/// Workloads without a hand-written handler: the division of a line's amount over the days of its
+/// period is a rule of the register, which no statement of some lines follows to the öre. The
+/// program without its answer cache takes the place of the floor.
+const WITHOUT_FLOOR: [&str; 1] = ["W9"];
 
 /// Returns the servers of a workload that reads, the hand-written handler first, after checking that
 /// they answer equally.
@@ -89,9 +97,10 @@ fn readers(servers: &Servers, workload: &Workload) -> Result<Vec<Contender>, Fai
     };
     let body = json!({ "query": workload.document, "variables": workload.variables });
     let mut contenders = Vec::new();
-    for (name, address) in
-        [("floor", servers.floor), ("uncached", servers.uncached), ("unchanged", servers.cached)]
-    {
+    let all =
+        [("floor", servers.floor), ("uncached", servers.uncached), ("unchanged", servers.cached)];
+    let has_floor = !WITHOUT_FLOOR.contains(&workload.name);
+    for (name, address) in all.into_iter().filter(|(name, _)| has_floor || *name != "floor") {
         let mut contender = contender(servers, name, address);
         let mut client = contender.client();
         contender.requests = vec![match name {

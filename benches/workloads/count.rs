@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     Failure,
-    documents::Workload,
+    documents::{Facts, Workload},
     register::Register,
     servers::{facts, program, settings},
 };
@@ -35,9 +35,10 @@ pub fn ask(register: &Register, workload: &str, times: &str) -> Result<(), Failu
         let db = register.connect(&register.make().await?).await?;
         let settings = settings(Some("0"))?;
         let (app, token) = program(&db, &settings)?;
-        let reads = facts(&app).await.reads();
-        let wanted = reads.into_iter().find(|own| own.name == workload);
-        let wanted = wanted.ok_or_else(|| format!("{workload} is none of W1 to W5"))?;
+        let mut reads = facts(&app).await.reads().into_iter().chain(Facts::wide_reads());
+        let wanted = reads.find(|own| own.name == workload);
+        let wanted =
+            wanted.ok_or_else(|| format!("{workload} is none of W1 to W5 and W7 to W11"))?;
         let routes = http::router(app, &settings);
         let mut bytes = 0;
         for _ in 0..times {

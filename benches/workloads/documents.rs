@@ -1,4 +1,4 @@
-//! The documents of the workloads W1 to W6, with their variables: for benchmarks, instruction
+//! The documents of the workloads W1 to W11, with their variables: for benchmarks, instruction
 //! counts and tests of statements.
 
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// A workload: its name, document and variables.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// `W1` to `W6`.
+    /// `W1` to `W11`.
     pub name: &'static str,
     /// The document.
     pub document: &'static str,
@@ -31,6 +31,21 @@ const PAGE: &str = "query($after: String) { invoices(first: 50, after: $after, o
 
 /// W6: an invoice of three lines, drafted and issued.
 const ISSUE: &str = "mutation($input: InvoiceIssueInput!) { invoiceIssue(input: $input) { invoice { id number total } } }";
+
+/// W7: the first 50 overdue invoices, and the number of all.
+const OVERDUE: &str = "{ invoices(filter: { status: [OVERDUE] }, first: 50, orderBy: { field: DUE_ON }) { totalCount nodes { number dueOn outstanding } } }";
+
+/// W8: revenue of a year by member.
+const REVENUE_BY_MEMBER: &str = "{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [MEMBER] }) { rows { member { name } net } total { net } } }";
+
+/// W9: accrued revenue of a year by activity and month.
+const ACCRUED: &str = "{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\", basis: ACCRUED, groupBy: [ACTIVITY, MONTH] }) { rows { activity { name } period net } total { net } } }";
+
+/// W10: the first 50 members without an agreement about an activity, and the number of all.
+const OUTSIDE: &str = "{ members(filter: { notInActivitySlugs: [\"activity-0\"] }, first: 50) { totalCount nodes { name } } }";
+
+/// W11: members that joined and left each activity in a year.
+const TREND: &str = "{ activityMatrix(comparedTo: \"2025-11-30\") { activities { activity { name } trend { joinedCount leftCount } } } }";
 
 /// Objects of a register that the variables name.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +96,18 @@ impl Facts {
             workload("W3", EXPIRING, json!({})),
             workload("W4", REVENUE, json!({})),
             workload("W5", PAGE, json!({ "after": self.after })),
+        ]
+    }
+
+    /// Returns W7 to W11, which read more rows the larger the register is.
+    pub fn wide_reads() -> [Workload; 5] {
+        let workload = |name, document| Workload { name, document, variables: json!({}) };
+        [
+            workload("W7", OVERDUE),
+            workload("W8", REVENUE_BY_MEMBER),
+            workload("W9", ACCRUED),
+            workload("W10", OUTSIDE),
+            workload("W11", TREND),
         ]
     }
 

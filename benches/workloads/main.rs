@@ -1,11 +1,12 @@
-//! The workloads W1 to W6 against hand-written handlers of the same answers in the same process:
-//! `cargo bench --profile dist --bench workloads -- [s|m|l]… [sqlite|postgres]… [W1…]… [rounds=N]
-//! [seconds=N] [clients=N]`. `docs/performance.md` explains the table that it prints.
+//! The workloads W1 to W12 against hand-written handlers of the same answers in the same process:
+//! `cargo bench --profile dist --bench workloads -- [s|m|l|xl]… [sqlite|postgres]… [W1…]…
+//! [rounds=N] [seconds=N] [clients=N]`. `docs/performance.md` explains the table that it prints.
 //!
 //! Set `BENCH_POSTGRES` to the address of a PostgreSQL server on this machine to measure there as
 //! well as on SQLite; `tests/long/workloads.sh` starts one. `prepare FOLDER` makes a register of size
 //! s in a folder, and `count FOLDER W1 N` asks it one workload so often, for callgrind.
 
+mod bank_file;
 #[path = "../../examples/load/client.rs"]
 #[expect(dead_code, reason = "the load test uses the rest")]
 mod client;
@@ -35,11 +36,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sizes by name: the network as it is, one of ten thousand members, and one of a hundred thousand.
-const SIZES: [(&str, Size); 3] = [
+/// Sizes by name: the network as it is, one of ten thousand members, one of a hundred thousand, and
+/// this one with twenty invoices a member.
+const SIZES: [(&str, Size); 4] = [
     ("s", Size { members: 70, agreements: 210, invoices: 1_000 }),
     ("m", LARGE),
     ("l", Size { members: 100_000, agreements: 300_000, invoices: 200_000 }),
+    ("xl", Size { members: 100_000, agreements: 300_000, invoices: 2_000_000 }),
 ];
 
 fn main() -> ExitCode {
@@ -89,7 +92,11 @@ fn compare(words: &[&str]) -> Result<(), Failure> {
             (_, Some(("clients", count))) => plan.clients = count.parse()?,
             ("sqlite", _) => systems.push(System::Sqlite),
             ("postgres", _) => systems.push(System::Postgres),
-            ("W1" | "W2" | "W3" | "W4" | "W5" | "W6", _) => {
+            (
+                "W1" | "W2" | "W3" | "W4" | "W5" | "W6" | "W7" | "W8" | "W9" | "W10" | "W11"
+                | "W12",
+                _,
+            ) => {
                 plan.workloads.insert(word.to_owned());
             }
             _ => {

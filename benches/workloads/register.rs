@@ -40,7 +40,7 @@ pub enum System {
 #[derive(Clone, Debug)]
 pub struct Register {
     pub system: System,
-    /// `s`, `m` or `l`.
+    /// `s`, `m`, `l` or `xl`.
     pub name: &'static str,
     pub size: Size,
     /// Folder of its files.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compares the workloads W1 to W6 with hand-written handlers, on SQLite and on a PostgreSQL server of its own that keeps what it
+# Compares the workloads W1 to W12 with hand-written handlers, on SQLite and on a PostgreSQL server of its own that keeps what it
 # commits, both on the same disk. Arguments go to benches/workloads: docs/performance.md describes them and the table.
 #
 #     tests/long/workloads.sh                 70 members

@@ -11,7 +11,9 @@ use entity::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::statements::{BuyerRow, DeadlineRow, InvoiceRow, MemberRow, RevenueRow};
+use super::statements::{
+    BuyerRow, DeadlineRow, InvoiceRow, MemberRow, OutsideRow, OverdueRow, RevenueRow, TrendRow,
+};
 
 /// An answer.
 #[derive(Serialize)]
@@ -317,6 +319,124 @@ impl Page {
         let nodes = rows.into_iter().map(node).collect();
         let end_cursor = end_cursor.map(|(total, id)| format!("{total}:{}", id.global_id()));
         Self { invoices: Invoices { nodes, page_info: PageInfo { has_next_page, end_cursor } } }
+    }
+}
+
+/// Nodes, and the number of all that the filter matches.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Counted<T> {
+    total_count: i64,
+    nodes: Vec<T>,
+}
+
+/// Answer of W7.
+#[derive(Serialize)]
+pub struct Overdue {
+    invoices: Counted<OverdueNode>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OverdueNode {
+    number: Option<String>,
+    due_on: Option<NaiveDate>,
+    outstanding: String,
+}
+
+impl Overdue {
+    /// Returns the answer from the rows of invoices.
+    pub fn of(rows: Vec<OverdueRow>) -> Self {
+        let total_count = rows.first().map_or(0, |row| row.0);
+        let node = |(_, number, due_on, outstanding): OverdueRow| OverdueNode {
+            number,
+            due_on,
+            outstanding: Money(outstanding).to_string(),
+        };
+        Self { invoices: Counted { total_count, nodes: rows.into_iter().map(node).collect() } }
+    }
+}
+
+/// Answer of W8.
+#[derive(Serialize)]
+pub struct MemberRevenue {
+    revenue: MemberReport,
+}
+
+#[derive(Serialize)]
+struct MemberReport {
+    rows: Vec<MemberReportRow>,
+    total: Total,
+}
+
+#[derive(Serialize)]
+struct MemberReportRow {
+    member: Named,
+    net: String,
+}
+
+impl MemberRevenue {
+    /// Returns the answer from sums by member.
+    pub fn of(rows: Vec<(String, i64)>) -> Self {
+        let net = rows.iter().map(|(_, net)| net).sum();
+        let row = |(name, net): (String, i64)| MemberReportRow {
+            member: Named { name },
+            net: Money(net).to_string(),
+        };
+        let rows = rows.into_iter().map(row).collect();
+        Self { revenue: MemberReport { rows, total: Total { net: Money(net).to_string() } } }
+    }
+}
+
+/// Answer of W10.
+#[derive(Serialize)]
+pub struct Outside {
+    members: Counted<Named>,
+}
+
+impl Outside {
+    /// Returns the answer from the rows of members.
+    pub fn of(rows: Vec<OutsideRow>) -> Self {
+        let total_count = rows.first().map_or(0, |row| row.0);
+        let nodes = rows.into_iter().map(|(_, name)| Named { name }).collect();
+        Self { members: Counted { total_count, nodes } }
+    }
+}
+
+/// Answer of W11.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matrix {
+    activity_matrix: Activities,
+}
+
+#[derive(Serialize)]
+struct Activities {
+    activities: Vec<ActivityTrend>,
+}
+
+#[derive(Serialize)]
+struct ActivityTrend {
+    activity: Named,
+    trend: Trend,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Trend {
+    joined_count: i64,
+    left_count: i64,
+}
+
+impl Matrix {
+    /// Returns the answer from the rows of activities.
+    pub fn of(rows: Vec<TrendRow>) -> Self {
+        let trend = |(name, joined_count, left_count): TrendRow| ActivityTrend {
+            activity: Named { name },
+            trend: Trend { joined_count, left_count },
+        };
+        let activities = rows.into_iter().map(trend).collect();
+        Self { activity_matrix: Activities { activities } }
     }
 }
 

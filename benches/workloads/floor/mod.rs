@@ -20,7 +20,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use self::{
-    answers::{Data, Expiring, Issued, Member, Members, Page, Revenue},
+    answers::{
+        Data, Expiring, Issued, Matrix, Member, MemberRevenue, Members, Outside, Overdue, Page,
+        Revenue,
+    },
     statements::{Issue, IssueLine, Statements},
 };
 
@@ -57,6 +60,10 @@ pub fn router<S: Statements>(statements: S, today: NaiveDate) -> Router {
         .route("/W4", get(revenue::<S>))
         .route("/W5/{after}", get(page::<S>))
         .route("/W6", post(issue::<S>))
+        .route("/W7", get(overdue::<S>))
+        .route("/W8", get(revenue_by_member::<S>))
+        .route("/W10", get(outside::<S>))
+        .route("/W11", get(trend::<S>))
         .with_state(Arc::new(Floor { statements, today }))
 }
 
@@ -91,6 +98,26 @@ async fn page<S: Statements>(
     let (total, id) = after.split_once(':').ok_or_else(|| Failed("no cursor".to_owned()))?;
     let rows = floor.statements.page((total.parse()?, uuid_of(id)?)).await?;
     Ok(Json(Data { data: Page::of(rows, floor.today) }))
+}
+
+async fn overdue<S: Statements>(State(floor): State<Arc<Floor<S>>>) -> Answer<Overdue> {
+    Ok(Json(Data { data: Overdue::of(floor.statements.overdue(floor.today).await?) }))
+}
+
+async fn revenue_by_member<S: Statements>(
+    State(floor): State<Arc<Floor<S>>>,
+) -> Answer<MemberRevenue> {
+    Ok(Json(Data { data: MemberRevenue::of(floor.statements.revenue_by_member().await?) }))
+}
+
+async fn outside<S: Statements>(State(floor): State<Arc<Floor<S>>>) -> Answer<Outside> {
+    Ok(Json(Data { data: Outside::of(floor.statements.outside(floor.today).await?) }))
+}
+
+async fn trend<S: Statements>(State(floor): State<Arc<Floor<S>>>) -> Answer<Matrix> {
+    let compared_to = NaiveDate::from_ymd_opt(2025, 11, 30).unwrap_or(floor.today);
+    let rows = floor.statements.trend(floor.today, compared_to).await?;
+    Ok(Json(Data { data: Matrix::of(rows) }))
 }
 
 /// Body of W6.

@@ -60,6 +60,15 @@ pub type DeadlineRow = (Option<String>, String, NaiveDate, Option<String>, Optio
 /// Name of an activity, year and net sum.
 pub type RevenueRow = (String, String, i64);
 
+/// Number of all overdue invoices; number, due date and outstanding sum of one.
+pub type OverdueRow = (i64, Option<String>, Option<NaiveDate>, i64);
+
+/// Number of all members without an agreement; name of one.
+pub type OutsideRow = (i64, String);
+
+/// Name of an activity, and the numbers of members that joined and left it.
+pub type TrendRow = (String, i64, i64);
+
 /// An invoice to issue, with its sums.
 #[derive(Clone, Debug)]
 pub struct Issue {
@@ -100,6 +109,31 @@ const EXPIRING: &str = "SELECT a.number, d.kind, d.deadline_on, m.name, v.name \
 const PAGE: &str = "SELECT number, issued_on, due_on, total, paid, credited, written_off, \
     first_paid_on, settled_on, credited_on, id FROM invoice WHERE (total, id) > ($1, $2) \
     ORDER BY total, id LIMIT 51";
+
+const OVERDUE: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE kind = 'INVOICE' \
+    AND due_on < $1 AND settled_on IS NULL AND credited_on IS NULL), number, due_on, \
+    total - paid - credited - written_off FROM invoice WHERE kind = 'INVOICE' AND due_on < $1 \
+    AND settled_on IS NULL AND credited_on IS NULL ORDER BY due_on, id LIMIT 50";
+
+const REVENUE_BY_MEMBER: &str = "SELECT m.name, CAST(SUM(l.net) AS bigint) FROM invoice i \
+    JOIN invoice_line l ON l.invoice_id = i.id JOIN member m ON m.id = i.member_id \
+    WHERE i.kind = 'INVOICE' AND i.issued_on BETWEEN '2026-01-01' AND '2026-12-31' \
+    GROUP BY m.id, m.name, m.name_key ORDER BY m.name_key, m.id";
+
+/// Every agreement of these registers is signed, and none has notice given of it.
+const OUTSIDE: &str = "WITH outside AS (SELECT m.id, m.name, m.name_key FROM member m \
+    WHERE NOT EXISTS (SELECT 1 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.member_id = m.id \
+    AND a.kind = 'PARTICIPATION' AND v.slug = 'activity-0' AND a.starts_on <= $1 \
+    AND (a.ends_on >= $1 OR a.renewal_months IS NOT NULL))) \
+    SELECT (SELECT COUNT(*) FROM outside), name FROM outside ORDER BY name_key, id LIMIT 50";
+
+const TREND: &str = "SELECT v.name, COUNT(*) FILTER (WHERE f.is_in = 1 AND f.was_in = 0), \
+    COUNT(*) FILTER (WHERE f.is_in = 0 AND f.was_in = 1) FROM (SELECT activity_id, member_id, \
+    MAX(CASE WHEN ends_on >= $1 OR renewal_months IS NOT NULL THEN 1 ELSE 0 END) AS is_in, \
+    MAX(CASE WHEN ends_on >= $2 OR renewal_months IS NOT NULL THEN 1 ELSE 0 END) AS was_in \
+    FROM agreement WHERE kind = 'PARTICIPATION' AND starts_on <= $2 \
+    GROUP BY activity_id, member_id) f JOIN activity v ON v.id = f.activity_id \
+    GROUP BY v.name, v.name_key ORDER BY v.name_key";
 
 /// The statement of W4 with this expression for the year of issue.
 macro_rules! revenue {
@@ -148,6 +182,24 @@ pub trait Statements: Clone + Send + Sync + 'static {
         &self,
         after: (i64, Uuid),
     ) -> impl Future<Output = sqlx::Result<Vec<InvoiceRow>>> + Send;
+    /// W7.
+    fn overdue(
+        &self,
+        today: NaiveDate,
+    ) -> impl Future<Output = sqlx::Result<Vec<OverdueRow>>> + Send;
+    /// W8: name and net sum of each member.
+    fn revenue_by_member(&self) -> impl Future<Output = sqlx::Result<Vec<(String, i64)>>> + Send;
+    /// W10.
+    fn outside(
+        &self,
+        today: NaiveDate,
+    ) -> impl Future<Output = sqlx::Result<Vec<OutsideRow>>> + Send;
+    /// W11.
+    fn trend(
+        &self,
+        today: NaiveDate,
+        compared_to: NaiveDate,
+    ) -> impl Future<Output = sqlx::Result<Vec<TrendRow>>> + Send;
     /// W6: issues an invoice, and returns its number.
     fn issue(&self, issue: Issue) -> impl Future<Output = sqlx::Result<i64>> + Send;
 }
@@ -173,6 +225,26 @@ macro_rules! reads {
 
         async fn page(&self, (total, id): (i64, Uuid)) -> sqlx::Result<Vec<InvoiceRow>> {
             query_as(PAGE).bind(total).bind(id).fetch_all(&self.$pool).await
+        }
+
+        async fn overdue(&self, today: NaiveDate) -> sqlx::Result<Vec<OverdueRow>> {
+            query_as(OVERDUE).bind(today).fetch_all(&self.$pool).await
+        }
+
+        async fn revenue_by_member(&self) -> sqlx::Result<Vec<(String, i64)>> {
+            query_as(REVENUE_BY_MEMBER).fetch_all(&self.$pool).await
+        }
+
+        async fn outside(&self, today: NaiveDate) -> sqlx::Result<Vec<OutsideRow>> {
+            query_as(OUTSIDE).bind(today).fetch_all(&self.$pool).await
+        }
+
+        async fn trend(
+            &self,
+            today: NaiveDate,
+            compared_to: NaiveDate,
+        ) -> sqlx::Result<Vec<TrendRow>> {
+            query_as(TREND).bind(today).bind(compared_to).fetch_all(&self.$pool).await
         }
     };
 }

@@ -1,4 +1,4 @@
-//! Statements of the workloads W1 to W6, which `benches/workloads` measures: at most so many a
+//! Statements of the workloads W1 to W11, which `benches/workloads` measures: at most so many a
 //! request, and no more among 16 at a time.
 
 #[path = "../../../benches/workloads/documents.rs"]
@@ -21,8 +21,19 @@ use crate::support::{
 };
 
 /// Statements of each workload, at most.
-const MOST: [(&str, usize); 6] =
-    [("W1", 3), ("W2", 2), ("W3", 3), ("W4", 2), ("W5", 1), ("W6", 12)];
+const MOST: [(&str, usize); 11] = [
+    ("W1", 3),
+    ("W2", 2),
+    ("W3", 3),
+    ("W4", 2),
+    ("W5", 1),
+    ("W6", 12),
+    ("W7", 2),
+    ("W8", 4),
+    ("W9", 2),
+    ("W10", 3),
+    ("W11", 4),
+];
 /// Requests at a time.
 const CALLERS: usize = 16;
 
@@ -63,7 +74,7 @@ fn check(name: &str, made: &[String]) {
 on_both!(a_workload_that_reads_takes_a_few_statements_alone_and_among_others, |app| async move {
     let (app, _folder, facts) = fill(&app).await;
     assert_eq!(facts.reads()[0].document, MEMBERS);
-    for workload in facts.reads() {
+    for workload in facts.reads().into_iter().chain(Facts::wide_reads()) {
         ask(&app, &workload).await;
         app.statements();
         let alone = ask(&app, &workload).await;
