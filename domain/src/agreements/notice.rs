@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::lifecycle::{self, Transition, name};
 use crate::{
-    auth::viewer::Viewer,
+    auth::viewer::{Permission, Viewer},
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -18,6 +18,13 @@ use crate::{
 pub fn can_give_notice(viewer: &Viewer, row: &Model, today: NaiveDate) -> bool {
     // A notice without a last day requires what one with a last day requires, and more.
     lifecycle::can(viewer, Transition::EndEarly, row, today) && require_not_replaced(row).is_ok()
+}
+
+/// Returns `true` if the viewer may withdraw the notice of the agreement, which has one and has not
+/// ended. An end of its membership or activity may still prevent it.
+#[must_use]
+pub fn can_withdraw_notice(viewer: &Viewer, row: &Model, today: NaiveDate) -> bool {
+    viewer.has(Permission::ManageAgreements) && require_pending(row, today).is_ok()
 }
 
 /// Fails with `REPLACED` if an agreement has a signed successor.

@@ -50,6 +50,11 @@ pub(super) fn check_day(
     }
 }
 
+/// Returns `true` if a difference is below a krona.
+pub(super) fn is_small(difference: Money) -> bool {
+    difference.0.abs() <= MAX_WRITE_OFF.0
+}
+
 /// Returns the difference that is written off manually: all of it, owed or overpaid. `credited` is
 /// the sum of the credit notes.
 ///
@@ -63,7 +68,7 @@ pub(super) fn to_write_off(aggregate: &InvoiceAggregate, credited: Money) -> Res
             format!("{} is settled to the öre", aggregate.name()),
         ));
     }
-    if difference.0.abs() > MAX_WRITE_OFF.0 {
+    if !is_small(difference) {
         let words = format!(
             "{} has a difference of {difference}, and at most {MAX_WRITE_OFF} can be written off; credit it or refund it instead",
             aggregate.name()

@@ -6,14 +6,16 @@ use std::collections::BTreeSet;
 use ::entity::{
     adjustment::Model,
     id::{AdjustmentId, InvoiceId},
+    invoice,
     kind::AdjustmentKind,
+    money::Money,
 };
 use chrono::NaiveDate;
 
-use super::{posting::Booking, small_differences};
+use super::{payment_rejections::Rejection, posting::Booking, small_differences};
 use crate::{
     audit::{self, Action},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     context::Context,
     error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
@@ -29,6 +31,17 @@ pub struct NewWriteOff {
     pub written_off_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
+}
+
+/// Returns `true` if the viewer may write off the difference of the invoice: it is issued, and less
+/// than a krona is owed or overpaid.
+#[must_use]
+pub fn can_write_off(viewer: &Viewer, row: &invoice::Model) -> bool {
+    let difference = row.total - row.credited - row.paid - row.written_off;
+    viewer.has(Permission::ManageInvoices)
+        && Rejection::of_document(row).is_none()
+        && difference != Money::ZERO
+        && small_differences::is_small(difference)
 }
 
 /// Writes off the entire difference between an issued invoice and the sums that cover it: the owed

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, past},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
@@ -32,6 +32,13 @@ impl FromOutcome for Reinstated {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
         Some(Self { member: outcome.ids().next()?, agreements: outcome.ids().collect() })
     }
+}
+
+/// Returns `true` if the viewer may reinstate the member, which has a last day of membership. The
+/// agreements that ended with it may still prevent it.
+#[must_use]
+pub fn can_reinstate(viewer: &Viewer, row: &member::Model) -> bool {
+    viewer.has(Permission::ManageRegister) && row.left_on.is_some()
 }
 
 /// Reverses a member's departure or merger. The member has no last day again, and the agreements

@@ -1,18 +1,25 @@
 //! Removes members that were admitted by mistake, while nothing refers to them.
 
+use std::collections::HashSet;
+
 use ::entity::{
     agreement, allocation, contact, cost, fee_charge, id::MemberId, invoice, kind::SubjectKind,
     member, member_billing, member_former_name, member_municipality, token_revocation,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
+    sea_query::{Expr, Query, SelectStatement, SimpleExpr},
+};
 
 use super::details::snapshot;
 use crate::{
     audit::{self, Action, Person},
     auth::viewer::Permission,
     context::Context,
+    database::among,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
+    page,
     removal::{self, Removed},
 };
 
@@ -57,58 +64,72 @@ pub async fn remove(ctx: Context<'_>, id: MemberId, errors: ValidationErrors) ->
     Ok(removed)
 }
 
-/// Describes the rows that refer to a member: `2 agreements`.
-async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<String>> {
-    let counts = [
-        (
-            "agreement",
-            count(db, agreement::Entity::find().filter(agreement::Column::MemberId.eq(id))).await?,
-        ),
-        (
-            "invoice",
-            count(db, invoice::Entity::find().filter(invoice::Column::MemberId.eq(id))).await?,
-        ),
-        (
-            "fee charge",
-            count(db, fee_charge::Entity::find().filter(fee_charge::Column::MemberId.eq(id)))
-                .await?,
-        ),
-        ("cost", count(db, cost::Entity::find().filter(cost::Column::MemberId.eq(id))).await?),
-        (
-            "contact",
-            count(
-                db,
-                contact::Entity::find()
-                    .filter(contact::Column::MemberId.eq(id))
-                    .filter(contact::Column::ErasedAt.is_null()),
-            )
-            .await?,
-        ),
-        (
-            "allocation",
-            count(db, allocation::Entity::find().filter(allocation::Column::MemberId.eq(id)))
-                .await?,
-        ),
-        (
-            "predecessor",
-            count(db, member::Entity::find().filter(member::Column::SuccessorId.eq(id))).await?,
-        ),
-        (
-            "token revocation",
-            count(
-                db,
-                token_revocation::Entity::find().filter(token_revocation::Column::MemberId.eq(id)),
-            )
-            .await?,
-        ),
-    ];
-    Ok(removal::references(&counts))
+/// Returns those of these members that the viewer may remove: nothing refers to them.
+pub async fn removable(ctx: Context<'_>, ids: &[MemberId]) -> Result<HashSet<MemberId>> {
+    if !ctx.viewer.has(Permission::ManageRegister) {
+        return Ok(HashSet::new());
+    }
+    let own = || Expr::col((member::Entity, member::Column::Id));
+    let mut select = Query::select();
+    select.column((member::Entity, member::Column::Id)).from(member::Entity).and_where(among(
+        ctx.db.backend(),
+        own(),
+        ids.iter().copied(),
+    ));
+    for Kind { mut records, member, .. } in kinds() {
+        records.expr(Expr::cust("1")).and_where(member.eq(own()));
+        select.and_where(Expr::exists(records).not());
+    }
+    let found = ctx.db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-async fn count<E>(db: &impl ConnectionTrait, select: Select<E>) -> Result<u64>
-where
-    E: EntityTrait,
-    E::Model: Send + Sync,
-{
-    Ok(select.count(db).await?)
+/// A kind of records that can refer to a member.
+struct Kind {
+    /// The noun of a record.
+    noun: &'static str,
+    /// Selects the records.
+    records: SelectStatement,
+    /// The column of the member.
+    member: SimpleExpr,
+}
+
+/// Name in statements of the members that have a successor.
+const PREDECESSOR: &str = "predecessor";
+
+/// Returns the kinds of records that can refer to a member.
+fn kinds() -> Vec<Kind> {
+    let mut contacts = kind("contact", contact::Entity, contact::Column::MemberId);
+    let erased_at = Expr::col((contact::Entity, contact::Column::ErasedAt));
+    contacts.records.and_where(erased_at.is_null());
+    vec![
+        kind("agreement", agreement::Entity, agreement::Column::MemberId),
+        kind("invoice", invoice::Entity, invoice::Column::MemberId),
+        kind("fee charge", fee_charge::Entity, fee_charge::Column::MemberId),
+        kind("cost", cost::Entity, cost::Column::MemberId),
+        contacts,
+        kind("allocation", allocation::Entity, allocation::Column::MemberId),
+        Kind {
+            noun: "predecessor",
+            records: Query::select().from_as(member::Entity, PREDECESSOR).take(),
+            member: Expr::col((PREDECESSOR, member::Column::SuccessorId)),
+        },
+        kind("token revocation", token_revocation::Entity, token_revocation::Column::MemberId),
+    ]
+}
+
+/// Returns a kind of records: its noun, the table, and the column of the member.
+fn kind<E: EntityTrait>(noun: &'static str, entity: E, column: E::Column) -> Kind {
+    let records = Query::select().from(entity).take();
+    Kind { noun, records, member: Expr::col((entity, column)) }
+}
+
+/// Describes the rows that refer to a member: `2 agreements`.
+async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<String>> {
+    let mut counts = Vec::new();
+    for Kind { noun, mut records, member } in kinds() {
+        records.and_where(member.eq(id));
+        counts.push((noun, page::count(db, records).await?.unsigned_abs()));
+    }
+    Ok(removal::references(&counts))
 }

@@ -1,8 +1,16 @@
 //! Checks of reversals of payments and refunds.
 
-use chrono::NaiveDate;
+use std::collections::HashSet;
 
-use crate::error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors};
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use crate::{
+    auth::viewer::Permission,
+    context::Context,
+    error::{ConflictReason, Error, FieldErrorCode, LINE, Result, ValidationErrors},
+    invoices::parts::{self, Reversible},
+};
 
 /// Kind of the reversed booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +19,26 @@ pub(super) enum Reversed {
     Payment,
     /// A refund.
     Refund,
+}
+
+/// Returns the ids of those of these rows that the viewer may reverse: neither reversals nor
+/// reversed. The rows must include the id and the row that they reverse.
+pub(super) async fn reversible<M: Reversible>(
+    ctx: Context<'_>,
+    kind: Reversed,
+    rows: &[M],
+) -> Result<HashSet<Uuid>> {
+    if !ctx.viewer.has(Permission::ManageInvoices) {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = rows.iter().map(Reversible::part_id).collect();
+    let reversals = parts::reversals_of::<M>(ctx, &ids, &[M::ID, M::REVERSES]).await?;
+    let reversed: HashSet<Uuid> = reversals.iter().filter_map(Reversible::reverses).collect();
+    let is_in_effect = |row: &&M| {
+        require_original(kind, row.reverses().is_some()).is_ok()
+            && !reversed.contains(&row.part_id())
+    };
+    Ok(rows.iter().filter(is_in_effect).map(Reversible::part_id).collect())
 }
 
 /// Checks the input of a reversal. Returns its day, by default today, and its reason.

@@ -1,10 +1,11 @@
 //! Reversal of payments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ::entity::{bank_payment, bank_payment_part, id::PaymentId, money::Money, payment};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
 use super::{
     bank, references,
@@ -29,6 +30,13 @@ pub struct Reversal {
     pub reversed_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
+}
+
+/// Returns the ids of those of these payments that the viewer may reverse: neither reversals nor
+/// reversed. A closed period may still prevent it. The rows must include the id and the payment
+/// that they reverse.
+pub async fn reversible(ctx: Context<'_>, rows: &[payment::Model]) -> Result<HashSet<Uuid>> {
+    reversal::reversible(ctx, Reversed::Payment, rows).await
 }
 
 /// Reverses a payment that was booked wrongly or that the bank returned. The reversal is a payment

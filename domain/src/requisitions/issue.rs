@@ -53,6 +53,13 @@ pub struct NewRequisition {
     pub issued_on: Option<NaiveDate>,
 }
 
+/// Returns `true` if the viewer may issue a requisition for the agreement: a signed cooperation
+/// agreement with income. Earlier requisitions may still prevent it.
+#[must_use]
+pub fn can_issue(viewer: &Viewer, row: &agreement::Model) -> bool {
+    viewer.has(Permission::ManageAccounts) && require_grant(row).is_ok()
+}
+
 /// Issues a requisition for a signed cooperation agreement by which money comes in. It gets the
 /// next number of its year, and its content never changes. It is not dated before the latest
 /// requisition, nor before the agreement was signed. Its period lies within the agreement's term.

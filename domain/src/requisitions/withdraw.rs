@@ -8,12 +8,18 @@ use sea_orm::EntityTrait;
 
 use crate::{
     audit::{self, Action},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     context::Context,
     error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
+
+/// Returns `true` if the viewer may withdraw the requisition, which is not withdrawn yet.
+#[must_use]
+pub fn can_withdraw(viewer: &Viewer, row: &Model) -> bool {
+    viewer.has(Permission::ManageAccounts) && row.withdrawn_on.is_none()
+}
 
 /// Withdraws a requisition that was issued by mistake. Its document and number stay, and its period
 /// can be requisitioned again.

@@ -8,12 +8,18 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     context::Context,
     database::busy,
     error::{Error, Result, ValidationErrors},
     idempotency::Outcome,
 };
+
+/// Returns `true` if the viewer may draft versions of templates.
+#[must_use]
+pub fn can_draft_version(viewer: &Viewer) -> bool {
+    viewer.has(Permission::ManageTemplates)
+}
 
 /// Drafts the next version from the last one, or changes the existing draft. `errors` are those
 /// already found in the input.

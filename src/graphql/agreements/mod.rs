@@ -1,5 +1,6 @@
 //! GraphQL API of agreements.
 
+pub mod counterparty;
 pub mod documents;
 pub mod inputs;
 pub mod matrix;

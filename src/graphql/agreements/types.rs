@@ -1,23 +1,20 @@
-//! GraphQL type of agreements, and of their counterparties.
+//! GraphQL type of agreements.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use ::entity::{
-    agreement,
-    id::{AgreementId, MemberId, OrganisationId},
-    requisition,
-};
-use async_graphql::{Context, Description, Enum, ID, Interface, Object};
+use ::entity::{agreement, id::AgreementId, requisition};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use chrono::NaiveDate;
 
 use super::{
+    counterparty::{Counterparty, CounterpartyIds, counterparty_of},
     documents::{self, AgreementDocument, AgreementPreview},
     terms::{AgreementDeadline, AgreementFee, Signature},
 };
 use crate::graphql::{
     activities::types::{Activity, activity_of},
     audit::types::{AuditEntry, entries_of},
-    batch::{BatchRow, distinct, grouped, listed},
+    batch::{BatchRow, grouped, listed},
     caller,
     connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
@@ -27,22 +24,22 @@ use crate::graphql::{
         queries::{InvoiceFilter, InvoiceOrder, invoices_of},
         types::Invoice,
     },
-    members::types::{BillingDetails, Member},
-    organisations::types::Organisation,
     request::{LongText, take_bytes},
     requisitions::types::Requisition,
-    scalars::{Date, DateTime, Json, OrgNumber, Parsed, node_id, take},
+    scalars::{Date, DateTime, Json, Parsed, node_id, take},
     templates::types::{AgreementTemplateVersion, version_of},
     times, viewer,
 };
 use domain::{
     agreements::{
-        self, documents as rules,
+        self,
+        deadlines::snooze,
+        documents as rules,
         lifecycle::{self, Transition},
         notice, parameters, replace,
     },
     error::{Error, Result, ValidationErrors},
-    invoices, members, organisations, requisitions, stored_files, term_sql,
+    invoices, requisitions, stored_files, term_sql,
 };
 
 /// Purpose of an agreement.
@@ -87,29 +84,6 @@ pub enum AgreementStatus {
     Ended,
     /// Withdrawn before it came into force.
     Withdrawn,
-}
-
-/// Counterparty of an agreement, buyer on an invoice, or supplier of a cost.
-#[derive(Clone, Interface)]
-#[graphql(
-    field(name = "id", ty = "ID", desc = "Global id, opaque. Pass it to `node` and to inputs."),
-    field(name = "name", ty = "String", desc = "Present name."),
-    field(
-        name = "org_number",
-        ty = "Option<OrgNumber>",
-        desc = "Organisation number (organisationsnummer); null when not known."
-    ),
-    field(
-        name = "billing",
-        ty = "BillingDetails",
-        desc = "Billing details, as the address of invoices; all null if you may not see them."
-    )
-)]
-pub enum Counterparty {
-    /// A member of the network.
-    Member(Member),
-    /// An organisation that is not a member.
-    Organisation(Organisation),
 }
 
 /// A contract between the network and a member or another organisation, made from a template.
@@ -419,6 +393,27 @@ impl Agreement {
         notice::can_give_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
 
+    /// `true` if you may withdraw the notice (`agreementNoticeWithdraw`): notice was given, and it
+    /// has not ended. The last day of its member or activity may still prevent it.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_withdraw_notice(&self, ctx: &Context<'_>) -> bool {
+        notice::can_withdraw_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
+    }
+
+    /// `true` if you may snooze the next deadline (`deadlineSnooze`), or end its snooze
+    /// (`deadlineUnsnooze`) when `nextDeadline` has one: there is a deadline today or later.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_snooze_deadline(&self, ctx: &Context<'_>) -> bool {
+        snooze::can_snooze(viewer(ctx), &self.0, caller(ctx).clock.today())
+    }
+
+    /// `true` if you may requisition its grant (`requisitionIssue`): it is a cooperation agreement
+    /// with income, and signed. Earlier requisitions may still prevent it.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_requisition(&self, ctx: &Context<'_>) -> bool {
+        requisitions::issue::can_issue(viewer(ctx), &self.0)
+    }
+
     /// `true` if you may draft a successor (`agreementReplace`): it is signed, has not ended, and
     /// has no successor, not even a draft.
     #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
@@ -479,11 +474,14 @@ impl ConnectionNode for Agreement {
             "preview" => &[C::OfferedAt, C::WithdrawnOn],
             "fee" => AgreementFee::COLUMNS,
             "predecessor" => &[C::ReplacesId],
+            "viewerCanRequisition" => &[C::Kind, C::Direction, C::SignedOn, C::WithdrawnOn],
             "viewerCanUpdateDraft"
             | "viewerCanOffer"
             | "viewerCanSign"
             | "viewerCanWithdraw"
             | "viewerCanGiveNotice"
+            | "viewerCanWithdrawNotice"
+            | "viewerCanSnoozeDeadline"
             | "viewerCanReplace" => &term_sql::COLUMNS,
             _ => &[],
         }
@@ -508,66 +506,6 @@ pub async fn agreement_of<M: Send + Sync>(
         |ctx, ids, columns| Box::pin(agreements::by_ids(caller(ctx), ids, columns)),
     )
     .await
-}
-
-/// Ids of a counterparty: one of them is set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CounterpartyIds {
-    /// The member.
-    pub member: Option<MemberId>,
-    /// The organisation that is not a member.
-    pub organisation: Option<OrganisationId>,
-}
-
-/// Counterparties of a batch by their ids.
-struct Counterparties {
-    members: HashMap<MemberId, Vec<Member>>,
-    organisations: HashMap<OrganisationId, Vec<Organisation>>,
-}
-
-/// Returns the counterparty of a row by the id of its member or organisation. Loads all members of
-/// the batch with one statement, and all organisations with another.
-pub async fn counterparty_of<M: Send + Sync>(
-    ctx: &Context<'_>,
-    row: &BatchRow<M>,
-    ids: fn(&M) -> CounterpartyIds,
-) -> Result<Counterparty> {
-    let found: Arc<Counterparties> = row
-        .load(ctx, "counterparty", || async {
-            let caller = caller(ctx);
-            let of_members = distinct(row.batch_rows().iter().filter_map(|row| ids(row).member));
-            let of_others =
-                distinct(row.batch_rows().iter().filter_map(|row| ids(row).organisation));
-            let (mut members, mut others) = (Vec::new(), Vec::new());
-            if !of_members.is_empty() {
-                members =
-                    members::by_ids(caller, &of_members, &selected_columns::<Member>(ctx, DIRECT))
-                        .await?;
-            }
-            if !of_others.is_empty() {
-                others = organisations::by_ids(
-                    caller,
-                    &of_others,
-                    &selected_columns::<Organisation>(ctx, DIRECT),
-                )
-                .await?;
-            }
-            let members = BatchRow::each(members).into_iter().map(Member);
-            let others = BatchRow::each(others).into_iter().map(Organisation);
-            Ok(Counterparties {
-                members: grouped(members, |member| member.0.id),
-                organisations: grouped(others, |other| other.0.id),
-            })
-        })
-        .await?;
-    let CounterpartyIds { member, organisation } = ids(row);
-    let member = member.and_then(|id| found.members.get(&id)?.first().cloned());
-    let organisation =
-        || organisation.and_then(|id| found.organisations.get(&id)?.first().cloned());
-    let member = member.map(Counterparty::Member);
-    member
-        .or_else(|| organisation().map(Counterparty::Organisation))
-        .ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
 }
 
 /// Returns the agreement with this id, if the viewer may see it.

@@ -17,7 +17,7 @@ use self::{
     status::{InvoiceKind, InvoiceStatus, InvoiceWarning},
 };
 use crate::graphql::{
-    agreements::types::{Counterparty, CounterpartyIds, counterparty_of},
+    agreements::counterparty::{Counterparty, CounterpartyIds, counterparty_of},
     batch::{BatchRow, grouped, listed},
     caller,
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
@@ -35,8 +35,10 @@ use domain::{
     codes::WarningCode,
     error::{Result, ValidationErrors},
     idempotency::{Warning, Warnings},
-    invoices::{self, amounts, claim_terms, credit, differences, draft_status, issue, loading},
-    payments::record as paid,
+    invoices::{
+        self, amounts, claim_terms, credit, differences, draft_status, issue, loading, write_off,
+    },
+    payments::{record as paid, refunds::record as refund},
     receivables::{interest_invoices::overclaims, late_interest, overdue, remind, reminders},
 };
 
@@ -437,6 +439,20 @@ impl Invoice {
         paid::can_record(viewer(ctx), &self.0)
     }
 
+    /// `true` if you may record a refund to the buyer (`refundRecord`): the invoice is issued, and
+    /// overpaid.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_record_refund(&self, ctx: &Context<'_>) -> bool {
+        refund::can_record(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may write off its difference (`invoiceWriteOff`): the invoice is issued, and
+    /// less than one krona is owed or overpaid.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_write_off(&self, ctx: &Context<'_>) -> bool {
+        write_off::can_write_off(viewer(ctx), &self.0)
+    }
+
     /// `true` if you may remind the buyer today (`invoiceRemind`): the invoice is overdue, more
     /// than öre is left to pay, and no reminder was sent today.
     #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
@@ -499,6 +515,9 @@ impl ConnectionNode for Invoice {
             "viewerCanUpdateDraft" => &[C::IssuedOn],
             "viewerCanIssue" | "viewerCanRecordPayment" => &[C::Kind, C::IssuedOn],
             "viewerCanCredit" => &[C::Kind, C::IssuedOn, C::Total, C::Credited],
+            "viewerCanRecordRefund" | "viewerCanWriteOff" => {
+                &[C::Kind, C::IssuedOn, C::Total, C::Paid, C::Credited, C::WrittenOff]
+            }
             "viewerCanRemind" => &remind::COLUMNS,
             _ => &[],
         }

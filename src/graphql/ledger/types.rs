@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use crate::graphql::{
     activities::types::{Activity, activity_of},
-    agreements::types::{Agreement, Counterparty, CounterpartyIds, agreement_of, counterparty_of},
+    agreements::{
+        counterparty::{Counterparty, CounterpartyIds, counterparty_of},
+        types::{Agreement, agreement_of},
+    },
     audit::types::{AuditEntry, entries_of},
     batch::{BatchRow, grouped},
     caller,

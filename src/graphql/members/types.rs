@@ -377,6 +377,22 @@ impl Member {
     async fn viewer_can_leave(&self, ctx: &Context<'_>) -> bool {
         members::leave::can_leave(viewer(ctx), &self.0, caller(ctx).clock.today())
     }
+
+    /// `true` if you may reinstate the member (`memberReinstate`): it has a last day of membership.
+    /// Its agreements may still prevent it.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_reinstate(&self, ctx: &Context<'_>) -> bool {
+        members::reinstate::can_reinstate(viewer(ctx), &self.0)
+    }
+
+    /// `true` if you may remove the member (`memberRemove`): nothing refers to it.
+    #[graphql(directive = cost::apply("5".into()), directive = unversioned::apply())]
+    async fn viewer_can_remove(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || async {
+            members::remove::removable(caller(ctx), &ids(&self.0)).await
+        });
+        Ok(found.await?.contains(&self.0.id))
+    }
 }
 
 fn ids(row: &BatchRow<member::Model>) -> Vec<MemberId> {
@@ -403,7 +419,7 @@ impl ConnectionNode for Member {
             "leavingReason" => &[C::LeavingReason],
             "status" | "membershipFee" | "serviceFee" => &[C::JoinedOn, C::LeftOn],
             "successor" => &[C::SuccessorId],
-            "viewerCanLeave" => &[C::LeftOn],
+            "viewerCanLeave" | "viewerCanReinstate" => &[C::LeftOn],
             _ => &[],
         }
     }

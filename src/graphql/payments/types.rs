@@ -8,7 +8,7 @@ use crate::graphql::{
     batch::BatchRow,
     caller,
     connection::{self, Column, ConnectionNode},
-    cost::cost,
+    cost::{cost, unversioned},
     invoices::{
         relations::{invoice_of, original_of, reversal_of},
         types::Invoice,
@@ -17,7 +17,11 @@ use crate::graphql::{
     scalars::{Date, DateTime, Money, node_id},
     times,
 };
-use domain::{error::Result, invoices::differences, payments::bank};
+use domain::{
+    error::Result,
+    invoices::differences,
+    payments::{bank, refunds, reverse},
+};
 
 /// A payment of an invoice, or the reversal of one.
 #[derive(Clone, Description)]
@@ -84,6 +88,14 @@ impl Payment {
     async fn reason(&self) -> Option<LongText<&str>> {
         self.0.reason.as_deref().map(LongText)
     }
+
+    /// `true` if you may reverse the payment (`paymentReverse`): it is neither a reversal nor
+    /// reversed.
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
+    async fn viewer_can_reverse(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found = self.0.load(ctx, "", || reverse::reversible(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id.0))
+    }
 }
 
 impl ConnectionNode for Payment {
@@ -101,7 +113,7 @@ impl ConnectionNode for Payment {
             "bookedOn" => &[C::ReceivedOn, C::BookedOn],
             "amount" => &[C::Amount],
             "reference" => &[C::Reference],
-            "reverses" => &[C::ReversesId],
+            "reverses" | "viewerCanReverse" => &[C::ReversesId],
             "reason" => &[C::Reason],
             _ => &[],
         }
@@ -195,6 +207,15 @@ impl Refund {
     async fn reason(&self) -> Option<LongText<&str>> {
         self.0.reason.as_deref().map(LongText)
     }
+
+    /// `true` if you may reverse the refund (`refundReverse`): it is neither a reversal nor
+    /// reversed.
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
+    async fn viewer_can_reverse(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found =
+            self.0.load(ctx, "", || refunds::reverse::reversible(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id.0))
+    }
 }
 
 impl ConnectionNode for Refund {
@@ -213,7 +234,7 @@ impl ConnectionNode for Refund {
             "amount" => &[C::Amount],
             "reference" => &[C::Reference],
             "bankPayment" => &[C::BankPaymentId],
-            "reverses" => &[C::ReversesId],
+            "reverses" | "viewerCanReverse" => &[C::ReversesId],
             "reason" => &[C::Reason],
             _ => &[],
         }

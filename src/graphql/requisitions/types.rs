@@ -12,11 +12,11 @@ use crate::graphql::{
     file_links::link,
     request::LongText,
     scalars::{Date, DateTime, Money, Url, node_id},
-    times,
+    times, viewer,
 };
 use domain::{
     error::{Error, Result},
-    requisitions,
+    requisitions::{self, withdraw},
 };
 
 /// A requisition (rekvisition): a request for payment of a grant, by a cooperation agreement. Its
@@ -98,6 +98,12 @@ impl Requisition {
         self.0.withdrawal_reason.as_deref()
     }
 
+    /// `true` if you may withdraw the requisition (`requisitionWithdraw`): it is not withdrawn yet.
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_withdraw(&self, ctx: &Context<'_>) -> bool {
+        withdraw::can_withdraw(viewer(ctx), &self.0)
+    }
+
     /// Link to the PDF/A file: absolute, and signed so that it opens without a token for some
     /// minutes.
     #[graphql(directive = unversioned::apply())]
@@ -135,7 +141,7 @@ impl ConnectionNode for Requisition {
             "periodTo" => &[C::PeriodTo],
             "description" => &[C::Description],
             "reference" => &[C::Reference],
-            "withdrawnOn" => &[C::WithdrawnOn],
+            "withdrawnOn" | "viewerCanWithdraw" => &[C::WithdrawnOn],
             "withdrawalReason" => &[C::WithdrawalReason],
             _ => &[],
         }

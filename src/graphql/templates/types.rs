@@ -26,7 +26,7 @@ use documents::sha256;
 use domain::{
     agreements,
     error::{Error, Result},
-    templates::{self, preview_loading, versions},
+    templates::{self, draft_version, preview_loading, versions},
 };
 
 /// Status of a template version.
@@ -158,6 +158,12 @@ impl AgreementTemplate {
             version,
         };
         listed(ctx, versions.get(&self.0.id), of)
+    }
+
+    /// `true` if you may draft the next version, or change its draft (`templateVersionDraft`).
+    #[graphql(directive = unversioned::apply())]
+    async fn viewer_can_draft_version(&self, ctx: &Context<'_>) -> bool {
+        draft_version::can_draft_version(viewer(ctx))
     }
 }
 

@@ -3,14 +3,19 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    app::{App, on_both},
-    bank_fixtures::{CAMT_02, import},
-    caller::Caller,
-    fixtures::Samples,
-    invoicing_fixtures::{self, course, issue},
-    lifecycle_fixtures::{Register, agreed, drafted, mutate, offered, read_agreement, signature},
-    payment_fixtures::{self, LEDGER},
+use crate::{
+    access::inputs,
+    support::{
+        app::{App, on_both},
+        bank_fixtures::{CAMT_02, import},
+        caller::Caller,
+        fixtures::Samples,
+        invoicing_fixtures::{self, course, issue},
+        lifecycle_fixtures::{
+            Register, agreed, drafted, mutate, offered, read_agreement, signature,
+        },
+        payment_fixtures::{self, LEDGER},
+    },
 };
 
 /// What is asked of an object before a mutation on it.
@@ -163,6 +168,92 @@ on_both!(costs_grants_contacts_and_organisations_say_what_can_be_done, |app| asy
     let epsilon = added["organisationAdd"]["id"].as_str().unwrap();
     let input = json!({ "organisationId": epsilon });
     assert_eq!(press(&callers, &remove, epsilon, input).await, 1);
+});
+
+/// A button whose object is in the input of its mutation.
+struct InputButton {
+    button: Button,
+    /// The field of the input with the id of the object.
+    id: &'static str,
+    /// Number of callers who do it, one after another.
+    expected: usize,
+}
+
+const fn input_button(
+    (type_name, field): (&'static str, &'static str),
+    mutation: &'static str,
+    id: &'static str,
+    expected: usize,
+) -> InputButton {
+    InputButton { button: button(type_name, field, mutation), id, expected }
+}
+
+/// Buttons that the first caller with the permission presses; some can be pressed again.
+const OF_INPUTS: [InputButton; 12] = [
+    input_button(("Member", "viewerCanReinstate"), "memberReinstate", "memberId", 1),
+    input_button(("Member", "viewerCanRemove"), "memberRemove", "memberId", 1),
+    input_button(
+        ("Agreement", "viewerCanWithdrawNotice"),
+        "agreementNoticeWithdraw",
+        "agreementId",
+        1,
+    ),
+    input_button(("Agreement", "viewerCanSnoozeDeadline"), "deadlineSnooze", "agreementId", 2),
+    input_button(("Agreement", "viewerCanRequisition"), "requisitionIssue", "agreementId", 1),
+    input_button(("Requisition", "viewerCanWithdraw"), "requisitionWithdraw", "requisitionId", 1),
+    input_button(("Invoice", "viewerCanRecordRefund"), "refundRecord", "invoiceId", 3),
+    input_button(("Invoice", "viewerCanWriteOff"), "invoiceWriteOff", "invoiceId", 1),
+    input_button(("Payment", "viewerCanReverse"), "paymentReverse", "paymentId", 1),
+    input_button(("Refund", "viewerCanReverse"), "refundReverse", "refundId", 1),
+    input_button(
+        ("BankPayment", "viewerCanMarkDuplicate"),
+        "bankPaymentMarkDuplicate",
+        "bankPaymentId",
+        1,
+    ),
+    input_button(
+        ("AgreementTemplate", "viewerCanDraftVersion"),
+        "templateVersionDraft",
+        "templateId",
+        1,
+    ),
+];
+
+on_both!(a_button_is_there_while_its_mutation_is_possible, |app| async move {
+    let (app, _folder) = invoicing_fixtures::with_network(&app, invoicing_fixtures::NETWORK);
+    let samples = Samples::fill(&app).await;
+    let callers = [
+        ("board", app.board()),
+        ("auditor", app.auditor()),
+        ("member", app.member(samples.id("alfa"))),
+        ("lead", app.lead(&["bip"])),
+        ("invoices:write", app.service("invoices:write")),
+        ("agreements:write", app.service("agreements:write")),
+        ("finance", app.finance()),
+        ("office", app.office()),
+    ];
+    for InputButton { button, id, expected } in &OF_INPUTS {
+        let input = inputs::input(&app, &samples, button.mutation, 1).await;
+        let id = input[*id].as_str().unwrap().to_owned();
+        // The office's requisition of the same period would be the second one.
+        let count = callers.len() - usize::from(button.mutation == "requisitionIssue");
+        let done = press(&callers[..count], button, &id, input).await;
+        assert_eq!(done, *expected, "{}.{}", button.type_name, button.field);
+    }
+
+    // A member with an allocation, an agreement without a notice, an invoice that is not overpaid.
+    let office = app.office();
+    for (type_name, field, id) in [
+        ("Member", "viewerCanReinstate", "alfa"),
+        ("Member", "viewerCanRemove", "alfa"),
+        ("Agreement", "viewerCanWithdrawNotice", "avtal alfa"),
+        ("Agreement", "viewerCanSnoozeDeadline", "utkast alfa"),
+        ("Agreement", "viewerCanRequisition", "avtal alfa"),
+        ("Invoice", "viewerCanRecordRefund", "faktura alfa"),
+    ] {
+        let said = says(&office, &button(type_name, field, ""), samples.id(id)).await;
+        assert_eq!(said, Some(false), "{type_name}.{field}");
+    }
 });
 
 /// The callers who may read invoices.

@@ -137,8 +137,15 @@ impl Schema {
     /// them, counts, and other fields that take a statement, of which `updatedAt` shares that of
     /// `createdAt`.
     pub fn relations(document: &str) -> usize {
-        let own =
-            ["totalCount", "createdAt", "viewerCanReplace", "viewerCanRemind", "viewerCanReopen"];
+        let own = [
+            "totalCount",
+            "createdAt",
+            "viewerCanReplace",
+            "viewerCanRemind",
+            "viewerCanReopen",
+            "viewerCanReverse",
+            "viewerCanMarkDuplicate",
+        ];
         let own = own.iter().map(|field| document.matches(field).count());
         document.matches('{').count() + own.sum::<usize>()
     }

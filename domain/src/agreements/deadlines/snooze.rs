@@ -2,6 +2,7 @@
 
 use ::entity::{
     acknowledgement::Model,
+    agreement,
     id::{AcknowledgementId, AgreementId},
 };
 use chrono::NaiveDate;
@@ -10,10 +11,11 @@ use super::{acknowledgements::delete_current, rules};
 use crate::{
     agreements::loading,
     audit::{self, Action},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     context::Context,
     error::{FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
+    term_sql,
 };
 
 /// Input for acknowledging a deadline.
@@ -25,6 +27,12 @@ pub struct NewAcknowledgement {
     pub until: NaiveDate,
     /// Note.
     pub note: Option<String>,
+}
+
+/// Returns `true` if the viewer may snooze the deadline of the agreement, which has one.
+#[must_use]
+pub fn can_snooze(viewer: &Viewer, row: &agreement::Model, today: NaiveDate) -> bool {
+    viewer.has(Permission::ManageAgreements) && term_sql::of(row).next_deadline(today).is_some()
 }
 
 /// Snoozes an agreement's deadline until a day, and replaces an earlier acknowledgement. The day is

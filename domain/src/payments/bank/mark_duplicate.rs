@@ -1,11 +1,13 @@
 //! Marking of bank payments as duplicates of others.
 
+use std::collections::HashSet;
+
 use ::entity::{
     bank_payment::{Column, Entity, Model},
     id::BankPaymentId,
     money::Money,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 
 use super::{
     bookkeeping,
@@ -16,6 +18,7 @@ use crate::{
     auth::viewer::Permission,
     books::Closing,
     context::Context,
+    database::among,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     payments::bank,
 };
@@ -51,6 +54,27 @@ pub async fn mark_duplicate(
     let mut after = before.clone();
     stand_for(&mut after, &other, ctx.clock.today());
     bank::replace(change, &before, after).await
+}
+
+/// Returns those of these bank payments that the viewer may mark as duplicates: no part of them is
+/// matched, and they neither are duplicates nor have any. A closed period may still prevent it.
+pub async fn markable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<BankPaymentId>> {
+    if !ctx.viewer.has(Permission::ManageInvoices) {
+        return Ok(HashSet::new());
+    }
+    let ids = rows.iter().map(|row| row.id);
+    let duplicates = Entity::find().select_only().column(Column::DuplicateOfId).filter(among(
+        ctx.db.backend(),
+        Expr::col(Column::DuplicateOfId),
+        ids,
+    ));
+    let duplicates = duplicates.into_tuple::<Option<BankPaymentId>>().all(ctx.db.read()).await?;
+    let with_duplicates: HashSet<_> = duplicates.into_iter().flatten().collect();
+    let can = |row: &&Model| {
+        require_unmatched(row).is_ok()
+            && require_counting(row, row, with_duplicates.contains(&row.id)).is_ok()
+    };
+    Ok(rows.iter().filter(can).map(|row| row.id).collect())
 }
 
 /// Adds an error unless the two are different bank payments of the same amount.

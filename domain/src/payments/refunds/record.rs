@@ -7,6 +7,7 @@ use ::entity::{
     bank_payment,
     dated_amount::DatedAmount,
     id::{AdjustmentId, BankPaymentId, InvoiceId},
+    invoice,
     kind::{AdjustmentKind, InvoiceKind},
     money::Money,
 };
@@ -18,11 +19,11 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::Permission,
+    auth::viewer::{Permission, Viewer},
     context::Context,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
-    invoices::posting::Booking,
+    invoices::{overpaid, payment_rejections::Rejection, posting::Booking},
     payments::{
         bank::{self, bookkeeping, status},
         booking_day,
@@ -43,6 +44,14 @@ pub struct NewRefund {
     pub reference: Option<String>,
     /// Outgoing row of the bank's file that reports the refund; null: none.
     pub bank_payment: Option<BankPaymentId>,
+}
+
+/// Returns `true` if the viewer may record a refund of the invoice: it is issued and overpaid.
+#[must_use]
+pub fn can_record(viewer: &Viewer, row: &invoice::Model) -> bool {
+    viewer.has(Permission::ManageInvoices)
+        && Rejection::of_document(row).is_none()
+        && overpaid(row) > Money::ZERO
 }
 
 /// Records the refund of an overpayment: the overpayment ends, and earlier days stay unchanged. The

@@ -1,6 +1,6 @@
 //! Reversal of refunds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ::entity::{
     adjustment::{self, Model},
@@ -11,6 +11,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
 use crate::{
     audit::{self, Action},
@@ -35,6 +36,13 @@ pub struct Reversal {
     pub reversed_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
+}
+
+/// Returns the ids of those of these refunds that the viewer may reverse: neither reversals nor
+/// reversed. A closed period may still prevent it. The rows must include the id and the refund that
+/// they reverse.
+pub async fn reversible(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<Uuid>> {
+    reversal::reversible(ctx, Reversed::Refund, rows).await
 }
 
 /// Reverses a refund that was recorded by mistake or was returned, on a day of its own, so that

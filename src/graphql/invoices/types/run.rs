@@ -13,7 +13,10 @@ use super::{
     run_months::{InvoiceRunInvoicedMonth, InvoiceRunToCredit, invoiced_months, to_credit},
 };
 use crate::graphql::{
-    agreements::types::{Agreement, Counterparty, CounterpartyIds, agreement_of, counterparty_of},
+    agreements::{
+        counterparty::{Counterparty, CounterpartyIds, counterparty_of},
+        types::{Agreement, agreement_of},
+    },
     batch::{Batch, BatchRow, take_rows},
     caller,
     connection::every,

@@ -4,7 +4,10 @@ use async_graphql::{Context, Description, Object};
 
 use super::{Invoice, run::party};
 use crate::graphql::{
-    agreements::types::{Agreement, Counterparty, agreement_of, counterparty_of},
+    agreements::{
+        counterparty::{Counterparty, counterparty_of},
+        types::{Agreement, agreement_of},
+    },
     batch::BatchRow,
     invoices::relations::stored_invoice_of,
     scalars::{Date, Money},

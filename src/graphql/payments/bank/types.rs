@@ -24,7 +24,7 @@ use crate::graphql::{
 use domain::{
     error::Result,
     invoices,
-    payments::bank::{self, duplicates, reopen},
+    payments::bank::{self, duplicates, mark_duplicate, reopen},
 };
 
 /// Status of a bank payment.
@@ -278,6 +278,16 @@ impl BankPayment {
         let found = self.0.load(ctx, "", || reopen::reopenable(caller(ctx), self.0.batch_rows()));
         Ok(found.await?.contains(&self.0.id))
     }
+
+    /// `true` if you may mark it as a duplicate of another one (`bankPaymentMarkDuplicate`): no
+    /// part of it is matched, and it neither is a duplicate nor has any. A closed period may still
+    /// prevent it.
+    #[graphql(directive = cost::apply("3".into()), directive = unversioned::apply())]
+    async fn viewer_can_mark_duplicate(&self, ctx: &Context<'_>) -> Result<bool> {
+        let found =
+            self.0.load(ctx, "", || mark_duplicate::markable(caller(ctx), self.0.batch_rows()));
+        Ok(found.await?.contains(&self.0.id))
+    }
 }
 
 /// Returns the ids of all rows of the batch.
@@ -363,6 +373,7 @@ impl ConnectionNode for BankPayment {
             "viewerCanMatch" | "viewerCanExclude" => {
                 &[C::Amount, C::Matched, C::SetAsideOn, C::DuplicateOfId]
             }
+            "viewerCanMarkDuplicate" => &[C::Amount, C::Matched, C::SetAsideOn, C::DuplicateOfId],
             "viewerCanReopen" => {
                 &[C::SetAsideOn, C::DuplicateOfId, C::EntryReference, C::BankReference]
             }
