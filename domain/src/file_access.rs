@@ -1,7 +1,13 @@
 //! Reading of uploaded files: a viewer may read a file if it may read the agreement or the cost that
 //! the file belongs to.
 
-use ::entity::{agreement, cost, id::StoredFileId, stored_file};
+use std::collections::HashSet;
+
+use ::entity::{
+    agreement, cost,
+    id::{AgreementId, CostId, StoredFileId},
+    stored_file,
+};
 
 use crate::{
     agreements,
@@ -16,20 +22,35 @@ pub async fn read(
     ctx: Context<'_>,
     id: StoredFileId,
 ) -> Result<Option<(stored_file::Model, Vec<u8>)>> {
-    let Some((row, owner)) = stored_files::find(ctx.db, id).await? else { return Ok(None) };
-    let is_visible = match owner {
-        FileOwner::Signature(_, agreement) => {
-            let found = agreements::by_ids(ctx, &[agreement], &[agreement::Column::Id]).await?;
-            !found.is_empty()
-        }
-        FileOwner::Cost(cost, ..) => {
-            let columns = [cost::Column::Id];
-            let found = ledger::by_ids::<cost::Model>(ctx, &[cost.0], &columns).await?;
-            !found.is_empty()
-        }
-    };
-    if !is_visible {
-        return Ok(None);
-    }
+    let Some(row) = by_ids(ctx, &[id]).await?.pop() else { return Ok(None) };
     Ok(stored_files::content(ctx.db.read(), &row.sha256).await?.map(|bytes| (row, bytes)))
+}
+
+/// Returns those of these files that the viewer may read, in no order. No one may read a file that
+/// neither an agreement nor a cost uses.
+pub async fn by_ids(ctx: Context<'_>, ids: &[StoredFileId]) -> Result<Vec<stored_file::Model>> {
+    let found = stored_files::with_owners(ctx.db, ids).await?;
+    let (mut of_agreements, mut of_costs) = (Vec::new(), Vec::new());
+    for (_, owner) in &found {
+        match owner {
+            FileOwner::Signature(_, agreement) => of_agreements.push(*agreement),
+            FileOwner::Cost(cost, ..) => of_costs.push(cost.0),
+        }
+    }
+    let (mut agreements, mut costs) = (HashSet::<AgreementId>::new(), HashSet::<CostId>::new());
+    if !of_agreements.is_empty() {
+        let rows = agreements::by_ids(ctx, &of_agreements, &[agreement::Column::Id]).await?;
+        agreements.extend(rows.iter().map(|row| row.id));
+    }
+    if !of_costs.is_empty() {
+        let columns = [cost::Column::Id];
+        let rows = ledger::by_ids::<cost::Model>(ctx, &of_costs, &columns).await?;
+        costs.extend(rows.iter().map(|row| row.id));
+    }
+    let is_visible = |owner: &FileOwner| match owner {
+        FileOwner::Signature(_, agreement) => agreements.contains(agreement),
+        FileOwner::Cost(cost, ..) => costs.contains(cost),
+    };
+    let visible = found.into_iter().filter(|(_, owner)| is_visible(owner));
+    Ok(visible.map(|(row, _)| row).collect())
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     activities::types::Activity,
-    agreements::types::Agreement,
+    agreements::{terms::Signature, types::Agreement},
     audit::{self, types::AuditEntry},
     batch::{BatchRow, grouped},
     caller,
@@ -25,7 +25,7 @@ use super::{
     interest::types::ReferenceRate,
     invoices::types::{Invoice, lines::InvoiceLine},
     ledger::types::{Cost, Grant},
-    members::types::Member,
+    members::types::{Allocation, Member},
     organisations::types::Organisation,
     payments::{
         bank::types::BankPayment,
@@ -36,6 +36,7 @@ use super::{
     requisitions::types::Requisition,
     scalars::{InvalidId, NodeId},
     status_reports::types::StatusReport,
+    stored_files::types::StoredFile,
     tax_decisions::types::TaxDecision,
     templates::types::{AgreementTemplate, AgreementTemplateVersion},
 };
@@ -43,9 +44,11 @@ use domain::{
     activities, agreements, contacts,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     fees::schedules,
+    file_access,
     interest::reference_rates,
     invoices::{self, parts},
-    members, organisations, requisitions, templates,
+    members::{self, allocations},
+    organisations, requisitions, templates,
 };
 
 /// An object with a global id.
@@ -98,6 +101,12 @@ pub enum Node {
     ReferenceRate(ReferenceRate),
     /// An entry of the audit trail.
     AuditEntry(AuditEntry),
+    /// A yearly allocation of a member.
+    Allocation(Allocation),
+    /// A signature of an agreement.
+    Signature(Signature),
+    /// An uploaded file.
+    StoredFile(StoredFile),
 }
 
 /// Returns the nodes with these ids that the viewer may see, with one statement per node type.
@@ -191,11 +200,21 @@ async fn of_type(
         NodeType::InvoiceLine | NodeType::Payment | NodeType::Adjustment | NodeType::Reminder => {
             of_invoice_part(ctx, node_type, ids).await?
         }
-        NodeType::Allocation
-        | NodeType::ContactRead
+        NodeType::Allocation => {
+            let rows = BatchRow::each(allocations::by_ids(caller, &typed(ids)).await?);
+            rows.into_iter().map(|row| (row.id.0, Node::Allocation(Allocation(row)))).collect()
+        }
+        NodeType::Signature => {
+            let rows = agreements::documents::signatures_by_ids(caller, &typed(ids)).await?;
+            let rows = BatchRow::each(rows);
+            rows.into_iter().map(|row| (row.id.0, Node::Signature(Signature(row)))).collect()
+        }
+        NodeType::StoredFile => {
+            let rows = BatchRow::each(file_access::by_ids(caller, &typed(ids)).await?);
+            rows.into_iter().map(|row| (row.id.0, Node::StoredFile(StoredFile(row)))).collect()
+        }
+        NodeType::ContactRead
         | NodeType::Decision
-        | NodeType::Signature
-        | NodeType::StoredFile
         | NodeType::Acknowledgement
         | NodeType::ExportBatch
         | NodeType::BooksClosing

@@ -2,15 +2,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ::entity::{id::Identifier, payment};
+use ::entity::id::Identifier;
 use async_graphql::Context;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{batch::BatchRow, caller, scalars::DateTime};
+use super::{
+    batch::{BatchRow, distinct},
+    caller,
+    scalars::DateTime,
+};
 use domain::{
     audit::History,
-    change_feed::times::{self, Times},
+    change_feed::times::{self, Parts, Times},
     error::Result,
 };
 
@@ -69,15 +73,54 @@ where
     })
 }
 
-/// Returns the time at which a payment was recorded, which is also that of its last change: a
-/// payment never changes. `None` if the viewer may not learn of it.
-pub fn of_payment<'c>(
-    ctx: &'c Context<'_>,
-    row: &'c BatchRow<payment::Model>,
-) -> BoxFuture<'c, Option<Result<DateTime>>> {
-    let found =
-        row.share("times".to_owned(), move || times::of_payments(caller(ctx), row.batch_rows()));
-    Box::pin(async move {
-        found.await.map(|found| found.get(&row.id).copied().map(DateTime)).transpose()
-    })
+/// A row of which the trail has no entries, but lists in those of the object that it is a part of.
+pub struct PartOf<M> {
+    /// The parts of the object.
+    pub parts: Parts,
+    /// Returns the id of the row.
+    pub id: fn(&M) -> Uuid,
+    /// Returns the id of the object.
+    pub owner: fn(&M) -> Uuid,
+}
+
+impl<M: Send + Sync + 'static> PartOf<M> {
+    /// Returns the time of the first entry with the row, as [`created_at`].
+    pub fn created_at<'c>(
+        self,
+        ctx: &'c Context<'_>,
+        row: &'c BatchRow<M>,
+    ) -> BoxFuture<'c, Option<Result<DateTime>>> {
+        let times = self.times(ctx, row);
+        Box::pin(async move {
+            times.await.map(|times| times.map(|times| DateTime(times.created_at))).transpose()
+        })
+    }
+
+    /// Returns the time of the last entry that changed the row, as [`updated_at`].
+    pub fn updated_at<'c>(
+        self,
+        ctx: &'c Context<'_>,
+        row: &'c BatchRow<M>,
+    ) -> BoxFuture<'c, Option<Result<DateTime>>> {
+        let times = self.times(ctx, row);
+        Box::pin(async move {
+            times.await.map(|times| times.map(|times| DateTime(times.updated_at))).transpose()
+        })
+    }
+
+    fn times<'c>(
+        self,
+        ctx: &'c Context<'_>,
+        row: &'c BatchRow<M>,
+    ) -> BoxFuture<'c, Result<Option<Times>>> {
+        let Self { parts, id, owner } = self;
+        let found = row.share("times".to_owned(), move || async move {
+            let owners: Vec<Uuid> = distinct(row.batch_rows().iter().map(owner));
+            times::of_parts(caller(ctx), parts, &owners).await
+        });
+        Box::pin(async move {
+            let found: Arc<HashMap<Uuid, Times>> = found.await?;
+            Ok(found.get(&id(row)).copied())
+        })
+    }
 }

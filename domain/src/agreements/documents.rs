@@ -4,9 +4,16 @@
 //! A viewer who can read an agreement can read all of this. The caller has checked that the viewer
 //! can read the agreements.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use ::entity::{agreement, agreement_document, id::AgreementId, signature};
+use ::entity::{
+    agreement, agreement_document,
+    id::{AgreementId, SignatureId},
+    signature,
+};
 use documents::agreement as document;
 use sea_orm::{
     EntityTrait, QueryFilter, QueryOrder,
@@ -50,6 +57,20 @@ pub async fn signatures_of(
         .order_by_asc(signature::Column::Id)
         .all(db.read())
         .await?)
+}
+
+/// Returns those of these signatures whose agreements the viewer can read, in no order.
+pub async fn signatures_by_ids(
+    ctx: Context<'_>,
+    ids: &[SignatureId],
+) -> Result<Vec<signature::Model>> {
+    let own = Expr::col((signature::Entity, signature::Column::Id));
+    let theirs = among(ctx.db.backend(), own, ids.iter().copied());
+    let found = signature::Entity::find().filter(theirs).all(ctx.db.read()).await?;
+    let agreements: Vec<AgreementId> = found.iter().map(|row| row.agreement_id).collect();
+    let readable = super::by_ids(ctx, &agreements, &[agreement::Column::Id]).await?;
+    let readable: HashSet<AgreementId> = readable.iter().map(|row| row.id).collect();
+    Ok(found.into_iter().filter(|row| readable.contains(&row.agreement_id)).collect())
 }
 
 /// Returns the documents that these drafts would be offered with today, without a number.

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 
 use ::entity::{
     audit_entry::{Column, Entity},
-    id::PaymentId,
     kind::SubjectKind,
-    payment,
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
 };
-use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::audience::{is_whole_object, published};
@@ -65,46 +63,90 @@ pub async fn of_each(
         .collect()
 }
 
-/// Returns the time at which each of these payments was recorded, of which the trail has entries
-/// only as parts of their invoices. Their rows must have the invoice.
-pub async fn of_payments(
+/// Parts of an object of which the trail has no entries, but lists in those of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Lines of invoices.
+    InvoiceLines,
+    /// Payments of invoices.
+    Payments,
+    /// Signatures of agreements.
+    Signatures,
+}
+
+impl Parts {
+    /// Returns the kind of the objects.
+    fn owners(self) -> SubjectKind {
+        match self {
+            Self::InvoiceLines | Self::Payments => SubjectKind::Invoice,
+            Self::Signatures => SubjectKind::Agreement,
+        }
+    }
+
+    /// Returns the field of the list in an entry.
+    fn field(self) -> &'static str {
+        match self {
+            Self::InvoiceLines => "lines",
+            Self::Payments => "payments",
+            Self::Signatures => "signatures",
+        }
+    }
+}
+
+/// Returns the times of the parts of these objects: that of the first entry with the part, and that
+/// of the last one with another value in one of its fields. The caller has checked that the viewer
+/// can read the objects.
+pub async fn of_parts(
     ctx: Context<'_>,
-    payments: &[payment::Model],
-) -> Result<HashMap<PaymentId, DateTime<Utc>>> {
-    let history = History::Subject(SubjectKind::Invoice);
-    let invoices: Vec<Uuid> = payments.iter().map(|payment| payment.invoice_id.0).collect();
+    parts: Parts,
+    owners: &[Uuid],
+) -> Result<HashMap<Uuid, Times>> {
+    let history = History::Subject(parts.owners());
     let select = Query::select()
         .columns([(Entity, Column::At), (Entity, Column::After)])
         .from(Entity)
-        .cond_where(history.entries(ctx.db.backend(), &invoices))
+        .cond_where(history.entries(ctx.db.backend(), owners))
         .and_where(Column::Action.is_not_in(Action::TrailMigrate.words()))
         .cond_where(known(ctx, history))
         .order_by((Entity, Column::Revision), Order::Asc)
         .take();
-    let mut found = HashMap::new();
+    let mut found = PartTimes::default();
     for row in &ctx.db.read().query_all(&select).await? {
         let (at, after): (DateTime<Utc>, Option<String>) =
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-        // An entry of another form has no payments.
-        let parts = after.and_then(|after| serde_json::from_str::<Parts>(&after).ok());
-        for part in parts.unwrap_or_default().payments {
-            found.entry(part.id).or_insert(at);
-        }
+        // An entry of another form has no parts.
+        let entry = after.and_then(|after| serde_json::from_str::<Value>(&after).ok());
+        let list = entry.and_then(|mut entry| entry.get_mut(parts.field()).map(Value::take));
+        let Some(Value::Array(list)) = list else { continue };
+        list.into_iter().for_each(|part| found.add(at, part));
     }
-    Ok(found)
+    Ok(found.times)
 }
 
-/// The parts of an invoice, in an entry.
-#[derive(Default, Deserialize)]
-struct Parts {
-    #[serde(default)]
-    payments: Vec<Part>,
+/// Times of parts, from the entries read so far.
+#[derive(Default)]
+struct PartTimes {
+    times: HashMap<Uuid, Times>,
+    /// The last value of each part.
+    last: HashMap<Uuid, Value>,
 }
 
-/// A part of an invoice, in an entry.
-#[derive(Deserialize)]
-struct Part {
-    id: PaymentId,
+impl PartTimes {
+    /// Adds a part in an entry of this time. A field that only one of two versions of the program
+    /// writes is no change.
+    fn add(&mut self, at: DateTime<Utc>, part: Value) {
+        let id = part.get("id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
+        let Some(id) = id else { return };
+        let times = self.times.entry(id).or_insert(Times { created_at: at, updated_at: at });
+        let before = self.last.get(&id).and_then(Value::as_object);
+        let differs = |(name, value): (&String, &Value)| {
+            before.and_then(|before| before.get(name)).is_some_and(|before| before != value)
+        };
+        if part.as_object().is_some_and(|part| part.iter().any(differs)) {
+            times.updated_at = at;
+        }
+        self.last.insert(id, part);
+    }
 }
 
 /// Selects the entries that the viewer can read in the trail, and those whose events are published
@@ -122,4 +164,26 @@ fn known(ctx: Context<'_>, history: History) -> Condition {
             History::Record(..) => own,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_changed_by_another_value_of_a_field() {
+        let (id, mut found) = (Uuid::now_v7(), PartTimes::default());
+        let times = |hour| DateTime::from_timestamp(hour * 3600, 0).unwrap();
+        for (hour, part) in [
+            (1, serde_json::json!({ "id": id, "net": 100 })),
+            (2, serde_json::json!({ "id": id, "net": 200 })),
+            // A field that was added to the form later.
+            (3, serde_json::json!({ "id": id, "net": 200, "unit": "PIECE" })),
+            (4, serde_json::json!({ "net": 300 })),
+        ] {
+            found.add(times(hour), part);
+        }
+        let own = Times { created_at: times(1), updated_at: times(2) };
+        assert_eq!(found.times, HashMap::from([(id, own)]));
+    }
 }

@@ -60,20 +60,43 @@ pub async fn of_costs(db: &Database, costs: &[CostId]) -> Result<HashMap<CostId,
     Ok(found.into_iter().filter_map(|row| Some((row.cost_id?, row))).collect())
 }
 
-/// Returns a file and the object that it belongs to; `None` if there is none, or nothing uses it.
-pub(crate) async fn find(db: &Database, id: StoredFileId) -> Result<Option<(Model, FileOwner)>> {
-    let Some(row) = Entity::find_by_id(id).one(db.read()).await? else { return Ok(None) };
-    if let Some(signature_id) = row.signature_id {
-        let found = signature::Entity::find_by_id(signature_id).one(db.read()).await?;
-        return Ok(found.map(|signed| {
-            let owner = FileOwner::Signature(signature_id, signed.agreement_id);
-            (row, owner)
-        }));
+/// Returns those of these files that an object uses, each with the object.
+pub(crate) async fn with_owners(
+    db: &Database,
+    ids: &[StoredFileId],
+) -> Result<Vec<(Model, FileOwner)>> {
+    let theirs = among(db.backend(), Expr::col(Column::Id), ids.iter().copied());
+    let rows = Entity::find().filter(theirs).all(db.read()).await?;
+    let agreements = agreements_of(db.read(), &rows).await?;
+    let with_owner = |row: Model| {
+        let owner = match row.signature_id {
+            Some(id) => FileOwner::Signature(id, agreements.get(&id).copied()?),
+            // The activity and the day of a cost are not needed to find out who may read it.
+            None => FileOwner::Cost(row.cost_id?, ActivityId::default(), NaiveDate::default()),
+        };
+        Some((row, owner))
+    };
+    Ok(rows.into_iter().filter_map(with_owner).collect())
+}
+
+/// Returns the agreements of the signatures whose files these are.
+async fn agreements_of(
+    db: &impl ConnectionTrait,
+    files: &[Model],
+) -> Result<HashMap<SignatureId, AgreementId>> {
+    let signatures: Vec<SignatureId> = files.iter().filter_map(|row| row.signature_id).collect();
+    if signatures.is_empty() {
+        return Ok(HashMap::new());
     }
-    // The activity and the day of a cost are not needed to find out who may read it.
-    let owner =
-        row.cost_id.map(|id| FileOwner::Cost(id, ActivityId::default(), NaiveDate::default()));
-    Ok(owner.map(|owner| (row, owner)))
+    let theirs = among(db.get_database_backend(), Expr::col(signature::Column::Id), signatures);
+    let found = signature::Entity::find()
+        .select_only()
+        .columns([signature::Column::Id, signature::Column::AgreementId])
+        .filter(theirs)
+        .into_tuple::<(SignatureId, AgreementId)>()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Returns the bytes with this SHA-256; `None` if they are not stored.
@@ -88,17 +111,7 @@ pub(crate) async fn signature_files(
     ids: &[Uuid],
 ) -> Result<Vec<SignatureFile>> {
     let rows = by_ids(db, ids, Column::SignatureId).await?;
-    let signatures = rows.iter().filter_map(|row| row.signature_id);
-    let theirs = among(db.get_database_backend(), Expr::col(signature::Column::Id), signatures);
-    let agreements: HashMap<SignatureId, AgreementId> = signature::Entity::find()
-        .select_only()
-        .columns([signature::Column::Id, signature::Column::AgreementId])
-        .filter(theirs)
-        .into_tuple::<(SignatureId, AgreementId)>()
-        .all(db)
-        .await?
-        .into_iter()
-        .collect();
+    let agreements = agreements_of(db, &rows).await?;
     let record = |row: Model| {
         let signature_id = row.signature_id?;
         let agreement_id = agreements.get(&signature_id).copied()?;

@@ -1,7 +1,7 @@
 //! GraphQL types of the terms of an agreement: deadlines, ends by notice, fees and signatures.
 
-use ::entity::{acknowledgement, agreement, signature, stored_file, term::Deadline};
-use async_graphql::{Context, Description, Enum, Object};
+use ::entity::{acknowledgement, agreement, signature, term::Deadline};
+use async_graphql::{Context, Description, Enum, ID, Object};
 use chrono::NaiveDate;
 
 use super::types::{Agreement, agreement_of, ids};
@@ -9,19 +9,23 @@ use crate::graphql::{
     batch::{BatchRow, grouped},
     caller,
     connection::Column,
+    cost::cost,
+    database,
     fees::types::{FeeBasis, VatRate},
     members::types::AllocationBasis,
     request::LongText,
-    scalars::{Date, DateTime, Decimal, Money, Sha256},
+    scalars::{Date, DateTime, Decimal, Money, Sha256, node_id},
     stored_files::types::StoredFile,
+    times,
 };
 use domain::{
     agreements::{
         deadlines::{acknowledgements, rules::Reason},
         former_notice_ends::NoticeEnd,
     },
+    change_feed::times::Parts,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
-    fees, term_sql,
+    fees, stored_files, term_sql,
 };
 
 /// Kind of a deadline.
@@ -276,11 +280,33 @@ pub enum SignatureMethod {
 }
 
 /// Signature of a party on an agreement.
-#[derive(Description)]
-pub struct Signature(pub(super) signature::Model, pub(super) Option<stored_file::Model>);
+#[derive(Clone, Description)]
+pub struct Signature(pub BatchRow<signature::Model>);
+
+/// The part of an agreement in whose entries the trail has signatures.
+const PART: times::PartOf<signature::Model> =
+    times::PartOf { parts: Parts::Signatures, id: |row| row.id.0, owner: |row| row.agreement_id.0 };
 
 #[Object(use_type_description)]
 impl Signature {
+    /// Global id of the signature, opaque. Pass it to `node`.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
+    }
+
+    /// Time at which it was recorded, as in the audit trail; null when the trail has no entry that
+    /// you may learn of.
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        PART.created_at(ctx, &self.0).await
+    }
+
+    /// The same as `createdAt`: a signature never changes.
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        PART.created_at(ctx, &self.0).await
+    }
+
     /// Party that signed.
     async fn party(&self) -> SignatureParty {
         self.0.party.into()
@@ -312,8 +338,17 @@ impl Signature {
     }
 
     /// Scanned signed copy; null: none was uploaded.
-    async fn file(&self) -> Option<StoredFile> {
-        self.1.clone().map(StoredFile)
+    async fn file(&self, ctx: &Context<'_>) -> Option<Result<StoredFile>> {
+        let found = self.0.load(ctx, "", || async {
+            let signatures: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
+            stored_files::of_signatures(database(ctx), &signatures).await
+        });
+        match found.await {
+            Ok(found) => {
+                found.get(&self.0.id).cloned().map(BatchRow::single).map(StoredFile).map(Ok)
+            }
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 
@@ -359,6 +394,6 @@ pub(in crate::graphql) fn measure(sizes: &mut crate::graphql::future_sizes::Size
         vat_rate: VatRate::Standard25,
     });
     sizes.add(&DeadlineSnooze(acknowledgement::Model::default()));
-    sizes.add(&Signature(signature::Model::default(), None));
+    sizes.add(&Signature(row()));
     sizes.add(&AgreementNoticeEnd(row()));
 }

@@ -1,7 +1,5 @@
 //! GraphQL type of agreements.
 
-use std::collections::HashMap;
-
 use ::entity::{agreement, id::AgreementId, requisition};
 use async_graphql::{Context, Description, Enum, ID, Object};
 use chrono::NaiveDate;
@@ -39,7 +37,7 @@ use domain::{
         notice, parameters, replace,
     },
     error::{Error, Result, ValidationErrors},
-    invoices, requisitions, stored_files, term_sql,
+    invoices, requisitions, term_sql,
 };
 
 /// Purpose of an agreement.
@@ -255,19 +253,9 @@ impl Agreement {
     async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
         let found = self.0.load(ctx, "", || async {
             let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
-            let mut files = if ctx.look_ahead().field("file").exists() {
-                let signatures: Vec<_> = rows.iter().map(|row| row.id).collect();
-                stored_files::of_signatures(database(ctx), &signatures).await?
-            } else {
-                HashMap::new()
-            };
-            let with_file = rows.into_iter().map(|row| {
-                let file = files.remove(&row.id);
-                (row, file)
-            });
-            Ok(grouped(with_file, |(row, _)| row.agreement_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.agreement_id))
         });
-        listed(ctx, found.await?.get(&self.0.id), |(row, file)| Signature(row, file))
+        listed(ctx, found.await?.get(&self.0.id), Signature)
     }
 
     /// Rendered text, frozen when the agreement was offered; null for a draft, and for imported

@@ -236,7 +236,9 @@ Cost(cost) {
             stored_files::of_costs(database(ctx), &costs).await
         });
         match found.await {
-            Ok(found) => found.get(&self.0.id).cloned().map(StoredFile).map(Ok),
+            Ok(found) => {
+                found.get(&self.0.id).cloned().map(BatchRow::single).map(StoredFile).map(Ok)
+            }
             Err(error) => Some(Err(error)),
         }
     }

@@ -169,7 +169,7 @@ impl Member {
             .0
             .load(ctx, "", || async {
                 let rows = allocations::of_members(caller(ctx), &ids(&self.0), None).await?;
-                Ok(grouped(rows, |row| row.member_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.member_id))
             })
             .await?;
         listed(ctx, rows.get(&self.0.id), Allocation)
@@ -185,7 +185,7 @@ impl Member {
             .0
             .load(ctx, "", || async {
                 let rows = allocations::of_members(caller(ctx), &ids(&self.0), Some(year)).await?;
-                Ok(grouped(rows, |row| row.member_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.member_id))
             })
             .await;
         match rows {
@@ -447,10 +447,27 @@ pub async fn member_of<M: Send + Sync>(
 
 /// Yearly allocation (tilldelning) of a member.
 #[derive(Clone, Description)]
-pub struct Allocation(allocation::Model);
+pub struct Allocation(pub BatchRow<allocation::Model>);
 
 #[Object(use_type_description)]
 impl Allocation {
+    /// Global id of the allocation, opaque. Pass it to `node`.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::created_at(ctx, &self.0, |row| row.id).await
+    }
+
+    /// Time of the last change in the audit trail that you may learn of; null when there is none.
+    #[graphql(directive = cost::apply("3".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        times::updated_at(ctx, &self.0, |row| row.id).await
+    }
+
     /// Calendar year.
     async fn year(&self) -> i32 {
         self.0.year
@@ -520,7 +537,7 @@ pub async fn node(ctx: &Context<'_>, id: MemberId) -> Result<Option<Member>> {
 /// Measures the futures of the types of this folder whose fields are private.
 #[cfg(test)]
 pub(in crate::graphql) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
-    sizes.add(&Allocation(allocation::Model::default()));
+    sizes.add(&Allocation(crate::graphql::future_sizes::row()));
     sizes.add(&BillingDetails(NewBilling::default()));
     sizes.add(&Balance(receivables::open_items::Balance::default()));
     sizes.add(&Receivables(receivables::AgedBalance::default()));

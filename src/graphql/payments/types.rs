@@ -18,10 +18,15 @@ use crate::graphql::{
     times,
 };
 use domain::{
+    change_feed::times::Parts,
     error::Result,
     invoices::differences,
     payments::{bank, refunds, reverse},
 };
+
+/// The part of an invoice in whose entries the trail has payments.
+const PART: times::PartOf<payment::Model> =
+    times::PartOf { parts: Parts::Payments, id: |row| row.id.0, owner: |row| row.invoice_id.0 };
 
 /// A payment of an invoice, or the reversal of one.
 #[derive(Clone, Description)]
@@ -38,13 +43,13 @@ impl Payment {
     /// you may learn of.
     #[graphql(directive = cost::apply("10".into()))]
     async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        times::of_payment(ctx, &self.0).await
+        PART.created_at(ctx, &self.0).await
     }
 
     /// The same as `createdAt`: a payment never changes. A reversal is a payment of its own.
     #[graphql(directive = cost::apply("10".into()))]
     async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        times::of_payment(ctx, &self.0).await
+        PART.created_at(ctx, &self.0).await
     }
 
     /// Invoice that it pays.

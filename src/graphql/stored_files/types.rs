@@ -1,22 +1,38 @@
 //! GraphQL type of uploaded files.
 
 use ::entity::stored_file;
-use async_graphql::{Context, Description, Object};
+use async_graphql::{Context, Description, ID, Object};
 
 use crate::graphql::{
+    batch::BatchRow,
     cost::unversioned,
     file_links::link,
-    scalars::{Sha256, Url, node_id},
+    scalars::{DateTime, Sha256, Url, node_id},
 };
 use domain::error::Result;
 
 /// File that was uploaded with `POST /files`: a scanned signed copy of an agreement, or the voucher
 /// of a cost.
 #[derive(Clone, Description)]
-pub struct StoredFile(pub stored_file::Model);
+pub struct StoredFile(pub BatchRow<stored_file::Model>);
 
 #[Object(use_type_description)]
 impl StoredFile {
+    /// Global id of the file, opaque, as `POST /files` returned it. Pass it to `node`.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
+    }
+
+    /// Time of the upload.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.uploaded_at)
+    }
+
+    /// The same as `createdAt`: a file never changes.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.uploaded_at)
+    }
+
     /// Name of the file, as it was uploaded.
     async fn name(&self) -> &str {
         &self.0.name
@@ -56,5 +72,5 @@ impl StoredFile {
 /// Measures the futures of the type of this file.
 #[cfg(test)]
 pub(in crate::graphql) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
-    sizes.add(&StoredFile(stored_file::Model::default()));
+    sizes.add(&StoredFile(crate::graphql::future_sizes::row()));
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    access::inputs,
     graphql::statements::plan,
     support::{
         app::{App, NOW, on_both},
@@ -15,6 +16,9 @@ use crate::{
 
 const LATER: &str = "2026-11-22T09:00:00Z";
 const LAST: &str = "2026-11-23T09:00:00Z";
+
+/// The times of an object that a caller does not see.
+const NOT_SEEN: [Value; 2] = [Value::Null, Value::Null];
 
 /// The two times of an object, as a caller sees them.
 async fn times(caller: Caller<'_>, type_name: &str, id: &str) -> [Value; 2] {
@@ -147,6 +151,55 @@ on_both!(a_payment_was_created_when_it_was_recorded, |app| async move {
                 { "reference": "BG-2", "createdAt": LATER, "updatedAt": LATER },
             ])
         );
+    }
+});
+
+on_both!(parts_have_times_of_their_own, |app| async move {
+    let samples = Samples::fill(&app).await;
+    let (alfa, beta) = (samples.id("alfa"), samples.id("beta"));
+    let later = app.at(LATER);
+    let paid = json!({ "invoiceId": samples.id("faktura alfa"), "receivedOn": "2026-11-20", "amount": "100.00", "reference": "BG-2" });
+    does(&later, "paymentRecord", paid).await;
+    let lines = "{ invoice(by: { number: \"8801\" }) { lines { id } } }";
+    let line = app.office().query(lines).await["invoice"]["lines"][0]["id"].clone();
+    // The payment is an entry about the invoice, which does not change the line.
+    for caller in [app.office(), app.board(), app.member(alfa), app.service("invoices:read")] {
+        assert_eq!(times(caller, "InvoiceLine", line.as_str().unwrap()).await, [NOW, NOW]);
+    }
+    assert_eq!(times(app.member(beta), "InvoiceLine", line.as_str().unwrap()).await, NOT_SEEN);
+
+    let sign = inputs::input(&app, &samples, "agreementSign", 1).await;
+    let agreement = sign["agreementId"].clone();
+    does(&later, "agreementSign", sign).await;
+    let document =
+        "query($id: ID!) { node(id: $id) { ... on Agreement { signatures { id name } } } }";
+    let found = app.office().ask(document, json!({ "id": agreement })).await;
+    let signature = found["node"]["signatures"][0]["id"].as_str().unwrap().to_owned();
+    let last = app.at(LAST);
+    let other = json!({ "agreementId": agreement });
+    does(&last, "agreementWithdraw", other).await;
+    for caller in [app.office(), app.board(), app.lead(&["bip"]), app.service("agreements:read")] {
+        assert_eq!(times(caller, "Signature", &signature).await, [LATER, LATER]);
+    }
+    for caller in [app.member(alfa), app.lead(&["indikatorer"]), app.service("members:read")] {
+        assert_eq!(times(caller, "Signature", &signature).await, NOT_SEEN);
+    }
+
+    let allocation = json!({ "memberId": alfa, "year": 2030, "amount": "1.00" });
+    does(&later, "allocationSet", allocation).await;
+    let document =
+        "query($id: ID!) { node(id: $id) { ... on Member { allocations { id year } } } }";
+    let found = app.office().ask(document, json!({ "id": alfa })).await;
+    let allocation = &found["node"]["allocations"][0];
+    assert_eq!(allocation["year"], 2030, "the latest first");
+    let allocation = allocation["id"].as_str().unwrap();
+    let again = json!({ "memberId": alfa, "year": 2030, "amount": "2.00" });
+    does(&last, "allocationSet", again).await;
+    for caller in [app.office(), app.member(alfa)] {
+        assert_eq!(times(caller, "Allocation", allocation).await, [LATER, LAST]);
+    }
+    for caller in [app.member(beta), app.lead(&["bip"])] {
+        assert_eq!(times(caller, "Allocation", allocation).await, NOT_SEEN);
     }
 });
 

@@ -17,8 +17,8 @@ use tokio::{
 use crate::{
     access::table::{Table, caller},
     support::{
-        app::{App, on_both},
-        caller::Answer,
+        app::{App, NOW, on_both},
+        caller::{Answer, Caller},
         http_server::HttpServer,
         lifecycle_fixtures::{
             Register, agreed, drafted, mutate, offered, raw, read_agreement, signature, with,
@@ -177,6 +177,17 @@ on_both!(a_cost_has_its_voucher, |app| async move {
     let path = url.split('?').next().unwrap();
     assert_eq!(app.lead(&["bip"]).get(path).await.status, 200);
     assert_eq!(app.member(register.id("Förbund 00")).get(path).await.status, 404);
+    let node = "query($id: ID!) { node(id: $id) { ... on StoredFile { name createdAt } } }";
+    let node = async |caller: Caller<'_>, id: &str| {
+        caller.ask(node, json!({ "id": id })).await["node"].clone()
+    };
+    let expected = json!({ "name": "faktura.pdf", "createdAt": NOW });
+    assert_eq!(node(app.lead(&["bip"]), &file).await, expected);
+    assert_eq!(node(app.finance(), &file).await, expected);
+    assert!(node(app.member(register.id("Förbund 00")), &file).await.is_null());
+    assert!(node(app.lead(&["indikatorer"]), &file).await.is_null());
+    let unused = uploaded(&app.finance(), "x.pdf").await;
+    assert!(node(app.finance(), &unused).await.is_null(), "nothing uses it yet");
     let plain = "{ costs { nodes { description file { name } } } }";
     assert_eq!(app.board().query(plain).await["costs"]["nodes"][0]["file"]["name"], "faktura.pdf");
 });

@@ -5,7 +5,7 @@ pub mod set;
 
 use ::entity::{
     allocation::{Column, Entity, Model},
-    id::MemberId,
+    id::{AllocationId, MemberId},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
@@ -31,5 +31,16 @@ pub async fn of_members(
     if let Some(year) = year {
         find = find.filter(Column::Year.eq(year));
     }
+    Ok(find.all(ctx.db.read()).await?)
+}
+
+/// Returns those of these allocations that the viewer can read, in no order.
+pub async fn by_ids(ctx: Context<'_>, ids: &[AllocationId]) -> Result<Vec<Model>> {
+    let find = Entity::find()
+        .filter(of_visible_member(
+            &ctx.viewer.visibility(Resource::MemberAffairs),
+            Expr::col(Column::MemberId),
+        ))
+        .filter(among(ctx.db.backend(), Expr::col(Column::Id), ids.iter().copied()));
     Ok(find.all(ctx.db.read()).await?)
 }

@@ -9,12 +9,14 @@ use crate::graphql::{
     agreements::types::{Agreement, agreement_of},
     batch::BatchRow,
     connection::{Column, ConnectionNode},
+    cost::cost,
     fees::types::VatRate,
     invoices::relations::stored_invoice_of,
     request::LongText,
-    scalars::{Date, Decimal, Money, node_id},
+    scalars::{Date, DateTime, Decimal, Money, node_id},
+    times,
 };
-use domain::{error::Result, invoices::amounts::RateSum};
+use domain::{change_feed::times::Parts, error::Result, invoices::amounts::RateSum};
 
 /// Unit (enhet) of the quantity of a line.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub enum QuantityUnit {
     Kilometer,
 }
 
+/// The part of an invoice in whose entries the trail has lines.
+const PART: times::PartOf<invoice_line::Model> =
+    times::PartOf { parts: Parts::InvoiceLines, id: |row| row.id.0, owner: |row| row.invoice_id.0 };
+
 /// A line of an invoice.
 #[derive(Clone, Description)]
 pub struct InvoiceLine(pub BatchRow<invoice_line::Model>);
@@ -47,6 +53,20 @@ impl InvoiceLine {
     /// Global id of the line, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
         node_id(self.0.id)
+    }
+
+    /// Time of the first change in the audit trail with the line that you may learn of; null when
+    /// there is none, and for a line of a preview (`invoiceRunPreview`).
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        PART.created_at(ctx, &self.0).await
+    }
+
+    /// Time of the last change of the line in the audit trail that you may learn of; null when
+    /// there is none. A line never changes after the issue.
+    #[graphql(directive = cost::apply("10".into()))]
+    async fn updated_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        PART.updated_at(ctx, &self.0).await
     }
 
     /// Invoice of the line; null for a line of a preview (`invoiceRunPreview`).
