@@ -41,9 +41,9 @@ pub struct Filter {
 
 impl ListFilter for Filter {}
 
-/// Returns the order of the trail: the latest first.
+/// Returns the order of the trail, by time.
 #[must_use]
-pub fn order() -> Order {
+pub fn order(descending: bool) -> Order {
     let revision = Expr::col((Entity, Column::Revision));
     // The revision is unique; the subject only fills the position of the tie-breaker.
     Order {
@@ -51,7 +51,7 @@ pub fn order() -> Order {
         key: revision,
         key_type: KeyType::Number,
         id: Expr::col((Entity, Column::SubjectId)),
-        descending: true,
+        descending,
     }
 }
 

@@ -169,16 +169,16 @@ pub struct Filter {
 
 impl ListFilter for Filter {}
 
-/// Returns the order of the log: the latest day first.
+/// Returns the order of the log, by day.
 #[must_use]
-pub fn order() -> Order {
+pub fn order(descending: bool) -> Order {
     let column = |column| Expr::col((Entity, column));
     Order {
         name: "DAY",
         key: column(Column::Day),
         key_type: KeyType::Day,
         id: column(Column::Id),
-        descending: true,
+        descending,
     }
 }
 

@@ -31,13 +31,13 @@ impl ListFilter for Filter {}
 
 /// Returns the order of contact areas: by name, in Swedish order.
 #[must_use]
-pub fn by_name() -> Order {
+pub fn by_name(descending: bool) -> Order {
     Order {
         name: "NAME",
         key: column(Column::NameKey),
         key_type: KeyType::Text,
         id: column(Column::Id),
-        descending: false,
+        descending,
     }
 }
 

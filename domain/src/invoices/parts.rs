@@ -57,8 +57,8 @@ pub trait ListedPart: InvoicePart {
     const BOOKED_ON: Option<Column<Self>>;
     /// Column of the amount.
     const AMOUNT: Column<Self>;
-    /// Entity type of its search words; `None` if it has none.
-    const WORDS: Option<EntityType>;
+    /// Entity type whose search words are searched, with the column of its id.
+    const WORDS: (EntityType, Column<Self>);
     /// SQL condition of the rows of the list within the table, as in the partial indexes.
     const CONDITION: Option<&'static str>;
 }
@@ -90,7 +90,7 @@ impl ListedPart for payment::Model {
     const BY_DAY: &'static str = "RECEIVED_ON";
     const BOOKED_ON: Option<payment::Column> = Some(payment::Column::BookedOn);
     const AMOUNT: payment::Column = payment::Column::Amount;
-    const WORDS: Option<EntityType> = Some(EntityType::Payment);
+    const WORDS: (EntityType, payment::Column) = (EntityType::Payment, payment::Column::Id);
     const CONDITION: Option<&'static str> = None;
 }
 
@@ -117,7 +117,8 @@ impl ListedPart for adjustment::Model {
     const BY_DAY: &'static str = "PAID_ON";
     const BOOKED_ON: Option<adjustment::Column> = Some(adjustment::Column::BookedOn);
     const AMOUNT: adjustment::Column = adjustment::Column::Amount;
-    const WORDS: Option<EntityType> = Some(EntityType::Adjustment);
+    const WORDS: (EntityType, adjustment::Column) =
+        (EntityType::Adjustment, adjustment::Column::Id);
     const CONDITION: Option<&'static str> = Some("kind = 'REFUND'");
 }
 
@@ -131,7 +132,8 @@ impl ListedPart for reminder::Model {
     const BY_DAY: &'static str = "SENT_ON";
     const BOOKED_ON: Option<reminder::Column> = None;
     const AMOUNT: reminder::Column = reminder::Column::Fee;
-    const WORDS: Option<EntityType> = None;
+    const WORDS: (EntityType, reminder::Column) =
+        (EntityType::Invoice, reminder::Column::InvoiceId);
     const CONDITION: Option<&'static str> = None;
 }
 
@@ -219,7 +221,8 @@ fn matching<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> SelectStatement
         select.and_where(column(M::INVOICE).in_subquery(invoices));
     }
     let (backend, text) = (ctx.db.backend(), filter.search.as_deref());
-    let found = M::WORDS.and_then(|words| search::filter(backend, words, column(M::ID), text));
+    let (entity_type, id) = M::WORDS;
+    let found = search::filter(backend, entity_type, column(id), text);
     select
         .and_where_option(found)
         .and_where_option(filter.invoice.map(|id| column(M::INVOICE).eq(id)))

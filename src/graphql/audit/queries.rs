@@ -1,12 +1,13 @@
 //! GraphQL query of the audit trail.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use chrono::SecondsFormat;
 
 use super::types::AuditEntry;
 use crate::graphql::{
     caller,
     connection::{self, Connection, ListRequest},
+    order::{OrderInput as _, order_input},
     scalars::{DateTime, NodeId, Parsed, take},
 };
 use domain::{
@@ -49,19 +50,36 @@ impl AuditFilter {
     }
 }
 
+/// Field to order the audit trail by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum AuditEntryOrderField {
+    /// By time, which is also the order of the revisions.
+    RecordedAt,
+}
+
+order_input! {
+    /// Order of the audit trail.
+    AuditEntryOrder by AuditEntryOrderField
+}
+
 /// Queries of the audit trail.
 #[derive(Default)]
 pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Entries of the audit trail, the latest first; empty when you may not read it. OFFICE and
-    /// AUDITOR read all of it. FINANCE reads the entries about what it may change: costs, grants,
-    /// allocations, fees, invoices, payments, reference rates and the books.
+    /// Entries of the audit trail, the latest first unless `orderBy` says otherwise; empty when you
+    /// may not read it. OFFICE and AUDITOR read all of it. FINANCE reads the entries about what it
+    /// may change: costs, grants, allocations, fees, invoices, payments, reference rates and the
+    /// books.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn audit_entries(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AuditFilter>>,
+        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<
+            AuditEntryOrder,
+        >,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -72,10 +90,14 @@ impl AuditQuery {
     ) -> Result<Connection<AuditEntry>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
+        let is_descending = order_by.is_none_or(|order| match order.parts() {
+            (AuditEntryOrderField::RecordedAt, is_descending) => is_descending,
+        });
+        let order = audit::order(is_descending);
         let args = connection::args(first, after, last, before);
         connection::large_connection(
             ctx,
-            ListRequest::<AuditEntry, _>::new(filter, audit::order(), args, errors),
+            ListRequest::<AuditEntry, _>::new(filter, order, args, errors),
             |ctx, filter, page| Box::pin(audit::list(caller(ctx), filter, page)),
             |ctx, filter, at_most| Box::pin(audit::count(caller(ctx), filter, at_most)),
         )

@@ -184,7 +184,7 @@ where
         ctx,
         row,
         id,
-        ListRequest::new((), audit::order(), args, ValidationErrors::default()),
+        ListRequest::new((), audit::order(true), args, ValidationErrors::default()),
         move |ctx, ids, (), page| {
             Box::pin(async move {
                 let Some(history) = history else { return Ok(HashMap::new()) };

@@ -9,7 +9,7 @@ use crate::graphql::{
     connection::{self, CONNECTION, Connection, ListRequest, and, selected_columns},
     cost::{cost, unversioned},
     database,
-    order::{self, order_input},
+    order::{self, OrderInput as _, order_input},
     scalars::{Date, Json, Parsed, day_range, row_id, take},
 };
 use domain::{
@@ -103,6 +103,30 @@ impl ContactReadFilter {
     }
 }
 
+/// Field to order contact areas by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum ContactAreaOrderField {
+    /// By name, in Swedish alphabetical order.
+    Name,
+}
+
+order_input! {
+    /// Order of contact areas.
+    ContactAreaOrder by ContactAreaOrderField
+}
+
+/// Field to order the log by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum ContactReadOrderField {
+    /// By day of the reads.
+    ReadOn,
+}
+
+order_input! {
+    /// Order of the log. Ties are ordered by id.
+    ContactReadOrder by ContactReadOrderField
+}
+
 /// Returns `true` if the selection of a connection includes cursors.
 fn shows_cursors(ctx: &Context<'_>) -> bool {
     let look_ahead = ctx.look_ahead();
@@ -132,15 +156,19 @@ impl ContactQuery {
         Some(Box::pin(export(ctx, &contact_id)).await)
     }
 
-    /// Log of reads of contacts, the latest day first; empty unless you may read it (OFFICE,
-    /// AUDITOR). Reads of the last seconds may be missing, and lines older than the network's
-    /// retention period are deleted.
+    /// Log of reads of contacts, the latest day first unless `orderBy` says otherwise; empty unless
+    /// you may read it (OFFICE, AUDITOR). Reads of the last seconds may be missing, and lines older
+    /// than the network's retention period are deleted.
     #[graphql(directive = unversioned::apply())]
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn contact_reads(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
             Box<ContactReadFilter>,
+        >,
+        #[graphql(desc = "Order; the latest first when omitted.")] order_by: Option<
+            ContactReadOrder,
         >,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -152,10 +180,14 @@ impl ContactQuery {
     ) -> Result<Connection<ContactRead>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
+        let is_descending = order_by.is_none_or(|order| match order.parts() {
+            (ContactReadOrderField::ReadOn, is_descending) => is_descending,
+        });
+        let order = reads::order(is_descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<ContactRead, _>::new(filter, reads::order(), args, errors),
+            ListRequest::<ContactRead, _>::new(filter, order, args, errors),
             |ctx, filter, page| Box::pin(reads::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(reads::count(caller(ctx), filter)),
         )
@@ -201,13 +233,15 @@ impl ContactQuery {
         .await
     }
 
-    /// Contact areas (kontaktmannaskap), by name.
+    /// Contact areas (kontaktmannaskap), by name unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn contact_areas(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
             Box<ContactAreaFilter>,
         >,
+        #[graphql(desc = "Order; by name when omitted.")] order_by: Option<ContactAreaOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -221,10 +255,14 @@ impl ContactQuery {
         let filter = areas::Filter {
             search: errors.optional_text("filter.search", filter.search.as_deref(), LINE),
         };
+        let is_descending = order_by.is_some_and(|order| match order.parts() {
+            (ContactAreaOrderField::Name, is_descending) => is_descending,
+        });
+        let order = areas::by_name(is_descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<ContactArea, _>::new(filter, areas::by_name(), args, errors),
+            ListRequest::<ContactArea, _>::new(filter, order, args, errors),
             |ctx, filter, page| Box::pin(areas::list(database(ctx), filter, page)),
             |ctx, filter| Box::pin(areas::count(database(ctx), filter)),
         )

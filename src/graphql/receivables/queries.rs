@@ -5,6 +5,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::types::Reminder;
 use crate::graphql::{
     connection::{self, Connection},
+    cost::cost,
     invoices::{part_lists::listed, queries::buyer},
     order::{self, order_input},
     scalars::{Date, Parsed, day_range, row_id},
@@ -25,6 +26,11 @@ pub struct ReminderFilter {
     sent_from: Option<Parsed<Date>>,
     /// `sentOn` is this day or earlier.
     sent_to: Option<Parsed<Date>>,
+    /// All of these words occur in the number, the payment reference, the buyer's present and
+    /// former names, the references or the text of the lines of the invoice. A word may be the
+    /// beginning of a longer one.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
 }
 
 impl ReminderFilter {
@@ -35,6 +41,7 @@ impl ReminderFilter {
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
             from,
             to,
+            search: self.search,
             ..Filter::default()
         }
     }

@@ -173,6 +173,23 @@ on_both!(the_trail_is_paged_from_its_end, |app| async move {
     assert_eq!((revisions, reported(&back)), (vec![6, 5, 4, 3], json!([false, true, 6])));
 });
 
+on_both!(the_trail_is_ordered_by_time_in_either_direction, |app| async move {
+    for name in ["A", "B", "C"] {
+        admit(&app.office(), name).await;
+    }
+    let document = "{ up: auditEntries(first: 2, orderBy: { field: RECORDED_AT }) { nodes { revision } }
+        down: auditEntries(last: 2, orderBy: { field: RECORDED_AT, direction: DESC }) { nodes { revision } }
+        latest: auditEntries(last: 2) { nodes { revision } } }";
+    let answer = app.office().query(document).await;
+    let [up, down, latest] = ["up", "down", "latest"].map(|list| {
+        let nodes = answer[list]["nodes"].as_array().unwrap().clone();
+        nodes.into_iter().map(|node| node["revision"].clone()).collect::<Vec<_>>()
+    });
+    assert_eq!(up, ["1", "2"]);
+    assert_eq!(down, ["2", "1"]);
+    assert_eq!(latest, down, "the latest first");
+});
+
 on_both!(the_office_and_auditors_read_the_trail, |app| async move {
     let id = admit(&app.office(), "Ale").await;
     let entry =

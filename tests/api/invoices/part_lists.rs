@@ -138,6 +138,9 @@ on_both!(parts_are_found_by_every_filter, |app| async move {
         ("sentTo: \"2026-03-01\"".to_owned(), "2026-02-20"),
         (format!("buyerId: \"{gavle}\""), "2026-04-02"),
         (format!("invoiceId: \"{third}\""), ""),
+        ("search: \"1002\"".to_owned(), "2026-04-02"),
+        ("search: \"100\", sentTo: \"2026-03-01\"".to_owned(), "2026-02-20"),
+        ("search: \"1003\"".to_owned(), ""),
     ] {
         let arguments = format!("filter: {{ {filter} }}");
         let page = list(&finance, "reminders", &arguments, "sentOn").await;

@@ -105,6 +105,8 @@ on_both!(contact_areas_are_listed_for_everyone, |app| async move {
         assert_eq!(names(&caller, "contactAreas", "").await, ["Norra", "Södra"]);
         let search = ", filter: { search: \"sö\" }";
         assert_eq!(names(&caller, "contactAreas", search).await, ["Södra"]);
+        let order = ", orderBy: { field: NAME, direction: DESC }";
+        assert_eq!(names(&caller, "contactAreas", order).await, ["Södra", "Norra"]);
     }
 });
 

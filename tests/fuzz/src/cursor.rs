@@ -48,12 +48,12 @@ fn lists() -> [(&'static str, Order); 8] {
     [
         ("Organisation", organisations::order(organisations::Field::Name, false)),
         ("Organisation", organisations::order(organisations::Field::OrgNumber, true)),
-        ("ContactArea", contacts::areas::by_name()),
+        ("ContactArea", contacts::areas::by_name(false)),
         ("Cost", costs(ledger::Field::BookedOn, true)),
         ("Cost", costs(ledger::Field::Amount, false)),
         ("Grant", ledger::order::<grant::Model>(ledger::Field::BookedOn, true)),
         ("Document", document_list::order(true)),
-        ("AuditEntry", audit::order()),
+        ("AuditEntry", audit::order(true)),
     ]
 }
 
