@@ -49,7 +49,8 @@ pub mod templates;
 pub mod times;
 
 use async_graphql::{
-    Context, Enum, MergedObject, Object, Schema, SchemaBuilder, SimpleObject, ValidationMode,
+    Context, Enum, MergedObject, Object, SDLExportOptions, Schema, SchemaBuilder, SimpleObject,
+    ValidationMode,
 };
 
 use self::{
@@ -283,5 +284,5 @@ impl ViewerQuery {
 /// Returns the schema in SDL, as in `schema.graphql`.
 #[must_use]
 pub fn sdl(schema: &Register) -> String {
-    schema.sdl()
+    schema.sdl_with_options(SDLExportOptions::new().include_specified_by())
 }

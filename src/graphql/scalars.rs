@@ -293,7 +293,11 @@ impl ScalarType for Url {
 #[derive(Clone, Debug, Default, Description)]
 pub struct Json(pub serde_json::Value);
 
-#[Scalar(name = "JSON", use_type_description)]
+#[Scalar(
+    name = "JSON",
+    use_type_description,
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259"
+)]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(value.into_json()?))

@@ -8,6 +8,7 @@ mod filters;
 mod input_values;
 mod prepared_statements;
 mod schema;
+mod schema_shape;
 pub mod statements;
 mod times;
 mod viewer_can;
