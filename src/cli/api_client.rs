@@ -54,11 +54,6 @@ pub(super) fn field<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 impl Server {
-    /// `true` if an option names the server or the token.
-    pub fn is_stated(&self) -> bool {
-        self.url.is_some() || self.token.is_some()
-    }
-
     /// Sends a document to the API.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use entity::total::Total;
 use serde::Serialize;
 
 use super::{
-    Outcome, Result, context, count, invoice_list, invoice_run, json, kronor, open,
+    Outcome, Result, context, count, invoice_list, invoice_report, invoice_run, json, kronor, open,
     remote_fields::INVOICES,
     remote_lists::{self, ShowOptions},
     report::{self, ReportFormat, ReportOptions},
@@ -20,15 +20,16 @@ use domain::{
     receivables::overdue::{self, OverdueInvoice},
 };
 
-/// Issue and list invoices
+/// Issue, list and report invoices
 ///
-/// Invoices the fees of a year in one transaction, and lists invoices and overdue ones with
-/// interest to date.
+/// Invoices the fees of a year in one transaction, lists and shows the invoices of a server, and
+/// reports those of this machine's register and the overdue ones with interest to date.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister invoices run --activity indikatorer --year 2027 --dry-run
-  samregister invoices list --from 2026-01-01 --output fakturor.xlsx
+  samregister invoices list --status OVERDUE
+  samregister invoices report --from 2026-01-01 --output fakturor.xlsx
   samregister invoices late")]
 pub struct Options {
     #[command(subcommand)]
@@ -40,6 +41,7 @@ enum Command {
     Run(invoice_run::Options),
     List(invoice_list::Options),
     Show(Show),
+    Report(invoice_report::Options),
     Late(Lateness),
 }
 
@@ -94,6 +96,7 @@ pub async fn run(options: Options) -> Result {
     match options.subcommand {
         Command::Run(options) => invoice_run::run(options).await,
         Command::List(options) => invoice_list::run(options).await,
+        Command::Report(options) => invoice_report::run(options).await,
         Command::Show(Show { show }) => remote_lists::show(&INVOICES, show).await,
         Command::Late(late) => list_late(late).await,
     }

@@ -53,17 +53,6 @@ pub(super) struct ShowOptions {
     output: OutputOptions,
 }
 
-impl ListOptions {
-    /// `true` if an option is set that only the API has.
-    pub fn is_remote(&self) -> bool {
-        let output = &self.output;
-        self.search.is_some()
-            || self.limit.is_some()
-            || output.json.is_some()
-            || output.server.is_stated()
-    }
-}
-
 /// A filter: only the stated values.
 #[derive(Debug, Default)]
 pub(super) struct Filter(Map<String, serde_json::Value>);

@@ -44,11 +44,6 @@ pub(super) struct ReportOptions {
 }
 
 impl ReportOptions {
-    /// `true` if the format or the file is stated.
-    pub fn is_stated(&self) -> bool {
-        self.format.is_some() || self.output.is_some()
-    }
-
     /// Returns the format. Fails as [`chosen`].
     pub fn format(&self) -> Result<ReportFormat> {
         chosen(self.format, self.output.as_deref(), ReportFormat::Table)

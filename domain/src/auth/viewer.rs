@@ -164,7 +164,7 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: subcommands and background tasks of the program, and the names of such subjects
 /// in other systems. No token may have a subject that looks like one of these.
-pub(super) const OPERATORS: [&str; 36] = [
+pub(super) const OPERATORS: [&str; 37] = [
     "break-even",
     "checkpoint",
     "clock",
@@ -179,6 +179,7 @@ pub(super) const OPERATORS: [&str; 36] = [
     "invoices",
     "invoices late",
     "invoices list",
+    "invoices report",
     "invoices run",
     "matrix",
     "metrics",

@@ -192,7 +192,7 @@ fn the_settings_file_can_be_elsewhere() {
     let message = run(program(), "migrate --config none.toml").failed(1);
     assert_eq!(message, "error: --config names none.toml, which does not exist\n");
     // Also for the commands that ask a server, which need no settings.
-    for command in ["api {x}", "members list", "agreements list", "invoices show 1"] {
+    for command in ["api {x}", "members list", "agreements list", "invoices list"] {
         let message = run(program(), &format!("{command} --config none.toml")).failed(1);
         assert_eq!(message, "error: --config names none.toml, which does not exist\n", "{command}");
     }

@@ -91,7 +91,8 @@ fn the_demo_has_documents_and_commands_work_on_it() {
     let imported = command(&import.unwrap().replace('\'', "")).done();
     assert_eq!(imported.matches("Bokad på faktura").count(), 2, "{imported}");
     assert!(command("expiring").done().contains("agreements have a deadline"));
-    assert!(command("invoices list").done().contains("1081"));
+    assert!(command("invoices report").done().contains("1081"));
+    assert!(command("invoices list --limit 1000").done().contains("1081"));
     let overdue = command("invoices list --status overdue").done();
     assert!(overdue.starts_with("Nummer ") && overdue.contains("Förfallen"), "{overdue}");
     assert_eq!(command("invoices list --state OVERDUE").done(), overdue);
@@ -151,4 +152,25 @@ fn errors_of_the_api_are_shown() {
     let mut without = demo.program();
     without.env_remove("SAMREGISTER_TOKEN");
     assert!(run(without, "activities list").failed(2).contains("SAMREGISTER_TOKEN"));
+    // None of them reads the database, also where its variables are set.
+    for line in [
+        "members list",
+        "members show gotland",
+        "agreements list",
+        "agreements show 2026-0001",
+        "activities list",
+        "activities show bip",
+        "invoices list",
+        "invoices show 1081",
+    ] {
+        let message = command(&format!("{line} --token no-token")).failed(1);
+        assert!(message.contains("(UNAUTHENTICATED)"), "{line}: {message}");
+        let mut without = demo.program();
+        without.env_remove("SAMREGISTER_TOKEN");
+        assert!(run(without, line).failed(2).contains("SAMREGISTER_TOKEN"), "{line}");
+        let fields = command(&format!("{line} --json")).done();
+        assert!(fields.starts_with("id\n"), "{line}: {fields}");
+    }
+    let days = "invoices list --from 2026-02-01 --to 2026-01-31";
+    assert_eq!(command(days).failed(2), "error: --to must not be before the first day\n");
 }

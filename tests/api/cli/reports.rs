@@ -84,7 +84,7 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
 
 on_both!(lists_refuse_days_out_of_order, |app| async move {
     filled(&app).await;
-    for list in ["costs", "grants", "payments list", "invoices list"] {
+    for list in ["costs", "grants", "payments list", "invoices report"] {
         let days = |from: &str| format!("{list} --from {from} --to 2026-01-31");
         run(app.program(), &days("2026-01-31")).done();
         assert_eq!(

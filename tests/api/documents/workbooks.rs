@@ -88,7 +88,7 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
             "A1:I3",
         ),
         (
-            format!("invoices list {year}"),
+            format!("invoices report {year}"),
             "Fakturor",
             "Nummer|Slag|Status|Köpare|Fakturadatum|Förfallodag|Betald den|OCR-nummer|Netto|Moms|Öresavrundning|Belopp|Betalt|Krediterat|Obetalt|Överbetalt|Avvikelse",
             "A1:Q3",
@@ -210,7 +210,7 @@ on_both!(a_file_with_an_unknown_ending_is_refused, |app| async move {
         ("receivables --as-of 2026-11-21".to_owned(), known),
         (format!("revenue {year}"), known),
         ("invoices late --as-of 2026-11-21".to_owned(), known),
-        ("invoices list".to_owned(), known),
+        ("invoices report".to_owned(), known),
         ("payments list".to_owned(), known),
         ("matrix".to_owned(), known),
         ("scenario --year 2026 --per-mille 2.5".to_owned(), known),
@@ -246,7 +246,7 @@ on_both!(csv_is_for_programs_and_says_so, |app| async move {
     let folder = tempfile::tempdir().unwrap();
     for (line, header) in [
         (
-            "invoices list --from 2026-01-01",
+            "invoices report --from 2026-01-01",
             "number,kind,status,buyer,issued_on,due_on,settled_on,ocr,net,",
         ),
         ("invoices late --as-of 2026-11-21", "number,buyer,issued_on,"),
@@ -258,7 +258,8 @@ on_both!(csv_is_for_programs_and_says_so, |app| async move {
         let text = fs::read_to_string(folder.path().join("rapport.CSV")).unwrap();
         assert!(text.starts_with(header), "{line}: {text}");
     }
-    let text = String::from_utf8(run(&app, folder.path(), "invoices list --help").stdout).unwrap();
+    let text =
+        String::from_utf8(run(&app, folder.path(), "invoices report --help").stdout).unwrap();
     assert!(text.contains("RFC 4180") && text.contains("Excel workbook in Swedish"), "{text}");
     let refused = run(&app, folder.path(), "invoices late --format csv --output sena.xlsx");
     assert_eq!(refused.status.code(), Some(2));

@@ -446,14 +446,14 @@ on_both!(what_differs_has_a_name_in_the_report_and_in_filters, |app| async move 
     };
     let (two, three, four) =
         ("1002 800.00 PAID_TWICE", "1003 9900.00 PAID_DOUBLE_OR_MORE", "1004 2.00 OVERPAID");
-    assert_eq!(rows("invoices list --overpaid --format csv"), [two, three, four]);
+    assert_eq!(rows("invoices report --overpaid --format csv"), [two, three, four]);
     assert_eq!(
-        rows("invoices list --difference far-too-much,overpaid --format csv"),
+        rows("invoices report --difference far-too-much,overpaid --format csv"),
         [three, four]
     );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("att-betala-tillbaka.xlsx");
-    run(&format!("invoices list --overpaid --output {}", file.display()));
+    run(&format!("invoices report --overpaid --output {}", file.display()));
     let words = crate::support::validators::part(&file, "xl/sharedStrings.xml");
     for word in
         ["Överbetalt", "Avvikelse", "Betald två gånger", "Betald dubbelt eller mer", "Överbetald"]
