@@ -22,13 +22,16 @@ pub(super) struct Ran {
 
 /// Runs a command, given as on a command line without quotes.
 pub(super) fn run(mut program: Command, line: &str) -> Ran {
-    let Output { status, stdout, stderr } =
-        program.args(line.split_whitespace()).stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
+    Ran::of(program.args(line.split_whitespace()).stdin(Stdio::null()).output().unwrap())
 }
 
 impl Ran {
+    /// The result of a process that ended.
+    pub(super) fn of(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
     /// The output of a command that must have succeeded.
     pub(super) fn done(self) -> String {
         assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);

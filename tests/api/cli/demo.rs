@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// A running demo with what it printed.
-struct Demo {
-    server: Server,
+pub(super) struct Demo {
+    pub(super) server: Server,
     said: String,
     _out: BufReader<ChildStdout>,
 }
 
 impl Demo {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let mut server = Server::start(app::program(), "serve --demo --bind 127.0.0.1:0");
         let mut out = BufReader::new(server.child.stdout.take().unwrap());
         let mut said = String::new();
@@ -30,7 +30,7 @@ impl Demo {
         Self { server, said, _out: out }
     }
 
-    fn token(&self, role: &str) -> &str {
+    pub(super) fn token(&self, role: &str) -> &str {
         self.said.lines().skip_while(|line| !line.starts_with(role)).nth(1).unwrap().trim()
     }
 
@@ -42,7 +42,7 @@ impl Demo {
     }
 
     /// The program with the variables that the demo printed.
-    fn program(&self) -> Command {
+    pub(super) fn program(&self) -> Command {
         let mut program = app::program();
         program.env_remove("SAMREGISTER_TRAIL_KEY").env("NO_PROXY", "127.0.0.1");
         let set = self.said.lines().filter_map(|line| line.strip_prefix("export "));
@@ -50,6 +50,12 @@ impl Demo {
             program.env(name, value.trim_matches('\''));
         }
         program
+    }
+
+    /// The path of its file of the bank, quoted for a shell.
+    pub(super) fn bank_file(&self) -> String {
+        let line = self.said.lines().find_map(|line| line.split_once("payments import "));
+        line.unwrap().1.to_owned()
     }
 }
 
@@ -85,10 +91,8 @@ fn the_demo_has_documents_and_commands_work_on_it() {
     }
     let command = |line: &str| run(demo.program(), line);
     assert!(command("verify").done().ends_with("checks, no violation\n"));
-    let import = demo.said.lines().find_map(|line| {
-        line.split("samregister ").nth(1).filter(|line| line.starts_with("payments import"))
-    });
-    let imported = command(&import.unwrap().replace('\'', "")).done();
+    let bank_file = demo.bank_file().replace('\'', "");
+    let imported = command(&format!("payments import {bank_file}")).done();
     assert_eq!(imported.matches("Bokad på faktura").count(), 2, "{imported}");
     assert!(command("expiring").done().contains("agreements have a deadline"));
     assert!(command("invoices report").done().contains("1081"));

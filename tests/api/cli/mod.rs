@@ -7,5 +7,6 @@ mod demo;
 mod doctor;
 mod output_files;
 mod private_files;
+mod readme;
 mod reports;
 mod serve;
