@@ -13,6 +13,8 @@ pub mod client;
 pub mod contacts;
 pub mod cost;
 pub mod decisions;
+#[cfg(test)]
+mod declared_columns;
 pub mod document_list;
 pub mod error_codes;
 pub mod errors;

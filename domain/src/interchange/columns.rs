@@ -224,7 +224,16 @@ impl File {
             Self::Costs => &["vat", "supplier", "reference", "agreement", "reverses", "reason"],
             Self::Grants => &["agreement", "reverses", "reason"],
             Self::Vouchers => &["part"],
-            _ => &[],
+            Self::Allocations
+            | Self::TaxDecisions
+            | Self::ReferenceRates
+            | Self::Reminders
+            | Self::FeeCharges
+            | Self::InvoiceDocuments
+            | Self::CostFiles
+            | Self::StatusReports
+            | Self::ExportBatches
+            | Self::BooksClosing => &[],
         }
     }
 }

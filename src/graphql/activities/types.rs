@@ -388,9 +388,9 @@ impl ConnectionNode for Activity {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use activity::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "slug" => &[C::Slug],
             "name" => &[C::Name],
             "startsOn" => &[C::StartsOn],
@@ -401,8 +401,12 @@ impl ConnectionNode for Activity {
             "decision" => &[C::DecisionId],
             "viewerCanClose" => &[C::EndsOn],
             "viewerCanReport" => &[C::Slug],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "purpose" | "goal" | "funding" | "agreements"
+            | "coverage" | "feeSchedules" | "economy" | "breakEven" | "breakEvenByFee"
+            | "costs" | "grants" | "statusReports" | "viewerCanUpdate" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

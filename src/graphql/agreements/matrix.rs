@@ -321,8 +321,8 @@ impl ConnectionNode for MatrixRow {
         Self(row)
     }
 
-    fn columns(_: &str) -> &'static [Column<Self::Row>] {
-        &[]
+    fn columns(_: &str) -> Option<&'static [Column<Self::Row>]> {
+        Some(&[])
     }
 
     fn always() -> &'static [Column<Self::Row>] {

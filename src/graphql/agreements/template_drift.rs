@@ -147,8 +147,8 @@ impl ConnectionNode for TemplateDeviation {
         Self(row)
     }
 
-    fn columns(_: &str) -> &'static [Column<Self::Row>] {
-        &[]
+    fn columns(_: &str) -> Option<&'static [Column<Self::Row>]> {
+        Some(&[])
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -439,9 +439,9 @@ impl ConnectionNode for Agreement {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use agreement::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "number" => &[C::Number],
             "kind" => &[C::Kind],
             "status" | "termEndsOn" | "nextDeadline" => &term_sql::COLUMNS,
@@ -471,8 +471,11 @@ impl ConnectionNode for Agreement {
             | "viewerCanWithdrawNotice"
             | "viewerCanSnoozeDeadline"
             | "viewerCanReplace" => &term_sql::COLUMNS,
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "parameters" | "signatures" | "document"
+            | "successor" | "invoices" | "requisitions" | "auditEntries" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

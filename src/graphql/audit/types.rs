@@ -142,9 +142,9 @@ impl ConnectionNode for AuditEntry {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use audit_entry::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "recordedAt" => &[C::At],
             "actor" => &[C::Actor],
             "action" => &[C::Action],
@@ -157,8 +157,10 @@ impl ConnectionNode for AuditEntry {
             // The erasing revision is stored with the entry whose key was deleted. The records must
             // be read to find the persons that the entry names.
             "erasedIn" => &[C::ErasedIn, C::Before, C::After],
-            _ => &[],
-        }
+            "id" | "revision" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -142,9 +142,9 @@ impl ConnectionNode for Contact {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use contact::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "name" => &[C::Name],
             "role" => &[C::Role],
             "email" => &[C::Email],
@@ -156,8 +156,10 @@ impl ConnectionNode for Contact {
             "organisation" => &[C::OrganisationId],
             "contactArea" => &[C::ContactAreaId],
             "viewerCanUpdate" => &[C::ErasedAt],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "viewerCanErase" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
@@ -272,11 +274,13 @@ impl ConnectionNode for ContactArea {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
-        match field {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
+        let columns: &'static [Column<Self::Row>] = match field {
             "name" => &[contact_area::Column::Name],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "boardContacts" | "members" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
@@ -348,17 +352,18 @@ impl ConnectionNode for ContactRead {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use contact_read::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "reader" => &[C::Reader],
             "contact" => &[C::ContactId],
             "readOn" => &[C::Day],
             "firstAt" => &[C::FirstAt],
             "lastAt" => &[C::LastAt],
             "readCount" => &[C::Times],
-            _ => &[],
-        }
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

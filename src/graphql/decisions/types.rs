@@ -245,12 +245,14 @@ impl ConnectionNode for DecisionUse {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use decision_use::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "decision" => &[C::DecisionId, C::Body, C::DecidedOn, C::Paragraph, C::Document],
-            _ => &[],
-        }
+            "subject" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

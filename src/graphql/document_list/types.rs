@@ -106,14 +106,16 @@ impl ConnectionNode for Document {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use listed_document::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "title" => &[C::Label, C::Number],
             "createdOn" => &[C::CreatedOn],
             "sha256" | "pdfUrl" => &[C::Sha256],
-            _ => &[],
-        }
+            "kind" | "node" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -234,9 +234,9 @@ impl ConnectionNode for FeeSchedule {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use fee_schedule::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "activity" => &[C::ActivityId],
             "validFrom" => &[C::ValidFrom],
             "validTo" => &[C::ValidTo],
@@ -249,8 +249,10 @@ impl ConnectionNode for FeeSchedule {
             "vatRate" => &[C::VatRate],
             "decision" => &[C::DecisionId],
             "decidedLate" => &[C::DecisionId, C::ValidFrom],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -484,9 +484,9 @@ impl ConnectionNode for Invoice {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use invoice::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "kind" => &[C::Kind],
             "number" => &[C::Number],
             "ocr" => &[C::Ocr],
@@ -519,8 +519,12 @@ impl ConnectionNode for Invoice {
                 &[C::Kind, C::IssuedOn, C::Total, C::Paid, C::Credited, C::WrittenOff]
             }
             "viewerCanRemind" => &remind::COLUMNS,
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "lines" | "vatBreakdown" | "balance" | "refunds"
+            | "writeOffs" | "payments" | "reminders" | "warnings" | "pdfUrl" | "peppolUrl"
+            | "creditNotes" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

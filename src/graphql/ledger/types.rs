@@ -167,8 +167,8 @@ impl ConnectionNode for $name {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
-        match field {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
+        let columns: &'static [Column<Self::Row>] = match field {
             "activity" => &[$row::Column::ActivityId],
             "bookedOn" => &[$row::Column::BookedOn],
             "amount" => &[$row::Column::Amount],
@@ -176,8 +176,10 @@ impl ConnectionNode for $name {
             "agreement" => &[$row::Column::AgreementId],
             "status" | "reverses" | "viewerCanReverse" => &[$row::Column::ReversesId],
             "reason" => &[$row::Column::Reason],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "reversedBy" | "auditEntries" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
@@ -257,6 +259,7 @@ Cost(cost) {
         "description" => &[cost::Column::Description],
         "supplier" => &[cost::Column::MemberId, cost::Column::OrganisationId],
         "reference" => &[cost::Column::Reference],
+        "file" => &[],
     }
 }
 }

@@ -407,9 +407,9 @@ impl ConnectionNode for Member {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use member::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "name" => &[C::Name],
             "orgNumber" => &[C::OrgNumber],
             "county" => &[C::County],
@@ -420,8 +420,13 @@ impl ConnectionNode for Member {
             "status" | "membershipFee" | "serviceFee" => &[C::JoinedOn, C::LeftOn],
             "successor" => &[C::SuccessorId],
             "viewerCanLeave" | "viewerCanReinstate" => &[C::LeftOn],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "formerNames" | "municipalities"
+            | "predecessors" | "allocations" | "allocation" | "contacts" | "billing"
+            | "agreements" | "invoices" | "balance" | "predecessorBalance" | "receivables"
+            | "viewerCanUpdate" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

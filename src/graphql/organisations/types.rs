@@ -110,8 +110,8 @@ impl ConnectionNode for Organisation {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
-        match field {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
+        let columns: &'static [Column<Self::Row>] = match field {
             "name" => &[organisation::Column::Name],
             "orgNumber" => &[organisation::Column::OrgNumber],
             "billing" => {
@@ -125,8 +125,11 @@ impl ConnectionNode for Organisation {
                     C::City,
                 ]
             }
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "agreements" | "viewerCanUpdate"
+            | "viewerCanRemove" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

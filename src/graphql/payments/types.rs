@@ -111,17 +111,19 @@ impl ConnectionNode for Payment {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use payment::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "receivedOn" => &[C::ReceivedOn],
             "bookedOn" => &[C::ReceivedOn, C::BookedOn],
             "amount" => &[C::Amount],
             "reference" => &[C::Reference],
             "reverses" | "viewerCanReverse" => &[C::ReversesId],
             "reason" => &[C::Reason],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "invoice" | "reversedBy" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
@@ -231,9 +233,9 @@ impl ConnectionNode for Refund {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use adjustment::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "paidOn" => &[C::DatedOn],
             "bookedOn" => &[C::DatedOn, C::BookedOn],
             "amount" => &[C::Amount],
@@ -241,8 +243,10 @@ impl ConnectionNode for Refund {
             "bankPayment" => &[C::BankPaymentId],
             "reverses" | "viewerCanReverse" => &[C::ReversesId],
             "reason" => &[C::Reason],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "invoice" | "reversedBy" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
@@ -334,16 +338,18 @@ impl ConnectionNode for WriteOff {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use adjustment::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "writtenOffOn" => &[C::DatedOn],
             "bookedOn" => &[C::DatedOn, C::BookedOn],
             "amount" => &[C::Amount],
             "reverses" => &[C::ReversesId],
             "reason" => &[C::Reason],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "invoice" | "reversedBy" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

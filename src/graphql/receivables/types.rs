@@ -109,14 +109,16 @@ impl ConnectionNode for Reminder {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use reminder::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "sentOn" => &[C::SentOn],
             "fee" => &[C::Fee],
             "earlierFees" => &[C::SentOn, C::Fee],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "invoice" | "pdfUrl" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -129,9 +129,9 @@ impl ConnectionNode for Requisition {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use requisition::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "number" => &[C::Number],
             "agreement" => &[C::AgreementId],
             "issuedOn" => &[C::IssuedOn],
@@ -143,8 +143,10 @@ impl ConnectionNode for Requisition {
             "reference" => &[C::Reference],
             "withdrawnOn" | "viewerCanWithdraw" => &[C::WithdrawnOn],
             "withdrawalReason" => &[C::WithdrawalReason],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "pdfUrl" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

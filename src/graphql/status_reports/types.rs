@@ -143,16 +143,18 @@ impl ConnectionNode for StatusReport {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use status_report::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "activity" => &[C::ActivityId],
             "period" | "periodFrom" | "periodTo" => &[C::Period],
             "health" => &[C::Health],
             "reportedBy" => &[C::ReportedBy],
             "reportedAt" => &[C::ReportedAt],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "summary" | "deviations" | "nextSteps" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -179,15 +179,17 @@ impl ConnectionNode for AgreementTemplate {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use template::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "slug" => &[C::Slug],
             "title" => &[C::Title],
             "kind" => &[C::Kind],
             "activity" => &[C::ActivityId],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "versions" | "currentVersion" | "usage" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
@@ -344,17 +346,19 @@ impl ConnectionNode for AgreementTemplateVersion {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use template_version::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "template" => &[C::TemplateId],
             "version" => &[C::Version],
             "status" => &[C::State],
             "language" => &[C::Language],
             "publishedAt" => &[C::PublishedAt],
             "viewerCanPublish" | "viewerCanRetire" => &[C::State],
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "body" | "parameters" | "preview" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

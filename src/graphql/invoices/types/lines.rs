@@ -155,9 +155,9 @@ impl ConnectionNode for InvoiceLine {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use invoice_line::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "description" => &[C::Description],
             "activity" => &[C::ActivityId],
             "agreement" => &[C::AgreementId],
@@ -172,8 +172,10 @@ impl ConnectionNode for InvoiceLine {
             "net" => &[C::Net],
             "vat" => &[C::Vat],
             "account" => &[C::Account],
-            _ => &[],
-        }
+            "id" | "invoice" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {

@@ -348,9 +348,9 @@ impl ConnectionNode for BankPayment {
         Self(row)
     }
 
-    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+    fn columns(field: &str) -> Option<&'static [Column<Self::Row>]> {
         use bank_payment::Column as C;
-        match field {
+        let columns: &'static [Column<Self::Row>] = match field {
             "bankReference" => &[C::BankReference],
             "fileName" => &[C::FileName],
             "fileSha256" => &[C::FileSha256],
@@ -377,8 +377,11 @@ impl ConnectionNode for BankPayment {
             "viewerCanReopen" => {
                 &[C::SetAsideOn, C::DuplicateOfId, C::EntryReference, C::BankReference]
             }
-            _ => &[],
-        }
+            "id" | "createdAt" | "updatedAt" | "duplicates" | "possibleDuplicates"
+            | "possiblePayments" | "matches" => &[],
+            _ => return None,
+        };
+        Some(columns)
     }
 
     fn always() -> &'static [Column<Self::Row>] {
