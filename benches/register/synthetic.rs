@@ -90,7 +90,7 @@ fn write_agreements(dir: &Path, size: Size) -> Result<()> {
         let (member, round) = (n % size.members, n / size.members);
         let activity = (member + round) % ACTIVITIES;
         let starts_on = day(2022, 0);
-        // Ends spread over four years; every second term is prolonged by itself.
+        // Ends spread over four years; every second term is renewed automatically.
         let ends_on = day(2025, (n as u64 * 37) % 1460);
         let renewal = if n % 2 == 0 { "12" } else { "" };
         writeln!(

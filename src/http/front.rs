@@ -70,7 +70,7 @@ impl Front {
         // A listener is registered with the runtime that created it.
         let listener = listener.into_std()?;
         // A WebSocket's client has its own send timeout, followed by a close code.
-        let patience =
+        let stall_time =
             settings.limits.request_time.max(settings.sockets.send_time + websocket::CLOSE_TIMEOUT);
         let (most, metrics) = (settings.limits.connections, Arc::clone(&app.metrics));
         let connecting = Connecting {
@@ -98,7 +98,7 @@ impl Front {
                         started.send(Ok(())).ok();
                         runtime.block_on(
                             connecting
-                                .run(Connections::new(listener, most, patience, metrics), quits),
+                                .run(Connections::new(listener, most, stall_time, metrics), quits),
                         );
                         runtime.shutdown_background();
                     }

@@ -39,7 +39,7 @@ pub struct Connections {
     free: Arc<Semaphore>,
     /// Connections over the limit, the oldest first; each ends when its sender is dropped.
     extra: VecDeque<oneshot::Sender<()>>,
-    patience: Duration,
+    stall_time: Duration,
     metrics: Arc<Metrics>,
 }
 
@@ -56,19 +56,19 @@ pub struct Accepted {
 
 impl Connections {
     /// Creates an acceptor of at most `most` connections, each of which ends when its client
-    /// receives nothing for `patience`.
+    /// receives nothing for `stall_time`.
     #[must_use]
     pub fn new(
         listener: TcpListener,
         most: usize,
-        patience: Duration,
+        stall_time: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             listener,
             free: Arc::new(Semaphore::new(most)),
             extra: VecDeque::new(),
-            patience,
+            stall_time,
             metrics,
         }
     }
@@ -87,7 +87,7 @@ impl Connections {
             replaced
         });
         let connection =
-            Connection { stream, patience: self.patience, stalled: None, _permit: permit };
+            Connection { stream, stall_time: self.stall_time, stalled: None, _permit: permit };
         Accepted { connection, address, replaced }
     }
 
@@ -129,7 +129,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
-    patience: Duration,
+    stall_time: Duration,
     /// Completes when the client has received nothing for too long; `None` while it receives.
     stalled: Option<Pin<Box<Sleep>>>,
     /// `None` for a connection over the limit.
@@ -143,8 +143,8 @@ impl Connection {
             self.stalled = None;
             return written;
         }
-        let patience = self.patience;
-        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
+        let stall_time = self.stall_time;
+        ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_time))).as_mut().poll(cx));
         Poll::Ready(Err(Error::new(
             ErrorKind::TimedOut,
             "the client did not receive what was sent",

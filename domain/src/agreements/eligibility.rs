@@ -118,12 +118,16 @@ fn refuse(row: &Model, ineligibilities: Vec<Ineligibility>, advice: &str) -> Res
     };
     Err(Error::conflict(
         reason,
-        format!("{} is no longer eligible: its {} {message}; {advice}", name(row), in_words(field)),
+        format!(
+            "{} is no longer eligible: its {} {message}; {advice}",
+            name(row),
+            field_label(field)
+        ),
     ))
 }
 
-/// Returns the words for a field of an agreement.
-fn in_words(field: &'static str) -> &'static str {
+/// Returns the label of a field of an agreement in messages.
+fn field_label(field: &'static str) -> &'static str {
     match field {
         "starts_on" => "first day",
         "ends_on" => "last day",

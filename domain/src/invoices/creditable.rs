@@ -440,10 +440,7 @@ mod tests {
                 assert_eq!(Left::of(&original, &notes).exceeding(&next), [""; 0]);
                 for sum in by_rate(&next.lines) {
                     let exact = sum.net.times(sum.rate.percent(), 100).unwrap();
-                    assert!(
-                        (sum.vat - exact).0.abs() <= 100,
-                        "{sum:?}, which is {exact} by itself"
-                    );
+                    assert!((sum.vat - exact).0.abs() <= 100, "{sum:?}, which is {exact} exactly");
                 }
                 notes.push(next);
             }

@@ -283,7 +283,7 @@ on_both!(what_a_cost_is_for_must_fit, |app| async move {
             .await;
         assert_eq!(answer.bad_fields(), [field], "{change}: {}", answer.text());
     }
-    // One error names every fault.
+    // One answer names every error.
     let bad = json!({ "vat": "-1.00", "agreementId": samples.id("avtal alfa"), "amount": "10.00", "description": " " });
     let answer = app
         .finance()

@@ -18,7 +18,7 @@ const ACTIVITIES: &str = "key,slug,name,purpose,goal,funding,starts_on,ends_on\n
     natverk,natverk,Ö-nätverket,,,VOLUNTEER,2020-01-01,\n\
     arkiv,arkiv,Arkivet,,,GRANT,2018-01-01,2019-12-31\n";
 
-/// In force: Ale's in 2026, Åre's from 2024 on since it is prolonged by itself, Östra's until its
+/// In force: Ale's in 2026, Åre's from 2024 on since it is renewed automatically, Östra's until its
 /// notice ends it, and Nya's before it joins.
 const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
     a1,2026-0001,PARTICIPATION,INCOME,bip,ale,,,2026-01-01,2026-12-31,0,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n\

@@ -314,8 +314,8 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     let all = events(&app.office().get("/files/expiring.ics?include-snoozed").await);
     assert!(sequence(&all[&alfa]) > sequence(first));
 
-    // A counterparty or an activity with another name is published again, which calendars take up
-    // when it counts up.
+    // A counterparty or an activity with another name is published again, with a higher
+    // sequence number, so that calendars read it.
     let before = sequence(&all[&alfa]);
     let rename = |noun: &str, id: &str, name: &str| {
         format!(

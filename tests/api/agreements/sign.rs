@@ -142,7 +142,7 @@ on_both!(two_overlapping_agreements_signed_at_the_same_moment_never_both_hold, |
     assert!(matches!(named.as_slice(), [Value::String(_)]), "{named:?}");
     assert_eq!(read_agreement(&app, &fourth, "number").await["number"], Value::Null);
 
-    // The database holds it by itself, without the write lock of the register.
+    // The database itself ensures it, without the write lock of the register.
     let id = |position: usize| sql_id(&app, &offers[position].0);
     let unsigned: Vec<_> =
         (0..3).filter(|position| !answers[*position].errors().is_empty()).collect();

@@ -1,4 +1,4 @@
-//! The command `doctor`: a register that needs nothing, and each fault named by its line.
+//! The command `doctor`: a register that needs nothing, and each problem named by its line.
 #![cfg(unix)]
 
 use std::{

@@ -1,4 +1,4 @@
-//! Filters of lists: one answer names every fault of the arguments, whichever list it is.
+//! Filters of lists: one answer names every error of the arguments, whichever list it is.
 
 use serde_json::{Value, json};
 

@@ -64,7 +64,7 @@ fn validators_accept_every_invoice() {
         files.push(file);
     }
     validators::are_sound(&files);
-    // A title of two hundred characters and lines that are all alike are no fault of the layout,
+    // A title of two hundred characters and lines that are all alike are no error of the layout,
     // yet they are remarked on.
     files.retain(|file| !file.ends_with("hostile.pdf") && !file.ends_with("long.pdf"));
     validators::are_heard(&files);

@@ -118,7 +118,7 @@ on_both!(what_the_law_on_bookkeeping_is_about_stays_seven_years, |app| async mov
         }
     }
     assert_eq!(held(&app.office(), "ENDED_AGREEMENTS", None).await, json!([0, null, null, 0]));
-    // The third is prolonged by itself, and the draft was never one.
+    // The third is renewed automatically, and the draft was never one.
     assert_eq!(
         held(&app.office(), "ENDED_AGREEMENTS", Some("2035-01-01")).await,
         json!([2, "2027-01-31", "2035-01-01", 2])

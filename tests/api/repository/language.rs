@@ -5,6 +5,9 @@ use std::{collections::HashMap, mem};
 
 use super::source_files::{Source, Violation, holds, sources, texts};
 
+/// The heading of the first release in the changelog.
+const FIRST_RELEASE: &str = "\n## [0.1.0]";
+
 /// The words and phrases that are not used, one on a line, with the replacement after a `#`.
 const WORDS: &str = include_str!("words.txt");
 
@@ -184,8 +187,21 @@ fn rust_words(source: &Source) -> Vec<Word> {
     others
 }
 
+/// Returns the changelog without the names of version 0.1.0, which stand between backticks: words
+/// of the list were part of them.
+fn without_former_names(text: &str) -> String {
+    let Some((later, first)) = text.split_once(FIRST_RELEASE) else { return text.to_owned() };
+    let names = first.split('`').enumerate();
+    // The lines of a name are left, so that the numbers of those after it are right.
+    let prose = names.map(|(position, part)| match position % 2 {
+        0 => part.to_owned(),
+        _ => part.chars().map(|char| if char == '\n' { '\n' } else { '.' }).collect(),
+    });
+    [later, FIRST_RELEASE, &prose.collect::<String>()].concat()
+}
+
 /// Returns the words of a file that the list applies to. Applied migrations, the former spellings
-/// of fixtures and released sections of the changelog are exempt.
+/// of fixtures and the names of the first release are exempt.
 fn checked_words(source: &Source) -> Vec<Word> {
     let path = source.path.as_str();
     if ["migration/", "tests/fixtures/"].iter().any(|folder| source.is_in(folder)) {
@@ -195,7 +211,7 @@ fn checked_words(source: &Source) -> Vec<Word> {
         && (!path.contains('/')
             || ["docs/", "assets/", "deploy/"].iter().any(|folder| source.is_in(folder)));
     match path {
-        "CHANGELOG.md" => words(source.text.split("\n## [0.1.0]").next().unwrap_or_default(), 1),
+        "CHANGELOG.md" => words(&without_former_names(&source.text), 1),
         _ if path.ends_with(".rs") => rust_words(source),
         _ if is_page || path == "schema.graphql" => words(&source.text, 1),
         _ => Vec::new(),
@@ -310,8 +326,8 @@ fn listed_words_are_found_in_names_comments_and_messages() {
 fn listed_words_are_found_in_pages_the_schema_and_the_changes_to_come() {
     assert_eq!(found("docs/page.md", "One\nback\nthere"), expected([(2, "back there")]));
     assert_eq!(found("schema.graphql", "frobCount: Int!"), expected([(1, "frob")]));
-    let changes = "# Changelog\n## [0.2.0]\n- frob\n## [0.1.0]\n- frob\n";
-    assert_eq!(found("CHANGELOG.md", changes), expected([(3, "frob")]));
+    let changes = "# Changelog\n## [0.2.0]\n- `frob`\n## [0.1.0]\n- `frob\nAll`, frobs `frob`\n";
+    assert_eq!(found("CHANGELOG.md", changes), expected([(3, "frob"), (6, "frobs")]));
     assert!(found("assets/data.csv", "frob").is_empty());
     let rust = "let a = b\"c\\\\\"; /* d */  'é'";
     let whole: String = parts(rust).iter().map(|part| part.text).collect();

@@ -56,7 +56,7 @@ on_both!(an_agreement_continues_until_notice_is_given, |app| async move {
     let register = Register::fill(&app).await;
     let term = json!({ "endsOn": "2027-03-31", "renewalMonths": 12, "noticeMonths": 3 });
     let id = takes_part(&app, &register, 0, term).await;
-    // It is prolonged by itself, across each year.
+    // It is renewed automatically, across each year.
     assert_eq!(
         from_on(&app, 2026, 2029).await,
         [

@@ -202,7 +202,7 @@ fn lies(paid: i64, left: &[[i64; 2]]) -> Vec<[i64; 2]> {
     parts.into_iter().zip(left).map(divided).collect()
 }
 
-/// Every day by itself, from all that came before it.
+/// Every day on its own, from all that came before it.
 fn paid(documents: &[Document]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for invoice in documents.iter().filter(|document| !document.payments.is_empty()) {

@@ -197,7 +197,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     assert_eq!(invoice(&app, a, "overpaid").await["overpaid"], "0.00");
     exports.step(&app, "the row's refund recorded again", 0).await;
 
-    // Two rows of the same money, one marked after both were exported, taken up and marked again.
+    // Two rows of the same money, one marked after both were exported, reopened and marked again.
     import(&app, "5.txt", deposit("20261208", 5, "Gava", 5_000)).await;
     import(&app, "6.txt", deposit("20261208", 6, "Gava", 5_000)).await;
     exports.step(&app, "two rows of the same money", 10_000).await;
@@ -216,7 +216,7 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
         exports.last()
     );
     does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "id").await.data();
-    exports.step(&app, "taken up", 5_000).await;
+    exports.step(&app, "reopened", 5_000).await;
     does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
     exports.step(&app, "marked again", -5_000).await;
 
@@ -387,7 +387,7 @@ on_both!(an_export_carries_corrections, |app| async move {
     assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
 
-on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| async move {
+on_both!(a_later_export_brings_the_day_of_a_payment_that_was_reopened, |app| async move {
     let (app, _) = invoiced(&app).await;
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
@@ -404,9 +404,9 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
     does(&app, "periodClose", json!({ "closedThrough": "2026-12-05" }), "booksClosedThrough")
         .await
         .data();
-    let taken_up =
+    let reopened =
         does(&app, "bankPaymentReopen", json!({ "bankPaymentId": rows[0] }), "bookedOn").await;
-    assert_eq!(taken_up["bankPaymentReopen"]["bookedOn"], "2026-12-06");
+    assert_eq!(reopened["bankPaymentReopen"]["bookedOn"], "2026-12-06");
     let files = exported(&app).await;
     for other in [unmarked, marked] {
         try_import(&other, &files).await.unwrap();

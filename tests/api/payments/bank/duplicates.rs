@@ -115,7 +115,7 @@ on_both!(a_deposit_that_is_sent_again_under_another_serial_is_booked_once, |app|
     assert_eq!(import(&app, "2.txt", RESENT[1]).await, ["again UNKNOWN_REFERENCE 1018.00"]);
     assert_eq!(waiting(&app).await.len(), 1);
     assert_eq!(duplicates(&app).await.len(), 1);
-    // Taken up again it waits, as another payment.
+    // Reopened, it waits as another payment.
     let all = bank_payments(&app, "status: [EXCLUDED, DUPLICATE]").await;
     let done = does(
         &app,
@@ -203,9 +203,9 @@ on_both!(a_total_and_its_payments_never_count_together, |app| async move {
     import(&app, "1.xml", &total).await;
     import(&app, "2.xml", &parts).await;
     let own = bank_payments(&app, "status: [EXCLUDED, DUPLICATE]").await;
-    let take_up = json!({ "bankPaymentId": own[0]["id"] });
+    let reopen = json!({ "bankPaymentId": own[0]["id"] });
     assert_eq!(own.len(), 1);
-    assert_eq!(does(&app, "bankPaymentReopen", take_up, "id").await.reason(), "IN_DETAILS");
+    assert_eq!(does(&app, "bankPaymentReopen", reopen, "id").await.reason(), "IN_DETAILS");
     assert_eq!(waiting(&app).await.len(), 2);
 
     let other = app.another().await;
@@ -215,13 +215,13 @@ on_both!(a_total_and_its_payments_never_count_together, |app| async move {
     does(&other, "bankPaymentExclude", set_aside, "id").await.data();
     import(&other, "2.xml", &parts).await;
     let rows = bank_payments(&other, "status: [EXCLUDED, DUPLICATE]").await;
-    let take_up = |amount: &str| json!({ "bankPaymentId": find(&rows, amount)["id"] });
+    let reopen = |amount: &str| json!({ "bankPaymentId": find(&rows, amount)["id"] });
     assert_eq!(
-        does(&other, "bankPaymentReopen", take_up("300.00"), "id").await.reason(),
+        does(&other, "bankPaymentReopen", reopen("300.00"), "id").await.reason(),
         "IN_TOTAL"
     );
-    // The total itself is taken up again.
-    does(&other, "bankPaymentReopen", take_up("800.00"), "id").await.data();
+    // The total itself is reopened.
+    does(&other, "bankPaymentReopen", reopen("800.00"), "id").await.data();
     assert_eq!(waiting(&other).await.len(), 1);
 });
 
