@@ -87,8 +87,8 @@ pub fn compare(
 /// program without its answer cache takes the place of the floor.
 const WITHOUT_FLOOR: [&str; 1] = ["W9"];
 
-/// Returns the servers of a workload that reads, the hand-written handler first, after checking that
-/// they answer equally.
+/// Returns the servers of a workload that reads, the hand-written handler first, after checking
+/// that they answer equally.
 fn readers(servers: &Servers, workload: &Workload) -> Result<Vec<Contender>, Failure> {
     let path = match workload.name {
         "W2" => format!("/W2/{}", workload.variables["id"].as_str().unwrap_or_default()),

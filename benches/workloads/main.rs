@@ -3,8 +3,8 @@
 //! [rounds=N] [seconds=N] [clients=N]`. `docs/performance.md` explains the table that it prints.
 //!
 //! Set `BENCH_POSTGRES` to the address of a PostgreSQL server on this machine to measure there as
-//! well as on SQLite; `tests/long/workloads.sh` starts one. `prepare FOLDER` makes a register of size
-//! s in a folder, and `count FOLDER W1 N` asks it one workload so often, for callgrind.
+//! well as on SQLite; `tests/long/workloads.sh` starts one. `prepare FOLDER` makes a register of
+//! size s in a folder, and `count FOLDER W1 N` asks it one workload so often, for callgrind.
 
 mod bank_file;
 #[path = "../../examples/load/client.rs"]

@@ -55,7 +55,8 @@ pub struct Servers {
     pub db: Database,
 }
 
-/// Returns the settings of the program, with so many bytes for its answer cache, by default its own.
+/// Returns the settings of the program, with so many bytes for its answer cache, by default its
+/// own.
 pub fn settings(answer_cache_bytes: Option<&str>) -> Result<Settings, Failure> {
     let secret = "a secret of the benchmarks, which opens nothing";
     let mut env = vec![

@@ -1,5 +1,5 @@
-//! Collation: sort keys that order names as a Swedish dictionary does, and document numbers as people
-//! count.
+//! Collation: sort keys that order names as a Swedish dictionary does, and document numbers as
+//! people count.
 
 /// Returns the collation key of a name: keys in byte order are in the order of a Swedish dictionary
 /// (å, ä, ö last, after z), without regard to case and accents.

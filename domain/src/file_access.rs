@@ -1,5 +1,5 @@
-//! Reading of uploaded files: a viewer may read a file if it may read the agreement or the cost that
-//! the file belongs to.
+//! Reading of uploaded files: a viewer may read a file if it may read the agreement or the cost
+//! that the file belongs to.
 
 use std::collections::HashSet;
 

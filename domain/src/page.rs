@@ -62,9 +62,9 @@ pub struct PageRequest<M: PartialRow> {
 }
 
 impl<M: PartialRow> PageRequest<M> {
-    /// Creates the request of a page of `list`, and validates the pagination arguments. `list` names
-    /// the rows: lists of the same rows in the same order have the same cursors, whatever their
-    /// filters. `errors` are those already found in other arguments.
+    /// Creates the request of a page of `list`, and validates the pagination arguments. `list`
+    /// names the rows: lists of the same rows in the same order have the same cursors, whatever
+    /// their filters. `errors` are those already found in other arguments.
     ///
     /// # Errors
     /// INVALID naming every bad argument.
@@ -477,8 +477,8 @@ pub async fn count(db: &impl ConnectionTrait, mut select: SelectStatement) -> Re
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default())
 }
 
-/// Returns the number of rows of `select` like [`count`]; of more than `at_most` rows, one more than
-/// that: the others are not read.
+/// Returns the number of rows of `select` like [`count`]; of more than `at_most` rows, one more
+/// than that: the others are not read.
 pub async fn count_at_most(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,

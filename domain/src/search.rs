@@ -1,5 +1,6 @@
 //! Full-text search for members, organisations, contacts, activities, decisions, templates,
-//! agreements, invoices and payments that have all words of a text. The index is updated in the transaction of each change.
+//! agreements, invoices and payments that have all words of a text. The index is updated in the
+//! transaction of each change.
 //!
 //! The words of an object are in `search_document`, folded by this module, because the databases do
 //! not know that å is a letter in its own right and é is not. Database triggers mark an object's

@@ -1,13 +1,17 @@
-//! The history of the register's schema, one change a file, the same in meaning on SQLite and PostgreSQL.
+//! The history of the register's schema, one change a file, the same in meaning on SQLite and
+//! PostgreSQL.
 //!
-//! A file is plain SQL with a few words in braces that [`run`] turns into each database's own, so that what stands in the
-//! database can be read here. Tables are named like the files of `entity`, unique constraints and indexes
-//! `table__column__column`: SQLite reports a broken one by its columns, PostgreSQL by its name, and rules look for both.
+//! A file is plain SQL with a few words in braces that [`run`] turns into each database's own, so
+//! that what stands in the database can be read here. Tables are named like the files of `entity`,
+//! unique constraints and indexes `table__column__column`: SQLite reports a broken one by its
+//! columns, PostgreSQL by its name, and rules look for both.
 //!
-//! `Database::migrate` of the register applies each migration in one transaction, together with its row in `seaql_migrations`, so a file
-//! has no statement that ends a transaction or can't run in one (`VACUUM`, `CREATE INDEX CONCURRENTLY`), and no pragma that SQLite ignores
-//! there (`foreign_keys`, `journal_mode`). A migration that makes a table again to which others refer begins with `PRAGMA
-//! defer_foreign_keys = ON` on SQLite. A released migration never changes: [`releases`].
+//! `Database::migrate` of the register applies each migration in one transaction, together with its
+//! row in `seaql_migrations`, so a file has no statement that ends a transaction or can't run in
+//! one (`VACUUM`, `CREATE INDEX CONCURRENTLY`), and no pragma that SQLite ignores there
+//! (`foreign_keys`, `journal_mode`). A migration that makes a table again to which others refer
+//! begins with `PRAGMA defer_foreign_keys = ON` on SQLite. A released migration never changes:
+//! [`releases`].
 
 pub use self::m2026_11_30_20_trail_forms::{lift_guard, restore_guard};
 pub use sea_orm_migration::{MigratorTrait, prelude::*};
@@ -164,9 +168,11 @@ const WORDS: [(&str, &str, &str); 9] = [
     ("{date}", "TEXT", "date"),
     ("{instant}", "TEXT", "timestamptz"),
     ("{bytes}", "BLOB", "bytea"),
-    // A text that sorts byte by byte on both, since the register folds names for Swedish order itself.
+    // A text that sorts byte by byte on both, since the register folds names for Swedish order
+    // itself.
     ("{key}", "TEXT", "text COLLATE \"C\""),
-    // Stands for a missing day where days are ordered; both databases otherwise put nulls at different ends.
+    // Stands for a missing day where days are ordered; both databases otherwise put nulls at
+    // different ends.
     ("{never}", "'9999-12-31'", "DATE '9999-12-31'"),
     // SQLite checks types only in strict tables.
     ("{strict}", "STRICT", ""),
@@ -181,7 +187,8 @@ async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr>
     manager.get_connection().execute_unprepared(&sql).await.map(drop)
 }
 
-/// Declares the change of the file that calls it: its name from the module's, its statements in order. There is no way down: a register's history is not undone.
+/// Declares the change of the file that calls it: its name from the module's, its statements in
+/// order. There is no way down: a register's history is not undone.
 macro_rules! change {
     ($statements:expr) => {
         /// This change.

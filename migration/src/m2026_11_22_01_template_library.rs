@@ -1,6 +1,8 @@
-//! The template library keeps what was published: agreements were made from it, so its text never changes, whoever writes.
+//! The template library keeps what was published: agreements were made from it, so its text never
+//! changes, whoever writes.
 //!
-//! A version goes from draft to published to retired, and stays. Writing again what is there already changes nothing and is let be.
+//! A version goes from draft to published to retired, and stays. Writing again what is there
+//! already changes nothing and is let be.
 
 use sea_orm_migration::prelude::*;
 
@@ -26,7 +28,8 @@ const BROKEN: &str = "(
     OR (OLD.state = 'PUBLISHED' AND NEW.state = 'DRAFT')
     OR (OLD.state = 'RETIRED' AND NEW.state <> 'RETIRED'))";
 
-/// INSERT OR REPLACE deletes a row without a word to the triggers on DELETE, so that inserting is watched as well.
+/// INSERT OR REPLACE deletes a row without a word to the triggers on DELETE, so that inserting is
+/// watched as well.
 const SQLITE: &str = "
 CREATE TRIGGER agreement_template_version__kept__update BEFORE UPDATE ON agreement_template_version WHEN {broken}
 BEGIN

@@ -1,7 +1,8 @@
-//! The life of an agreement: a member takes part in an activity by one agreement at a time, and what was offered never changes.
+//! The life of an agreement: a member takes part in an activity by one agreement at a time, and
+//! what was offered never changes.
 //!
-//! Both hold by the database itself, whoever writes. What is frozen is an agreement whose text the register keeps; imported
-//! history without one may be corrected by importing it again.
+//! Both hold by the database itself, whoever writes. What is frozen is an agreement whose text the
+//! register keeps; imported history without one may be corrected by importing it again.
 
 use sea_orm_migration::prelude::*;
 
@@ -23,12 +24,14 @@ impl MigrationTrait for Migration {
 /// Last day of the term unless somebody gives notice, when no successor cuts it short.
 const OWN_LAST: &str = "CASE WHEN renewal_months IS NOT NULL AND notice_given_on IS NULL THEN {never} ELSE COALESCE(ends_on, {never}) END";
 
-/// A member takes part by it on some day: one whose successor starts no later than itself is in force on none.
+/// A member takes part by it on some day: one whose successor starts no later than itself is in
+/// force on none.
 const TAKES_PART: &str = "kind = 'PARTICIPATION' AND member_id IS NOT NULL AND signed_on IS NOT NULL AND withdrawn_on IS NULL \
                           AND (replaced_from IS NULL OR replaced_from > starts_on)";
 
-/// Whether an update changes what was offered, or does what no deed does: signing, withdrawing and giving notice happen once, only
-/// notice changes the end, and only what is withdrawn stops being a successor.
+/// Whether an update changes what was offered, or does what no deed does: signing, withdrawing and
+/// giving notice happen once, only notice changes the end, and only what is withdrawn stops being a
+/// successor.
 fn frozen(differs: &str) -> String {
     let never = [
         "id",
@@ -59,9 +62,10 @@ fn frozen(differs: &str) -> String {
     format!("({})", broken.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" OR "))
 }
 
-/// The check is made with each statement, unless the transaction has a row in `agreement_in_force_later`: an import replaces many
-/// agreements at once, some of which make room for others. That row refers to an agreement that there is not, so that no
-/// transaction is committed before it is deleted, which makes the check for all.
+/// The check is made with each statement, unless the transaction has a row in
+/// `agreement_in_force_later`: an import replaces many agreements at once, some of which make room
+/// for others. That row refers to an agreement that there is not, so that no transaction is
+/// committed before it is deleted, which makes the check for all.
 const SQLITE: &str = "
 CREATE VIEW agreement_participation AS
     SELECT id, number, import_key, member_id, activity_id, starts_on AS first_day,
@@ -162,8 +166,8 @@ BEGIN
 END;
 ";
 
-/// An exclusion constraint holds however many sign at the same moment, and an import may defer it to its end. Equal identifiers
-/// are told by ranges of one, so that it takes no extension.
+/// An exclusion constraint holds however many sign at the same moment, and an import may defer it
+/// to its end. Equal identifiers are told by ranges of one, so that it takes no extension.
 const POSTGRES: &str = "
 CREATE VIEW agreement_participation AS
     SELECT id, number, import_key, member_id, activity_id, starts_on AS first_day,

@@ -1,7 +1,9 @@
-//! The search index: the folded words of whatever is searched for, and which of it they must be made anew for.
+//! The search index: the folded words of whatever is searched for, and which of it they must be
+//! made anew for.
 //!
-//! The words are made by the program, which knows Swedish letters; the database knows which rows they are made of. Whatever
-//! way such a row is written, a trigger notes whose words are stale, so that no way can be forgotten.
+//! The words are made by the program, which knows Swedish letters; the database knows which rows
+//! they are made of. Whatever way such a row is written, a trigger notes whose words are stale, so
+//! that no way can be forgotten.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! The limits of an agreement's fee per mille: never more than a cap (maxtak), never less than a minimum, for a whole year.
+//! The limits of an agreement's fee per mille: never more than a cap (maxtak), never less than a
+//! minimum, for a whole year.
 //!
 //! They are frozen like the rest of what was offered.
 

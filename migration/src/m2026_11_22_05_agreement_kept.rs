@@ -1,5 +1,6 @@
-//! What was offered is kept: SQLite's `INSERT OR REPLACE` and `UPDATE OR REPLACE` remove, without a word to any other trigger, a row whose
-//! key the new one has. They are refused where that row is an agreement with a number; PostgreSQL has no such way around.
+//! What was offered is kept: SQLite's `INSERT OR REPLACE` and `UPDATE OR REPLACE` remove, without a
+//! word to any other trigger, a row whose key the new one has. They are refused where that row is
+//! an agreement with a number; PostgreSQL has no such way around.
 
 use sea_orm_migration::prelude::*;
 
@@ -28,8 +29,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// An agreement whose text is kept is changed by UPDATE alone, which the triggers before this one look at. One without a text, as imported
-/// history is, may be written again in its own place.
+/// An agreement whose text is kept is changed by UPDATE alone, which the triggers before this one
+/// look at. One without a text, as imported history is, may be written again in its own place.
 const SQLITE: &str = "
 CREATE TRIGGER agreement__kept__insert BEFORE INSERT ON agreement
 BEGIN

@@ -1,7 +1,7 @@
 //! Payments of the bank's files, reversals of payments, and one reminder of an invoice a day.
 //!
-//! What a file of the bank told is kept as it was told, by the database itself. A payment is taken back by one below nought
-//! that names it, so that neither day's books change afterwards.
+//! What a file of the bank told is kept as it was told, by the database itself. A payment is taken
+//! back by one below nought that names it, so that neither day's books change afterwards.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,8 +1,9 @@
-//! The life of an invoice: what it says as a document and its files are kept for ever, an issued one never changes, and a year's fee is
-//! invoiced once.
+//! The life of an invoice: what it says as a document and its files are kept for ever, an issued
+//! one never changes, and a year's fee is invoiced once.
 //!
-//! All of it holds by the database itself, whoever writes. What follows from payments and credit notes is no part of the document, and
-//! an import may still tell the register its own key and the reference that an old invoice was paid with.
+//! All of it holds by the database itself, whoever writes. What follows from payments and credit
+//! notes is no part of the document, and an import may still tell the register its own key and the
+//! reference that an old invoice was paid with.
 
 use sea_orm_migration::prelude::*;
 
@@ -20,7 +21,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// `line_count` says how many lines an issued invoice has, so that no more can be written: their places are all taken.
+/// `line_count` says how many lines an issued invoice has, so that no more can be written: their
+/// places are all taken.
 const TABLES: &str = "
 ALTER TABLE invoice ADD COLUMN due_in_days {small} CHECK (due_in_days BETWEEN 0 AND 30);
 ALTER TABLE invoice ADD COLUMN corrects_id {id} REFERENCES invoice (id);
@@ -94,7 +96,8 @@ fn frozen(differs: &str) -> String {
     format!("({})", broken.join(" OR "))
 }
 
-/// Tables whose rows are written once, with the condition that finds the row in the way of a new one.
+/// Tables whose rows are written once, with the condition that finds the row in the way of a new
+/// one.
 const KEPT: [(&str, &str); 3] = [
     ("invoice_content", "invoice_id = NEW.invoice_id"),
     ("invoice_file", "invoice_id = NEW.invoice_id AND format = NEW.format"),
@@ -109,7 +112,8 @@ fn statements_of(statements: &str, (table, same): &(&str, &str)) -> String {
     statements.replace("{table}", table).replace("{same}", same)
 }
 
-/// An import writes whole rows, also over those that are there, so that what comes in with the same id is held against what is there.
+/// An import writes whole rows, also over those that are there, so that what comes in with the same
+/// id is held against what is there.
 const SQLITE: &str = "
 CREATE TRIGGER invoice__frozen BEFORE UPDATE ON invoice WHEN OLD.issued_on IS NOT NULL AND {frozen}
 BEGIN

@@ -1,4 +1,5 @@
-//! Reference rates (referensränta) that the register is told, and an index by which members' balances are found.
+//! Reference rates (referensränta) that the register is told, and an index by which members'
+//! balances are found.
 
 crate::change!(
     "

@@ -1,6 +1,8 @@
-//! Bank payments of which the payer took off credit notes, and references without a blank at their end.
+//! Bank payments of which the payer took off credit notes, and references without a blank at their
+//! end.
 //!
-//! Payments that a camt.054 told of without its transactions got references that end in a blank, under which they were not known again.
+//! Payments that a camt.054 told of without its transactions got references that end in a blank,
+//! under which they were not known again.
 
 use sea_orm_migration::prelude::*;
 

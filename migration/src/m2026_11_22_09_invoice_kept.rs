@@ -1,5 +1,6 @@
-//! What was issued is kept: SQLite's `INSERT OR REPLACE` and `UPDATE OR REPLACE` remove, without a word to any other trigger, a row whose
-//! key the new one has. They are refused where that row is of an issued invoice; PostgreSQL has no such way around.
+//! What was issued is kept: SQLite's `INSERT OR REPLACE` and `UPDATE OR REPLACE` remove, without a
+//! word to any other trigger, a row whose key the new one has. They are refused where that row is
+//! of an issued invoice; PostgreSQL has no such way around.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,7 +1,9 @@
-//! Where what was paid lies, by day and line, instead of by payment; and the days that lines cover in the order in which reports ask.
+//! Where what was paid lies, by day and line, instead of by payment; and the days that lines cover
+//! in the order in which reports ask.
 //!
-//! A credit note moves what was paid to the lines that have something left, on its own day, so that no month before it changes. What was
-//! attributed before stays as it was until something is booked on its invoice; `verify` names the invoices that this is about.
+//! A credit note moves what was paid to the lines that have something left, on its own day, so that
+//! no month before it changes. What was attributed before stays as it was until something is booked
+//! on its invoice; `verify` names the invoices that this is about.
 
 crate::change!(
     "

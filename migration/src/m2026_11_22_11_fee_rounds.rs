@@ -1,5 +1,5 @@
-//! A year's fee that was invoiced and wholly credited can be invoiced again: each time is a round of its own, and in each the fee is
-//! invoiced once.
+//! A year's fee that was invoiced and wholly credited can be invoiced again: each time is a round
+//! of its own, and in each the fee is invoiced once.
 
 use sea_orm_migration::prelude::*;
 

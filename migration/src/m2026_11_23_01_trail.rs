@@ -1,9 +1,11 @@
-//! The audit trail's texts count by a digest with salt, and a person who is erased can be taken out of them; nothing else changes the trail,
-//! not even SQLite's `REPLACE`, which removes a row without a word to the trigger that refuses to delete.
+//! The audit trail's texts count by a digest with salt, and a person who is erased can be taken out
+//! of them; nothing else changes the trail, not even SQLite's `REPLACE`, which removes a row
+//! without a word to the trigger that refuses to delete.
 
 use sea_orm_migration::prelude::*;
 
-/// Until an entry is erased, its digests follow from its texts and salt, and stand nowhere. An entry from before this change has no salt.
+/// Until an entry is erased, its digests follow from its texts and salt, and stand nowhere. An
+/// entry from before this change has no salt.
 const COLUMNS: &str = "
 ALTER TABLE audit_entry ADD COLUMN salt {bytes};
 ALTER TABLE audit_entry ADD COLUMN before_digest text;
@@ -11,8 +13,9 @@ ALTER TABLE audit_entry ADD COLUMN after_digest text;
 ALTER TABLE audit_entry ADD COLUMN erased_in {int};
 ";
 
-/// Whether an update is anything but the one that an erasure makes: once, of the texts alone, and by a later entry that says so. What the
-/// texts become and the digests that are kept are held against the chain by `verify`.
+/// Whether an update is anything but the one that an erasure makes: once, of the texts alone, and
+/// by a later entry that says so. What the texts become and the digests that are kept are held
+/// against the chain by `verify`.
 const NO_ERASURE: &str = "(
     OLD.erased_in IS NULL
     AND NEW.revision = OLD.revision AND NEW.at = OLD.at AND NEW.actor = OLD.actor AND NEW.action = OLD.action

@@ -1,4 +1,5 @@
-//! Who read a contact: a row for each reader, contact and day. The log of a log is not kept: reading it leaves no row.
+//! Who read a contact: a row for each reader, contact and day. The log of a log is not kept:
+//! reading it leaves no row.
 
 crate::change!(
     "

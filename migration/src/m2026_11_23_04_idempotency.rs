@@ -1,4 +1,5 @@
-//! Requests that shall be done once however often they come, with their first answers, kept for a day.
+//! Requests that shall be done once however often they come, with their first answers, kept for a
+//! day.
 
 crate::change!(
     "

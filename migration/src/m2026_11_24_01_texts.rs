@@ -1,9 +1,11 @@
-//! The long texts of activities and status reports in tables of their own, so that lists never drag them along: SQLite reads a row from
-//! its beginning, through every page that a text fills, to a column behind it.
+//! The long texts of activities and status reports in tables of their own, so that lists never drag
+//! them along: SQLite reads a row from its beginning, through every page that a text fills, to a
+//! column behind it.
 //!
-//! What is a line as people write it stays in its row, though a file or a careful clerk may bring more: `agreement.termination_reason`,
-//! `invoice.reason`, `invoice_line.description`, and what `bank_payment` keeps as the bank told it. The last three are what their rows'
-//! triggers keep from changing, and each of them is selected only by who asks for it.
+//! What is a line as people write it stays in its row, though a file or a careful clerk may bring
+//! more: `agreement.termination_reason`, `invoice.reason`, `invoice_line.description`, and what
+//! `bank_payment` keeps as the bank told it. The last three are what their rows' triggers keep from
+//! changing, and each of them is selected only by who asks for it.
 
 crate::change!(
     "

@@ -1,8 +1,8 @@
-//! The audit trail's entries are signed, name the form of what they record, and never change; personal data in them is sealed with a key per
-//! person, whose deletion erases the person.
+//! The audit trail's entries are signed, name the form of what they record, and never change;
+//! personal data in them is sealed with a key per person, whose deletion erases the person.
 //!
-//! Entries from before are rewritten once, by `audit::migration` of the rules, which takes the guard against updates away for it within its
-//! transaction.
+//! Entries from before are rewritten once, by `audit::migration` of the rules, which takes the
+//! guard against updates away for it within its transaction.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,6 @@
-//! The index of credited invoices holds credit notes alone: most invoices credit none, and statistics over all of them keep SQLite from
-//! using it, which then reads every invoice for the notes of a few.
+//! The index of credited invoices holds credit notes alone: most invoices credit none, and
+//! statistics over all of them keep SQLite from using it, which then reads every invoice for the
+//! notes of a few.
 
 crate::change!(
     "

@@ -1,7 +1,8 @@
-//! The outcomes of idempotent mutations, each written in its mutation's own transaction, instead of full answers.
+//! The outcomes of idempotent mutations, each written in its mutation's own transaction, instead of
+//! full answers.
 //!
-//! Of what was done before, the mark stays until its day is over, so that nothing is done twice; answers in full go, and with them what
-//! they hold of persons.
+//! Of what was done before, the mark stays until its day is over, so that nothing is done twice;
+//! answers in full go, and with them what they hold of persons.
 
 crate::change!(
     "

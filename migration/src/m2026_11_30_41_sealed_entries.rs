@@ -1,4 +1,5 @@
-//! The database refuses to change which entries of the audit trail a person's key sealed fields of: an erasure names them by it.
+//! The database refuses to change which entries of the audit trail a person's key sealed fields of:
+//! an erasure names them by it.
 
 use sea_orm_migration::prelude::*;
 

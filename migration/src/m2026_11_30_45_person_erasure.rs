@@ -1,5 +1,5 @@
-//! Erasure of persons in rows that otherwise never change: the name of a signatory may become its pseudonym, and what the bank told of a payer
-//! may become null.
+//! Erasure of persons in rows that otherwise never change: the name of a signatory may become its
+//! pseudonym, and what the bank told of a payer may become null.
 
 use sea_orm_migration::prelude::*;
 

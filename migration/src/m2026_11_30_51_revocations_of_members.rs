@@ -1,4 +1,5 @@
-//! Revocations of the tokens of one association's contact, in addition to those of every token of a subject.
+//! Revocations of the tokens of one association's contact, in addition to those of every token of a
+//! subject.
 
 crate::change!(
     "

@@ -1,4 +1,5 @@
-//! A table of one row, which a server writes after changes have failed, to find out whether they can be written again.
+//! A table of one row, which a server writes after changes have failed, to find out whether they
+//! can be written again.
 
 crate::change!(
     "CREATE TABLE write_probe (

@@ -1,4 +1,5 @@
-//! Notice deadlines of terms that end with their month: notice may be given until the end of the deadline's month.
+//! Notice deadlines of terms that end with their month: notice may be given until the end of the
+//! deadline's month.
 
 use sea_orm_migration::prelude::*;
 

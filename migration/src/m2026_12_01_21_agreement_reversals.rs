@@ -1,4 +1,5 @@
-//! Reversals: a notice can be withdrawn, and what a departure ended or withdrew can be in force again. Else what was offered never changes.
+//! Reversals: a notice can be withdrawn, and what a departure ended or withdrew can be in force
+//! again. Else what was offered never changes.
 
 use sea_orm_migration::prelude::*;
 
@@ -15,9 +16,10 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// An SQL condition: an update changes what was offered, or does what no mutation does. Signing happens once; giving notice and withdrawing too,
-/// unless they are reversed, and what was not signed stays withdrawn. Only notice, and its withdrawal, changes the end; only what is
-/// withdrawn stops being a successor, and only what is so no longer is one again.
+/// An SQL condition: an update changes what was offered, or does what no mutation does. Signing
+/// happens once; giving notice and withdrawing too, unless they are reversed, and what was not
+/// signed stays withdrawn. Only notice, and its withdrawal, changes the end; only what is withdrawn
+/// stops being a successor, and only what is so no longer is one again.
 fn frozen(differs: &str) -> String {
     let never = [
         "id",

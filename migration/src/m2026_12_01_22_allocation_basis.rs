@@ -1,4 +1,5 @@
-//! Fee rules per mille name the allocation that they are of: of all parties, or the state's share. Null: of all parties, as all were before.
+//! Fee rules per mille name the allocation that they are of: of all parties, or the state's share.
+//! Null: of all parties, as all were before.
 //!
 //! That of an agreement is frozen like the rest of what was offered.
 

@@ -1,6 +1,8 @@
-//! The day in the books of a payment that is matched later than it came, and bank payments that tell of the same money.
+//! The day in the books of a payment that is matched later than it came, and bank payments that
+//! tell of the same money.
 //!
-//! An entry of a bank file may come as a total first and payment by payment later, so each payment keeps what its entry is known by.
+//! An entry of a bank file may come as a total first and payment by payment later, so each payment
+//! keeps what its entry is known by.
 
 crate::change!(
     "

@@ -1,6 +1,7 @@
 //! Refunds of invoices, and differences of less than a krona that are written off.
 //!
-//! Both settle an invoice on days of their own, so that nothing changes in what was reported before.
+//! Both settle an invoice on days of their own, so that nothing changes in what was reported
+//! before.
 
 crate::change!(
     "

@@ -1,4 +1,5 @@
-//! A reminder may cost the compensation for the delay (förseningsersättning, 450 kr) in the place of its fee.
+//! A reminder may cost the compensation for the delay (förseningsersättning, 450 kr) in the place
+//! of its fee.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! Requisitions (rekvisitioner): requests for the payment of grants, issued for cooperation agreements.
+//! Requisitions (rekvisitioner): requests for the payment of grants, issued for cooperation
+//! agreements.
 
 crate::change!(
     "

@@ -1,4 +1,5 @@
-//! The buyer's order that an invoice is for (order reference, BT-13), which never changes once the invoice is issued.
+//! The buyer's order that an invoice is for (order reference, BT-13), which never changes once the
+//! invoice is issued.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,5 @@
-//! The day through which the books are closed: one row, once they have been closed for the first time.
+//! The day through which the books are closed: one row, once they have been closed for the first
+//! time.
 
 crate::change!(
     "

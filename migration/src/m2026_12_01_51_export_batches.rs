@@ -1,7 +1,8 @@
 //! Batches of vouchers that were exported to the bookkeeping program, each voucher once.
 //!
-//! Invoices of which the register has no document are imported history, which was booked elsewhere; so were their payments, but for those of
-//! a bank's file, and their reminders. They get vouchers of no batch, so that none is exported.
+//! Invoices of which the register has no document are imported history, which was booked elsewhere;
+//! so were their payments, but for those of a bank's file, and their reminders. They get vouchers
+//! of no batch, so that none is exported.
 
 crate::change!(
     "

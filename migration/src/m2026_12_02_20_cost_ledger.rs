@@ -1,6 +1,8 @@
-//! The ledger of costs and grants: supplier, VAT and agreement of what is booked, corrections by reversal, and indexes of its list.
+//! The ledger of costs and grants: supplier, VAT and agreement of what is booked, corrections by
+//! reversal, and indexes of its list.
 //!
-//! Rows of before have none of these. A partial index finds the agreements by which the network pays.
+//! Rows of before have none of these. A partial index finds the agreements by which the network
+//! pays.
 
 crate::change!(
     "

@@ -1,4 +1,5 @@
-//! Tax decisions: how VAT is treated on each fee. A price may leave its treatment to them; those that were set before keep what they say.
+//! Tax decisions: how VAT is treated on each fee. A price may leave its treatment to them; those
+//! that were set before keep what they say.
 
 use sea_orm_migration::prelude::*;
 

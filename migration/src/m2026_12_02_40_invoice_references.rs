@@ -1,4 +1,5 @@
-//! References of seller and buyer on an invoice (BT-41, BT-10), which change no more once it is issued but by an erasure.
+//! References of seller and buyer on an invoice (BT-41, BT-10), which change no more once it is
+//! issued but by an erasure.
 
 use sea_orm_migration::prelude::*;
 

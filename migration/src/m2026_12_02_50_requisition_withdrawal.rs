@@ -1,4 +1,5 @@
-//! Withdrawal of requisitions: the document stays as it was issued, and the grant can be requisitioned again.
+//! Withdrawal of requisitions: the document stays as it was issued, and the grant can be
+//! requisitioned again.
 
 crate::change!(
     "

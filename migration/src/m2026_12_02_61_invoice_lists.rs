@@ -1,4 +1,5 @@
-//! Indexes for the lists of payments, refunds, reminders, bank payments and documents in every order.
+//! Indexes for the lists of payments, refunds, reminders, bank payments and documents in every
+//! order.
 
 use sea_orm_migration::prelude::*;
 

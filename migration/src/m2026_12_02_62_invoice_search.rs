@@ -1,4 +1,5 @@
-//! Search words of invoices, payments, refunds and bank payments, noted as stale by triggers as those of the other entity types are.
+//! Search words of invoices, payments, refunds and bank payments, noted as stale by triggers as
+//! those of the other entity types are.
 
 use sea_orm_migration::prelude::*;
 
@@ -24,7 +25,8 @@ struct Source {
     table: &'static str,
     /// Columns whose change makes words stale.
     columns: &'static [&'static str],
-    /// Objects whose words are stale after a change of the row `{row}`: noun, id, and source of the id.
+    /// Objects whose words are stale after a change of the row `{row}`: noun, id, and source of the
+    /// id.
     stale: &'static [(&'static str, &'static str, &'static str)],
 }
 

@@ -1,5 +1,5 @@
-//! Indexes and search words for the lists of organisations, contacts, contact areas, decisions and status reports, and for further orders
-//! of members, activities and agreements.
+//! Indexes and search words for the lists of organisations, contacts, contact areas, decisions and
+//! status reports, and for further orders of members, activities and agreements.
 
 use sea_orm_migration::prelude::*;
 
@@ -36,14 +36,16 @@ CREATE INDEX member__county__id ON member (COALESCE(county, ''), id);
 CREATE INDEX decision__decided_on__id ON decision (COALESCE(decided_on, '1900-01-01'), id);
 ";
 
-// Counties sort byte by byte, as on SQLite. A time sorts by its microseconds, which an index can hold.
+// Counties sort byte by byte, as on SQLite. A time sorts by its microseconds, which an index can
+// hold.
 const ON_POSTGRES: &str = "
 CREATE INDEX member__county__id ON member ((COALESCE(county, '') COLLATE \"C\"), id);
 CREATE INDEX decision__decided_on__id ON decision (COALESCE(decided_on, DATE '1900-01-01'), id);
 CREATE INDEX status_report__reported__id ON status_report ((CAST(EXTRACT(EPOCH FROM reported_at AT TIME ZONE 'UTC') * 1000000 AS bigint)), id);
 ";
 
-/// A table whose rows have search words of their own: noun, table, and columns whose change makes the words stale.
+/// A table whose rows have search words of their own: noun, table, and columns whose change makes
+/// the words stale.
 const SOURCES: [(&str, &str, &[&str]); 4] = [
     ("CONTACT", "contact", &["name", "email"]),
     ("CONTACT_AREA", "contact_area", &["name"]),

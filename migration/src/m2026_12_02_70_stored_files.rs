@@ -1,4 +1,5 @@
-//! Files that people upload: scanned signed agreements, and vouchers of costs. The bytes of equal files are stored a single time.
+//! Files that people upload: scanned signed agreements, and vouchers of costs. The bytes of equal
+//! files are stored a single time.
 
 crate::change!(
     "

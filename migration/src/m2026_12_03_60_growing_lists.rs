@@ -1,11 +1,12 @@
-//! Indexes for what grows with the register: expiring agreements by their next deadline, open invoices in the orders of lists, participation
-//! agreements with all that decides whether they are in force, and invoices of members with their sums.
+//! Indexes for what grows with the register: expiring agreements by their next deadline, open
+//! invoices in the orders of lists, participation agreements with all that decides whether they are
+//! in force, and invoices of members with their sums.
 
 use sea_orm_migration::prelude::*;
 
-// Of the agreements, those that can have a deadline. The day of a later term's deadline is the same in each of its months, or the last
-// day of the month, which is 31 here. Of the invoices, those that are not settled; those that were settled after a day are found by their
-// day.
+// Of the agreements, those that can have a deadline. The day of a later term's deadline is the same
+// in each of its months, or the last day of the month, which is 31 here. Of the invoices, those
+// that are not settled; those that were settled after a day are found by their day.
 const BOTH: &str = "
 CREATE INDEX agreement__next_deadline ON agreement (renewal_months, deadline_month, {day}, id)
     WHERE deadline_month IS NOT NULL AND replaced_from IS NULL AND signed_on IS NOT NULL;

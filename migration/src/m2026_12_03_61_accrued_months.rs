@@ -1,8 +1,10 @@
-//! Accrued revenue by activity and month, updated in the transaction that issues and credits: a report reads a row for each activity and
-//! month, and not every line that covers a day of its period.
+//! Accrued revenue by activity and month, updated in the transaction that issues and credits: a
+//! report reads a row for each activity and month, and not every line that covers a day of its
+//! period.
 //!
-//! A line is spread by day over the period that it covers. What belongs to a month is the difference of the cumulated amounts at its end and
-//! before its start, each rounded half up. Equal lines are spread together.
+//! A line is spread by day over the period that it covers. What belongs to a month is the
+//! difference of the cumulated amounts at its end and before its start, each rounded half up. Equal
+//! lines are spread together.
 
 use sea_orm_migration::prelude::*;
 

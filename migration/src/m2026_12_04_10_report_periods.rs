@@ -1,5 +1,6 @@
-//! Order of status reports by the days of their periods: an index of the first and the last month of each label, as `2026-05/2026-08` for
-//! `2026-T2`. A label of another form, which an import may have, has an empty key.
+//! Order of status reports by the days of their periods: an index of the first and the last month
+//! of each label, as `2026-05/2026-08` for `2026-T2`. A label of another form, which an import may
+//! have, has an empty key.
 
 use sea_orm_migration::prelude::*;
 

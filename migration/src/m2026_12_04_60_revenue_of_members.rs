@@ -1,9 +1,10 @@
-//! Revenue by member and year, updated in the transaction that issues, credits or pays: a report by member reads a row for each, and not
-//! every invoice, payment and line of its period.
+//! Revenue by member and year, updated in the transaction that issues, credits or pays: a report by
+//! member reads a row for each, and not every invoice, payment and line of its period.
 //!
-//! The sums are those of `revenue_month`, with the buyer instead of the activity: nil for a buyer who is no member. A line is spread by day
-//! over the period that it covers. What belongs to a year is the difference of the cumulated amounts at its end and before its start, each
-//! rounded half up. Equal lines are spread together.
+//! The sums are those of `revenue_month`, with the buyer instead of the activity: nil for a buyer
+//! who is no member. A line is spread by day over the period that it covers. What belongs to a year
+//! is the difference of the cumulated amounts at its end and before its start, each rounded half
+//! up. Equal lines are spread together.
 
 use sea_orm_migration::prelude::*;
 

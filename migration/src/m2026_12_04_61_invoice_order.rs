@@ -1,5 +1,5 @@
-//! The order of invoices by number with their day of issue: a list of the invoices that were issued from a day on skips earlier ones in
-//! the index, and reads no row of theirs.
+//! The order of invoices by number with their day of issue: a list of the invoices that were issued
+//! from a day on skips earlier ones in the index, and reads no row of theirs.
 
 crate::change!(
     "

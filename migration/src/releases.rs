@@ -1,16 +1,21 @@
-//! The release that each migration came with, and the oldest program that may still run on its result.
+//! The release that each migration came with, and the oldest program that may still run on its
+//! result.
 
-/// The migrations of every release: version, name, and the SHA-256 of the file's code without its comments (`-` for a conversion, whose
-/// code is no file of this crate). `tests/api/database/migration_files.rs` compares the files with it.
+/// The migrations of every release: version, name, and the SHA-256 of the file's code without its
+/// comments (`-` for a conversion, whose code is no file of this crate).
+/// `tests/api/database/migration_files.rs` compares the files with it.
 pub const RELEASED: &str = include_str!("../released.txt");
 
-/// Migrations on whose result programs older than their own release may still run, each with the oldest of these.
+/// Migrations on whose result programs older than their own release may still run, each with the
+/// oldest of these.
 ///
-/// A program may run on the result if all that it reads and writes is still there and every row that it writes is still accepted: a
-/// migration that only adds an index, or a table that no rule depends on.
+/// A program may run on the result if all that it reads and writes is still there and every row
+/// that it writes is still accepted: a migration that only adds an index, or a table that no rule
+/// depends on.
 const COMPATIBLE: &[(&str, &str)] = &[];
 
-/// Returns the version of the release that a migration came with; for one that is not released yet, the version of this program.
+/// Returns the version of the release that a migration came with; for one that is not released yet,
+/// the version of this program.
 #[must_use]
 pub fn release(name: &str) -> &'static str {
     let released = RELEASED.lines().filter_map(|line| line.split_once(' '));
@@ -18,8 +23,8 @@ pub fn release(name: &str) -> &'static str {
     own.unwrap_or(env!("CARGO_PKG_VERSION"))
 }
 
-/// Returns the version of the oldest program that may run on the result of a migration: that of its own release unless `COMPATIBLE` says
-/// otherwise.
+/// Returns the version of the oldest program that may run on the result of a migration: that of its
+/// own release unless `COMPATIBLE` says otherwise.
 #[must_use]
 pub fn oldest_program(name: &str) -> &'static str {
     COMPATIBLE.iter().find(|(compatible, _)| *compatible == name).map_or_else(|| release(name), |(_, version)| version)

@@ -11,7 +11,8 @@ use crate::together::{Begun, resolve_together};
 
 /// Resolves the selection of an object, as the function of this name in the library does: with the
 /// same values, errors, paths and order. Fields that need not wait are resolved in place, without a
-/// future in a list of futures for each. Extensions of a schema do not see these fields; the program has none.
+/// future in a list of futures for each. Extensions of a schema do not see these fields; the
+/// program has none.
 ///
 /// # Errors
 /// The error of a field that may not be null.

@@ -118,9 +118,9 @@ async fn invoices(db: &Database) -> Result<Vec<(&'static str, InvoiceId, u64)>> 
     Ok(ISSUED.iter().filter_map(|&(key, age)| Some((key, id(key)?.1, age))).collect())
 }
 
-/// Writes a file of the bank (BgMax) with payments of some issued invoices to the folder, to try the
-/// import of payments with. Returns its path; `None` if the network has no bankgiro or the invoices
-/// were not issued.
+/// Writes a file of the bank (BgMax) with payments of some issued invoices to the folder, to try
+/// the import of payments with. Returns its path; `None` if the network has no bankgiro or the
+/// invoices were not issued.
 ///
 /// # Errors
 /// Fails if the invoices can't be read or the file can't be written.

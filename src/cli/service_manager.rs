@@ -1,8 +1,8 @@
 //! Notifications to the service manager (systemd): the server is ready, alive or stopping.
 
 /// Notifies the service manager that the server is ready, then that it is alive, as often as it
-/// requires, until `stop` completes, and then that the server stops. Without a service manager, only
-/// waits for `stop`.
+/// requires, until `stop` completes, and then that the server stops. Without a service manager,
+/// only waits for `stop`.
 #[cfg(unix)]
 pub(super) async fn notify_until(stop: impl Future<Output = ()>) {
     use sd_notify::NotifyState::{Ready, Stopping, Watchdog};

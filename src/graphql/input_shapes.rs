@@ -1,5 +1,5 @@
-//! Checks that each input object of a mutation is an object, and that no string of a document stands
-//! for a value of an enum, before anything is executed.
+//! Checks that each input object of a mutation is an object, and that no string of a document
+//! stands for a value of an enum, before anything is executed.
 //!
 //! The library validates the fields of an object, but takes any other value for one, and finds out
 //! when it resolves the mutation. Mutations before it in the document are committed then, and their

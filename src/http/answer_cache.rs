@@ -1,9 +1,9 @@
 //! Answers to queries, stored for equal requests until the next commit.
 //!
-//! A key names all that an answer depends on, the last entry of the audit trail among it. Every request asks the
-//! database for that after it has arrived, so that no stored answer is older than a commit whose
-//! answer the client has seen. Equal requests that come while the first is executed wait for its
-//! answer.
+//! A key names all that an answer depends on, the last entry of the audit trail among it. Every
+//! request asks the database for that after it has arrived, so that no stored answer is older than
+//! a commit whose answer the client has seen. Equal requests that come while the first is executed
+//! wait for its answer.
 
 use std::{
     collections::HashMap,

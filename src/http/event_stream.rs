@@ -1,8 +1,8 @@
 //! GraphQL over Server-Sent Events: the protocol graphql-sse in its distinct connections mode, for
 //! clients whose network passes no WebSockets. Each request is one operation, of any type.
 //!
-//! A stream counts among its subject's sockets. It ends with its operation, with its token, when the
-//! server stops, and when its client disconnects or does not receive.
+//! A stream counts among its subject's sockets. It ends with its operation, with its token, when
+//! the server stops, and when its client disconnects or does not receive.
 
 use std::{convert::Infallible, net::IpAddr, pin::Pin, sync::Arc};
 
@@ -75,8 +75,8 @@ impl EventTarget {
     }
 }
 
-/// Answers a request with the events of its operation. A query or mutation has one answer. Errors of
-/// the operation itself are events too: a browser's EventSource reads no other answer.
+/// Answers a request with the events of its operation. A query or mutation has one answer. Errors
+/// of the operation itself are events too: a browser's EventSource reads no other answer.
 ///
 /// # Errors
 /// CONFLICT `TOO_MANY_SOCKETS` if the subject has the maximum of sockets and streams.

@@ -293,8 +293,8 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-/// Measures every request, and adds its record to the request and the response. Labels are known routes and methods only, so that clients can't create
-/// labels.
+/// Measures every request, and adds its record to the request and the response. Labels are known
+/// routes and methods only, so that clients can't create labels.
 pub async fn measure(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();

@@ -21,8 +21,8 @@ pub type MemberRow = (
     Option<String>,
 );
 
-/// Number, day of issue, due date, total, paid, credited and written-off sums of an invoice, days of
-/// its first payment, settlement and credit, and id.
+/// Number, day of issue, due date, total, paid, credited and written-off sums of an invoice, days
+/// of its first payment, settlement and credit, and id.
 pub type InvoiceRow = (
     Option<String>,
     Option<NaiveDate>,

@@ -1,5 +1,5 @@
-//! Rules of signatures: the document and the day that they refer to, and the people who may sign for
-//! the network.
+//! Rules of signatures: the document and the day that they refer to, and the people who may sign
+//! for the network.
 
 use ::entity::{agreement::Model, kind::SignatureParty, signature};
 use chrono::NaiveDate;

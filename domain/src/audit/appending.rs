@@ -144,8 +144,8 @@ impl Appender {
         batch.run(tx).await
     }
 
-    /// Seals the pending entries and adds them to a batch; the last one is signed if there is a key.
-    /// Of many entries, the first are written at once.
+    /// Seals the pending entries and adds them to a batch; the last one is signed if there is a
+    /// key. Of many entries, the first are written at once.
     pub(super) async fn seal(
         &mut self,
         tx: &impl ConnectionTrait,

@@ -62,8 +62,8 @@ pub async fn begin(ctx: Context<'_>, action: Action) -> Result<Change> {
     start(ctx, action, clock_order::check).await
 }
 
-/// Begins a change with facts that were read before it: [`Change::holds`] returns whether they still
-/// hold. Its first statement also answers `questions`, each of which selects one text:
+/// Begins a change with facts that were read before it: [`Change::holds`] returns whether they
+/// still hold. Its first statement also answers `questions`, each of which selects one text:
 /// [`Change::answers`].
 ///
 /// # Errors
@@ -141,8 +141,8 @@ impl Change {
         self.trail.at()
     }
 
-    /// Returns the answers to the questions of [`begin_after`] in their order; none if the trail was
-    /// empty.
+    /// Returns the answers to the questions of [`begin_after`] in their order; none if the trail
+    /// was empty.
     pub(crate) fn answers(&self) -> &[Option<String>] {
         &self.opening.answers
     }

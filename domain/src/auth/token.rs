@@ -114,8 +114,8 @@ impl Keys {
         Ok(Self { verifying, signing, issuer, audience, max_days, claims, links })
     }
 
-    /// Returns the keys of the settings, as [`Keys::from_settings`] does. Those of an issuer are read
-    /// before.
+    /// Returns the keys of the settings, as [`Keys::from_settings`] does. Those of an issuer are
+    /// read before.
     ///
     /// # Errors
     /// As [`Keys::from_settings`], and if the issuer can't be asked.

@@ -1,7 +1,7 @@
 //! Backups of the whole register while it is in use, and their restoration to an empty database.
 //!
-//! A backup is a file that the database's own tools read, and a manifest next to it. On SQLite it is
-//! a database file, on PostgreSQL an archive of `pg_dump`; either may be encrypted by `age`.
+//! A backup is a file that the database's own tools read, and a manifest next to it. On SQLite it
+//! is a database file, on PostgreSQL an archive of `pg_dump`; either may be encrypted by `age`.
 
 mod encryption;
 mod examination;

@@ -47,8 +47,8 @@ impl ContactChanges {
     }
 }
 
-/// Returns the contact as it is after its erasure: with a pseudonym instead of the name, and without
-/// other personal data.
+/// Returns the contact as it is after its erasure: with a pseudonym instead of the name, and
+/// without other personal data.
 pub(super) fn erased(before: &Model, at: DateTime<Utc>) -> Model {
     let name = format!("Raderad kontakt {}", &before.id.0.simple().to_string()[24..]);
     Model {

@@ -41,8 +41,8 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 const STEP_IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Database {
-    /// Migrates the schema to this program's version at this time, and returns the names of the steps that were
-    /// applied.
+    /// Migrates the schema to this program's version at this time, and returns the names of the
+    /// steps that were applied.
     ///
     /// # Errors
     /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register, or BUSY

@@ -360,8 +360,8 @@ impl Database {
         self.file.as_ref().map_or(Ok(()), |file| file.check().map_err(Error::internal))
     }
 
-    /// Returns the last entry of the trail that was committed, by this or another program, when this
-    /// was called. Concurrent callers share a read that begins after all their calls, and is
+    /// Returns the last entry of the trail that was committed, by this or another program, when
+    /// this was called. Concurrent callers share a read that begins after all their calls, and is
     /// finished even if they no longer wait. A listener does not get its statement.
     ///
     /// # Errors

@@ -53,8 +53,8 @@ async fn process(connection: &mut PgConnection) -> Result<i32> {
     row.and_then(|row| row.try_get(0)).map_err(refusal)
 }
 
-/// Executes a prepared statement, to which both connections give the same name, and checks that it is
-/// its own.
+/// Executes a prepared statement, to which both connections give the same name, and checks that it
+/// is its own.
 async fn prepare(connection: &mut PgConnection, is_other: bool) -> Result<()> {
     let statement = if is_other { "SELECT true AS pooler" } else { "SELECT false AS pooler" };
     let row = sqlx::query(statement).fetch_one(connection).await.map_err(refusal)?;

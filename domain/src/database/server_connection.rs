@@ -1,4 +1,5 @@
-//! The connection to PostgreSQL's server, as an operator sees it: its place, encryption and verification.
+//! The connection to PostgreSQL's server, as an operator sees it: its place, encryption and
+//! verification.
 
 use std::net::IpAddr;
 

@@ -24,9 +24,9 @@ use crate::error::{Error, Result};
 /// Time limit of asking a server whether it is the primary.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Time for which a connection was not used before it is pinged. A ping before each use would cost a
-/// round trip, which a connection that was used a moment ago does not need: if it has broken since,
-/// its statement fails and the connection is replaced.
+/// Time for which a connection was not used before it is pinged. A ping before each use would cost
+/// a round trip, which a connection that was used a moment ago does not need: if it has broken
+/// since, its statement fails and the connection is replaced.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
 /// Time after a change of the primary in which a connection that is opened is not used a second
@@ -205,8 +205,8 @@ impl Servers {
         self.moved_at().is_none_or(|at| age + MOVE_TIME < at.elapsed())
     }
 
-    /// Finds the primary. A single server is taken without being asked: it refuses changes itself if
-    /// it is a standby.
+    /// Finds the primary. A single server is taken without being asked: it refuses changes itself
+    /// if it is a standby.
     ///
     /// # Errors
     /// INTERNAL naming the reason for each server if none is the primary.

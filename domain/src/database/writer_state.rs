@@ -80,8 +80,8 @@ impl WriterState {
         });
     }
 
-    /// Completes when another server of PostgreSQL becomes the primary: the statements that run have
-    /// lost theirs, which may never answer.
+    /// Completes when another server of PostgreSQL becomes the primary: the statements that run
+    /// have lost theirs, which may never answer.
     pub(super) async fn moved(&self) {
         match self.servers.get() {
             Some(servers) => drop(servers.moved().changed().await),

@@ -33,8 +33,8 @@ pub(super) struct Left {
     original: (Money, Money),
 }
 
-/// Fails with `NOT_ISSUED` or `CREDIT_NOTE` unless a document can be credited; otherwise returns its
-/// day of issue.
+/// Fails with `NOT_ISSUED` or `CREDIT_NOTE` unless a document can be credited; otherwise returns
+/// its day of issue.
 pub(super) fn require_creditable(row: &invoice::Model) -> Result<NaiveDate> {
     let Some(issued_on) = row.issued_on else {
         return Err(Error::conflict(

@@ -49,7 +49,8 @@ pub(super) struct DraftFacts {
 
 impl DraftFacts {
     /// Loads an invoice for issue on this day; `None` if it does not exist. One statement, and one
-    /// for each kind of fact that few invoices have: tax decisions, agreements, a corrected invoice.
+    /// for each kind of fact that few invoices have: tax decisions, agreements, a corrected
+    /// invoice.
     pub(super) async fn load(
         db: &impl ConnectionTrait,
         id: InvoiceId,
@@ -73,8 +74,8 @@ impl DraftFacts {
         Ok(Some(Self { draft, buyers, names, agreed, decisions }))
     }
 
-    /// Prepares a draft that is not stored, for issue on this day. `new` is the input, today and the
-    /// day of issue.
+    /// Prepares a draft that is not stored, for issue on this day. `new` is the input, today and
+    /// the day of issue.
     ///
     /// # Errors
     /// As [`draft::prepare`].

@@ -132,8 +132,8 @@ impl<'n> IssueRenderer<'n> {
     }
 }
 
-/// Adds the contents, e-invoices and search words of issued documents to what the change writes, and
-/// the documents to the totals.
+/// Adds the contents, e-invoices and search words of issued documents to what the change writes,
+/// and the documents to the totals.
 pub(super) fn store(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
     let mut delta = TotalsDelta::default();
     let (mut contents, mut files, mut found) = (Vec::new(), Vec::new(), Vec::new());

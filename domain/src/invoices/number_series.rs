@@ -13,7 +13,8 @@ use crate::{
     error::{FieldErrorCode, ValidationErrors},
 };
 
-/// Maximum number of digits of a number in a series: as many as [`collation::number_key`] can order.
+/// Maximum number of digits of a number in a series: as many as [`collation::number_key`] can
+/// order.
 const MAX_DIGITS: usize = 12;
 /// Years that a series can belong to.
 pub(super) const YEARS: RangeInclusive<u16> = 1990..=2199;

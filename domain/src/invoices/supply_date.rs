@@ -14,8 +14,8 @@ use crate::{
     idempotency::Warning,
 };
 
-/// Maximum length of a line's period in months. A mistyped year would otherwise spread the line over
-/// thousands of months.
+/// Maximum length of a line's period in months. A mistyped year would otherwise spread the line
+/// over thousands of months.
 const MAX_PERIOD_MONTHS: i32 = 120;
 
 /// Returns the latest possible last day of a period that begins on this day.

@@ -47,8 +47,8 @@ pub(super) fn day_of_reversal(
     day
 }
 
-/// Fails unless a booking can be reversed: it is neither a reversal (`IS_REVERSAL`) nor was reversed
-/// on some day (`ALREADY_REVERSED`).
+/// Fails unless a booking can be reversed: it is neither a reversal (`IS_REVERSAL`) nor was
+/// reversed on some day (`ALREADY_REVERSED`).
 pub(super) fn require_in_effect(
     noun: &str,
     is_reversal: bool,

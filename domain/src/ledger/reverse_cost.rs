@@ -14,8 +14,8 @@ use crate::{
     error::{Result, ValidationErrors},
 };
 
-/// Returns those of these costs that the viewer may reverse: neither reversals nor reversed. The rows
-/// must include the id and the cost that they reverse.
+/// Returns those of these costs that the viewer may reverse: neither reversals nor reversed. The
+/// rows must include the id and the cost that they reverse.
 pub async fn reversible(ctx: Context<'_>, rows: &[cost::Model]) -> Result<HashSet<Uuid>> {
     reverse::reversible(ctx, rows).await
 }

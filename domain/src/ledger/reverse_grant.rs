@@ -14,8 +14,8 @@ use crate::{
     error::{Result, ValidationErrors},
 };
 
-/// Returns those of these grants that the viewer may reverse: neither reversals nor reversed. The rows
-/// must include the id and the grant that they reverse.
+/// Returns those of these grants that the viewer may reverse: neither reversals nor reversed. The
+/// rows must include the id and the grant that they reverse.
 pub async fn reversible(ctx: Context<'_>, rows: &[grant::Model]) -> Result<HashSet<Uuid>> {
     reverse::reversible(ctx, rows).await
 }

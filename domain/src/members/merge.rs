@@ -35,8 +35,8 @@ pub struct Merger {
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field, the
-/// conflicts of [`leave`](super::leave::leave), and `ALREADY_LEFT` when the member that should continue leaves too. That
-/// also rules out a member that is its own predecessor through others.
+/// conflicts of [`leave`](super::leave::leave), and `ALREADY_LEFT` when the member that should
+/// continue leaves too. That also rules out a member that is its own predecessor through others.
 pub async fn merge(ctx: Context<'_>, merger: Merger, mut errors: ValidationErrors) -> Result<()> {
     ctx.require(Permission::ManageRegister)?;
     let reason = errors.optional_text("reason", merger.reason.as_deref(), LINE);

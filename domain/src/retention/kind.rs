@@ -1,4 +1,5 @@
-//! The kinds of data in the register: the retention period of each, its legal basis, and its tables.
+//! The kinds of data in the register: the retention period of each, its legal basis, and its
+//! tables.
 
 use super::period::{Period, SEVEN_YEARS};
 use crate::config::Retention;

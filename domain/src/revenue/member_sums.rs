@@ -16,16 +16,16 @@ use super::{
 };
 use crate::error::Result;
 
-/// Adds what was invoiced, paid or accrued in whole years, and the number of invoices, which is zero
-/// unless they were invoiced.
+/// Adds what was invoiced, paid or accrued in whole years, and the number of invoices, which is
+/// zero unless they were invoiced.
 pub(super) async fn add(
     tx: &DatabaseTransaction,
     selection: Selection<'_>,
     groups: &mut Groups,
 ) -> Result<()> {
     let period = selection.group_by.period;
-    // The rows are added up here: that takes a third of the time of a `GROUP BY`, since most of them
-    // are a group of their own. A stream, since they may be of a hundred years.
+    // The rows are added up here: that takes a third of the time of a `GROUP BY`, since most of
+    // them are a group of their own. A stream, since they may be of a hundred years.
     let mut found = tx.stream(&select(selection)).await?;
     while let Some(row) = found.try_next().await? {
         let member: Uuid = row.try_get_by_index(0)?;
@@ -46,8 +46,8 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Selects the member, net, credited net, VAT, credited VAT, the amount on no line and the number of
-/// invoices of each row, and its year if rows are grouped by it.
+/// Selects the member, net, credited net, VAT, credited VAT, the amount on no line and the number
+/// of invoices of each row, and its year if rows are grouped by it.
 fn select(selection: Selection<'_>) -> SelectStatement {
     use revenue_member_year::Column as C;
     let none = || Expr::cust("CAST(0 AS bigint)");

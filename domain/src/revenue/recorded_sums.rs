@@ -143,7 +143,8 @@ fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, position: usiz
 
 /// Selects what was invoiced, paid or accrued in whole months, from the stored totals: the columns
 /// of [`add_sums`], and the number of invoices, which is correct for rows by activity. It is zero
-/// unless they were invoiced. The number of rows is that of activities and months, for a ledger of any size.
+/// unless they were invoiced. The number of rows is that of activities and months, for a ledger of
+/// any size.
 pub(super) fn select_stored(backend: DbBackend, selection: Selection<'_>) -> SelectStatement {
     use revenue_month::Column as C;
     let Selection { scope, basis, group_by, range } = selection;

@@ -88,7 +88,8 @@ fn reason(label: &str) -> &'static str {
     }
 }
 
-/// Returns `true` if the label of a part of a year is that of a month: only these end in two digits.
+/// Returns `true` if the label of a part of a year is that of a month: only these end in two
+/// digits.
 fn is_month(label: &str) -> bool {
     label.len() == 7 && !label.contains(['H', 'T', 'Q'])
 }

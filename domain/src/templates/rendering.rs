@@ -35,8 +35,8 @@ const MAX_BYTES: usize = 90_000;
 const FUEL: u64 = 200_000;
 
 /// Renders the text of an agreement as Markdown, with the entered parameters or their defaults, and
-/// the facts. [`BREAK`](super::language::BREAK) represents a line break within a value. Characters of a value
-/// that could be markup are escaped with a backslash.
+/// the facts. [`BREAK`](super::language::BREAK) represents a line break within a value. Characters
+/// of a value that could be markup are escaped with a backslash.
 ///
 /// # Errors
 /// INVALID naming every missing, unknown and ill-typed parameter as `<path>.<name>`. CONFLICT

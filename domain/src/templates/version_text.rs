@@ -61,8 +61,8 @@ impl Text {
         }
     }
 
-    /// Returns the text if it has no errors. `errors` are those already found in the input; `prefix`
-    /// precedes the paths of others.
+    /// Returns the text if it has no errors. `errors` are those already found in the input;
+    /// `prefix` precedes the paths of others.
     ///
     /// # Errors
     /// INVALID naming every error.

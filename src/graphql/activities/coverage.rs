@@ -75,8 +75,8 @@ impl Coverage {
         Decimal::new(format!("{:.4}", share(self.count(), self.calculated.counts.members)))
     }
 
-    /// All members on that day without such an agreement, in order of name. Empty for an activity that
-    /// volunteers alone carry, since it needs no agreements. Null when you may not see every
+    /// All members on that day without such an agreement, in order of name. Empty for an activity
+    /// that volunteers alone carry, since it needs no agreements. Null when you may not see every
     /// agreement about the activity and every member.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn not_connected(&self, ctx: &Context<'_>) -> Option<Result<Vec<Member>>> {

@@ -215,8 +215,8 @@ impl AgreementQuery {
     }
 
     /// Agreements whose next deadline (see `AgreementDeadline`) falls on `asOf` or within the
-    /// following `withinDays` days, the soonest first. A script may run it on any day, since it is a
-    /// window. Excludes agreements with a signed successor and, unless the filter sets
+    /// following `withinDays` days, the soonest first. A script may run it on any day, since it is
+    /// a window. Excludes agreements with a signed successor and, unless the filter sets
     /// `includeSnoozed`, those snoozed until `asOf` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     #[graphql(directive = cost::apply("200".into()))]

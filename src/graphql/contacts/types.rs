@@ -100,8 +100,8 @@ impl Contact {
         self.0.valid_to.map(Date)
     }
 
-    /// Day on which the person agreed to be named to everyone with a token, as lead or board contact
-    /// of an activity; null: the person did not agree.
+    /// Day on which the person agreed to be named to everyone with a token, as lead or board
+    /// contact of an activity; null: the person did not agree.
     async fn name_published_on(&self) -> Option<Date> {
         self.0.name_published_on.map(Date)
     }

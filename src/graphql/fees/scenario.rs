@@ -99,8 +99,8 @@ impl ServiceFeeScenario {
         self.over_all(self.found.current_total.into())
     }
 
-    /// Sum of the fees of the members in `withoutMemberIds` under the rule in force, in kronor: the loss
-    /// before the new rule.
+    /// Sum of the fees of the members in `withoutMemberIds` under the rule in force, in kronor: the
+    /// loss before the new rule.
     async fn without_total(&self) -> Option<Money> {
         self.over_all(self.found.without_total.into())
     }

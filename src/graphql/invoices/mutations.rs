@@ -275,8 +275,8 @@ pub struct InvoiceRunInput {
     confirm_decision: bool,
     /// Contact person of the network on every invoice (Vår referens, BT-41).
     our_reference: Option<String>,
-    /// Buyer's reference (Er referens, BT-10), when `memberIds` names one member. Defaults to that of
-    /// each buyer's billing details.
+    /// Buyer's reference (Er referens, BT-10), when `memberIds` names one member. Defaults to that
+    /// of each buyer's billing details.
     buyer_reference: Option<String>,
 }
 
@@ -403,9 +403,9 @@ impl InvoiceMutation {
     /// all required data that is not recorded, of the buyer (`buyer.…`) and in the network's
     /// settings (`network.…`). CONFLICT with reason ALREADY_ISSUED, ALREADY_INVOICED when the
     /// special fee of a line was invoiced since, LATEST_IN_FUTURE when the latest invoice is dated
-    /// after today and `issuedOn` is omitted, CREDIT_NOTE for an imported draft of a credit note, or
-    /// OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply, and lines
-    /// whose VAT treatment differs from the tax decision in force.
+    /// after today and `issuedOn` is omitted, CREDIT_NOTE for an imported draft of a credit note,
+    /// or OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply, and
+    /// lines whose VAT treatment differs from the tax decision in force.
     ///
     /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_issue(

@@ -43,8 +43,8 @@ pub struct InvoiceFilter {
     activity_slugs: Option<Vec<String>>,
     /// Id of the buyer, a member or an organisation.
     buyer_id: Option<ID>,
-    /// Id of an agreement: has a line that is invoiced by it. Matches nothing if you may not see the
-    /// agreement.
+    /// Id of an agreement: has a line that is invoiced by it. Matches nothing if you may not see
+    /// the agreement.
     agreement_id: Option<ID>,
     /// `issuedOn` is this day or later.
     issued_from: Option<Parsed<Date>>,

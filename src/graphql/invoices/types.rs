@@ -253,8 +253,8 @@ impl Invoice {
         invoices::overpaid(&self.0).into()
     }
 
-    /// Days after `payableUntil`, until the invoice was settled or until `asOf`; zero when it is not
-    /// late.
+    /// Days after `payableUntil`, until the invoice was settled or until `asOf`; zero when it is
+    /// not late.
     async fn days_late(
         &self,
         ctx: &Context<'_>,
@@ -263,8 +263,8 @@ impl Invoice {
         Ok(late_interest::days_late(&self.0, day_of(ctx, as_of)?))
     }
 
-    /// Late interest (dröjsmålsränta) in kronor up to and including `asOf`, without VAT. The rate is
-    /// the reference rate plus the percentage points of the terms at issue (räntelagen 6 §); for
+    /// Late interest (dröjsmålsränta) in kronor up to and including `asOf`, without VAT. The rate
+    /// is the reference rate plus the percentage points of the terms at issue (räntelagen 6 §); for
     /// imported history the network's own points (8 unless set). It is simple interest on the
     /// unpaid sum of each day up to and including the day of payment. It runs after `payableUntil`
     /// where an agreement or the statutes provided for it at issue (räntelagen 3 §), else after the

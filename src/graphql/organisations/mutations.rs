@@ -125,7 +125,8 @@ pub struct OrganisationRemovalMutation;
 #[Object]
 impl OrganisationRemovalMutation {
     /// Removes an organisation that was added by mistake, while nothing refers to it; the audit
-    /// trail retains it. CONFLICT with reason IN_USE lists the references; erased contacts are none.
+    /// trail retains it. CONFLICT with reason IN_USE lists the references; erased contacts are
+    /// none.
     ///
     /// Requires the role OFFICE.
     async fn organisation_remove(

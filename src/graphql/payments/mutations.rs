@@ -66,7 +66,8 @@ impl PaymentMutation {
     ///
     /// CONFLICT with reason PAYMENT_DIFFERS when the invoice has a payment with this reference of
     /// another day or amount, PAYMENT_REVERSED when that was reversed, or POSSIBLE_DUPLICATE when a
-    /// file of the bank reported a payment of the same amount within 7 days (see `isDifferentPayment`).
+    /// file of the bank reported a payment of the same amount within 7 days (see
+    /// `isDifferentPayment`).
     ///
     /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn payment_record(
@@ -141,7 +142,8 @@ pub struct RefundRecordInput {
     invoice_id: ID,
     /// Day at the bank, on which the invoice was already overpaid. Omit with `bankPaymentId`.
     paid_on: Option<Parsed<Date>>,
-    /// Refunded amount in kronor, above zero and at most the overpaid sum. Omit with `bankPaymentId`.
+    /// Refunded amount in kronor, above zero and at most the overpaid sum. Omit with
+    /// `bankPaymentId`.
     amount: Option<Parsed<Money>>,
     /// Reference of the bank. The same reference of the same invoice is the same refund. Omit with
     /// `bankPaymentId`.
@@ -182,8 +184,8 @@ pub struct AdjustmentMutation;
 #[Object]
 impl AdjustmentMutation {
     /// Records the refund of an overpaid sum of an invoice: `overpaid` decreases from the day of
-    /// the refund on, and earlier days do not change. With `bankPaymentId`, an outgoing bank payment
-    /// is matched with the invoice.
+    /// the refund on, and earlier days do not change. With `bankPaymentId`, an outgoing bank
+    /// payment is matched with the invoice.
     ///
     /// CONFLICT with reason NOT_OVERPAID, REFUND_DIFFERS when the invoice has a refund with this
     /// reference of another day or amount, REFUND_REVERSED when that was reversed, or NOT_OUTGOING,

@@ -56,9 +56,9 @@ impl PersonMutation {
     /// Erases a person other than a contact (GDPR art. 17): the person's fields become null or a
     /// pseudonym, and null in the audit trail. Issued documents retain their text (art. 17.3 b).
     /// CONFLICT with reason RETAINED while the law on bookkeeping requires the data:
-    /// `extensions.erasableFrom` is the first day on which they may be erased, null while not known.
-    /// CONFLICT with reason IS_CONTACT for the e-mail address of a contact, which `contactErase`
-    /// erases.
+    /// `extensions.erasableFrom` is the first day on which they may be erased, null while not
+    /// known. CONFLICT with reason IS_CONTACT for the e-mail address of a contact, which
+    /// `contactErase` erases.
     ///
     /// Requires the role OFFICE.
     async fn person_erase(

@@ -195,8 +195,9 @@ impl BreakEvenByFee {
         self.found.joined
     }
 
-    /// Number of further payers needed in addition to `joinedCount`; for per-mille fees, of the other
-    /// members that pay most. Null for participants, and when all together don't cover `need`.
+    /// Number of further payers needed in addition to `joinedCount`; for per-mille fees, of the
+    /// other members that pay most. Null for participants, and when all together don't cover
+    /// `need`.
     async fn more_count(&self) -> Option<i64> {
         self.found.more
     }

@@ -50,8 +50,8 @@ pub struct RevenueInput {
     /// applies. Empty: one row.
     #[graphql(default_with = "vec![RevenueGroup::Activity]")]
     group_by: Vec<RevenueGroup>,
-    /// Slugs: only these activities, each of which must exist, without revenue that belongs to none.
-    /// Nothing when empty.
+    /// Slugs: only these activities, each of which must exist, without revenue that belongs to
+    /// none. Nothing when empty.
     activity_slugs: Option<Vec<String>>,
     /// Ids: only revenue invoiced to these members. Excludes costs and grants, which belong to no
     /// member. Nothing when empty.

@@ -46,8 +46,8 @@ pub struct RevenueReport {
     /// (TOO_MANY).
     #[graphql(directive = list_size::apply(Some(50), None))]
     rows: Vec<RevenueRow>,
-    /// Sum of all rows; null when rows are withheld from you, since the sum would be incomplete: see
-    /// `withheld`. Null too when you may see no revenue at all.
+    /// Sum of all rows; null when rows are withheld from you, since the sum would be incomplete:
+    /// see `withheld`. Null too when you may see no revenue at all.
     total: Option<RevenueRow>,
     /// Query parameters of the links to the report's files.
     #[graphql(skip)]

@@ -18,8 +18,8 @@ use domain::{
 pub struct StatusReportFileInput {
     /// Id of the activity.
     activity_id: ID,
-    /// Reported period: a year, as `2026`, a part of one: `2026-H1` and `H2` (half-years), `2026-T1` to
-    /// `T3` (tertial), `2026-Q1` to `Q4`, `2026-01` to `12`, or a range of months, as
+    /// Reported period: a year, as `2026`, a part of one: `2026-H1` and `H2` (half-years),
+    /// `2026-T1` to `T3` (tertial), `2026-Q1` to `Q4`, `2026-01` to `12`, or a range of months, as
     /// `2026-03/2026-06`. It must have begun.
     period: String,
     /// Health of the activity.

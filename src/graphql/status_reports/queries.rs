@@ -69,8 +69,8 @@ impl StatusReportFilter {
 pub enum StatusReportOrderField {
     /// By time of the report.
     ReportedAt,
-    /// By first day of the period, then by last day: `2026-01`, `2026-T1`, `2026`, `2026-T2`. Labels
-    /// of imported reports that have another form, first.
+    /// By first day of the period, then by last day: `2026-01`, `2026-T1`, `2026`, `2026-T2`.
+    /// Labels of imported reports that have another form, first.
     Period,
 }
 

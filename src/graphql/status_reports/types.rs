@@ -62,8 +62,8 @@ impl StatusReport {
     }
 
     /// Label of the reported period: a year, as `2026`, a part of one: `2026-H1` and `H2`
-    /// (half-years), `2026-T1` to `T3` (tertial), `2026-Q1` to `Q4`, `2026-01` to `12`, or a range of
-    /// months, as `2026-03/2026-06`. An imported report may have another text.
+    /// (half-years), `2026-T1` to `T3` (tertial), `2026-Q1` to `Q4`, `2026-01` to `12`, or a range
+    /// of months, as `2026-03/2026-06`. An imported report may have another text.
     async fn period(&self) -> &str {
         &self.0.period
     }

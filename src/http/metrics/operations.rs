@@ -1,5 +1,5 @@
-//! Metrics of GraphQL operations by name. Clients choose the names, so that only a limited number of
-//! them gets a label.
+//! Metrics of GraphQL operations by name. Clients choose the names, so that only a limited number
+//! of them gets a label.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! Signed links to files: they open one file for some minutes with the permissions of the caller who
-//! requested them, without a token.
+//! Signed links to files: they open one file for some minutes with the permissions of the caller
+//! who requested them, without a token.
 
 use axum::{
     body::Body,

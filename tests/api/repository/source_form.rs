@@ -1,11 +1,13 @@
 //! The form of source files: their first line, length, names and lints.
 
-use crate::repository::source_files::{Source, holds, sources, texts};
+use crate::repository::source_files::{Source, Violation, holds, sources, texts};
 
 /// Maximum length of a Rust file in lines, without its unit tests.
 const MAX_FILE_LINES: usize = 600;
 /// Maximum length of a function in lines, from its first to its closing brace.
 const MAX_FUNCTION_LINES: usize = 80;
+/// Maximum width of a comment in columns. rustfmt breaks code at the same width, and no comment.
+const MAX_COLUMNS: usize = 100;
 
 #[test]
 fn every_file_begins_with_a_description() {
@@ -74,6 +76,39 @@ fn no_function_is_too_long() {
         })
         .collect::<Vec<_>>()
     }));
+}
+
+#[test]
+fn no_comment_is_too_wide() {
+    holds(sources().iter().flat_map(wide_comments));
+}
+
+/// Returns a violation for each line of a comment that is too wide. A word that is too long for a
+/// line, as an address, may stand alone.
+fn wide_comments(source: &Source) -> Vec<Violation> {
+    let lines = source.text.lines().enumerate();
+    let wide = lines.filter(|(_, line)| {
+        let comment = line.trim_start();
+        let words = comment.trim_start_matches(['/', '!']).split_whitespace().count();
+        comment.starts_with("//") && words > 1 && line.chars().count() > MAX_COLUMNS
+    });
+    let message = format!("is wider than {MAX_COLUMNS} columns");
+    wide.map(|(index, _)| source.at(index + 1, &message)).collect()
+}
+
+#[test]
+fn wide_comments_are_found() {
+    let word = "é".repeat(91);
+    let text = [
+        format!("//! a {word}"),
+        format!("    // a {word}"),
+        format!("    /// a {word}"),
+        format!("// {word}{word}"),
+        format!("let a = \"{word} {word}\";"),
+    ];
+    let text = text.join("\n");
+    let source = Source { path: "src/x.rs".into(), text };
+    assert_eq!(wide_comments(&source), ["src/x.rs:3: is wider than 100 columns"]);
 }
 
 #[test]

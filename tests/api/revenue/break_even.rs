@@ -11,7 +11,8 @@ use crate::{
     },
 };
 
-/// Each of an activity's fees: `basis fee need neededCount joinedCount moreCount shortfall missing`.
+/// Each of an activity's fees:
+/// `basis fee need neededCount joinedCount moreCount shortfall missing`.
 async fn by_fee(caller: &Caller<'_>, slug: &str, year: i32) -> Vec<String> {
     let document = "query($slug: String!, $year: Int!) { activity(by: { slug: $slug }) { breakEvenByFee(year: $year) {
         basis fee perMille need neededCount joinedCount moreCount shortfall missing } } }";

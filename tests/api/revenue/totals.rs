@@ -76,8 +76,8 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
                     time.iter().copied().chain(group.iter().copied()).collect::<Vec<_>>()
                 };
                 let what = format!("{basis} {from} {to} {time:?}");
-                // Rows by activity and member come from the ledger line by line, the others from the
-                // totals that are stored by month, or by year and member.
+                // Rows by activity and member come from the ledger line by line, the others from
+                // the totals that are stored by month, or by year and member.
                 let (by_both, by_activity) =
                     (ask(with(&["ACTIVITY", "MEMBER"])).await, ask(with(&["ACTIVITY"])).await);
                 let by_time = ask(with(&[])).await;

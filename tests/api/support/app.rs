@@ -4,7 +4,8 @@
 //!
 //! ```ignore
 //! on_both!(a_member_is_admitted, |app| async move {
-//!     let answer = app.office().ask("mutation($input: …) { memberAdmit(input: $input) { member { id } } }", json!({ … })).await;
+//!     let admit = "mutation($input: …) { memberAdmit(input: $input) { member { id } } }";
+//!     let answer = app.office().ask(admit, json!({ … })).await;
 //!     assert_eq!(answer["memberAdmit"]["member"]["name"], "Finsam Gotland");
 //! });
 //! ```

@@ -33,9 +33,10 @@ impl Caller<'_> {
         self.ask(document, json!({})).await
     }
 
-    /// Sends a mutation, and asks this of the object that it changed: `app.office()
-    /// .does("memberLeave", "leftOn", json!({ … }))`. The answer has that object in the place of the
-    /// payload; of mutations that [`payload_object`] does not list it has the payload.
+    /// Sends a mutation, and asks this of the object that it changed, as
+    /// `app.office().does("memberLeave", "leftOn", json!({ … }))`. The answer has that object in
+    /// the place of the payload; of mutations that [`payload_object`] does not list it has the
+    /// payload.
     pub async fn does(&self, mutation: &str, selection: &str, input: Value) -> Answer {
         let type_name = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
         let object = payload_object(mutation);

@@ -1,12 +1,13 @@
 //! The first agreements of a window in the order of their next deadlines, found by indexes that are
 //! valid for any day.
 //!
-//! A deadline of a later term falls on the same day of every month in which the term has one, except
-//! at the end of a month. An index has the agreements by the length of their terms, the month of
-//! their deadlines and that day. The statement goes through the months of the window until it has
-//! found a page, and reads at most a page of each length of terms from a month. Agreements whose
-//! first deadline is ahead are found by its date. The conditions of the list then decide which of
-//! these candidates are on the page, so the result is that of the list without the candidates.
+//! A deadline of a later term falls on the same day of every month in which the term has one,
+//! except at the end of a month. An index has the agreements by the length of their terms, the
+//! month of their deadlines and that day. The statement goes through the months of the window until
+//! it has found a page, and reads at most a page of each length of terms from a month. Agreements
+//! whose first deadline is ahead are found by its date. The conditions of the list then decide
+//! which of these candidates are on the page, so the result is that of the list without the
+//! candidates.
 
 use std::cmp::{max, min};
 

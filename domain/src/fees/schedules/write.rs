@@ -21,8 +21,8 @@ use crate::{
     tax_decisions::in_force::TaxDecisions,
 };
 
-/// Writes a price. It replaces one that begins on the same day with the same basis. An open-ended one
-/// in which it begins ends the day before. `errors` are those already found in the input.
+/// Writes a price. It replaces one that begins on the same day with the same basis. An open-ended
+/// one in which it begins ends the day before. `errors` are those already found in the input.
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every

@@ -30,9 +30,9 @@ use crate::{
 /// does the same and then rolls back. `network` has the accounts for lines that name none.
 /// Importing the same files again changes nothing and leaves no audit entry.
 ///
-/// Other changes wait from its first statement to its commit. If [`forecast()`] says that this takes
-/// longer than they wait, its expected end is announced before: they are refused with BUSY, and
-/// with the time until then.
+/// Other changes wait from its first statement to its commit. If [`forecast()`] says that this
+/// takes longer than they wait, its expected end is announced before: they are refused with BUSY,
+/// and with the time until then.
 ///
 /// # Errors
 /// [`ImportError::Bad`] with every bad row of every file; FORBIDDEN unless the viewer may manage

@@ -75,8 +75,8 @@ pub struct InvoiceRun {
 
 #[Object(use_type_description)]
 impl InvoiceRun {
-    /// Invoices, usually one for each buyer, in order of number. Those of a preview have no numbers,
-    /// and can't be queried by id.
+    /// Invoices, usually one for each buyer, in order of number. Those of a preview have no
+    /// numbers, and can't be queried by id.
     #[graphql(directive = list_size::apply(Some(200), None))]
     async fn invoices(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         take_rows(ctx, self.invoices.len())?;
