@@ -189,6 +189,31 @@ fn terms_of_the_glossary_are_in_the_schema() {
 }
 
 #[test]
+fn every_type_of_the_schema_has_a_term_in_the_glossary() {
+    // Types of GraphQL and Relay, and the labels of enums: the office has no terms for them.
+    let technical =
+        ["EnumLabel", "EnumLabels", "Mutation", "Node", "PageInfo", "Query", "Subscription"];
+    let of_relay = ["Connection", "Edge", "Payload"];
+    let schema = text("schema.graphql");
+    let types = schema.lines().filter_map(|line| {
+        let (kind, rest) = line.split_once(' ')?;
+        let name = rest.split([' ', '=', '{']).next()?;
+        ["type", "interface", "union"].contains(&kind).then_some(name)
+    });
+    let types: BTreeSet<_> = types
+        .filter(|name| !technical.contains(name))
+        .filter(|name| !of_relay.iter().any(|ending| name.ends_with(ending)))
+        .collect();
+    assert!(types.len() > 60, "the schema has {} types", types.len());
+    let page = text("docs/glossary.md");
+    let rows = rows(&page);
+    let terms: BTreeSet<_> =
+        rows.iter().flat_map(|row| quoted(row[1])).flat_map(identifiers).collect();
+    let missing: Vec<_> = types.difference(&terms).collect();
+    assert!(missing.is_empty(), "add these types to docs/glossary.md: {missing:?}");
+}
+
+#[test]
 fn every_scalar_has_values_that_schemathesis_draws() {
     let schema = text("schema.graphql");
     let hooks = text("tests/long/schemathesis/hooks.py");
