@@ -5,9 +5,9 @@
 #     tests/clients/run.sh apollo python    these
 #
 # The program serves its demo for them. With SAMREGISTER_URL and SAMREGISTER_TOKEN (of the role OFFICE) set they ask that register instead;
-# it must be one for trying, since they change it, and have Relay's documents. What they need is made below the target folder, of the
-# versions that the lists here name: nothing is left in the tree. Node.js 20, Chromium and Python are looked for in PATH; root gets Debian's
-# packages where they are missing.
+# it must be one for trying, since they change it, have Relay's documents, and allow pages of http://pages.localhost. What they need is made
+# below the target folder, of the versions that the lists here name: nothing is left in the tree. Node.js 20, Chromium and Python are looked
+# for in PATH; root gets Debian's packages where they are missing.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -16,21 +16,21 @@ script=tests/clients/run.sh
 . tests/demo_server.sh
 
 clients=("$@")
-[ $# != 0 ] || clients=(apollo urql relay explorer phone python rust audit)
+[ $# != 0 ] || clients=(apollo browser urql relay explorer phone python rust audit)
 wanted() { [[ " ${clients[*]} " =~ \ ($1)\  ]]; }
 for client in "${clients[@]}"; do
-    [[ "$client" =~ ^(apollo|urql|relay|explorer|phone|python|rust|audit)$ ]] || fail "there is no client «$client»"
+    [[ "$client" =~ ^(apollo|browser|urql|relay|explorer|phone|python|rust|audit)$ ]] || fail "there is no client «$client»"
 done
 
 target=${CARGO_TARGET_DIR:-target}
 program=$target/debug/samregister
 [ -n "${SAMREGISTER_URL:-}" ] || [ -x "$program" ] || fail "$program is not there; build it, as with: cargo build"
-if wanted 'apollo|urql|relay|explorer|phone|audit'; then
+if wanted 'apollo|browser|urql|relay|explorer|phone|audit'; then
     need nodejs node --version
     need npm npm --version
     [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "node is $(node --version), and the clients need 20 or later; see https://nodejs.org"
 fi
-if wanted 'explorer|phone' && [ -z "${CHROMIUM:-}" ]; then
+if wanted 'browser|explorer|phone' && [ -z "${CHROMIUM:-}" ]; then
     need chromium chromium --version
     CHROMIUM=$(command -v chromium)
     export CHROMIUM
@@ -60,7 +60,9 @@ prepare_node() (
     cd "$folder/node"
     PATH=$PWD/node_modules/.bin:$PATH
     once package-lock.json node_modules/.installed npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
-        graphql-codegen && echo '{}' >relay/persisted.json && relay-compiler && tsc
+        graphql-codegen && echo '{}' >relay/persisted.json && relay-compiler && tsc &&
+        esbuild built/apollo/page.js --bundle --global-name=client --define:process.env.NODE_ENV='"production"' --log-level=warning \
+            --outfile=built/apollo/page.bundle.js
 )
 prepare_rust() {
     cargo fmt --manifest-path tests/clients/rust/Cargo.toml --check &&
@@ -69,7 +71,7 @@ prepare_rust() {
 
 declare -A prepared
 began=$SECONDS
-! wanted 'apollo|urql|relay|explorer|phone' || { prepare_node >"$folder/node.log" 2>&1 & prepared[node]=$!; }
+! wanted 'apollo|browser|urql|relay|explorer|phone' || { prepare_node >"$folder/node.log" 2>&1 & prepared[node]=$!; }
 ! wanted python || { prepare_python >"$folder/python.log" 2>&1 & prepared[python]=$!; }
 ! wanted rust || { prepare_rust >"$folder/rust.log" 2>&1 & prepared[rust]=$!; }
 for language in "${!prepared[@]}"; do
@@ -80,6 +82,8 @@ say "made what the clients need in $((SECONDS - began)) s"
 if [ -z "${SAMREGISTER_URL:-}" ]; then
     # The documents that relay-compiler wrote.
     ! wanted relay || export SAMREGISTER_DOCUMENTS=$folder/node/relay/persisted.json
+    # The origin of the page of apollo/browser.ts.
+    ! wanted browser || export SAMREGISTER_CORS_ORIGINS=http://pages.localhost
     serve_demo "$program" "$folder"
     SAMREGISTER_TOKEN=$(token_of OFFICE "$folder")
     export SAMREGISTER_TOKEN
@@ -95,6 +99,8 @@ for client in "${clients[@]}"; do
     audit) run=(tests/clients/audit/run.sh) ;;
     # Nor this: a browser that looks at agreements as a phone shows them.
     phone) run=(node "$folder/node/phone/run.mjs") ;;
+    # Apollo Client in a page of another origin.
+    browser) run=(node "$folder/node/built/apollo/browser.js") ;;
     *) run=(node "$folder/node/built/$client/run.js") ;;
     esac
     began=$SECONDS
