@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, Outcome, Result, connect, say, settings, up_to_date, verify};
+use super::{Failure, Outcome, Result, config::Format, connect, say, settings, up_to_date, verify};
 use domain::{
     audit::Checkpoint,
     backup::{self, Manifest, RestoreRequest},
@@ -66,7 +66,8 @@ pub async fn run(options: Options) -> Result {
     })?;
     // Without the key that signs the trail, a backup has no signature either.
     let checkpoint = checkpoint.filter(|checkpoint| checkpoint.signature.is_some());
-    let outcome = verify::check(&settings, db, checkpoint.map(|one| vec![one]), None).await?;
+    let outcome =
+        verify::check(&settings, db, checkpoint.map(|one| vec![one]), None, Format::Text).await?;
     if outcome == Outcome::Found {
         say("the register is restored, with the violations above");
     }

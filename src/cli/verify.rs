@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{SecondsFormat, TimeDelta};
 use clap::Args;
+use serde::Serialize;
 
-use super::{Failure, Outcome, Result, count, open, put, record_run, say, settings};
+use super::{
+    Failure, Outcome, Result, config::Format, count, json, open, put, record_run, say, settings,
+};
 use domain::{
     audit::{Checkpoint, TrailKey, TrustedKeys, timestamp},
     clock::Clock,
@@ -48,6 +51,9 @@ pub struct Options {
     /// --checkpoints checks timestamps
     #[arg(long, value_name = "CHECKPOINT")]
     since: Option<Checkpoint>,
+    /// Format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
 }
 
 /// Checks the database.
@@ -59,7 +65,7 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let checkpoints = options.checkpoints.as_deref().map(read).transpose()?;
     let db = open(&settings).await?;
-    check(&settings, db, checkpoints, options.since).await
+    check(&settings, db, checkpoints, options.since, options.format).await
 }
 
 /// Checks a database, prints what was found, and closes it.
@@ -68,6 +74,7 @@ pub(super) async fn check(
     db: Database,
     checkpoints: Option<Vec<Checkpoint>>,
     since: Option<Checkpoint>,
+    format: Format,
 ) -> Result {
     let trusted = trusted(settings)?;
     let request = Request { trusted: trusted.clone(), checkpoints, since };
@@ -110,16 +117,38 @@ pub(super) async fn check(
     }
     record_run(&db, command, violations.len()).await;
     db.close().await?;
-    let lines: String = violations.iter().map(|violation| format!("{violation}\n")).collect();
-    let remarks: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
-    let found = match violations.len() {
-        0 => "no violation".to_owned(),
-        number => count(number, "violation"),
-    };
-    let noted =
-        if notes.is_empty() { String::new() } else { format!(", {}", count(notes.len(), "note")) };
-    put(format!("{lines}{remarks}{}, {found}{noted}\n", count(checks, "check")))?;
+    let result = Document { checks, violations: &violations, notes: &notes };
+    put(match format {
+        Format::Text => result.to_text(),
+        Format::Json => json(&result)?,
+    })?;
     Ok(if violations.is_empty() { Outcome::Done } else { Outcome::Found })
+}
+
+/// Result of the checks, as JSON output has it.
+#[derive(Serialize)]
+struct Document<'r> {
+    checks: usize,
+    violations: &'r [String],
+    notes: &'r [String],
+}
+
+impl Document<'_> {
+    /// Returns a line for each violation and each note, and one with their numbers.
+    fn to_text(&self) -> String {
+        let Self { checks, violations, notes } = self;
+        let lines: String = violations.iter().map(|violation| format!("{violation}\n")).collect();
+        let remarks: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
+        let found = match violations.len() {
+            0 => "no violation".to_owned(),
+            number => count(number, "violation"),
+        };
+        let noted = match notes.len() {
+            0 => String::new(),
+            number => format!(", {}", count(number, "note")),
+        };
+        format!("{lines}{remarks}{}, {found}{noted}\n", count(*checks, "check"))
+    }
 }
 
 /// Maximum size of the file of checkpoints, in bytes.

@@ -273,6 +273,10 @@ on_both!(tokens_open_what_they_say, |app| async move {
 on_both!(verify_names_each_violation, |app| async move {
     filled(&app).await;
     assert!(run(app.program(), "verify").done().ends_with("checks, no violation\n"));
+    let report = run(app.program(), "verify --format json").done();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((&report["violations"], &report["notes"]), (&json!([]), &json!([])));
+    assert!(report["checks"].as_u64() > Some(10), "{report}");
     let db = sea_orm::Database::connect(app.url()).await.unwrap();
     db.execute_unprepared(
         "UPDATE agreement SET deadline_on = '2031-01-01' WHERE number = '2026-7001'",
@@ -297,6 +301,12 @@ on_both!(verify_names_each_violation, |app| async move {
         "{}",
         found.out
     );
+    let report = run(app.program(), "verify --format json");
+    assert_eq!(report.code, Some(3));
+    let report: serde_json::Value = serde_json::from_str(&report.out).unwrap();
+    let violations = report["violations"].as_array().unwrap();
+    let deadline = "agreement 2026-7001 stores another deadline than its dates give";
+    assert!(violations.contains(&json!(deadline)), "{report}");
     let differs = "agreement 2026-7001 is not what revision ";
     assert!(
         found.out.lines().any(|line| line.starts_with(differs) && line.contains("deadline_on")),
