@@ -1,17 +1,19 @@
 //! Measures what requests cost a server, and what others notice of hostile ones:
 //! `cargo run --release --example load -- target/release/samregister
-//! [costs|hostile|followers|memory]…`.
+//! [costs|hostile|followers|memory|scale]…`.
 //!
 //! It starts the program with its demo, so that it can be run against any build. `costs` prints the
 //! dearest requests that each role may make, `hostile` the latency of `/healthz` and others next to
 //! 32 of them, `followers` what a commit costs with 1 000 of those. `memory`, which only runs when
-//! it is named, prints the resident memory of a server of a synthetic register. It ends with 1 when
-//! a goal is missed: `.ci/long` runs it.
+//! it is named, prints the resident memory of a server of a synthetic register, and so does `scale`,
+//! which prints the figures of a large one on PostgreSQL. It ends with 1 when a goal is missed:
+//! `.ci/long` runs it.
 
 #[expect(dead_code, reason = "the comparison of the workloads uses the rest")]
 mod client;
 mod memory;
 mod questions;
+mod scale;
 
 use std::{
     io::{BufRead, BufReader},
@@ -132,9 +134,8 @@ fn main() -> ExitCode {
     let parts: [(&str, Part); 3] =
         [("costs", costs), ("hostile", hostile), ("followers", followers)];
     let mut parts: Vec<_> = parts.into_iter().filter(|(name, _)| wants(name)).collect();
-    if wanted.iter().any(|wanted| wanted == "memory") {
-        parts.push(("memory", memory::memory));
-    }
+    let named: [(&str, Part); 2] = [("memory", memory::memory), ("scale", scale::scale)];
+    parts.extend(named.into_iter().filter(|(name, _)| wanted.iter().any(|wanted| wanted == name)));
     for (name, part) in parts {
         if let Err(failure) = part(&program, &mut missed) {
             missed.push(format!("{name}: {failure}"));

@@ -7,10 +7,10 @@
 
 #[path = "../../benches/workloads/documents.rs"]
 #[expect(dead_code, reason = "the comparison of the workloads uses the rest")]
-mod documents;
+pub(super) mod documents;
 #[path = "../../benches/register/synthetic.rs"]
 #[expect(dead_code, reason = "the benchmarks use the other sizes")]
-mod synthetic;
+pub(super) mod synthetic;
 
 use std::{
     env,
@@ -151,34 +151,45 @@ impl Program {
 }
 
 /// A register that the program serves.
-struct Register {
+pub(super) struct Register {
     /// Address of the database.
     url: String,
     /// Token of the office.
-    token: String,
-    folder: TempDir,
+    pub(super) token: String,
+    pub(super) folder: TempDir,
 }
 
 impl Register {
     /// Returns the register of the environment, or a new synthetic one.
     fn of(path: &str) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()?;
-        let own = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
         let named = env::var("DATABASE_URL").ok();
         let is_named = named.is_some();
-        let mut register = Self { url: named.unwrap_or(own), token: String::new(), folder };
+        let mut register = Self::at(named.unwrap_or_default())?;
         if !is_named {
+            let file = register.folder.path().join("register.db");
+            register.url = format!("sqlite://{}?mode=rwc", file.display());
             let files = register.folder.path().join("files");
             synthetic::write(&files, SIZE)?;
             register.run(path, &[Path::new("migrate")])?;
             register.run(path, &[Path::new("import"), &files])?;
         }
-        let words = ["token", "--role", "OFFICE", "--days", "1"].map(Path::new);
-        register.token = register.run(path, &words)?.trim().to_owned();
+        register.mint(path)?;
         Ok(register)
     }
 
-    fn command(&self, path: &str) -> Command {
+    /// Returns the register in the database of this address, without a token.
+    pub(super) fn at(url: String) -> Result<Self, Failure> {
+        Ok(Self { url, token: String::new(), folder: tempfile::tempdir()? })
+    }
+
+    /// Mints the token of the office.
+    pub(super) fn mint(&mut self, path: &str) -> Result<(), Failure> {
+        let words = ["token", "--role", "OFFICE", "--days", "1"].map(Path::new);
+        self.token = self.run(path, &words)?.trim().to_owned();
+        Ok(())
+    }
+
+    pub(super) fn command(&self, path: &str) -> Command {
         let mut command = Command::new(path);
         command
             .env("DATABASE_URL", &self.url)
@@ -188,10 +199,11 @@ impl Register {
     }
 
     /// Runs a command of the program, and returns its output.
-    fn run(&self, path: &str, arguments: &[&Path]) -> Result<String, Failure> {
+    pub(super) fn run(&self, path: &str, arguments: &[&Path]) -> Result<String, Failure> {
         let done = self.command(path).args(arguments).output()?;
         if !done.status.success() {
-            return Err(String::from_utf8_lossy(&done.stderr).into_owned().into());
+            let output = [done.stdout, done.stderr].concat();
+            return Err(String::from_utf8_lossy(&output).into_owned().into());
         }
         Ok(String::from_utf8(done.stdout)?)
     }

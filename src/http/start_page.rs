@@ -44,6 +44,7 @@ const PAGES: &[(&str, &str)] = pages![
     "operations/postgresql.md",
     "operations/production.md",
     "operations/README.md",
+    "operations/scale.md",
     "operations/several-servers.md",
     "operations/upgrade.md",
     "payments.md",
