@@ -5,9 +5,9 @@
 //! It starts the program with its demo, so that it can be run against any build. `costs` prints the
 //! dearest requests that each role may make, `hostile` the latency of `/healthz` and others next to
 //! 32 of them, `followers` what a commit costs with 1 000 of those. `memory`, which only runs when
-//! it is named, prints the resident memory of a server of a synthetic register, and so does `scale`,
-//! which prints the figures of a large one on PostgreSQL. It ends with 1 when a goal is missed:
-//! `.ci/long` runs it.
+//! it is named, prints the resident memory of a server of a synthetic register, and so does
+//! `scale`, which prints the figures of a large one on PostgreSQL. It ends with 1 when a goal is
+//! missed: `.ci/long` runs it.
 
 #[expect(dead_code, reason = "the comparison of the workloads uses the rest")]
 mod client;

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_part_is_changed_by_another_value_of_a_field() {
         let (id, mut found) = (Uuid::now_v7(), PartTimes::default());
-        let times = |hour| DateTime::from_timestamp(hour * 3600, 0).unwrap();
+        let times = |hour: i64| DateTime::from_timestamp(hour * 3600, 0).unwrap();
         for (hour, part) in [
             (1, serde_json::json!({ "id": id, "net": 100 })),
             (2, serde_json::json!({ "id": id, "net": 200 })),

@@ -233,7 +233,7 @@ mod tests {
             SEEN.lock().unwrap().push((text(), elapsed, failed));
         });
         let sql = "SELECT 'Anna'";
-        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
         let elapsed = Duration::from_millis(3);
         meters.note(&Info { elapsed, statement: &statement, failed: true });
         assert_eq!(*SEEN.lock().unwrap(), [("SELECT ?".to_owned(), elapsed, true)]);
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn only_statements_from_the_threshold_on_are_slow() {
         let meters = Meters::default();
-        let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT 1");
+        let statement = Statement::from_string(DbBackend::Sqlite, "SELECT 1");
         let note = |ms, failed| {
             let elapsed = Duration::from_millis(ms);
             meters.note(&Info { elapsed, statement: &statement, failed });

@@ -22,7 +22,7 @@ mod pools;
 mod pooler;
 mod primary;
 mod replica;
-mod replica_facts;
+pub mod replica_facts;
 mod replica_reads;
 mod replicas;
 mod revision;
@@ -75,7 +75,6 @@ pub use self::{
     pool_state::{PoolState, Size},
     pooler::UnsupportedPooler,
     replica::ReplicaState,
-    replica_facts::{ReplicaFacts, ReplicaFinding, ReplicaRole},
     replicas::ReplicaStates,
     revision::LastEntry,
     server_connection::{ServerConnection, ServerVerification},

@@ -30,7 +30,8 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 const PING_AFTER: Duration = Duration::from_secs(1);
 
 /// Time after a change of the primary in which a connection that is opened is not used a second
-/// time. It is longer than the time between the check of a new connection and its entry in the pool.
+/// time. It is longer than the time between the check of a new connection and its entry in the
+/// pool.
 const MOVE_TIME: Duration = Duration::from_secs(1);
 
 /// Selects the name of a session, and removes the mark that [`Servers::pooled`] has put before it.

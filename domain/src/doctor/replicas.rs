@@ -1,9 +1,10 @@
 //! Check of the read replicas.
 
 use super::diagnosis::{Check, Status, Subject};
-use crate::database::{ReplicaFacts, ReplicaRole};
+use crate::database::replica_facts::{ReplicaFacts, ReplicaRole};
 
-/// Checks that each read replica responds, is a standby of the primary, and does not lag. `None`: the settings name none.
+/// Checks that each read replica responds, is a standby of the primary, and does not lag. `None`:
+/// the settings name none.
 #[must_use]
 pub fn read_replicas(found: Option<&[ReplicaFacts]>) -> Check {
     let subject = Subject::ReadReplicas;
@@ -50,7 +51,7 @@ fn problem(facts: &ReplicaFacts) -> Option<(Status, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::ReplicaFinding;
+    use crate::database::replica_facts::ReplicaFinding;
 
     #[test]
     fn the_worst_replica_decides() {

@@ -27,10 +27,11 @@ use domain::{
 /// Check everything that a running register needs
 ///
 /// Checks the settings, the database with its version, its migrations and the encryption of its
-/// connection, the read replicas, the disk, the clock, the modes of files, the limit of open files, the keys, the
-/// issuer of tokens and the timestamp service, the settings that invoices need, and the last
-/// backup, checkpoint and `verify`. Each line begins with ok, warn or fail, and a line with what to
-/// do follows it. Run it as the user and with the limits of the server. Changes nothing.
+/// connection, the read replicas, the disk, the clock, the modes of files, the limit of open files,
+/// the keys, the issuer of tokens and the timestamp service, the settings that invoices need, and
+/// the last backup, checkpoint and `verify`. Each line begins with ok, warn or fail, and a line
+/// with what to do follows it. Run it as the user and with the limits of the server. Changes
+/// nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

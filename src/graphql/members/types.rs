@@ -423,7 +423,7 @@ impl ConnectionNode for Member {
             "id" | "createdAt" | "updatedAt" | "formerNames" | "municipalities"
             | "predecessors" | "allocations" | "allocation" | "contacts" | "billing"
             | "agreements" | "invoices" | "balance" | "predecessorBalance" | "receivables"
-            | "viewerCanUpdate" => &[],
+            | "viewerCanUpdate" | "viewerCanRemove" => &[],
             _ => return None,
         };
         Some(columns)

@@ -186,7 +186,13 @@ impl ConnectionNode for AgreementTemplate {
             "title" => &[C::Title],
             "kind" => &[C::Kind],
             "activity" => &[C::ActivityId],
-            "id" | "createdAt" | "updatedAt" | "versions" | "currentVersion" | "usage" => &[],
+            "id"
+            | "createdAt"
+            | "updatedAt"
+            | "versions"
+            | "currentVersion"
+            | "usage"
+            | "viewerCanDraftVersion" => &[],
             _ => return None,
         };
         Some(columns)

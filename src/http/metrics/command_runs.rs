@@ -1,5 +1,5 @@
-//! Metrics of the last checkpoint and the last check of the register, which their commands record in
-//! the database.
+//! Metrics of the last checkpoint and the last check of the register, which their commands record
+//! in the database.
 
 use prometheus_client::registry::Registry;
 

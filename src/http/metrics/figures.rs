@@ -33,8 +33,8 @@ use domain::{
 
 /// Windows in days for which agreements are counted.
 const WITHIN: [i64; 3] = [30, 60, 90];
-/// Time for which deadlines and runs of commands are cached, so that many scrapers cost no more than
-/// one.
+/// Time for which deadlines and runs of commands are cached, so that many scrapers cost no more
+/// than one.
 const CACHE_TIME: Duration = Duration::from_secs(10);
 /// Time for which counts of invoices and payments and sizes are cached.
 const COUNTS_CACHE_TIME: Duration = Duration::from_secs(60);

@@ -217,7 +217,9 @@ fn every_type_of_the_schema_has_a_term_in_the_glossary() {
 fn every_scalar_has_values_that_schemathesis_draws() {
     let schema = text("schema.graphql");
     let hooks = text("tests/long/schemathesis/hooks.py");
-    let scalars: Vec<_> = schema.lines().filter_map(|line| line.strip_prefix("scalar ")).collect();
+    let scalars = schema.lines().filter_map(|line| line.strip_prefix("scalar "));
+    // Without the address of its specification.
+    let scalars: Vec<_> = scalars.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(scalars.len() > 5, "{scalars:?}");
     let unknown: Vec<_> =
         scalars.iter().filter(|name| !hooks.contains(&format!("scalar(\"{name}\""))).collect();

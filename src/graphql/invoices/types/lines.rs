@@ -172,7 +172,7 @@ impl ConnectionNode for InvoiceLine {
             "net" => &[C::Net],
             "vat" => &[C::Vat],
             "account" => &[C::Account],
-            "id" | "invoice" => &[],
+            "id" | "createdAt" | "updatedAt" | "invoice" => &[],
             _ => return None,
         };
         Some(columns)
