@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{Result, ValidationErrors},
 };
@@ -47,6 +47,6 @@ pub async fn close(
 /// Returns `true` if the viewer may close the activity and it has not ended yet. Other facts, as
 /// agreements in force, may still prevent it.
 #[must_use]
-pub fn can_close(viewer: &Viewer, row: &activity::Model, today: NaiveDate) -> bool {
-    viewer.has(Permission::ManageRegister) && require_not_ended(row, today).is_ok()
+pub fn can_close(ctx: Context<'_>, row: &activity::Model) -> bool {
+    ctx.viewer.has(Permission::ManageRegister) && require_not_ended(row, ctx.clock.today()).is_ok()
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     decisions,
     error::{Result, ValidationErrors},
@@ -65,6 +65,6 @@ pub async fn update(
 
 /// Returns `true` if the viewer may update activities.
 #[must_use]
-pub fn can_update(viewer: &Viewer) -> bool {
-    viewer.has(Permission::ManageRegister)
+pub fn can_update(ctx: Context<'_>) -> bool {
+    ctx.viewer.has(Permission::ManageRegister)
 }

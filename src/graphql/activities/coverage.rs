@@ -15,7 +15,6 @@ use crate::graphql::{
     caller,
     connection::selected_columns,
     cost::list_size,
-    database,
     members::types::Member,
     scalars::{Date, Decimal, Parsed, take},
 };
@@ -151,7 +150,7 @@ async fn calculate(
         });
     }
     if ["connectedCount", "memberCount", "share"].into_iter().any(is_selected) {
-        let counts = coverage::counts(database(ctx), &activities, on).await?;
+        let counts = coverage::counts(caller(ctx), &activities, on).await?;
         return Ok(Calculated { counts, known, ..Calculated::default() });
     }
     Ok(Calculated { known, ..Calculated::default() })

@@ -342,14 +342,14 @@ impl Activity {
     /// `true` if you may change the activity (`activityUpdate`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
-        activities::update::can_update(viewer(ctx))
+        activities::update::can_update(caller(ctx))
     }
 
     /// `true` if you may close the activity (`activityClose`): it has not ended. Agreements in
     /// force may still prevent it.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_close(&self, ctx: &Context<'_>) -> bool {
-        activities::close::can_close(viewer(ctx), &self.0, caller(ctx).clock.today())
+        activities::close::can_close(caller(ctx), &self.0)
     }
 
     /// `true` if you may report on the activity (`statusReportFile`): you lead it, or are the

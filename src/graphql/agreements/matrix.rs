@@ -164,7 +164,7 @@ impl MatrixActivity {
             let caller = caller(ctx);
             let activities = ids(&self.row);
             let known = coverage::known_on(caller, &activities, self.as_of).await?;
-            let trend = coverage::trend(caller.db, &activities, from, self.as_of).await?;
+            let trend = coverage::trend(caller, &activities, from, self.as_of).await?;
             let (mut found, mut readable) = (Vec::new(), HashSet::new());
             if wants_members {
                 readable = coverage::readable(caller, &activities).await?;

@@ -157,8 +157,8 @@ pub async fn member_count(ctx: Context<'_>, on: NaiveDate) -> Result<i64> {
 }
 
 /// Counts the coverage of these activities, in one statement.
-pub async fn counts(db: &Database, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
-    let mut select = participation(db, activities, on);
+pub async fn counts(ctx: Context<'_>, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
+    let mut select = participation(ctx.db, activities, on);
     select
         .and_where(is_of_present(on))
         .expr(column(Column::ActivityId))
@@ -171,7 +171,7 @@ pub async fn counts(db: &Database, activities: &[ActivityId], on: NaiveDate) -> 
         .take();
     narrow_to_present(&mut all, on);
     let mut counts = Counts::default();
-    for row in &db.read().query_all(select.union(UnionType::All, all)).await? {
+    for row in &ctx.db.read().query_all(select.union(UnionType::All, all)).await? {
         match row.try_get_by_index::<Option<ActivityId>>(0)? {
             Some(activity) => drop(counts.connected.insert(activity, row.try_get_by_index(1)?)),
             None => counts.members = row.try_get_by_index(1)?,
@@ -211,7 +211,7 @@ pub async fn missing(
 /// Their numbers are public if the later day's coverage is [known](known_on); the members only of
 /// activities that are [`readable`].
 pub async fn trend(
-    db: &Database,
+    ctx: Context<'_>,
     activities: &[ActivityId],
     from: NaiveDate,
     to: NaiveDate,
@@ -225,7 +225,7 @@ pub async fn trend(
     let (earlier, later) = (counts_on(from), counts_on(to));
     // Most agreements change nothing, and need no further comparison.
     let may_change = term_sql::may_change(from, to).add(is_of_changed(from, to));
-    let mut select = participations(db, activities);
+    let mut select = participations(ctx.db, activities);
     select
         .expr(column(Column::ActivityId))
         .expr(column(Column::MemberId))
@@ -237,7 +237,7 @@ pub async fn trend(
         .add_group_by([column(Column::ActivityId), column(Column::MemberId)])
         .and_having(later.max().ne(earlier.max()));
     let mut trend = Trend::default();
-    for row in &db.read().query_all(&select).await? {
+    for row in &ctx.db.read().query_all(&select).await? {
         let found = match row.try_get_by_index::<i32>(2)? {
             0 => &mut trend.left,
             _ => &mut trend.joined,
