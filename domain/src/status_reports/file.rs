@@ -13,7 +13,7 @@ use super::period;
 use crate::{
     activities::loading::find,
     audit::{self, Action, forms::StatusReport},
-    auth::viewer::{Permission, Role, Viewer},
+    auth::viewer::{Permission, Role},
     context::Context,
     error::{Error, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
@@ -38,13 +38,13 @@ pub struct NewReport {
 
 /// Returns `true` if the viewer may report on the activity.
 #[must_use]
-pub fn can_report(viewer: &Viewer, activity: &activity::Model) -> bool {
-    viewer.has(Permission::Report) && require_lead(viewer, activity).is_ok()
+pub fn can_report(ctx: Context<'_>, activity: &activity::Model) -> bool {
+    ctx.viewer.has(Permission::Report) && require_lead(ctx, activity).is_ok()
 }
 
 /// Fails unless the viewer is the office or leads the activity.
-fn require_lead(viewer: &Viewer, activity: &activity::Model) -> Result<()> {
-    if viewer.is(Role::Office) || viewer.activities.contains(&activity.slug) {
+fn require_lead(ctx: Context<'_>, activity: &activity::Model) -> Result<()> {
+    if ctx.viewer.is(Role::Office) || ctx.viewer.activities.contains(&activity.slug) {
         return Ok(());
     }
     let words = format!("only the lead of {} or the office can report on it", activity.slug);
@@ -81,14 +81,14 @@ pub async fn file(
         match find(ctx.db.read(), new.activity).await {
             // The id itself was bad: it is returned with all other errors of the input.
             Err(Error::NotFound(_)) => {}
-            found => require_lead(ctx.viewer, &found?)?,
+            found => require_lead(ctx, &found?)?,
         }
     }
     errors.finish()?;
 
     let mut change = audit::begin(ctx, Action::StatusReportFile).await?;
     let activity = find(change.tx(), new.activity).await?;
-    require_lead(ctx.viewer, &activity)?;
+    require_lead(ctx, &activity)?;
     let row = Model {
         id: StatusReportId::new(),
         activity_id: activity.id,

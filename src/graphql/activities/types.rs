@@ -29,7 +29,7 @@ use crate::graphql::{
     },
     scalars::{Date, DateTime, Parsed, node_id},
     status_reports::types::{StatusReport, reports_of},
-    times, viewer,
+    times,
 };
 
 use domain::{
@@ -356,7 +356,7 @@ impl Activity {
     /// OFFICE.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_report(&self, ctx: &Context<'_>) -> bool {
-        status_reports::file::can_report(viewer(ctx), &self.0)
+        status_reports::file::can_report(caller(ctx), &self.0)
     }
 }
 
