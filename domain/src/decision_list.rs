@@ -18,7 +18,6 @@ use sea_orm::{
 use crate::{
     activity_slugs::ListFilter,
     agreements,
-    auth::viewer::Viewer,
     context::Context,
     database::{among_words, fixed_day},
     error::Result,
@@ -81,7 +80,7 @@ pub fn by_day(descending: bool) -> Order {
     }
 }
 
-fn sources(backend: DbBackend, viewer: &Viewer) -> [Source; 3] {
+fn sources(ctx: Context<'_>) -> [Source; 3] {
     let column = |column: activity::Column| Expr::col((activity::Entity, column));
     // Activities and their prices are public to everyone with a token.
     let activities = Source {
@@ -98,7 +97,7 @@ fn sources(backend: DbBackend, viewer: &Viewer) -> [Source; 3] {
         table: agreement::Entity.into_table_ref(),
         id: column(agreement::Column::Id),
         decision_id: column(agreement::Column::DecisionId),
-        visible: agreements::visible(backend, viewer),
+        visible: agreements::visible(ctx),
         words: (EntityType::Agreement, column(agreement::Column::Id)),
     };
     let column = |column: fee_schedule::Column| Expr::col((fee_schedule::Entity, column));
@@ -157,7 +156,7 @@ fn uses(backend: DbBackend, source: Source, filter: &Filter) -> SelectStatement 
 
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let [mut all, agreements, fee_schedules] =
-        sources(ctx.db.backend(), ctx.viewer).map(|source| uses(ctx.db.backend(), source, filter));
+        sources(ctx).map(|source| uses(ctx.db.backend(), source, filter));
     all.union(UnionType::All, agreements).union(UnionType::All, fee_schedules);
     Query::select().from_subquery(all, Entity).take()
 }

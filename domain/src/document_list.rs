@@ -168,7 +168,7 @@ fn agreement_matches(ctx: Context<'_>, filter: &Filter) -> Condition {
     });
     let activity = filter.has_activity(ctx, own(agreement::Column::ActivityId));
     Condition::all()
-        .add(agreements::visible(ctx.db.backend(), ctx.viewer))
+        .add(agreements::visible(ctx))
         .add_option(counterparty)
         .add_option(activity)
         .add_option(found)

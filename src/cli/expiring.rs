@@ -27,7 +27,6 @@ use domain::{
         },
     },
     auth::viewer::Viewer,
-    clock::Clock,
     context::Context,
     error::ValidationErrors,
 };
@@ -105,7 +104,7 @@ pub async fn run(options: Options) -> Result {
     check_activities(context(&db, &viewer), &options.activities).await?;
     let mut errors = ValidationErrors::default();
     let window = Window::check(
-        Clock::system(),
+        context(&db, &viewer),
         options.within_days,
         options.from,
         "--within-days",

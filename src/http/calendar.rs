@@ -90,7 +90,7 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
             ),
         }
     }
-    let window = Window::check(app.clock, within_days, from, "within-days", &mut errors);
+    let window = Window::check(app.context(viewer), within_days, from, "within-days", &mut errors);
     if errors.is_empty() {
         let known = activities::by_slugs(
             app.context(viewer),

@@ -24,7 +24,7 @@ pub(super) fn acknowledged(ctx: Context<'_>, on: NaiveDate) -> Condition {
         .and_where(column(acknowledgement::Column::AgreementId).eq(Expr::col((Entity, Column::Id))))
         .and_where(column(acknowledgement::Column::Until).gte(on))
         // Inside the subquery, where a null condition hides nothing else.
-        .cond_where(visible(ctx.db.backend(), &without_member(ctx.viewer)))
+        .cond_where(visible(ctx.with_viewer(&without_member(ctx))))
         .take();
     Condition::all().add(Expr::exists(seen))
 }

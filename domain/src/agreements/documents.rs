@@ -22,40 +22,35 @@ use sea_orm::{
 
 use super::document_loading;
 use crate::{
-    config::Network,
-    context::Context,
-    database::{Database, among},
-    error::Result,
-    query,
-    templates::typeset,
+    config::Network, context::Context, database::among, error::Result, query, templates::typeset,
     worker_pool,
 };
 
 /// Returns the text of each of these agreements as it was offered. An agreement without a text has
 /// no entry.
 pub async fn documents_of(
-    db: &Database,
+    ctx: Context<'_>,
     agreements: &[AgreementId],
     columns: &[agreement_document::Column],
 ) -> Result<HashMap<AgreementId, agreement_document::Model>> {
     let select = Query::select().from(agreement_document::Entity).take();
     let key = agreement_document::Column::AgreementId;
     let found: Vec<agreement_document::Model> =
-        query::rows_among(db, select, key, agreements, &[], columns).await?;
+        query::rows_among(ctx.db, select, key, agreements, &[], columns).await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row)).collect())
 }
 
 /// Returns the signatures of these agreements, in the order of signing.
 pub async fn signatures_of(
-    db: &Database,
+    ctx: Context<'_>,
     agreements: &[AgreementId],
 ) -> Result<Vec<signature::Model>> {
     let agreement = Expr::col((signature::Entity, signature::Column::AgreementId));
     Ok(signature::Entity::find()
-        .filter(among(db.backend(), agreement, agreements.iter().copied()))
+        .filter(among(ctx.db.backend(), agreement, agreements.iter().copied()))
         .order_by_asc(signature::Column::SignedOn)
         .order_by_asc(signature::Column::Id)
-        .all(db.read())
+        .all(ctx.db.read())
         .await?)
 }
 

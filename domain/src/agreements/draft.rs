@@ -39,7 +39,7 @@ pub async fn draft(
         let text = check_text(ctx, network, Ok((new.clone(), row.clone()))).await?;
         let mut change = audit::begin(ctx, Action::AgreementDraft).await?;
         if let Some(id) =
-            write(&mut change, ctx.viewer, &new, row.clone(), None, &text, errors.clone()).await?
+            write(ctx, &mut change, &new, row.clone(), None, &text, errors.clone()).await?
         {
             change.commit_with(id).await?;
             return Ok(id);

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     activities,
     audit::{self, Change},
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     clock::day_of,
     config::Network,
     context::Context,
@@ -51,8 +51,8 @@ pub(super) async fn check_text(
     let source = match wanted {
         Ok((new, row)) => {
             match build(
+                ctx,
                 ctx.db.read(),
-                ctx.viewer,
                 &new,
                 row,
                 ctx.clock.today(),
@@ -66,7 +66,7 @@ pub(super) async fn check_text(
         }
         Err(_) => None,
     };
-    CheckedText::of(ctx.viewer, network, source).await
+    CheckedText::of(ctx, network, source).await
 }
 
 /// Loads the source of a draft's text; `None` if it has no text.
@@ -81,8 +81,8 @@ async fn source(
 /// Stores a draft, new or instead of `before`, with its parameters, its decision and its audit
 /// entry. Returns `None` and stores nothing if the checked text is no longer that of the draft.
 pub(super) async fn write(
+    ctx: Context<'_>,
     change: &mut Change,
-    viewer: &Viewer,
     new: &NewAgreement,
     row: Model,
     before: Option<Model>,
@@ -95,7 +95,7 @@ pub(super) async fn write(
     };
     let decision = new.decision.as_ref().map(|decision| decision.check("decision", &mut errors));
     let today = day_of(change.at());
-    let mut row = match build(change.tx(), viewer, new, row, today, &mut errors).await {
+    let mut row = match build(ctx, change.tx(), new, row, today, &mut errors).await {
         // An id was invalid, so its object was not found: all errors of the input are reported
         // together.
         Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish().map(|()| None),
@@ -146,8 +146,8 @@ pub(super) async fn write(
 
 /// Returns the row for an input on `today`, and adds the errors of the input to `errors`.
 async fn build(
+    ctx: Context<'_>,
     db: &impl ConnectionTrait,
-    viewer: &Viewer,
     new: &NewAgreement,
     row: Model,
     today: NaiveDate,
@@ -157,7 +157,7 @@ async fn build(
     if let FeeSource::Explicit(Some(fee)) = &new.fee {
         fee.check(errors);
     }
-    let (template, version) = template_and_version(db, viewer, new, errors).await?;
+    let (template, version) = template_and_version(ctx, db, new, errors).await?;
     let activity = match choose_activity(&template, new, errors) {
         Some(id) => Some(activities::loading::find(db, id).await?),
         None => None,
@@ -211,12 +211,12 @@ async fn find_counterparty(
 /// Returns `true` if the viewer may know of a template. A template that was never published exists
 /// only for viewers who can read templates.
 pub(super) async fn is_template_visible(
+    ctx: Context<'_>,
     db: &impl ConnectionTrait,
-    viewer: &Viewer,
     id: TemplateId,
 ) -> Result<bool> {
     use template_version::Column;
-    if viewer.visibility(Resource::Templates).all {
+    if ctx.viewer.visibility(Resource::Templates).all {
         return Ok(true);
     }
     let published = template_version::Entity::find()
@@ -229,8 +229,8 @@ pub(super) async fn is_template_visible(
 
 /// Returns the template and the version that the agreement uses.
 async fn template_and_version(
+    ctx: Context<'_>,
     db: &impl ConnectionTrait,
-    viewer: &Viewer,
     new: &NewAgreement,
     errors: &mut ValidationErrors,
 ) -> Result<(template::Model, template_version::Model)> {
@@ -242,7 +242,7 @@ async fn template_and_version(
         .order_by_desc(Column::Version)
         .all(db)
         .await?;
-    let reads_drafts = viewer.visibility(Resource::Templates).all;
+    let reads_drafts = ctx.viewer.visibility(Resource::Templates).all;
     let version = choose_version(&template, versions, new.template_version, reads_drafts, errors)?;
     Ok((template, version))
 }

@@ -5,8 +5,8 @@ use documents::agreement as document;
 
 use super::document_source::Source;
 use crate::{
-    auth::viewer::Viewer,
     config::Network,
+    context::Context,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     worker_pool,
 };
@@ -33,7 +33,7 @@ impl CheckedText {
     ///
     /// # Errors
     /// CONFLICT `TOO_MANY_REQUESTS` when the viewer's queue of jobs is full.
-    pub async fn of(viewer: &Viewer, network: &Network, source: Option<Source>) -> Result<Self> {
+    pub async fn of(ctx: Context<'_>, network: &Network, source: Option<Source>) -> Result<Self> {
         let Some(of_text) = source.clone() else { return Ok(Self::default()) };
         let network = network.clone();
         let work = move || {
@@ -42,7 +42,7 @@ impl CheckedText {
                 Err(error) => (Some(error), None),
             })
         };
-        let (error, problem) = worker_pool::run(&viewer.subject, work).await?;
+        let (error, problem) = worker_pool::run(&ctx.viewer.subject, work).await?;
         Ok(Self { source, error, problem })
     }
 

@@ -5,7 +5,8 @@ use ::entity::{agreement::Model, term::Status};
 use chrono::NaiveDate;
 
 use crate::{
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, Result},
     term_sql,
 };
@@ -97,8 +98,9 @@ pub(super) fn allow(transition: Transition, row: &Model, today: NaiveDate) -> Re
 /// Returns `true` if the viewer may make the transition and the stage of the agreement allows it.
 /// Other facts, as a retired template, may still prevent it.
 #[must_use]
-pub fn can(viewer: &Viewer, transition: Transition, row: &Model, today: NaiveDate) -> bool {
-    viewer.has(Permission::ManageAgreements) && allow(transition, row, today).is_ok()
+pub fn can(ctx: Context<'_>, transition: Transition, row: &Model) -> bool {
+    ctx.viewer.has(Permission::ManageAgreements)
+        && allow(transition, row, ctx.clock.today()).is_ok()
 }
 
 /// Returns the columns, by their names in files, that differ between two versions of an agreement

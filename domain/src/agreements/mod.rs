@@ -65,7 +65,7 @@ use crate::{
     activity_slugs::ListFilter,
     auth::viewer::Resource,
     context::Context,
-    database::{Database, among, fixed_day, fixed_word},
+    database::{among, fixed_day, fixed_word},
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column, day_or_never},
@@ -141,20 +141,18 @@ fn ends_on(backend: DbBackend) -> SimpleExpr {
 
 /// Returns an order of agreements.
 #[must_use]
-pub fn order(db: &Database, field: Field, descending: bool) -> Order {
+pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
     let (name, key, key_type) = match field {
         Field::Number => ("NUMBER", column(Column::NumberKey), KeyType::Text),
         Field::StartsOn => ("STARTS_ON", column(Column::StartsOn), KeyType::Day),
-        Field::EndsOn => ("ENDS_ON", ends_on(db.backend()), KeyType::Day),
-        Field::SignedOn => {
-            ("SIGNED_ON", day_or_never(db.backend(), Column::SignedOn), KeyType::Day)
-        }
+        Field::EndsOn => ("ENDS_ON", ends_on(backend), KeyType::Day),
+        Field::SignedOn => ("SIGNED_ON", day_or_never(backend, Column::SignedOn), KeyType::Day),
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
 fn select(ctx: Context<'_>) -> SelectStatement {
-    Query::select().from(Entity).cond_where(visible(ctx.db.backend(), ctx.viewer)).take()
+    Query::select().from(Entity).cond_where(visible(ctx)).take()
 }
 
 fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> SelectStatement {

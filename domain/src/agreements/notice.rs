@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 
 use super::lifecycle::{self, Transition, name};
 use crate::{
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -15,16 +16,16 @@ use crate::{
 /// and is neither replaced nor given notice already. Before its first day, and for a fixed term,
 /// only notice with an explicit last day is possible.
 #[must_use]
-pub fn can_give_notice(viewer: &Viewer, row: &Model, today: NaiveDate) -> bool {
+pub fn can_give_notice(ctx: Context<'_>, row: &Model) -> bool {
     // A notice without a last day requires what one with a last day requires, and more.
-    lifecycle::can(viewer, Transition::EndEarly, row, today) && require_not_replaced(row).is_ok()
+    lifecycle::can(ctx, Transition::EndEarly, row) && require_not_replaced(row).is_ok()
 }
 
 /// Returns `true` if the viewer may withdraw the notice of the agreement, which has one and has not
 /// ended. An end of its membership or activity may still prevent it.
 #[must_use]
-pub fn can_withdraw_notice(viewer: &Viewer, row: &Model, today: NaiveDate) -> bool {
-    viewer.has(Permission::ManageAgreements) && require_pending(row, today).is_ok()
+pub fn can_withdraw_notice(ctx: Context<'_>, row: &Model) -> bool {
+    ctx.viewer.has(Permission::ManageAgreements) && require_pending(row, ctx.clock.today()).is_ok()
 }
 
 /// Fails with `REPLACED` if an agreement has a signed successor.

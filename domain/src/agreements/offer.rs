@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change, forms::AgreementHtml},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
     collation,
     config::Network,
@@ -51,7 +51,7 @@ pub async fn offer(
     let _permit = OFFER_LOCK.lock().await;
     for _ in 0..ATTEMPTS {
         let expected = Facts::of(ctx.db.read(), id, ctx.clock.now()).await?;
-        let rendered = expected.clone().render(ctx.viewer, network).await?;
+        let rendered = expected.clone().render(ctx, network).await?;
         let change = audit::begin(ctx, Action::AgreementOffer).await?;
         let facts = Facts::of(change.tx(), id, change.at()).await?;
         if facts == expected {
@@ -114,7 +114,7 @@ impl Facts {
     }
 
     /// Renders the document when a worker is available to the viewer.
-    async fn render(self, viewer: &Viewer, network: &Network) -> Result<Rendered> {
+    async fn render(self, ctx: Context<'_>, network: &Network) -> Result<Rendered> {
         let network = network.clone();
         let work = move || {
             let document = self.source.document(
@@ -126,6 +126,6 @@ impl Facts {
             let document = document.map_err(|error| error.about(Origin::Record))?;
             document::rendered(&document).map_err(Error::from)
         };
-        worker_pool::run(&viewer.subject, work).await
+        worker_pool::run(&ctx.viewer.subject, work).await
     }
 }

@@ -7,7 +7,6 @@ use ::entity::{
     id::AgreementId,
     template, template_version,
 };
-use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use serde_json::Map;
 
@@ -21,7 +20,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Network,
     context::Context,
     database::{among, busy},
@@ -48,25 +47,12 @@ pub async fn replace(
     }
     let id = AgreementId::new();
     for _ in 0..ATTEMPTS {
-        let expected = planned(
-            ctx.db.read(),
-            ctx.viewer,
-            id,
-            new.clone(),
-            ctx.clock.today(),
-            &mut errors.clone(),
-        )
-        .await;
+        let expected = planned(ctx, ctx.db.read(), id, new.clone(), &mut errors.clone()).await;
         let text = draft_row::check_text(ctx, network, expected).await?;
         let mut change = audit::begin(ctx, Action::AgreementReplace).await?;
         let mut errors = errors.clone();
-        let (wanted, row) =
-            planned(change.tx(), ctx.viewer, id, new.clone(), ctx.clock.today(), &mut errors)
-                .await?;
-        if draft_row::write(&mut change, ctx.viewer, &wanted, row, None, &text, errors)
-            .await?
-            .is_some()
-        {
+        let (wanted, row) = planned(ctx, change.tx(), id, new.clone(), &mut errors).await?;
+        if draft_row::write(ctx, &mut change, &wanted, row, None, &text, errors).await?.is_some() {
             change.commit_with(Outcome::of(id).with(new.agreement)).await?;
             return Ok(id);
         }
@@ -85,10 +71,8 @@ pub async fn replaceable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<Agr
     let replaced = Entity::find().select_only().column(Column::ReplacesId).filter(theirs);
     let replaced = replaced.into_tuple::<Option<AgreementId>>().all(ctx.db.read()).await?;
     let replaced: HashSet<_> = replaced.into_iter().flatten().collect();
-    let today = ctx.clock.today();
-    let can = |row: &&Model| {
-        lifecycle::can(ctx.viewer, Transition::Replace, row, today) && !replaced.contains(&row.id)
-    };
+    let can =
+        |row: &&Model| lifecycle::can(ctx, Transition::Replace, row) && !replaced.contains(&row.id);
     Ok(rows.iter().filter(can).map(|row| row.id).collect())
 }
 
@@ -98,15 +82,14 @@ pub async fn replaceable(ctx: Context<'_>, rows: &[Model]) -> Result<HashSet<Agr
 /// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the errors so far
 /// if there is no such agreement.
 async fn planned(
+    ctx: Context<'_>,
     db: &impl ConnectionTrait,
-    viewer: &Viewer,
     id: AgreementId,
     new: Successor,
-    today: NaiveDate,
     errors: &mut ValidationErrors,
 ) -> Result<(NewAgreement, Model)> {
     let old = found_or_errors(loading::find(db, new.agreement).await, errors)?;
-    lifecycle::allow(Transition::Replace, &old, today)?;
+    lifecycle::allow(Transition::Replace, &old, ctx.clock.today())?;
     expect_later(&old, new.starts_on, errors);
     let own = match old.template_version_id {
         Some(version) => template_version::Entity::find_by_id(version)
@@ -119,7 +102,7 @@ async fn planned(
     let template = template_of(new.template, own, message, errors);
     // The check of the text rejects a template that the viewer can't read; its kind must not be
     // revealed either.
-    if draft_row::is_template_visible(db, viewer, template).await?
+    if draft_row::is_template_visible(ctx, db, template).await?
         && let Some(found) = template::Entity::find_by_id(template).one(db).await?
     {
         check_kind(&old, found.kind, errors);

@@ -46,7 +46,7 @@ pub async fn update_draft(
         let (new, row) =
             changed(change.tx(), id, changes.clone(), ctx.clock.today(), &mut errors).await?;
         let before = Some(row.clone());
-        if write(&mut change, ctx.viewer, &new, row, before, &text, errors).await?.is_some() {
+        if write(ctx, &mut change, &new, row, before, &text, errors).await?.is_some() {
             return change.commit_with(id).await;
         }
     }

@@ -6,6 +6,7 @@ use sea_orm::{Condition, DbBackend, ExprTrait, sea_query::SimpleExpr};
 use crate::{
     activities,
     auth::viewer::{Resource, Viewer},
+    context::Context,
     members::succession,
     query::{self, column},
     term_sql,
@@ -14,8 +15,8 @@ use crate::{
 /// Selects the agreements that the viewer can read: all, or those of its own member from the day of
 /// the offer on, and those about its own activities.
 #[must_use]
-pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
-    let visibility = viewer.visibility(Resource::Agreements);
+pub fn visible(ctx: Context<'_>) -> Condition {
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
     if visibility.all {
         return Condition::all();
     }
@@ -28,7 +29,7 @@ pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
         );
     }
     if !visibility.activities.is_empty() {
-        seen = seen.add(about(backend, &visibility.activities));
+        seen = seen.add(about(ctx.db.backend(), &visibility.activities));
     }
     if seen.is_empty() { seen.add(query::nothing()) } else { seen }
 }
@@ -43,6 +44,6 @@ pub(super) fn about(backend: DbBackend, slugs: &[String]) -> SimpleExpr {
 
 /// Returns the viewer without its membership. A viewer who can read an agreement only as its member
 /// cannot read acknowledgements of it.
-pub(super) fn without_member(viewer: &Viewer) -> Viewer {
-    Viewer { member: None, ..viewer.clone() }
+pub(super) fn without_member(ctx: Context<'_>) -> Viewer {
+    Viewer { member: None, ..ctx.viewer.clone() }
 }

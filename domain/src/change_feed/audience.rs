@@ -198,7 +198,6 @@ fn about<E: EntityTrait>(of: E, id: E::Column, visible: Condition) -> Condition 
 
 /// Selects the entries about objects of this kind that the viewer can read.
 fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
-    let backend = ctx.db.backend();
     match kind {
         // Anyone with a token can read what the network runs, how it goes and what it costs.
         SubjectKind::Activity
@@ -228,11 +227,9 @@ fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
                 template_version::Column::Id,
                 templates::visible_version(ctx.viewer),
             )),
-        SubjectKind::Agreement => about(
-            agreement::Entity,
-            agreement::Column::Id,
-            agreements::visible(backend, ctx.viewer),
-        ),
+        SubjectKind::Agreement => {
+            about(agreement::Entity, agreement::Column::Id, agreements::visible(ctx))
+        }
         SubjectKind::Invoice => {
             about(invoice::Entity, invoice::Column::Id, invoices::visible(ctx.viewer))
         }

@@ -122,7 +122,7 @@ pub(super) async fn prepare(
         after.row.corrects_id = Some(corrected);
         draft_references::correct(db, "", &after, corrected, &mut errors).await?;
     }
-    let agreement_visibility = agreements::visible(ctx.db.backend(), ctx.viewer);
+    let agreement_visibility = agreements::visible(ctx);
     let new_lines = spread(new.lines, new.supplied.check("", &mut errors));
     let decisions = draft_line_loading::decisions_for(db, today, &new_lines).await?;
     after.lines = draft_line_loading::lines(

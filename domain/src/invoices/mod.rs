@@ -214,7 +214,7 @@ fn of_agreement(ctx: Context<'_>, id: AgreementId) -> SelectStatement {
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
         .and_where(Expr::col((agreement::Entity, agreement::Column::Id)).eq(id))
-        .cond_where(agreements::visible(ctx.db.backend(), ctx.viewer))
+        .cond_where(agreements::visible(ctx))
         .take();
     Query::select()
         .expr(own(invoice_line::Column::InvoiceId))

@@ -69,7 +69,7 @@ pub async fn update_draft(
         draft_references::correct(change.tx(), "", &after, corrected, &mut errors).await?;
     }
     let (new, agreement_visibility): (Vec<NewLine>, _) = match &changes.lines {
-        Some(lines) => (lines.clone(), agreements::visible(ctx.db.backend(), ctx.viewer)),
+        Some(lines) => (lines.clone(), agreements::visible(ctx)),
         // Lines of the draft stay, even if the viewer may not read the objects that they refer to.
         None => (before.lines.iter().map(as_new).collect(), Condition::all()),
     };

@@ -263,7 +263,7 @@ fn is_visible_supplier(ctx: Context<'_>, supplier: Supplier) -> Condition {
 fn is_visible_agreement(ctx: Context<'_>, id: AgreementId) -> Condition {
     let column = (agreement::Entity, agreement::Column::Id);
     let own = Query::select().from(agreement::Entity).and_where(Expr::col(column).eq(id)).take();
-    exists(own, agreements::visible(ctx.db.backend(), ctx.viewer))
+    exists(own, agreements::visible(ctx))
 }
 
 /// Returns the condition that `own` selects a `visible` row; it is empty if all rows are visible.

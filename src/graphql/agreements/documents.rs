@@ -10,7 +10,6 @@ use crate::graphql::{
     batch::BatchRow,
     caller,
     cost::{CostMeter, cost, unversioned},
-    database,
     file_links::link,
     network,
     request::{LongText, RequestCache, take_bytes},
@@ -176,7 +175,7 @@ pub(super) async fn frozen(
         let columns: Vec<_> =
             std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
         let ids: Vec<_> = agreement.batch_rows().iter().map(|row| row.id).collect();
-        documents::documents_of(database(ctx), &ids, &columns).await
+        documents::documents_of(caller(ctx), &ids, &columns).await
     });
     Ok(found
         .await?

@@ -133,7 +133,7 @@ order_input! {
 
 fn order(ctx: &Context<'_>, parsed: Option<AgreementOrder>) -> Order {
     let (field, descending) = order::chosen(parsed, (agreements::Field::Number, false));
-    agreements::order(database(ctx), field, descending)
+    agreements::order(database(ctx).backend(), field, descending)
 }
 
 /// Returns the agreements of each row of a batch, with one statement for all of them.
@@ -242,14 +242,14 @@ impl AgreementQuery {
     ) -> Result<Connection<Agreement>> {
         let mut errors = ValidationErrors::default();
         let from = take(as_of, "asOf", &mut errors).map(|day| day.0);
-        let window = Window::check(caller(ctx).clock, within_days, from, "withinDays", &mut errors);
+        let window = Window::check(caller(ctx), within_days, from, "withinDays", &mut errors);
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
             ListRequest::<Agreement, _>::new(
                 filter,
-                deadlines::soonest_first(database(ctx), window),
+                deadlines::soonest_first(database(ctx).backend(), window),
                 args,
                 errors,
             ),
@@ -286,7 +286,7 @@ impl ConsistencyQuery {
         let filter = filter.unwrap_or_default().check(&mut errors);
         let request = ListRequest::<TemplateDeviation, _> {
             filter,
-            order: agreements::order(database(ctx), agreements::Field::Number, false),
+            order: agreements::order(database(ctx).backend(), agreements::Field::Number, false),
             args: connection::args(first, after, last, before),
             columns: |ctx| {
                 let paths: [&[&str]; 2] =

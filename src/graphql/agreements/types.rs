@@ -252,7 +252,7 @@ impl Agreement {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
         let found = self.0.load(ctx, "", || async {
-            let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
+            let rows = rules::signatures_of(caller(ctx), &ids(&self.0)).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.agreement_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Signature)
@@ -378,21 +378,21 @@ impl Agreement {
     /// notice needs an explicit last day (`endsOn`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_give_notice(&self, ctx: &Context<'_>) -> bool {
-        notice::can_give_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
+        notice::can_give_notice(caller(ctx), &self.0)
     }
 
     /// `true` if you may withdraw the notice (`agreementNoticeWithdraw`): notice was given, and it
     /// has not ended. The last day of its member or activity may still prevent it.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_withdraw_notice(&self, ctx: &Context<'_>) -> bool {
-        notice::can_withdraw_notice(viewer(ctx), &self.0, caller(ctx).clock.today())
+        notice::can_withdraw_notice(caller(ctx), &self.0)
     }
 
     /// `true` if you may snooze the next deadline (`deadlineSnooze`), or end its snooze
     /// (`deadlineUnsnooze`) when `nextDeadline` has one: there is a deadline today or later.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_snooze_deadline(&self, ctx: &Context<'_>) -> bool {
-        snooze::can_snooze(viewer(ctx), &self.0, caller(ctx).clock.today())
+        snooze::can_snooze(caller(ctx), &self.0)
     }
 
     /// `true` if you may requisition its grant (`requisitionIssue`): it is a cooperation agreement
@@ -414,7 +414,7 @@ impl Agreement {
 impl Agreement {
     /// Returns `true` if the viewer may make a transition today.
     fn can(&self, ctx: &Context<'_>, transition: Transition) -> bool {
-        lifecycle::can(viewer(ctx), transition, &self.0, caller(ctx).clock.today())
+        lifecycle::can(caller(ctx), transition, &self.0)
     }
 }
 

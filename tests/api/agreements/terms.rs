@@ -377,7 +377,7 @@ on_both!(pages_of_what_expires_follow_from_the_terms, |app| async move {
             loop {
                 let args = Args { first: Some(size), after: after.take(), ..Args::default() };
                 let (order, columns) =
-                    (soonest_first(&app.db, window), agreement::Model::every_column());
+                    (soonest_first(app.db.backend(), window), agreement::Model::every_column());
                 let errors = ValidationErrors::default();
                 let page = PageRequest::check("Agreement", order, &args, columns, errors).unwrap();
                 let slice = deadlines::list(ctx, window, &Filter::default(), &page).await.unwrap();

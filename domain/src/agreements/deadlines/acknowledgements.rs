@@ -59,7 +59,7 @@ pub async fn acknowledgements_of(
         .all(ctx.db.read())
         .await?;
     if !rows.is_empty() && ctx.viewer.visibility(Resource::Agreements).member.is_some() {
-        let viewer = without_member(ctx.viewer);
+        let viewer = without_member(ctx);
         let ids: Vec<AgreementId> = rows.iter().map(|row| row.agreement_id).collect();
         let seen: HashSet<AgreementId> =
             by_ids(ctx.with_viewer(&viewer), &ids, &[agreement::Column::Id])

@@ -22,7 +22,6 @@ use self::rules::Window;
 use super::{Filter, acknowledged::acknowledged, matching};
 use crate::{
     context::Context,
-    database::Database,
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::column,
@@ -31,8 +30,8 @@ use crate::{
 
 /// Returns the order of deadlines: the earliest first.
 #[must_use]
-pub fn soonest_first(db: &Database, window: Window) -> Order {
-    let key = term_sql::next_deadline(db.backend(), window.from);
+pub fn soonest_first(backend: DbBackend, window: Window) -> Order {
+    let key = term_sql::next_deadline(backend, window.from);
     Order {
         name: "DEADLINE",
         key,

@@ -31,7 +31,7 @@ use crate::{
     activities,
     audit::Action,
     context::Context,
-    database::{Database, among},
+    database::among,
     error::{Result, ValidationErrors},
     members, organisations,
     page::{self, PageRequest},
@@ -60,7 +60,7 @@ pub async fn all(ctx: Context<'_>, window: Window, filter: &Filter) -> Result<Ve
             ..page::Args::default()
         };
         let (order, errors) =
-            (deadlines::soonest_first(ctx.db, window), ValidationErrors::default());
+            (deadlines::soonest_first(ctx.db.backend(), window), ValidationErrors::default());
         let page = PageRequest::check("Agreement", order, &args, columns.clone(), errors)?;
         let page = deadlines::list(ctx, window, filter, &page).await?;
         after = page.rows.last().map(|(position, _)| position.encode());
@@ -102,9 +102,8 @@ async fn with_names(ctx: Context<'_>, window: Window, found: Vec<Model>) -> Resu
 /// of its counterparty or its activity, and every renewal.
 pub async fn calendar(ctx: Context<'_>, found: &[Expiring]) -> Result<String> {
     let mut changes = changes_of(ctx, found).await?;
-    changes.extend(
-        renames_of(ctx.db, found.iter().flat_map(|row| &row.named).copied().collect()).await?,
-    );
+    changes
+        .extend(renames_of(ctx, found.iter().flat_map(|row| &row.named).copied().collect()).await?);
     Ok(calendar::render(
         "Avtal som löper ut",
         &found.iter().map(|row| row.event(&changes)).collect::<Vec<_>>(),
@@ -117,7 +116,7 @@ pub async fn calendar(ctx: Context<'_>, found: &[Expiring]) -> Result<String> {
 async fn changes_of(ctx: Context<'_>, found: &[Expiring]) -> Result<Changes> {
     use audit_entry::{Column, Entity};
     let subject = Expr::col((Entity, Column::SubjectId));
-    let readable = visible(ctx.db.backend(), &visibility::without_member(ctx.viewer));
+    let readable = visible(ctx.with_viewer(&visibility::without_member(ctx)));
     let acknowledgements = Query::select()
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
@@ -148,9 +147,9 @@ async fn changes_of(ctx: Context<'_>, found: &[Expiring]) -> Result<Changes> {
 /// Returns the number of new names of each of these objects and the time of the last one. Other
 /// audit entries about them, for example on allocations, billing details and costs, do not count: a
 /// reader of the calendar may not know about them.
-async fn renames_of(db: &Database, things: BTreeSet<Uuid>) -> Result<Changes> {
+async fn renames_of(ctx: Context<'_>, things: BTreeSet<Uuid>) -> Result<Changes> {
     use audit_entry::{Column, Entity};
-    let is_new = if db.backend() == DbBackend::Postgres {
+    let is_new = if ctx.db.backend() == DbBackend::Postgres {
         r#"CAST("before" AS json) ->> 'name' IS DISTINCT FROM CAST("after" AS json) ->> 'name'"#
     } else {
         r#"json_extract("before", '$.name') IS NOT json_extract("after", '$.name')"#
@@ -161,12 +160,12 @@ async fn renames_of(db: &Database, things: BTreeSet<Uuid>) -> Result<Changes> {
         .expr(subject.clone())
         .expr(Expr::cust("COUNT(*)"))
         .expr(Expr::col((Entity, Column::At)).max())
-        .and_where(among(db.backend(), subject.clone(), things))
+        .and_where(among(ctx.db.backend(), subject.clone(), things))
         .and_where(Expr::col((Entity, Column::Action)).is_not_in(Action::TrailMigrate.words()))
         .and_where(Expr::cust(is_new))
         .add_group_by([subject])
         .take();
-    let found = db.read().query_all(&select).await?;
+    let found = ctx.db.read().query_all(&select).await?;
     found
         .iter()
         .map(|row| {
@@ -192,7 +191,7 @@ pub async fn tally(ctx: Context<'_>, within: &[i64]) -> Result<Vec<Tally>> {
     let mut errors = ValidationErrors::default();
     let mut windows = within
         .iter()
-        .map(|days| Window::check(ctx.clock, *days, None, "within", &mut errors))
+        .map(|days| Window::check(ctx, *days, None, "within", &mut errors))
         .collect::<Vec<_>>();
     windows.sort_by_key(|window| window.to);
     errors.finish()?;

@@ -6,7 +6,7 @@ use documents::swedish;
 
 use crate::{
     agreements::lifecycle::name,
-    clock::Clock,
+    context::Context,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
     term_sql,
 };
@@ -30,13 +30,13 @@ impl Window {
     /// unless they are 0 to [`MAX_DAYS`].
     #[must_use]
     pub fn check(
-        clock: Clock,
+        ctx: Context<'_>,
         within_days: i64,
         from: Option<NaiveDate>,
         path: &str,
         errors: &mut ValidationErrors,
     ) -> Self {
-        Self::from_day(from.unwrap_or_else(|| clock.today()), within_days, path, errors)
+        Self::from_day(from.unwrap_or_else(|| ctx.clock.today()), within_days, path, errors)
     }
 
     /// Returns the window from a day to `within_days` days later. Adds an error unless they are 0

@@ -11,7 +11,7 @@ use super::{acknowledgements::delete_current, rules};
 use crate::{
     agreements::loading,
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{FieldErrorCode, LINE, Result, ValidationErrors},
     idempotency::Outcome,
@@ -31,8 +31,9 @@ pub struct NewAcknowledgement {
 
 /// Returns `true` if the viewer may snooze the deadline of the agreement, which has one.
 #[must_use]
-pub fn can_snooze(viewer: &Viewer, row: &agreement::Model, today: NaiveDate) -> bool {
-    viewer.has(Permission::ManageAgreements) && term_sql::of(row).next_deadline(today).is_some()
+pub fn can_snooze(ctx: Context<'_>, row: &agreement::Model) -> bool {
+    ctx.viewer.has(Permission::ManageAgreements)
+        && term_sql::of(row).next_deadline(ctx.clock.today()).is_some()
 }
 
 /// Snoozes an agreement's deadline until a day, and replaces an earlier acknowledgement. The day is
