@@ -205,9 +205,7 @@ fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
         | SubjectKind::FeeSchedule
         | SubjectKind::ReferenceRate
         | SubjectKind::StatusReport => Condition::all(),
-        SubjectKind::Member => {
-            about(member::Entity, member::Column::Id, members::visible(ctx.viewer))
-        }
+        SubjectKind::Member => about(member::Entity, member::Column::Id, members::visible(ctx)),
         SubjectKind::Contact => {
             let owner = Expr::col((contact::Entity, contact::Column::MemberId));
             about(

@@ -246,7 +246,7 @@ fn is_visible_supplier(ctx: Context<'_>, supplier: Supplier) -> Condition {
             let column = (member::Entity, member::Column::Id);
             exists(
                 Query::select().from(member::Entity).and_where(Expr::col(column).eq(id)).take(),
-                members::visible(ctx.viewer),
+                members::visible(ctx),
             )
         }
         Supplier::Organisation(id) => {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{FieldErrorCode, LINE, Result, ValidationErrors},
 };
@@ -56,6 +56,7 @@ pub async fn leave(
 /// Returns `true` if the viewer may end the membership and the member has no last day yet. Other
 /// facts, as agreements in force, may still prevent it.
 #[must_use]
-pub fn can_leave(viewer: &Viewer, row: &member::Model, today: NaiveDate) -> bool {
-    viewer.has(Permission::ManageRegister) && require_no_last_day(row, today).is_ok()
+pub fn can_leave(ctx: Context<'_>, row: &member::Model) -> bool {
+    ctx.viewer.has(Permission::ManageRegister)
+        && require_no_last_day(row, ctx.clock.today()).is_ok()
 }

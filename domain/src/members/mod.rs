@@ -37,7 +37,7 @@ use uuid::Uuid;
 use self::{municipalities::in_order, status::Status};
 use crate::{
     activity_slugs::ListFilter,
-    auth::viewer::{Resource, Viewer, Visibility},
+    auth::viewer::{Resource, Visibility},
     context::Context,
     database::among,
     error::Result,
@@ -140,17 +140,17 @@ pub(crate) fn of_visible_member(
 
 /// Selects the members that the viewer can read.
 #[must_use]
-pub fn visible(viewer: &Viewer) -> Condition {
-    of_visible_member(&viewer.visibility(Resource::Members), column(Column::Id))
+pub fn visible(ctx: Context<'_>) -> Condition {
+    of_visible_member(&ctx.viewer.visibility(Resource::Members), column(Column::Id))
 }
 
-fn select(viewer: &Viewer) -> SelectStatement {
-    Query::select().from(Entity).cond_where(visible(viewer)).take()
+fn select(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(ctx)).take()
 }
 
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     if !filter.statuses.is_empty() {
         let statuses = filter.statuses.iter().map(|status| has_status(*status, on));
         select.cond_where(statuses.fold(Condition::any(), Condition::add));
@@ -169,29 +169,29 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         text,
     ));
     if let Some(successor) = filter.successor {
-        select.and_where(merged_into(ctx.viewer, successor));
+        select.and_where(merged_into(ctx, successor));
     }
     for slug in &filter.in_activity {
-        select.and_where(takes_part(ctx.viewer, slug, on));
+        select.and_where(takes_part(ctx, slug, on));
     }
     for slug in &filter.not_in_activity {
-        select.and_where(takes_part(ctx.viewer, slug, on).not());
+        select.and_where(takes_part(ctx, slug, on).not());
     }
     select
 }
 
 /// Selects members that were merged into this one, if the viewer can read it: the filter must not
 /// reveal a successor that the rows do not show.
-fn merged_into(viewer: &Viewer, successor: MemberId) -> SimpleExpr {
+fn merged_into(ctx: Context<'_>, successor: MemberId) -> SimpleExpr {
     let other =
-        select(viewer).expr(column(Column::Id)).and_where(column(Column::Id).eq(successor)).take();
+        select(ctx).expr(column(Column::Id)).and_where(column(Column::Id).eq(successor)).take();
     column(Column::SuccessorId).in_subquery(other)
 }
 
 /// Selects members that participate in the activity by an agreement that the viewer can read, so
 /// that the filter reveals no more than the agreements do.
-fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
-    let visibility = viewer.visibility(Resource::Agreements);
+fn takes_part(ctx: Context<'_>, slug: &str, on: NaiveDate) -> SimpleExpr {
+    let visibility = ctx.viewer.visibility(Resource::Agreements);
     let found = term_sql::takes_part(slug, on);
     match visibility.member {
         _ if visibility.all || visibility.activities.iter().any(|own| own == slug) => found,
@@ -215,9 +215,7 @@ pub async fn list(
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
     match searched(ctx, filter) {
-        Some(search) => {
-            page::fetch_searched(ctx.db.read(), select(ctx.viewer), &search, page).await
-        }
+        Some(search) => page::fetch_searched(ctx.db.read(), select(ctx), &search, page).await,
         None => page::fetch(ctx.db.read(), matching(ctx, filter), page).await,
     }
 }
@@ -237,7 +235,7 @@ pub async fn all(ctx: Context<'_>, filter: &Filter, columns: &[Column]) -> Resul
 
 /// Returns those of these members that the viewer can read, in no particular order.
 pub async fn by_ids(ctx: Context<'_>, ids: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
-    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
+    query::rows_among(ctx.db, select(ctx), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the member with this organisation number, if the viewer can read it.
@@ -246,7 +244,7 @@ pub async fn by_org_number(
     number: &OrgNumber,
     columns: &[Column],
 ) -> Result<Option<Model>> {
-    query::row(ctx.db, select(ctx.viewer), Column::OrgNumber.eq(number.clone()), columns).await
+    query::row(ctx.db, select(ctx), Column::OrgNumber.eq(number.clone()), columns).await
 }
 
 /// Returns the same page of the members of each of these contact areas.
@@ -257,7 +255,7 @@ pub async fn of_each_area(
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
     let parents: Vec<Uuid> = areas.iter().copied().map(Uuid::from).collect();
     let own = column(Column::ContactAreaId);
-    page::fetch_each(ctx.db.read(), select(ctx.viewer), page, &parents, |area| own.eq(area)).await
+    page::fetch_each(ctx.db.read(), select(ctx), page, &parents, |area| own.eq(area)).await
 }
 
 /// Counts the members of each of these contact areas. An area without members has no entry.
@@ -266,7 +264,7 @@ pub async fn count_each_area(
     areas: &[ContactAreaId],
 ) -> Result<HashMap<Uuid, i64>> {
     let own = column(Column::ContactAreaId);
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     select.and_where(among(ctx.db.backend(), own.clone(), areas.iter().copied()));
     page::count_each(ctx.db.read(), select, own).await
 }
@@ -279,7 +277,7 @@ pub async fn predecessors_of(
 ) -> Result<Vec<Model>> {
     query::rows_among(
         ctx.db,
-        select(ctx.viewer),
+        select(ctx),
         Column::SuccessorId,
         members,
         &[Column::NameKey],

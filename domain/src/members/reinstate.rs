@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, past},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
@@ -37,8 +37,8 @@ impl FromOutcome for Reinstated {
 /// Returns `true` if the viewer may reinstate the member, which has a last day of membership. The
 /// agreements that ended with it may still prevent it.
 #[must_use]
-pub fn can_reinstate(viewer: &Viewer, row: &member::Model) -> bool {
-    viewer.has(Permission::ManageRegister) && row.left_on.is_some()
+pub fn can_reinstate(ctx: Context<'_>, row: &member::Model) -> bool {
+    ctx.viewer.has(Permission::ManageRegister) && row.left_on.is_some()
 }
 
 /// Reverses a member's departure or merger. The member has no last day again, and the agreements

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change, forms::Member},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{Result, ValidationErrors},
     term_sql,
@@ -18,8 +18,8 @@ use crate::{
 
 /// Returns `true` if the viewer may update members.
 #[must_use]
-pub fn can_update(viewer: &Viewer) -> bool {
-    viewer.has(Permission::ManageRegister)
+pub fn can_update(ctx: Context<'_>) -> bool {
+    ctx.viewer.has(Permission::ManageRegister)
 }
 
 /// Updates a member and stores its old name as a former name.

@@ -21,7 +21,7 @@ use crate::graphql::{
         types::Invoice,
     },
     scalars::{Date, DateTime, EmailAddress, Money, OrgNumber, Parsed, node_id, take},
-    times, viewer,
+    times,
 };
 
 use domain::{
@@ -368,21 +368,21 @@ impl Member {
     /// `true` if you may change the member (`memberUpdate`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
-        members::update::can_update(viewer(ctx))
+        members::update::can_update(caller(ctx))
     }
 
     /// `true` if you may end the membership (`memberLeave`): it has no last day yet. Agreements in
     /// force may still prevent it.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_leave(&self, ctx: &Context<'_>) -> bool {
-        members::leave::can_leave(viewer(ctx), &self.0, caller(ctx).clock.today())
+        members::leave::can_leave(caller(ctx), &self.0)
     }
 
     /// `true` if you may reinstate the member (`memberReinstate`): it has a last day of membership.
     /// Its agreements may still prevent it.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_reinstate(&self, ctx: &Context<'_>) -> bool {
-        members::reinstate::can_reinstate(viewer(ctx), &self.0)
+        members::reinstate::can_reinstate(caller(ctx), &self.0)
     }
 
     /// `true` if you may remove the member (`memberRemove`): nothing refers to it.

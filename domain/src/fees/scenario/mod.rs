@@ -71,7 +71,7 @@ pub(crate) async fn of_year(ctx: Context<'_>, year: i32) -> Result<Vec<MemberId>
     let select = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)
-        .cond_where(members::visible(ctx.viewer))
+        .cond_where(members::visible(ctx))
         .cond_where(members::of_visible_member(
             &ctx.viewer.visibility(Resource::MemberAffairs),
             id.clone(),
