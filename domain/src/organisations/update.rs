@@ -6,7 +6,7 @@ use sea_orm::EntityTrait;
 use super::{add::org_number_taken, billing::set_billing};
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     collation,
     context::Context,
     error::{Error, Result, ValidationErrors},
@@ -15,8 +15,8 @@ use crate::{
 
 /// Returns `true` if the viewer may update organisations.
 #[must_use]
-pub fn can_update(viewer: &Viewer) -> bool {
-    viewer.has(Permission::ManageRegister)
+pub fn can_update(ctx: Context<'_>) -> bool {
+    ctx.viewer.has(Permission::ManageRegister)
 }
 
 /// Updates an organisation; fields that are `None` stay unchanged.

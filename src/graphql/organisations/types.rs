@@ -14,7 +14,7 @@ use crate::graphql::{
     cost::{cost, unversioned},
     members::types::BillingDetails,
     scalars::{DateTime, OrgNumber, node_id},
-    times, viewer,
+    times,
 };
 use domain::{
     agreements::Parent,
@@ -58,7 +58,7 @@ impl Organisation {
     /// Billing details, as the address of invoices; all null unless you see every member's billing
     /// details too.
     pub async fn billing(&self, ctx: &Context<'_>) -> BillingDetails {
-        BillingDetails(billing(viewer(ctx), &self.0))
+        BillingDetails(billing(caller(ctx), &self.0))
     }
 
     /// Agreements with the organisation that you may see.
@@ -91,7 +91,7 @@ impl Organisation {
     /// `true` if you may change the organisation (`organisationUpdate`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
-        update::can_update(viewer(ctx))
+        update::can_update(caller(ctx))
     }
 
     /// `true` if you may remove the organisation (`organisationRemove`): nothing refers to it.
