@@ -158,7 +158,7 @@ async fn of_type(
             Node::Member,
         ),
         NodeType::ContactArea => {
-            let areas = contacts::areas::by_ids(caller.db, &typed::<ContactAreaId>(ids)).await?;
+            let areas = contacts::areas::by_ids(caller, &typed::<ContactAreaId>(ids)).await?;
             BatchRow::each(areas.into_values().collect())
                 .into_iter()
                 .map(|row| (row.id.0, Node::ContactArea(ContactArea(row))))

@@ -13,7 +13,8 @@ use sea_orm::{
 
 use crate::{
     activity_slugs::ListFilter,
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::column,
@@ -42,19 +43,22 @@ pub fn by_name(descending: bool) -> Order {
 }
 
 /// Returns contact areas. Every viewer can read them, since they reveal nothing about a member.
-pub async fn by_ids(db: &Database, ids: &[ContactAreaId]) -> Result<HashMap<ContactAreaId, Model>> {
+pub async fn by_ids(
+    ctx: Context<'_>,
+    ids: &[ContactAreaId],
+) -> Result<HashMap<ContactAreaId, Model>> {
     let found = Entity::find()
-        .filter(among(db.backend(), Expr::col(Column::Id), ids.iter().copied()))
-        .all(db.read())
+        .filter(among(ctx.db.backend(), Expr::col(Column::Id), ids.iter().copied()))
+        .all(ctx.db.read())
         .await?;
     Ok(found.into_iter().map(|area| (area.id, area)).collect())
 }
 
-fn matching(db: &Database, filter: &Filter) -> SelectStatement {
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
     let text = filter.search.as_deref();
     select.and_where_option(search::filter(
-        db.backend(),
+        ctx.db.backend(),
         EntityType::ContactArea,
         column(Column::Id),
         text,
@@ -65,14 +69,14 @@ fn matching(db: &Database, filter: &Filter) -> SelectStatement {
 /// Returns a page of the contact areas that match the filter, ordered by name. Every viewer can
 /// read them, since they reveal nothing about a member.
 pub async fn list(
-    db: &Database,
+    ctx: Context<'_>,
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    page::fetch(db.read(), matching(db, filter), page).await
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Counts the contact areas that [`list`] pages through.
-pub async fn count(db: &Database, filter: &Filter) -> Result<i64> {
-    page::count(db.read(), matching(db, filter)).await
+pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }

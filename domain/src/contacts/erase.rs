@@ -13,15 +13,15 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{changes, details::find, email_addresses::has_email, token_revocation::revoke_tokens};
 use crate::{
     audit::{self, Action, Change, Person},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{Error, Result},
 };
 
 /// Returns `true` if the viewer may erase contacts.
 #[must_use]
-pub fn can_erase(viewer: &Viewer) -> bool {
-    viewer.has(Permission::ManageRegister)
+pub fn can_erase(ctx: Context<'_>) -> bool {
+    ctx.viewer.has(Permission::ManageRegister)
 }
 
 /// Erases a person (GDPR art. 17). The row remains, with a pseudonym instead of the name, so that

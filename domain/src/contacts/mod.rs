@@ -27,9 +27,9 @@ use sea_orm::{
 use crate::{
     activity_slugs::ListFilter,
     audit::reads,
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     context::Context,
-    database::{Database, among, among_words},
+    database::{among, among_words},
     error::Result,
     members::of_visible_member,
     page::{self, KeyType, Order, PageRequest, Slice},
@@ -94,11 +94,11 @@ fn current(on: NaiveDate) -> Condition {
         )
 }
 
-fn select(viewer: &Viewer) -> SelectStatement {
+fn select(ctx: Context<'_>) -> SelectStatement {
     Query::select()
         .from(Entity)
         .cond_where(of_visible_member(
-            &viewer.visibility(Resource::MemberAffairs),
+            &ctx.viewer.visibility(Resource::MemberAffairs),
             column(Column::MemberId),
         ))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc)
@@ -123,7 +123,7 @@ async fn read(ctx: Context<'_>, select: SelectStatement, columns: &[Column]) -> 
 
 /// Returns those of these contacts that the viewer can read.
 pub async fn by_ids(ctx: Context<'_>, ids: &[ContactId], columns: &[Column]) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     select.and_where(among(ctx.db.backend(), column(Column::Id), ids.iter().copied()));
     read(ctx, select, columns).await
 }
@@ -134,7 +134,7 @@ pub async fn of_members(
     members: &[MemberId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     select
         .and_where(among(ctx.db.backend(), column(Column::MemberId), members.iter().copied()))
         .cond_where(current(ctx.clock.today()));
@@ -147,7 +147,7 @@ pub async fn of_areas(
     areas: &[ContactAreaId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     select
         .and_where(among(ctx.db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
         .cond_where(current(ctx.clock.today()));
@@ -220,12 +220,13 @@ pub struct PublishedContact {
 /// Returns these contacts as everyone with a token may see them. Such a read of a name is not
 /// logged: the person agreed to it.
 pub async fn published(
-    db: &Database,
+    ctx: Context<'_>,
     ids: &[ContactId],
 ) -> Result<HashMap<ContactId, PublishedContact>> {
     let columns = [Column::Id, Column::Role, Column::Name, Column::NamePublishedOn];
     let select = Query::select().from(Entity).take();
-    let found: Vec<Model> = query::rows_among(db, select, Column::Id, ids, &[], &columns).await?;
+    let found: Vec<Model> =
+        query::rows_among(ctx.db, select, Column::Id, ids, &[], &columns).await?;
     let published = |row: Model| {
         let name = row.name_published_on.map(|_| row.name);
         (row.id, PublishedContact { role: row.role, name })

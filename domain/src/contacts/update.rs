@@ -9,15 +9,15 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
 };
 
 /// Returns `true` if the viewer may update the contact.
 #[must_use]
-pub fn can_update(viewer: &Viewer, row: &Model) -> bool {
-    viewer.has(Permission::ManageRegister) && require_present(row).is_ok()
+pub fn can_update(ctx: Context<'_>, row: &Model) -> bool {
+    ctx.viewer.has(Permission::ManageRegister) && require_present(row).is_ok()
 }
 
 /// Fails with `ERASED` if the contact is erased.

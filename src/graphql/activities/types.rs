@@ -169,7 +169,7 @@ impl Activity {
             .0
             .load(ctx, "", || async {
                 let ids = distinct(self.0.batch_rows().iter().flat_map(named).flatten());
-                contacts::published(database(ctx), &ids).await
+                contacts::published(caller(ctx), &ids).await
             })
             .await?;
         let duties = [ActivityDuty::Lead, ActivityDuty::BoardContact];

@@ -8,7 +8,6 @@ use crate::graphql::{
     caller,
     connection::{self, CONNECTION, Connection, ListRequest, and, selected_columns},
     cost::{cost, unversioned},
-    database,
     order::{self, OrderInput as _, order_input},
     scalars::{Date, Json, Parsed, day_range, row_id, take},
 };
@@ -263,8 +262,8 @@ impl ContactQuery {
         connection::connection(
             ctx,
             ListRequest::<ContactArea, _>::new(filter, order, args, errors),
-            |ctx, filter, page| Box::pin(areas::list(database(ctx), filter, page)),
-            |ctx, filter| Box::pin(areas::count(database(ctx), filter)),
+            |ctx, filter, page| Box::pin(areas::list(caller(ctx), filter, page)),
+            |ctx, filter| Box::pin(areas::count(caller(ctx), filter)),
         )
         .await
     }

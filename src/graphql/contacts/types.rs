@@ -18,7 +18,7 @@ use crate::graphql::{
     members::types::{Member, member_of},
     organisations::types::{Organisation, organisation_of},
     scalars::{Date, DateTime, EmailAddress, node_id},
-    times, viewer,
+    times,
 };
 use domain::{
     contacts::{self, areas, erase, update},
@@ -124,13 +124,13 @@ impl Contact {
     /// `true` if you may change the contact (`contactUpdate`): it is not erased.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update(&self, ctx: &Context<'_>) -> bool {
-        update::can_update(viewer(ctx), &self.0)
+        update::can_update(caller(ctx), &self.0)
     }
 
     /// `true` if you may erase the contact (`contactErase`), also again.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_erase(&self, ctx: &Context<'_>) -> bool {
-        erase::can_erase(viewer(ctx))
+        erase::can_erase(caller(ctx))
     }
 }
 
@@ -298,7 +298,7 @@ pub async fn contact_area_of<M: Send + Sync>(
     let found = row
         .load(ctx, "", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
-            let rows = areas::by_ids(database(ctx), &ids).await?;
+            let rows = areas::by_ids(caller(ctx), &ids).await?;
             Ok(grouped(BatchRow::each(rows.into_values().collect()), |row| row.id))
         })
         .await?;
