@@ -291,7 +291,7 @@ async fn of_accounting_type(
             Node::BankPayment,
         ),
         NodeType::FeeSchedule => nodes(
-            schedules::by_ids(caller.db, &typed(ids), &every::<FeeSchedule>()).await?,
+            schedules::by_ids(caller, &typed(ids), &every::<FeeSchedule>()).await?,
             |row| row.id.0,
             Node::FeeSchedule,
         ),

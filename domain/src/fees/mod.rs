@@ -24,7 +24,6 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 use self::quote::{Quote, basis_of, quote};
 use crate::{
     context::Context,
-    database::Database,
     error::Result,
     members::{allocations, status::is_member_in},
     term_sql,
@@ -48,7 +47,7 @@ pub async fn service_fees(
     members: &[member::Model],
     year: i32,
 ) -> Result<Quotes> {
-    let Some(rule) = rule(ctx.db, FeeBasis::PerMilleOfAllocation, year).await? else {
+    let Some(rule) = rule(ctx, FeeBasis::PerMilleOfAllocation, year).await? else {
         return Ok(Quotes::default());
     };
     let members: Vec<MemberId> = members
@@ -69,11 +68,11 @@ pub async fn service_fees(
 /// network's fixed rule in force on 1 January; the full fee applies also to members that joined or
 /// left during the year. It is the same for all members and public. Empty when there is no rule.
 pub async fn membership_fees(
-    db: &Database,
+    ctx: Context<'_>,
     members: &[member::Model],
     year: i32,
 ) -> Result<Quotes> {
-    let Some(rule) = rule(db, FeeBasis::FixedPerYear, year).await? else {
+    let Some(rule) = rule(ctx, FeeBasis::FixedPerYear, year).await? else {
         return Ok(Quotes::default());
     };
     let of = members
@@ -87,7 +86,7 @@ pub async fn membership_fees(
 /// Returns the network's own rule of this basis that is in force on 1 January of the year; `None`
 /// if there is none.
 pub(crate) async fn rule(
-    db: &Database,
+    ctx: Context<'_>,
     basis: FeeBasis,
     year: i32,
 ) -> Result<Option<fee_schedule::Model>> {
@@ -102,7 +101,7 @@ pub(crate) async fn rule(
         .filter(Column::ValidFrom.lte(first))
         .filter(Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(first)))
         .order_by_desc(Column::ValidFrom)
-        .one(db.read())
+        .one(ctx.db.read())
         .await?;
     Ok(found)
 }

@@ -265,7 +265,7 @@ async fn fees_of(
     let found = members::by_ids(ctx, &members, &columns).await?;
     let quotes = match kind {
         ChargeKind::ServiceFee => fees::service_fees(ctx, &found, year).await?,
-        _ => fees::membership_fees(ctx.db, &found, year).await?,
+        _ => fees::membership_fees(ctx, &found, year).await?,
     };
     Ok(found
         .into_iter()

@@ -314,7 +314,7 @@ async fn of_members(
     } else {
         (FeeBasis::FixedPerYear, "membership fee")
     };
-    let rule = fees::rule(ctx.db, basis, input.year).await?.ok_or_else(|| {
+    let rule = fees::rule(ctx, basis, input.year).await?.ok_or_else(|| {
         Error::conflict(
             ConflictReason::NoFeeRule,
             format!("no {fee} is in force on 1 January {}; set one first", input.year),

@@ -119,11 +119,11 @@ async fn rules(
         C::Cap,
         C::Minimum,
     ];
-    let (db, today) = (ctx.db, ctx.clock.today());
+    let today = ctx.clock.today();
     let is_today = |row: &fee_schedule::Model| {
         row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today)
     };
-    let rows = schedules::of_activities(db, activities, &columns).await?;
+    let rows = schedules::of_activities(ctx, activities, &columns).await?;
     let mut rules: Vec<_> =
         rows.into_iter().filter(is_today).filter_map(|row| Some((row.activity_id?, row))).collect();
     rules.sort_by_key(|(activity, rule)| (*activity, rule.basis as u8));

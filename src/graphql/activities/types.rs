@@ -235,7 +235,7 @@ impl Activity {
         let rows = self
             .0
             .load(ctx, "", || async {
-                let rows = schedules::of_activities(database(ctx), &ids(&self.0), &columns).await?;
+                let rows = schedules::of_activities(caller(ctx), &ids(&self.0), &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.activity_id))
             })
             .await?;

@@ -225,7 +225,7 @@ async fn subjects(ctx: &Context<'_>, rows: &[decision_use::Model]) -> Result<Sub
     }
     if !of_prices.is_empty() {
         let columns = selected_columns::<FeeSchedule>(ctx, DIRECT);
-        prices = schedules::by_ids(caller.db, &of_prices, &columns).await?;
+        prices = schedules::by_ids(caller, &of_prices, &columns).await?;
     }
     let activities = BatchRow::each(activities).into_iter().map(Activity);
     let agreements = BatchRow::each(agreements).into_iter().map(Agreement);

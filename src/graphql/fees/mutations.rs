@@ -10,8 +10,8 @@ use super::{
 use crate::graphql::{
     activities::types::changed,
     batch::BatchRow,
+    caller,
     connection::every,
-    database,
     decisions::types::DecisionInput,
     members::types::AllocationBasis,
     mutation::mutation,
@@ -178,7 +178,7 @@ impl FeeMutation {
 }
 
 async fn changed_schedule(ctx: &Context<'_>, id: FeeScheduleId) -> Result<FeeSchedule> {
-    let found = schedules::by_ids(database(ctx), &[id], &every::<FeeSchedule>()).await?;
+    let found = schedules::by_ids(caller(ctx), &[id], &every::<FeeSchedule>()).await?;
     let row =
         found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such fee".into()))?;
     Ok(FeeSchedule(BatchRow::single(row)))

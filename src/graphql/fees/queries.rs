@@ -8,9 +8,9 @@ use super::{
 };
 use crate::graphql::{
     batch::{BatchRow, listed},
+    caller,
     connection::{DIRECT, selected_columns},
     cost::{cost, list_size},
-    database,
 };
 use domain::{error::Result, fees::schedules};
 
@@ -25,7 +25,7 @@ impl FeeQuery {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
         let found = Box::pin(schedules::of_network(
-            database(ctx),
+            caller(ctx),
             &selected_columns::<FeeSchedule>(ctx, DIRECT),
         ))
         .await?;

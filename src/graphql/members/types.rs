@@ -359,7 +359,7 @@ impl Member {
         #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", || async {
-            let quotes = fees::membership_fees(database(ctx), self.0.batch_rows(), year).await?;
+            let quotes = fees::membership_fees(caller(ctx), self.0.batch_rows(), year).await?;
             Ok(Quotes::from(quotes))
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()

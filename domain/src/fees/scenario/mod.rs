@@ -44,7 +44,7 @@ pub async fn scenario(
     let members = of_year(ctx, proposal.year).await?;
     proposal.check_excluded(&members, &mut errors);
     errors.finish()?;
-    let current = rule(ctx.db, FeeBasis::PerMilleOfAllocation, proposal.year).await?;
+    let current = rule(ctx, FeeBasis::PerMilleOfAllocation, proposal.year).await?;
     let of_current = current.as_ref().map(basis_of);
     let basis = proposal.allocation_basis.or(of_current).unwrap_or_default();
     let proposed = allocations(ctx, &members, proposal.year, basis).await?;

@@ -15,7 +15,8 @@ use sea_orm::{
 };
 
 use crate::{
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::Result,
     query::{self, column},
 };
@@ -32,30 +33,34 @@ fn select() -> SelectStatement {
 /// Returns the fee schedules of these activities, the latest first. They are public, as the
 /// activities are.
 pub async fn of_activities(
-    db: &Database,
+    ctx: Context<'_>,
     activities: &[ActivityId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
     let mut select = select();
-    select.and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()));
-    query::rows(db.read(), select, columns).await
+    select.and_where(among(
+        ctx.db.backend(),
+        column(Column::ActivityId),
+        activities.iter().copied(),
+    ));
+    query::rows(ctx.db.read(), select, columns).await
 }
 
 /// Returns the network's own fee schedules, for membership and service, the latest first. They are
 /// public.
-pub async fn of_network(db: &Database, columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_network(ctx: Context<'_>, columns: &[Column]) -> Result<Vec<Model>> {
     let mut select = select();
     select.and_where(column(Column::ActivityId).is_null());
-    query::rows(db.read(), select, columns).await
+    query::rows(ctx.db.read(), select, columns).await
 }
 
 /// Returns these fee schedules, the latest first.
 pub async fn by_ids(
-    db: &Database,
+    ctx: Context<'_>,
     ids: &[FeeScheduleId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
     let mut select = select();
-    select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
-    query::rows(db.read(), select, columns).await
+    select.and_where(among(ctx.db.backend(), column(Column::Id), ids.iter().copied()));
+    query::rows(ctx.db.read(), select, columns).await
 }
