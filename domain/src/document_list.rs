@@ -195,7 +195,7 @@ fn invoice_matches(ctx: Context<'_>, filter: &Filter) -> Condition {
         search::found(ctx.db.backend(), EntityType::Invoice, own(invoice::Column::Id), text)
     });
     Condition::all()
-        .add(invoices::visible(ctx.viewer))
+        .add(invoices::visible(ctx))
         .add(own(invoice::Column::IssuedOn).is_not_null())
         .add_option(buyer)
         .add_option(activity)

@@ -126,7 +126,7 @@ pub async fn run(options: Options) -> Result {
         )
     };
     let names = fact_loading::names(
-        &db,
+        context(&db, &viewer),
         problems.iter().map(|problem| problem.buyer).chain(months.buyers()),
     )
     .await?;
@@ -162,7 +162,7 @@ async fn preview(
         .await
         .map_err(Failure::of_options)?;
     let buyers = plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row));
-    let names = fact_loading::names(ctx.db, buyers).await?;
+    let names = fact_loading::names(ctx, buyers).await?;
     put(super::table(&grid(&plan.invoices, &names)))?;
     for warning in plan.warnings.iter().filter(|_| !input.confirm_decision) {
         say(&format!("{warning}; set --confirm-decision to invoice it nevertheless"));

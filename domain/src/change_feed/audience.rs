@@ -228,9 +228,7 @@ fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
         SubjectKind::Agreement => {
             about(agreement::Entity, agreement::Column::Id, agreements::visible(ctx))
         }
-        SubjectKind::Invoice => {
-            about(invoice::Entity, invoice::Column::Id, invoices::visible(ctx.viewer))
-        }
+        SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(ctx)),
         // A bank payment that is not matched belongs to no member.
         SubjectKind::BankPayment if ctx.viewer.visibility(Resource::Invoices).all => {
             Condition::all()

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
     config::Network,
     context::Context,
@@ -117,8 +117,8 @@ pub async fn credit(
 /// Returns `true` if the viewer may credit the invoice: it is issued, and a part of it is not
 /// credited yet.
 #[must_use]
-pub fn can_credit(viewer: &Viewer, row: &invoice::Model) -> bool {
-    viewer.has(Permission::ManageInvoices)
+pub fn can_credit(ctx: Context<'_>, row: &invoice::Model) -> bool {
+    ctx.viewer.has(Permission::ManageInvoices)
         && require_creditable(row).is_ok()
         && require_left(row, row.total - row.credited).is_ok()
 }

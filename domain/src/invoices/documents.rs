@@ -159,20 +159,21 @@ pub async fn interest_terms(
 }
 
 /// Returns those of these invoices that have a document.
-pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTreeSet<InvoiceId>> {
+pub async fn with_content(ctx: Context<'_>, invoices: &[InvoiceId]) -> Result<BTreeSet<InvoiceId>> {
     let id = Expr::col(invoice_content::Column::InvoiceId);
     let select = Query::select()
         .column(invoice_content::Column::InvoiceId)
         .from(invoice_content::Entity)
-        .and_where(among(db.backend(), id, invoices.iter().copied()))
+        .and_where(among(ctx.db.backend(), id, invoices.iter().copied()))
         .take();
-    db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
+    let found = ctx.db.read().query_all(&select).await?;
+    found.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// Returns those of these invoices that have a document, with the SHA-256 of their file in this
 /// format; none for a PDF that is not rendered yet.
 pub async fn digests(
-    db: &Database,
+    ctx: Context<'_>,
     invoices: &[InvoiceId],
     format: FileFormat,
 ) -> Result<HashMap<InvoiceId, Option<String>>> {
@@ -185,10 +186,10 @@ pub async fn digests(
         .column((invoice_file::Entity, invoice_file::Column::Sha256))
         .from(invoice_content::Entity)
         .join(JoinType::LeftJoin, invoice_file::Entity, is_its_file)
-        .and_where(among(db.backend(), Expr::col(id), invoices.iter().copied()))
+        .and_where(among(ctx.db.backend(), Expr::col(id), invoices.iter().copied()))
         .take();
     let mut found = HashMap::new();
-    for row in db.read().query_all(&select).await? {
+    for row in ctx.db.read().query_all(&select).await? {
         found.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     }
     Ok(found)

@@ -21,7 +21,8 @@ use super::{
 use crate::{
     agreements::parameters,
     config::Network,
-    database::{Database, among, among_words, rows},
+    context::Context,
+    database::{among, among_words, rows},
     error::Result,
 };
 
@@ -133,10 +134,10 @@ impl BuyerFacts {
 
 /// Returns the names of these buyers.
 pub async fn names(
-    db: &Database,
+    ctx: Context<'_>,
     buyers: impl IntoIterator<Item = Buyer>,
 ) -> Result<HashMap<Buyer, String>> {
-    let found = Buyers::load(db.read(), buyers).await?;
+    let found = Buyers::load(ctx.db.read(), buyers).await?;
     Ok(found.0.into_iter().map(|(buyer, facts)| (buyer, facts.name)).collect())
 }
 

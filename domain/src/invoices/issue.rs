@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Basis, Change, Seen},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     config::Network,
     context::Context,
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
@@ -138,8 +138,8 @@ pub(super) async fn finish(
 /// Returns `true` if the viewer may issue the invoice: it is a draft, and no draft of a credit
 /// note. Other facts, as missing billing details, may still prevent it.
 #[must_use]
-pub fn can_issue(viewer: &Viewer, row: &invoice::Model) -> bool {
-    draft_status::can_update(viewer, row) && require_invoice(row).is_ok()
+pub fn can_issue(ctx: Context<'_>, row: &invoice::Model) -> bool {
+    draft_status::can_update(ctx, row) && require_invoice(row).is_ok()
 }
 
 /// Fails with `CREDIT_NOTE` for an imported draft of a credit note.

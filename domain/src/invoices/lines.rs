@@ -9,27 +9,27 @@ use ::entity::{
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Query};
 
 use super::amounts::{RateSum, by_rate};
-use crate::{audit::Change, database::Database, error::Result, query};
+use crate::{audit::Change, context::Context, error::Result, query};
 
 /// Returns the lines of each of these invoices, in order. The caller must have checked that the
 /// viewer may read the invoices.
 pub async fn of_invoices(
-    db: &Database,
+    ctx: Context<'_>,
     invoices: &[InvoiceId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
     let (select, key) = (Query::select().from(Entity).take(), Column::InvoiceId);
-    query::rows_among(db, select, key, invoices, &[key, Column::Position], columns).await
+    query::rows_among(ctx.db, select, key, invoices, &[key, Column::Position], columns).await
 }
 
 /// Returns the VAT of each of these invoices by rate, in descending order of rate. The caller must
 /// have checked that the viewer may read the invoices.
 pub async fn vat_of(
-    db: &Database,
+    ctx: Context<'_>,
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, Vec<RateSum>>> {
     let lines =
-        of_invoices(db, invoices, &[Column::InvoiceId, Column::VatRate, Column::Net, Column::Vat])
+        of_invoices(ctx, invoices, &[Column::InvoiceId, Column::VatRate, Column::Net, Column::Vat])
             .await?;
     // The lines are sorted by invoice.
     Ok(lines

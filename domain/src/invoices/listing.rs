@@ -69,13 +69,13 @@ pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
         .order_by_expr(column(Column::NumberKey), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<Model> = rows(ctx.db.read(), &select, &COLUMNS).await?;
-    let names = fact_loading::names(ctx.db, found.iter().filter_map(buyer_of)).await?;
+    let names = fact_loading::names(ctx, found.iter().filter_map(buyer_of)).await?;
     let differ = found.iter().filter(|row| {
         row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total
     });
     let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
     let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
-    for payment in loading::payments_of(ctx.db, &ids).await? {
+    for payment in loading::payments_of(ctx, &ids).await? {
         paid.entry(payment.invoice_id).or_default().push(payment);
     }
     let listed = |row: Model| {

@@ -13,7 +13,8 @@ use sea_orm::{
 
 use super::{aggregate::InvoiceAggregate, counted_payments::order, draft_status::require_draft};
 use crate::{
-    database::{Database, among, rows},
+    context::Context,
+    database::{among, rows},
     error::{Error, Result},
     query,
 };
@@ -195,15 +196,15 @@ pub async fn adjustments_of(
 
 /// Returns the payments of each of these invoices, the earliest first. The caller must have checked
 /// that the viewer may read the invoices.
-pub async fn payments_of(db: &Database, invoices: &[InvoiceId]) -> Result<Vec<payment::Model>> {
+pub async fn payments_of(ctx: Context<'_>, invoices: &[InvoiceId]) -> Result<Vec<payment::Model>> {
     Ok(payment::Entity::find()
         .filter(among(
-            db.backend(),
+            ctx.db.backend(),
             Expr::col(payment::Column::InvoiceId),
             invoices.iter().copied(),
         ))
         .order_by_asc(payment::Column::ReceivedOn)
         .order_by_asc(payment::Column::Id)
-        .all(db.read())
+        .all(ctx.db.read())
         .await?)
 }

@@ -79,7 +79,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ExprTrait, JoinType,
+    ColumnTrait, Condition, DbBackend, ExprTrait, JoinType,
     sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
@@ -89,9 +89,9 @@ use self::{amounts::State, differences::Difference};
 use crate::{
     activity_slugs::ListFilter,
     agreements::{self, Counterparty},
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     context::Context,
-    database::{Database, among, among_words, fixed_day, fixed_word},
+    database::{among, among_words, fixed_day, fixed_word},
     error::Result,
     members::succession,
     page::{self, KeyType, Order, PageRequest, Slice},
@@ -179,8 +179,8 @@ pub enum Field {
 
 /// Returns the order of invoices by a field.
 #[must_use]
-pub fn order(db: &Database, field: Field, descending: bool) -> Order {
-    let day = |column| day_or_never(db.backend(), column);
+pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
+    let day = |column| day_or_never(backend, column);
     let (name, key, key_type) = match field {
         Field::Number => ("NUMBER", column(Column::NumberKey), KeyType::Text),
         Field::IssuedOn => ("ISSUED_ON", day(Column::IssuedOn), KeyType::Day),
@@ -192,8 +192,8 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
 
 /// Condition for the invoices that the viewer may read: all, or those issued to its own member.
 #[must_use]
-pub fn visible(viewer: &Viewer) -> Condition {
-    let visibility = viewer.visibility(Resource::Invoices);
+pub fn visible(ctx: Context<'_>) -> Condition {
+    let visibility = ctx.viewer.visibility(Resource::Invoices);
     match (visibility.all, visibility.member) {
         (true, _) => Condition::all(),
         (false, Some(own)) => Condition::all()
@@ -203,8 +203,8 @@ pub fn visible(viewer: &Viewer) -> Condition {
     }
 }
 
-fn select(viewer: &Viewer) -> SelectStatement {
-    Query::select().from(Entity).cond_where(visible(viewer)).take()
+fn select(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(ctx)).take()
 }
 
 /// Selects the invoices with a line of this agreement; none if the viewer can't read it.
@@ -311,7 +311,7 @@ fn narrow_any_state(
 }
 
 pub(crate) fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     if filter.is_short() || !ctx.viewer.visibility(Resource::Invoices).all {
         return narrow(ctx, select, filter);
     }
@@ -334,7 +334,7 @@ fn open_parts(ctx: Context<'_>, filter: &Filter) -> Option<[SelectStatement; 2]>
     let others = Filter { kind: None, ..filter.clone() };
     let part = |state: Condition| {
         let state = state.add_option(kind.clone());
-        narrow_any_state(ctx, select(ctx.viewer).cond_where(state).take(), &others)
+        narrow_any_state(ctx, select(ctx).cond_where(state).take(), &others)
     };
     Some(status_filter::open_parts(backend, &filter.states, filter.day(ctx))?.map(part))
 }
@@ -354,10 +354,10 @@ pub async fn list(
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
     if let Some(search) = searched(ctx, filter) {
-        return page::fetch_searched(ctx.db.read(), select(ctx.viewer), &search, page).await;
+        return page::fetch_searched(ctx.db.read(), select(ctx), &search, page).await;
     }
     match open_parts(ctx, filter) {
-        Some(parts) => page::fetch_of_parts(ctx.db.read(), select(ctx.viewer), parts, page).await,
+        Some(parts) => page::fetch_of_parts(ctx.db.read(), select(ctx), parts, page).await,
         None => page::fetch(ctx.db.read(), matching(ctx, filter), page).await,
     }
 }
@@ -376,7 +376,7 @@ pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> R
 
 /// Returns those of these invoices that the viewer may read, in no order.
 pub async fn by_ids(ctx: Context<'_>, ids: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
-    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
+    query::rows_among(ctx.db, select(ctx), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the invoice with this number if the viewer may read it, else the credit note: each kind
@@ -387,7 +387,7 @@ pub async fn by_number(
     columns: &[Column],
 ) -> Result<Option<Model>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
-        let mut select = select(ctx.viewer);
+        let mut select = select(ctx);
         select.and_where(Column::Kind.eq(kind)).and_where(Column::Number.eq(number));
         if let Some(found) = query::rows(ctx.db.read(), select, columns).await?.pop() {
             return Ok(Some(found));
@@ -398,7 +398,7 @@ pub async fn by_number(
 
 /// Returns the invoice with this OCR reference, if the viewer may read it.
 pub async fn by_ocr(ctx: Context<'_>, ocr: &str, columns: &[Column]) -> Result<Option<Model>> {
-    query::row(ctx.db, select(ctx.viewer), Column::Ocr.eq(ocr), columns).await
+    query::row(ctx.db, select(ctx), Column::Ocr.eq(ocr), columns).await
 }
 
 /// Returns the credit notes of each of these invoices that the viewer may read, in order of number.
@@ -409,7 +409,7 @@ pub async fn credit_notes_of(
 ) -> Result<Vec<Model>> {
     query::rows_among(
         ctx.db,
-        select(ctx.viewer),
+        select(ctx),
         Column::CreditsId,
         invoices,
         &[Column::NumberKey, Column::Id],
@@ -447,7 +447,7 @@ impl Parent {
     /// Selects the invoices of these parents, and returns the expression of the parent of each.
     fn select(self, ctx: Context<'_>, parents: &[Uuid]) -> (SelectStatement, SimpleExpr) {
         let mut select = Query::select();
-        select.cond_where(visible(ctx.viewer));
+        select.cond_where(visible(ctx));
         match self {
             Self::Member => {
                 select.from(Entity).and_where(among(
@@ -458,7 +458,7 @@ impl Parent {
                 (select, column(Column::MemberId))
             }
             Self::Agreement => {
-                select.from_subquery(with_agreement(ctx.db, parents), Entity);
+                select.from_subquery(with_agreement(ctx, parents), Entity);
                 (select, Expr::col((Entity, Alias::new(AGREEMENT))))
             }
         }
@@ -470,7 +470,7 @@ const AGREEMENT: &str = "of_agreement";
 
 /// Subquery that stands for the invoice table: returns an invoice for each agreement among
 /// `agreements` that its lines are about, with the agreement in a column of its own.
-fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
+fn with_agreement(ctx: Context<'_>, agreements: &[Uuid]) -> SelectStatement {
     let pair = Alias::new("pair");
     let agreement = Expr::col((invoice_line::Entity, invoice_line::Column::AgreementId));
     let pairs = Query::select()
@@ -478,7 +478,7 @@ fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
         .expr(agreement.clone())
         .column((invoice_line::Entity, invoice_line::Column::InvoiceId))
         .from(invoice_line::Entity)
-        .and_where(among(db.backend(), agreement, agreements.iter().copied()))
+        .and_where(among(ctx.db.backend(), agreement, agreements.iter().copied()))
         .take();
     let mut select = Query::select();
     select.columns(Model::every_column().into_iter().map(|own| (Entity, own))).expr_as(
@@ -499,7 +499,7 @@ pub async fn of_each(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let select = narrow(ctx, select(ctx.viewer), filter);
+    let select = narrow(ctx, select(ctx), filter);
     page::fetch_each(ctx.db.read(), select, page, parents, |parent| of.has(parent)).await
 }
 

@@ -18,7 +18,6 @@ use uuid::Uuid;
 use super::Buyer;
 use crate::{
     activity_slugs::ListFilter,
-    auth::viewer::Viewer,
     context::Context,
     database::fixed_day,
     error::Result,
@@ -189,10 +188,10 @@ pub fn order<M: ListedPart>(field: Field, descending: bool) -> Order {
 }
 
 /// Selects the parts of the invoices that the viewer may read.
-fn select<M: InvoicePart>(viewer: &Viewer) -> SelectStatement {
+fn select<M: InvoicePart>(ctx: Context<'_>) -> SelectStatement {
     let mut select = Query::select();
     select.from(M::Entity::default());
-    let visible = super::visible(viewer);
+    let visible = super::visible(ctx);
     if !visible.is_empty() {
         let theirs = Query::select()
             .column((invoice::Entity, invoice::Column::Id))
@@ -205,7 +204,7 @@ fn select<M: InvoicePart>(viewer: &Viewer) -> SelectStatement {
 }
 
 fn matching<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
-    let mut select = select::<M>(ctx.viewer);
+    let mut select = select::<M>(ctx);
     select.and_where_option(M::CONDITION.map(Expr::cust));
     if let Some(buyer) = filter.buyer {
         let own = |column: invoice::Column| Expr::col((invoice::Entity, column));
@@ -272,5 +271,5 @@ async fn with<M: InvoicePart>(
     ids: &[Uuid],
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
-    query::rows_among(ctx.db, select::<M>(ctx.viewer), key, ids, &[], columns).await
+    query::rows_among(ctx.db, select::<M>(ctx), key, ids, &[], columns).await
 }

@@ -15,7 +15,7 @@ use chrono::NaiveDate;
 use super::{payment_rejections::Rejection, posting::Booking, small_differences};
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     books::Closing,
     context::Context,
     error::{Error, FieldErrorCode, LINE, Result, ValidationErrors},
@@ -36,9 +36,9 @@ pub struct NewWriteOff {
 /// Returns `true` if the viewer may write off the difference of the invoice: it is issued, and less
 /// than a krona is owed or overpaid.
 #[must_use]
-pub fn can_write_off(viewer: &Viewer, row: &invoice::Model) -> bool {
+pub fn can_write_off(ctx: Context<'_>, row: &invoice::Model) -> bool {
     let difference = row.total - row.credited - row.paid - row.written_off;
-    viewer.has(Permission::ManageInvoices)
+    ctx.viewer.has(Permission::ManageInvoices)
         && Rejection::of_document(row).is_none()
         && difference != Money::ZERO
         && small_differences::is_small(difference)

@@ -82,7 +82,7 @@ async fn listed<M: Booked>(
         agreements.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
     let suppliers: Vec<Buyer> =
         facts.iter().filter_map(|(_, _, supplier)| supplier.map(buyer)).collect();
-    let suppliers = fact_loading::names(ctx.db, suppliers).await?;
+    let suppliers = fact_loading::names(ctx, suppliers).await?;
     let ids: Vec<Uuid> = rows.iter().map(Booked::booking_id).collect();
     let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
     let reversed: HashSet<Uuid> = super::reversals_of::<M>(ctx, &ids, &columns)

@@ -32,7 +32,7 @@ pub async fn of_members(
     if balances.is_empty() {
         return Ok(balances);
     }
-    let mut select = select(ctx.viewer, as_of);
+    let mut select = select(ctx, as_of);
     select.and_where(Column::Kind.eq(InvoiceKind::Invoice)).and_where(among(
         ctx.db.backend(),
         column(Column::MemberId),

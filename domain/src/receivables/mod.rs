@@ -35,7 +35,6 @@ use sea_orm::{
 
 pub use self::aging::{AgedBalance, Bucket};
 use crate::{
-    auth::viewer::Viewer,
     context::Context,
     database::{among, sum},
     error::Result,
@@ -132,7 +131,7 @@ fn adjusted(kind: AdjustmentKind, as_of: NaiveDate) -> SelectStatement {
 
 /// Selects the invoices that the viewer may read and that were issued by then, with their sums as
 /// of that day.
-fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
+fn select(ctx: Context<'_>, as_of: NaiveDate) -> SelectStatement {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
     let booked_on = Expr::from(Func::coalesce([
         payment(payment::Column::BookedOn),
@@ -195,7 +194,7 @@ fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
         select.join_subquery(JoinType::LeftJoin, sums, name, is_of);
     }
     select
-        .cond_where(visible(viewer))
+        .cond_where(visible(ctx))
         .and_where(column(Column::IssuedOn).lte(as_of))
         // A credit note of an invoice is part of that invoice's balance.
         .and_where(column(Column::CreditsId).is_null());
@@ -227,7 +226,7 @@ fn read(row: &QueryResult) -> Result<InvoiceBalance> {
 /// Returns every invoice that the viewer may read and that has a balance at the end of the day,
 /// with the buyer's name: by that name and then by number.
 pub async fn open(ctx: Context<'_>, as_of: NaiveDate) -> Result<Vec<(String, InvoiceBalance)>> {
-    let mut select = select(ctx.viewer, as_of);
+    let mut select = select(ctx, as_of);
     let left =
         column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
     let left = left.sub(joined("written_off")).add(joined("reminded"));
@@ -237,7 +236,7 @@ pub async fn open(ctx: Context<'_>, as_of: NaiveDate) -> Result<Vec<(String, Inv
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<InvoiceBalance> =
         ctx.db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
-    let names = fact_loading::names(ctx.db, found.iter().filter_map(InvoiceBalance::buyer)).await?;
+    let names = fact_loading::names(ctx, found.iter().filter_map(InvoiceBalance::buyer)).await?;
     let name = |item: &InvoiceBalance| {
         item.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default()
     };
@@ -257,7 +256,7 @@ pub async fn of_invoices(
     ids: &[InvoiceId],
     as_of: NaiveDate,
 ) -> Result<HashMap<InvoiceId, InvoiceBalance>> {
-    let mut select = select(ctx.viewer, as_of);
+    let mut select = select(ctx, as_of);
     select.and_where(among(ctx.db.backend(), column(Column::Id), ids.iter().copied()));
     ctx.db
         .read()
@@ -281,7 +280,7 @@ pub async fn of_members(
     if aged.is_empty() {
         return Ok(aged);
     }
-    let mut select = select(ctx.viewer, as_of);
+    let mut select = select(ctx, as_of);
     select.and_where(among(
         ctx.db.backend(),
         column(Column::MemberId),

@@ -94,7 +94,7 @@ pub async fn of_members(
         .expr(sum_if(owes().and(is_due), left()))
         .expr(sum_if(left().lt(0), Expr::cust("0").sub(left())))
         .from(Entity)
-        .cond_where(visible(ctx.viewer))
+        .cond_where(visible(ctx))
         .and_where(Column::Kind.eq(InvoiceKind::Invoice))
         .and_where(column(Column::IssuedOn).is_not_null())
         // The same expression as in the partial index, so that the index is used.

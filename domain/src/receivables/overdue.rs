@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     context::Context,
-    database::{Database, among},
+    database::among,
     error::Result,
     members, organisations,
     query::{self, column},
@@ -124,16 +124,16 @@ async fn entries_of(
 /// has no stored terms: it has `points`, from the settings, from the 30th day after its issue.
 /// Three statements, independent of their number; none if no invoice is late.
 pub async fn interest_of(
-    db: &Database,
+    ctx: Context<'_>,
     invoices: &[Model],
     on: NaiveDate,
     points: u16,
 ) -> Result<HashMap<InvoiceId, OverdueFigures>> {
-    let bearing = bearing_of(db.read(), invoices, on, points).await?;
+    let bearing = bearing_of(ctx.db.read(), invoices, on, points).await?;
     if bearing.is_empty() {
         return Ok(HashMap::new());
     }
-    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
+    let rates = reference_rates::all(ctx.db.read()).await?.into_iter().collect();
     Ok(bearing.into_iter().map(|(id, own)| (id, own.figures(&rates))).collect())
 }
 
@@ -207,10 +207,10 @@ pub async fn overdue(ctx: Context<'_>, on: NaiveDate, points: u16) -> Result<Vec
         .order_by_expr(column(Column::DueOn), Order::Asc)
         .order_by_expr(column(Column::NumberKey), Order::Asc);
     let found: Vec<Model> = query::rows(ctx.db.read(), select, &columns).await?;
-    let figures = interest_of(ctx.db, &found, on, points).await?;
+    let figures = interest_of(ctx, &found, on, points).await?;
     let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
     let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
-    for reminder in reminders::of_invoices(ctx.db, &ids)
+    for reminder in reminders::of_invoices(ctx, &ids)
         .await?
         .into_iter()
         .filter(|reminder| reminder.sent_on <= on)

@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     context::Context,
-    database::Database,
     error::Result,
     interest::reference_rates,
     invoices::{by_ids, documents, interest_rows},
@@ -54,14 +53,14 @@ pub async fn pdf_of(ctx: Context<'_>, id: ReminderId) -> Result<Option<(String, 
             .await?
             .remove(&row.id);
     let claims = claims.unwrap_or_default();
-    let reminders = reminders::of_invoices(ctx.db, &[row.id]).await?;
+    let reminders = reminders::of_invoices(ctx, &[row.id]).await?;
     let number = document.number.clone();
     let fees = claimed_fees(&reminders, &sent);
     let reminder = Reminder {
         is_compensation: document.terms.late_compensation.is_some(),
         unpaid: bearing.as_ref().map_or(document.total, |bearing| bearing.unpaid),
         interest: match bearing {
-            Some(bearing) => open_interest(ctx.db, &bearing, &claims).await?,
+            Some(bearing) => open_interest(ctx, &bearing, &claims).await?,
             None => None,
         },
         invoiced: invoiced(&claims),
@@ -79,12 +78,12 @@ pub async fn pdf_of(ctx: Context<'_>, id: ReminderId) -> Result<Option<(String, 
 /// Returns the interest to date of the days that no interest invoice claims; `None` if a reference
 /// rate is unknown.
 async fn open_interest(
-    db: &Database,
+    ctx: Context<'_>,
     bearing: &Bearing,
     claims: &[Claim],
 ) -> Result<Option<::entity::money::Money>> {
     let days: Vec<DateRange> = claims.iter().map(|claim| claim.days).collect();
-    let rates = reference_rates::all(db.read()).await?.into_iter().collect();
+    let rates = reference_rates::all(ctx.db.read()).await?.into_iter().collect();
     Ok(interest_rows::rows(&bearing.spans, &rates, bearing.points, &days)
         .ok()
         .map(|rows| rows.open_sum()))

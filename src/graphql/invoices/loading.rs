@@ -88,7 +88,7 @@ impl Invoice {
         valid_for_seconds: i32,
     ) -> Result<Option<Url>> {
         let found = self.0.load(ctx, "", || async {
-            documents::digests(database(ctx), &ids(&self.0), format).await
+            documents::digests(caller(ctx), &ids(&self.0), format).await
         });
         let found = found.await?;
         let Some(sha256) = found.get(&self.0.id) else { return Ok(None) };

@@ -114,7 +114,7 @@ order_input! {
 
 fn order(ctx: &Context<'_>, parsed: Option<InvoiceOrder>) -> Order {
     let (field, descending) = order::chosen(parsed, (invoices::Field::Number, false));
-    invoices::order(database(ctx), field, descending)
+    invoices::order(database(ctx).backend(), field, descending)
 }
 
 /// Returns the invoices of each row of a batch, with one statement for all of them.

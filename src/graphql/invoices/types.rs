@@ -22,14 +22,13 @@ use crate::graphql::{
     caller,
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
-    database,
     error_codes::Coded,
     network,
     payments::types::{InvoiceDifference, Payment, Refund, WriteOff},
     receivables::types::Reminder,
     request::LongText,
     scalars::{Date, DateTime, Money, Parsed, Url, node_id, take},
-    times, viewer,
+    times,
 };
 use domain::{
     codes::WarningCode,
@@ -122,9 +121,7 @@ impl Invoice {
         let found = self.0.load(ctx, "", || async {
             let rows = match self.0.extra::<run::Planned>() {
                 Some(planned) => planned.lines().cloned().collect(),
-                None => {
-                    invoices::lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?
-                }
+                None => invoices::lines::of_invoices(caller(ctx), &ids(&self.0), &columns).await?,
             };
             Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });
@@ -152,7 +149,7 @@ impl Invoice {
         }
         let found = self
             .0
-            .load(ctx, "", || async { invoices::lines::vat_of(database(ctx), &ids(&self.0)).await })
+            .load(ctx, "", || async { invoices::lines::vat_of(caller(ctx), &ids(&self.0)).await })
             .await?;
         listed(ctx, found.get(&self.0.id), VatAmount)
     }
@@ -227,7 +224,7 @@ impl Invoice {
     /// Difference between the paid sum and its total; null when there is none.
     async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
         let found = self.0.load(ctx, "", || async {
-            let rows = loading::payments_of(database(ctx), &ids(&self.0)).await?;
+            let rows = loading::payments_of(caller(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
         let payments = found.await?;
@@ -280,7 +277,7 @@ impl Invoice {
             let (on, points) = (day_of(ctx, as_of)?, network(ctx).invoicing.interest_points);
             self.0
                 .load(ctx, "", || async {
-                    overdue::interest_of(database(ctx), self.0.batch_rows(), on, points).await
+                    overdue::interest_of(caller(ctx), self.0.batch_rows(), on, points).await
                 })
                 .await
         };
@@ -293,7 +290,7 @@ impl Invoice {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = self.0.load(ctx, "", || async {
-            let rows = loading::payments_of(database(ctx), &ids(&self.0)).await?;
+            let rows = loading::payments_of(caller(ctx), &ids(&self.0)).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Payment)
@@ -303,7 +300,7 @@ impl Invoice {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
         let found = self.0.load(ctx, "", || async {
-            let rows = reminders::of_invoices(database(ctx), &ids(&self.0)).await?;
+            let rows = reminders::of_invoices(caller(ctx), &ids(&self.0)).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Reminder)
@@ -416,41 +413,41 @@ impl Invoice {
     /// (`invoiceDraftDiscard`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_update_draft(&self, ctx: &Context<'_>) -> bool {
-        self.is_stored() && draft_status::can_update(viewer(ctx), &self.0)
+        self.is_stored() && draft_status::can_update(caller(ctx), &self.0)
     }
 
     /// `true` if you may issue the draft (`invoiceIssue`). Facts that the document needs and lacks,
     /// as the buyer's address, may still prevent it.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_issue(&self, ctx: &Context<'_>) -> bool {
-        self.is_stored() && issue::can_issue(viewer(ctx), &self.0)
+        self.is_stored() && issue::can_issue(caller(ctx), &self.0)
     }
 
     /// `true` if you may credit the invoice (`invoiceCredit`): it is issued, and a part of it is
     /// not credited yet.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_credit(&self, ctx: &Context<'_>) -> bool {
-        credit::can_credit(viewer(ctx), &self.0)
+        credit::can_credit(caller(ctx), &self.0)
     }
 
     /// `true` if you may record a payment of the invoice (`paymentRecord`): it is issued.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_record_payment(&self, ctx: &Context<'_>) -> bool {
-        paid::can_record(viewer(ctx), &self.0)
+        paid::can_record(caller(ctx), &self.0)
     }
 
     /// `true` if you may record a refund to the buyer (`refundRecord`): the invoice is issued, and
     /// overpaid.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_record_refund(&self, ctx: &Context<'_>) -> bool {
-        refund::can_record(viewer(ctx), &self.0)
+        refund::can_record(caller(ctx), &self.0)
     }
 
     /// `true` if you may write off its difference (`invoiceWriteOff`): the invoice is issued, and
     /// less than one krona is owed or overpaid.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_write_off(&self, ctx: &Context<'_>) -> bool {
-        write_off::can_write_off(viewer(ctx), &self.0)
+        write_off::can_write_off(caller(ctx), &self.0)
     }
 
     /// `true` if you may remind the buyer today (`invoiceRemind`): the invoice is overdue, more

@@ -5,9 +5,9 @@ use async_graphql::{Context, Description, ID, Object};
 
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped},
+    caller,
     connection::{Column, ConnectionNode},
     cost::{cost, unversioned},
-    database,
     file_links::link,
     invoices::{relations::invoice_of, types::Invoice},
     scalars::{Date, DateTime, Money, Url, node_id},
@@ -62,7 +62,7 @@ impl Reminder {
     /// document in addition to its own fee; zero: none.
     async fn earlier_fees(&self, ctx: &Context<'_>) -> Result<Money> {
         let found = self.0.load(ctx, "", || async {
-            let sent = reminders::of_invoices(database(ctx), &reminded(&self.0)).await?;
+            let sent = reminders::of_invoices(caller(ctx), &reminded(&self.0)).await?;
             Ok(grouped(sent, |row| row.invoice_id))
         });
         let found = found.await?;
@@ -85,7 +85,7 @@ impl Reminder {
         valid_for_seconds: i32,
     ) -> Option<Result<Url>> {
         let found = self.0.load(ctx, "", || async {
-            documents::with_content(database(ctx), &reminded(&self.0)).await
+            documents::with_content(caller(ctx), &reminded(&self.0)).await
         });
         let path = format!("/files/reminders/{}.pdf", node_id(self.0.id).as_str());
         match found.await {
