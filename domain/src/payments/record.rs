@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
@@ -109,6 +109,6 @@ pub async fn record(
 
 /// Returns `true` if the viewer may record a payment of the invoice, which is issued.
 #[must_use]
-pub fn can_record(viewer: &Viewer, row: &invoice::Model) -> bool {
-    viewer.has(Permission::ManageInvoices) && Rejection::of_document(row).is_none()
+pub fn can_record(ctx: Context<'_>, row: &invoice::Model) -> bool {
+    ctx.viewer.has(Permission::ManageInvoices) && Rejection::of_document(row).is_none()
 }

@@ -23,15 +23,15 @@ use super::{
 };
 use crate::{
     context::Context,
-    database::{Database, among, rows},
+    database::{among, rows},
     error::Result,
     payments::bank,
 };
 
 /// Returns the duplicates of each of these bank payments, in the order of their arrival.
-pub async fn of(db: &Database, ids: &[BankPaymentId]) -> Result<Vec<Model>> {
-    let theirs = among(db.backend(), Expr::col(Column::DuplicateOfId), ids.iter().copied());
-    Ok(Entity::find().filter(theirs).order_by_asc(Column::Id).all(db.read()).await?)
+pub async fn of(ctx: Context<'_>, ids: &[BankPaymentId]) -> Result<Vec<Model>> {
+    let theirs = among(ctx.db.backend(), Expr::col(Column::DuplicateOfId), ids.iter().copied());
+    Ok(Entity::find().filter(theirs).order_by_asc(Column::Id).all(ctx.db.read()).await?)
 }
 
 /// Payments that may be the same money as a bank payment.
@@ -55,7 +55,7 @@ pub async fn possible(
         .filter(|row| state(row) == State::Pending && row.amount > Money::ZERO)
         .collect();
     let (mut alike, recorded) =
-        (alike(ctx.db.read(), &waiting).await?, recorded(ctx.db, &waiting).await?);
+        (alike(ctx.db.read(), &waiting).await?, recorded(ctx, &waiting).await?);
     let of = |row: &Model| {
         let is_near = |payment: &&payment::Model| {
             payment.amount == row.amount
@@ -68,7 +68,7 @@ pub async fn possible(
 }
 
 /// Returns payments with the same sums and close days that no bank file has reported.
-async fn recorded(db: &Database, waiting: &[Model]) -> Result<Vec<payment::Model>> {
+async fn recorded(ctx: Context<'_>, waiting: &[Model]) -> Result<Vec<payment::Model>> {
     let days = waiting.iter().map(|row| row.booked_on);
     let (Some(first), Some(last)) = (days.clone().min(), days.max()) else { return Ok(Vec::new()) };
     let apart = Days::new(MAX_DAYS_APART.unsigned_abs());
@@ -92,21 +92,21 @@ async fn recorded(db: &Database, waiting: &[Model]) -> Result<Vec<payment::Model
         .filter(Expr::exists(of_bank).not())
         .order_by_asc(payment::Column::ReceivedOn)
         .order_by_asc(payment::Column::Id)
-        .all(db.read())
+        .all(ctx.db.read())
         .await?;
-    let reversed = reversed(db, &found).await?;
+    let reversed = reversed(ctx, &found).await?;
     Ok(found.into_iter().filter(|payment| !reversed.contains(&payment.id)).collect())
 }
 
 /// Returns those of these payments that were reversed.
-async fn reversed(db: &Database, payments: &[payment::Model]) -> Result<BTreeSet<PaymentId>> {
+async fn reversed(ctx: Context<'_>, payments: &[payment::Model]) -> Result<BTreeSet<PaymentId>> {
     let columns = [payment::Column::ReversesId];
     let theirs = among(
-        db.backend(),
+        ctx.db.backend(),
         Expr::col(payment::Column::ReversesId),
         payments.iter().map(|payment| payment.id),
     );
     let select = Query::select().columns(columns).from(payment::Entity).and_where(theirs).take();
-    let found: Vec<payment::Model> = rows(db.read(), &select, &columns).await?;
+    let found: Vec<payment::Model> = rows(ctx.db.read(), &select, &columns).await?;
     Ok(found.into_iter().filter_map(|payment| payment.reverses_id).collect())
 }

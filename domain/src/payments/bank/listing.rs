@@ -42,7 +42,7 @@ pub async fn all(ctx: Context<'_>, filter: &Filter) -> Result<Vec<Listed>> {
     for chunk in found.chunks(CHUNK) {
         let ids: Vec<BankPaymentId> = chunk.iter().map(|row| row.id).collect();
         let mut parts: HashMap<BankPaymentId, Vec<(InvoiceId, Money)>> = HashMap::new();
-        for (id, payments) in payments_of(ctx.db, &ids).await? {
+        for (id, payments) in payments_of(ctx, &ids).await? {
             let sums = parts.entry(id).or_default();
             for payment in payments {
                 match sums.iter_mut().find(|(invoice, _)| *invoice == payment.invoice_id) {

@@ -46,7 +46,7 @@ use crate::{
     audit::{self, Change},
     auth::viewer::Resource,
     context::Context,
-    database::{Database, among_words},
+    database::among_words,
     error::{Error, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
@@ -180,12 +180,12 @@ pub async fn by_ids(
 /// Returns the payments made from each of these bank payments, and their reversals, by day. The
 /// caller must have checked that the viewer may read the bank payments.
 pub async fn payments_of(
-    db: &Database,
+    ctx: Context<'_>,
     ids: &[BankPaymentId],
 ) -> Result<HashMap<BankPaymentId, Vec<payment::Model>>> {
     let order = [payment::Column::ReceivedOn, payment::Column::Id];
     let mut found: HashMap<BankPaymentId, Vec<payment::Model>> = HashMap::new();
-    for (id, payment) in parts::payments_of(db.read(), ids.iter().copied(), &order).await? {
+    for (id, payment) in parts::payments_of(ctx.db.read(), ids.iter().copied(), &order).await? {
         found.entry(id).or_default().push(payment);
     }
     Ok(found)

@@ -4,7 +4,8 @@ use ::entity::{bank_payment::Model, money::Money};
 use chrono::NaiveDate;
 
 use crate::{
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, LINE, Result},
 };
 
@@ -37,14 +38,14 @@ pub fn state(row: &Model) -> State {
 
 /// Returns `true` if the viewer may match the bank payment with an invoice.
 #[must_use]
-pub fn can_match(viewer: &Viewer, row: &Model) -> bool {
-    viewer.has(Permission::ManageInvoices) && require_matchable(row).is_ok()
+pub fn can_match(ctx: Context<'_>, row: &Model) -> bool {
+    ctx.viewer.has(Permission::ManageInvoices) && require_matchable(row).is_ok()
 }
 
 /// Returns `true` if the viewer may exclude the rest of the bank payment.
 #[must_use]
-pub fn can_exclude(viewer: &Viewer, row: &Model) -> bool {
-    viewer.has(Permission::ManageInvoices) && require_excludable(row).is_ok()
+pub fn can_exclude(ctx: Context<'_>, row: &Model) -> bool {
+    ctx.viewer.has(Permission::ManageInvoices) && require_excludable(row).is_ok()
 }
 
 /// Fails with `NOT_INCOMING`, `ALREADY_MATCHED`, `EXCLUDED` or `DUPLICATE` unless a bank payment

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action, Change},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     idempotency::Outcome,
@@ -48,8 +48,8 @@ pub struct NewRefund {
 
 /// Returns `true` if the viewer may record a refund of the invoice: it is issued and overpaid.
 #[must_use]
-pub fn can_record(viewer: &Viewer, row: &invoice::Model) -> bool {
-    viewer.has(Permission::ManageInvoices)
+pub fn can_record(ctx: Context<'_>, row: &invoice::Model) -> bool {
+    ctx.viewer.has(Permission::ManageInvoices)
         && Rejection::of_document(row).is_none()
         && overpaid(row) > Money::ZERO
 }

@@ -14,12 +14,11 @@ use crate::graphql::{
     caller,
     connection::{Column, ConnectionNode, DIRECT, selected_columns},
     cost::{cost, list_size, unversioned},
-    database,
     invoices::types::Invoice,
     payments::types::Payment,
     request::LongText,
     scalars::{Date, DateTime, Money, Sha256, node_id},
-    times, viewer,
+    times,
 };
 use domain::{
     error::Result,
@@ -210,7 +209,7 @@ impl BankPayment {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", || async {
-            let rows = duplicates::of(database(ctx), &ids(&self.0)).await?;
+            let rows = duplicates::of(caller(ctx), &ids(&self.0)).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.duplicate_of_id))
         });
         listed(ctx, found.await?.get(&Some(self.0.id)), BankPayment)
@@ -253,8 +252,7 @@ impl BankPayment {
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
         let found = self.0.load(ctx, "", || async {
-            with_invoices(ctx, bank::payments_of(database(ctx), &ids(&self.0)).await?, &columns)
-                .await
+            with_invoices(ctx, bank::payments_of(caller(ctx), &ids(&self.0)).await?, &columns).await
         });
         listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
@@ -262,13 +260,13 @@ impl BankPayment {
     /// `true` if you may match it with an invoice (`bankPaymentMatch`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_match(&self, ctx: &Context<'_>) -> bool {
-        bank::status::can_match(viewer(ctx), &self.0)
+        bank::status::can_match(caller(ctx), &self.0)
     }
 
     /// `true` if you may exclude the unmatched part (`bankPaymentExclude`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_exclude(&self, ctx: &Context<'_>) -> bool {
-        bank::status::can_exclude(viewer(ctx), &self.0)
+        bank::status::can_exclude(caller(ctx), &self.0)
     }
 
     /// `true` if you may reopen it (`bankPaymentReopen`): it is excluded or a duplicate, is no
