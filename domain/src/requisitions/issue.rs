@@ -56,8 +56,8 @@ pub struct NewRequisition {
 /// Returns `true` if the viewer may issue a requisition for the agreement: a signed cooperation
 /// agreement with income. Earlier requisitions may still prevent it.
 #[must_use]
-pub fn can_issue(viewer: &Viewer, row: &agreement::Model) -> bool {
-    viewer.has(Permission::ManageAccounts) && require_grant(row).is_ok()
+pub fn can_issue(ctx: Context<'_>, row: &agreement::Model) -> bool {
+    ctx.viewer.has(Permission::ManageAccounts) && require_grant(row).is_ok()
 }
 
 /// Issues a requisition for a signed cooperation agreement by which money comes in. It gets the

@@ -17,7 +17,7 @@ use documents::{
 use sea_orm::sea_query::{Query, SelectStatement};
 
 use crate::{
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     context::Context,
     error::{Error, Result},
     query, worker_pool,
@@ -25,11 +25,11 @@ use crate::{
 
 /// Selects the requisitions that the viewer may read: all for viewers who may read all invoices,
 /// none for others.
-fn select(viewer: &Viewer) -> SelectStatement {
+fn select(ctx: Context<'_>) -> SelectStatement {
     let mut select = Query::select();
     select
         .from(Entity)
-        .and_where_option((!viewer.visibility(Resource::Invoices).all).then(query::nothing));
+        .and_where_option((!ctx.viewer.visibility(Resource::Invoices).all).then(query::nothing));
     select
 }
 
@@ -39,7 +39,7 @@ pub async fn by_ids(
     ids: &[RequisitionId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
+    query::rows_among(ctx.db, select(ctx), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the requisitions for these agreements that the viewer may read, in order of number.
@@ -50,7 +50,7 @@ pub async fn of_agreements(
 ) -> Result<Vec<Model>> {
     query::rows_among(
         ctx.db,
-        select(ctx.viewer),
+        select(ctx),
         Column::AgreementId,
         agreements,
         &[Column::Number],

@@ -8,7 +8,7 @@ use sea_orm::EntityTrait;
 
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     clock::day_of,
     context::Context,
     error::{ConflictReason, Error, LINE, Result, ValidationErrors},
@@ -17,8 +17,8 @@ use crate::{
 
 /// Returns `true` if the viewer may withdraw the requisition, which is not withdrawn yet.
 #[must_use]
-pub fn can_withdraw(viewer: &Viewer, row: &Model) -> bool {
-    viewer.has(Permission::ManageAccounts) && row.withdrawn_on.is_none()
+pub fn can_withdraw(ctx: Context<'_>, row: &Model) -> bool {
+    ctx.viewer.has(Permission::ManageAccounts) && row.withdrawn_on.is_none()
 }
 
 /// Withdraws a requisition that was issued by mistake. Its document and number stay, and its period

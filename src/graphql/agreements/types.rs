@@ -26,7 +26,7 @@ use crate::graphql::{
     requisitions::types::Requisition,
     scalars::{Date, DateTime, Json, Parsed, node_id, take},
     templates::types::{AgreementTemplateVersion, version_of},
-    times, viewer,
+    times,
 };
 use domain::{
     agreements::{
@@ -399,7 +399,7 @@ impl Agreement {
     /// with income, and signed. Earlier requisitions may still prevent it.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_requisition(&self, ctx: &Context<'_>) -> bool {
-        requisitions::issue::can_issue(viewer(ctx), &self.0)
+        requisitions::issue::can_issue(caller(ctx), &self.0)
     }
 
     /// `true` if you may draft a successor (`agreementReplace`): it is signed, has not ended, and

@@ -12,7 +12,7 @@ use crate::graphql::{
     file_links::link,
     request::LongText,
     scalars::{Date, DateTime, Money, Url, node_id},
-    times, viewer,
+    times,
 };
 use domain::{
     error::{Error, Result},
@@ -101,7 +101,7 @@ impl Requisition {
     /// `true` if you may withdraw the requisition (`requisitionWithdraw`): it is not withdrawn yet.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_withdraw(&self, ctx: &Context<'_>) -> bool {
-        withdraw::can_withdraw(viewer(ctx), &self.0)
+        withdraw::can_withdraw(caller(ctx), &self.0)
     }
 
     /// Link to the PDF/A file: absolute, and signed so that it opens without a token for some
