@@ -177,7 +177,7 @@ async fn template_pdf(
     })?;
     let document =
         preview_loading::document(app.context(viewer), &source, &app.network, given).await?;
-    typeset::render(viewer, document).await
+    typeset::render(app.context(viewer), document).await
 }
 
 /// Creates a file for the caller as an expensive document: it takes points from the caller's

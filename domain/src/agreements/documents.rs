@@ -132,7 +132,7 @@ pub async fn pdf_of(ctx: Context<'_>, network: &Network, id: AgreementId) -> Res
     if row.number.is_none() {
         let draft = previews(ctx, network, &[id]).await?.remove(&id);
         let Some(document) = draft.transpose()? else { return Ok(None) };
-        let rendered = typeset::render(ctx.viewer, document).await?;
+        let rendered = typeset::render(ctx, document).await?;
         return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
     }
     let stored = agreement_document::Entity::find_by_id(id).one(ctx.db.read()).await?;

@@ -149,7 +149,7 @@ pub async fn deviations_of(
     let ids: BTreeSet<_> = versions.iter().chain(&currents).map(|version| version.id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let texts = templates::texts_of(
-        ctx.db,
+        ctx,
         &ids,
         &[template_text::Column::VersionId, template_text::Column::Parameters],
     )
@@ -204,7 +204,7 @@ pub async fn diffs(
         pairs.iter().map(|(old, new)| ((old.id, new.id), (old.version, new.version))).collect();
     let ids: Vec<_> = pairs.keys().flat_map(|(old, new)| [*old, *new]).collect();
     let texts = templates::texts_of(
-        ctx.db,
+        ctx,
         &ids,
         &[template_text::Column::VersionId, template_text::Column::Body],
     )

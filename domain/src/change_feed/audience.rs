@@ -219,11 +219,11 @@ fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
         }
         SubjectKind::Template if ctx.viewer.visibility(Resource::Templates).all => Condition::all(),
         SubjectKind::Template => Condition::any()
-            .add(about(template::Entity, template::Column::Id, templates::visible(ctx.viewer)))
+            .add(about(template::Entity, template::Column::Id, templates::visible(ctx)))
             .add(about(
                 template_version::Entity,
                 template_version::Column::Id,
-                templates::visible_version(ctx.viewer),
+                templates::visible_version(ctx),
             )),
         SubjectKind::Agreement => {
             about(agreement::Entity, agreement::Column::Id, agreements::visible(ctx))

@@ -62,7 +62,7 @@ pub async fn create(
     let language = check_language(&new.language, &mut errors);
     let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
     text.check_characters(None, &mut errors);
-    let text = checked(text, ctx.viewer, "", errors).await?;
+    let text = checked(ctx, text, "", errors).await?;
 
     let mut change = audit::begin(ctx, Action::TemplateCreate).await?;
     if let Some(activity) = new.activity {

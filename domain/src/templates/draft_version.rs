@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     audit::{self, Action},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
     context::Context,
     database::busy,
     error::{Error, Result, ValidationErrors},
@@ -17,8 +17,8 @@ use crate::{
 
 /// Returns `true` if the viewer may draft versions of templates.
 #[must_use]
-pub fn can_draft_version(viewer: &Viewer) -> bool {
-    viewer.has(Permission::ManageTemplates)
+pub fn can_draft_version(ctx: Context<'_>) -> bool {
+    ctx.viewer.has(Permission::ManageTemplates)
 }
 
 /// Drafts the next version from the last one, or changes the existing draft. `errors` are those
@@ -45,7 +45,7 @@ pub async fn draft_version(
         let before = Text::of(&last.body, &last.parameters)?;
         let text = Text::after(&before, &new);
         text.check_characters(Some(&before), &mut errors);
-        let text = checked(text, ctx.viewer, "", std::mem::take(&mut errors)).await?;
+        let text = checked(ctx, text, "", std::mem::take(&mut errors)).await?;
         let mut change = audit::begin(ctx, Action::TemplateVersionDraft).await?;
         let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
         if Text::after(&Text::of(&last.body, &last.parameters)?, &new) == text {

@@ -40,9 +40,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activities,
     activity_slugs::ListFilter,
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     context::Context,
-    database::{Database, among, among_words},
+    database::{among, among_words},
     error::{Error, Result},
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
@@ -134,8 +134,8 @@ pub fn order(field: Field, descending: bool) -> Order {
 }
 
 /// Selects the versions that the viewer can read: all, or only those that were published.
-pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
-    if viewer.visibility(Resource::Templates).all {
+pub(crate) fn visible_version(ctx: Context<'_>) -> Condition {
+    if ctx.viewer.visibility(Resource::Templates).all {
         return Condition::all();
     }
     Condition::all().add(column(template_version::Column::State).ne(TemplateState::Draft))
@@ -143,25 +143,25 @@ pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
 
 /// Selects the templates that the viewer can read: all, or only those with a version that was
 /// published.
-pub(crate) fn visible(viewer: &Viewer) -> Condition {
-    if viewer.visibility(Resource::Templates).all {
+pub(crate) fn visible(ctx: Context<'_>) -> Condition {
+    if ctx.viewer.visibility(Resource::Templates).all {
         return Condition::all();
     }
     let seen = Query::select()
         .expr(Expr::cust("1"))
         .from(template_version::Entity)
         .and_where(column(template_version::Column::TemplateId).eq(column(Column::Id)))
-        .cond_where(visible_version(viewer))
+        .cond_where(visible_version(ctx))
         .take();
     Condition::all().add(Expr::exists(seen))
 }
 
-fn select(viewer: &Viewer) -> SelectStatement {
-    Query::select().from(Entity).cond_where(visible(viewer)).take()
+fn select(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(Entity).cond_where(visible(ctx)).take()
 }
 
 fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
-    let mut select = select(ctx.viewer);
+    let mut select = select(ctx);
     if !filter.kinds.is_empty() {
         let kinds = filter.kinds.iter().map(|kind| kind.word());
         select.and_where(among_words(ctx.db.backend(), column(Column::Kind), kinds));
@@ -200,16 +200,16 @@ pub async fn by_ids(
     ids: &[TemplateId],
     columns: &[Column],
 ) -> Result<Vec<Model>> {
-    query::rows_among(ctx.db, select(ctx.viewer), Column::Id, ids, &[], columns).await
+    query::rows_among(ctx.db, select(ctx), Column::Id, ids, &[], columns).await
 }
 
 /// Returns the template with this slug, if the viewer can read it.
 pub async fn by_slug(ctx: Context<'_>, slug: &str, columns: &[Column]) -> Result<Option<Model>> {
-    query::row(ctx.db, select(ctx.viewer), Column::Slug.eq(slug), columns).await
+    query::row(ctx.db, select(ctx), Column::Slug.eq(slug), columns).await
 }
 
-fn select_versions(viewer: &Viewer) -> SelectStatement {
-    Query::select().from(template_version::Entity).cond_where(visible_version(viewer)).take()
+fn select_versions(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(template_version::Entity).cond_where(visible_version(ctx)).take()
 }
 
 /// Returns those of these versions that the viewer can read, in no particular order.
@@ -218,7 +218,7 @@ pub async fn versions_by_ids(
     ids: &[TemplateVersionId],
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
-    let (select, key) = (select_versions(ctx.viewer), template_version::Column::Id);
+    let (select, key) = (select_versions(ctx), template_version::Column::Id);
     query::rows_among(ctx.db, select, key, ids, &[], columns).await
 }
 
@@ -229,7 +229,7 @@ pub async fn versions_of(
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
     use template_version::Column as C;
-    let select = select_versions(ctx.viewer);
+    let select = select_versions(ctx);
     query::rows_among(ctx.db, select, C::TemplateId, templates, &[C::Version], columns).await
 }
 
@@ -254,21 +254,21 @@ pub async fn current_of(
         .take();
     let position =
         [column(template_version::Column::TemplateId), column(template_version::Column::Version)];
-    let mut select = select_versions(ctx.viewer);
+    let mut select = select_versions(ctx);
     select.and_where(Expr::tuple(position).in_subquery(newest));
     query::rows(ctx.db.read(), select, columns).await
 }
 
 /// Returns the texts of these versions. The caller has checked that the viewer can read them.
 pub async fn texts_of(
-    db: &Database,
+    ctx: Context<'_>,
     versions: &[TemplateVersionId],
     columns: &[template_text::Column],
 ) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
     let select = Query::select().from(template_text::Entity).take();
     let key = template_text::Column::VersionId;
     let found: Vec<template_text::Model> =
-        query::rows_among(db, select, key, versions, &[], columns).await?;
+        query::rows_among(ctx.db, select, key, versions, &[], columns).await?;
     Ok(found.into_iter().map(|row| (row.version_id, row)).collect())
 }
 

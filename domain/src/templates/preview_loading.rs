@@ -35,7 +35,7 @@ pub async fn sources(
 ) -> Result<HashMap<TemplateVersionId, Source>> {
     let versions = versions_by_ids(ctx, versions, &template_version::Model::every_column()).await?;
     let ids: Vec<_> = versions.iter().map(|version| version.id).collect();
-    let mut texts = texts_of(ctx.db, &ids, &template_text::Model::every_column()).await?;
+    let mut texts = texts_of(ctx, &ids, &template_text::Model::every_column()).await?;
     let ids: Vec<TemplateId> = versions.iter().map(|version| version.template_id).collect();
     let templates = by_ids(ctx, &ids, &template::Model::every_column()).await?;
     let templates: HashMap<_, _> = templates.into_iter().map(|row| (row.id, row)).collect();

@@ -32,7 +32,7 @@ pub async fn publish_version(
         require_draft(&draft.version)?;
         // Before the transaction, so that it does not block other writers.
         let text = Text::of(&draft.body, &draft.parameters)?;
-        checked(text, ctx.viewer, "template_version_id.", std::mem::take(&mut errors)).await?;
+        checked(ctx, text, "template_version_id.", std::mem::take(&mut errors)).await?;
         let mut change = audit::begin(ctx, Action::TemplateVersionPublish).await?;
         let before = found(change.tx(), version, &mut errors).await?;
         require_draft(&before.version)?;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     audit::{self, Change},
-    auth::viewer::Viewer,
+    context::Context,
     error::{ConflictReason, Error, Result, ValidationErrors},
     worker_pool,
 };
@@ -28,12 +28,12 @@ pub(super) const ATTEMPTS: usize = 5;
 /// # Errors
 /// INVALID naming every error; CONFLICT `TOO_MANY_REQUESTS`.
 pub(super) async fn checked(
+    ctx: Context<'_>,
     text: Text,
-    viewer: &Viewer,
     prefix: &'static str,
     errors: ValidationErrors,
 ) -> Result<Text> {
-    worker_pool::run(&viewer.subject, move || text.checked(prefix, errors)).await
+    worker_pool::run(&ctx.viewer.subject, move || text.checked(prefix, errors)).await
 }
 
 /// Stores a template with a first version as a draft.

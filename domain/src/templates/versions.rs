@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     audit::{Fields, Recorded},
-    auth::viewer::{Permission, Viewer},
+    auth::viewer::Permission,
+    context::Context,
     error::{ConflictReason, Error, Result},
 };
 
@@ -169,14 +170,14 @@ pub(super) fn require_published(row: &template_version::Model) -> Result<()> {
 
 /// Returns `true` if the viewer may publish the version, which is a draft.
 #[must_use]
-pub fn can_publish(viewer: &Viewer, row: &template_version::Model) -> bool {
-    viewer.has(Permission::ManageTemplates) && require_draft(row).is_ok()
+pub fn can_publish(ctx: Context<'_>, row: &template_version::Model) -> bool {
+    ctx.viewer.has(Permission::ManageTemplates) && require_draft(row).is_ok()
 }
 
 /// Returns `true` if the viewer may retire the version, which is published.
 #[must_use]
-pub fn can_retire(viewer: &Viewer, row: &template_version::Model) -> bool {
-    viewer.has(Permission::ManageTemplates) && require_published(row).is_ok()
+pub fn can_retire(ctx: Context<'_>, row: &template_version::Model) -> bool {
+    ctx.viewer.has(Permission::ManageTemplates) && require_published(row).is_ok()
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use crate::graphql::{
     network,
     request::{LongText, RequestCache, take_bytes},
     scalars::{Sha256, Url, node_id},
-    viewer,
 };
 use ::documents::agreement as document;
 use domain::{
@@ -120,7 +119,7 @@ impl AgreementPreview {
         let render = || {
             Box::pin(async {
                 let document = self.document().await?;
-                Ok(typeset::render_if(viewer(ctx), document, allow).await?.sha256.into())
+                Ok(typeset::render_if(caller(ctx), document, allow).await?.sha256.into())
             })
         };
         Ok(Sha256::new(self.rendering.pdf_sha256.get_or_init(render).await.clone()?))
@@ -130,7 +129,7 @@ impl AgreementPreview {
     #[graphql(directive = cost::apply("300".into()))]
     async fn html(&self, ctx: &Context<'_>) -> Result<LongText<Arc<str>>> {
         let render = || {
-            Box::pin(async { Ok(typeset::html(viewer(ctx), self.document().await?).await?.into()) })
+            Box::pin(async { Ok(typeset::html(caller(ctx), self.document().await?).await?.into()) })
         };
         self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }

@@ -16,10 +16,10 @@ use crate::graphql::{
     caller,
     connection::{self, Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
-    database, network,
+    network,
     request::LongText,
     scalars::{DateTime, Json, node_id},
-    times, viewer,
+    times,
 };
 
 use documents::sha256;
@@ -163,7 +163,7 @@ impl AgreementTemplate {
     /// `true` if you may draft the next version, or change its draft (`templateVersionDraft`).
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_draft_version(&self, ctx: &Context<'_>) -> bool {
-        draft_version::can_draft_version(viewer(ctx))
+        draft_version::can_draft_version(caller(ctx))
     }
 }
 
@@ -320,13 +320,13 @@ impl AgreementTemplateVersion {
     /// `true` if you may publish the version (`templateVersionPublish`): it is a draft.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_publish(&self, ctx: &Context<'_>) -> bool {
-        versions::can_publish(viewer(ctx), &self.0)
+        versions::can_publish(caller(ctx), &self.0)
     }
 
     /// `true` if you may retire the version (`templateVersionRetire`): it is published.
     #[graphql(directive = unversioned::apply())]
     async fn viewer_can_retire(&self, ctx: &Context<'_>) -> bool {
-        versions::can_retire(viewer(ctx), &self.0)
+        versions::can_retire(caller(ctx), &self.0)
     }
 }
 
@@ -339,7 +339,7 @@ async fn texts(
     row.load(ctx, "", || async {
         let versions: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
         let columns = [template_text::Column::VersionId, column];
-        templates::texts_of(database(ctx), &versions, &columns).await
+        templates::texts_of(caller(ctx), &versions, &columns).await
     })
     .await
 }
