@@ -282,7 +282,7 @@ async fn of_accounting_type(
             Node::Grant,
         ),
         NodeType::TaxDecision => {
-            let rows = BatchRow::each(domain::tax_decisions::by_ids(caller.db, &typed(ids)).await?);
+            let rows = BatchRow::each(domain::tax_decisions::by_ids(caller, &typed(ids)).await?);
             rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         NodeType::BankPayment => nodes(

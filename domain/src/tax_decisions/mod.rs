@@ -18,7 +18,8 @@ use ::entity::{
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
 use crate::{
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::Result,
 };
 
@@ -33,9 +34,9 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
 }
 
 /// Returns these tax decisions, in no particular order.
-pub async fn by_ids(db: &Database, ids: &[TaxDecisionId]) -> Result<Vec<Model>> {
+pub async fn by_ids(ctx: Context<'_>, ids: &[TaxDecisionId]) -> Result<Vec<Model>> {
     Ok(Entity::find()
-        .filter(among(db.backend(), Expr::col(Column::Id), ids.iter().copied()))
-        .all(db.read())
+        .filter(among(ctx.db.backend(), Expr::col(Column::Id), ids.iter().copied()))
+        .all(ctx.db.read())
         .await?)
 }

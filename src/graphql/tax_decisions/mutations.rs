@@ -9,7 +9,7 @@ use super::{
 };
 use crate::graphql::{
     batch::BatchRow,
-    database,
+    caller,
     fees::types::VatRate,
     mutation::mutation,
     scalars::{Date, Parsed, row_id, take},
@@ -80,7 +80,7 @@ async fn record(
     };
     let mutation = mutation(ctx);
     let payload = async |id: TaxDecisionId| {
-        let found = tax_decisions::by_ids(database(ctx), &[id]).await?.pop();
+        let found = tax_decisions::by_ids(caller(ctx), &[id]).await?.pop();
         let row = found.ok_or_else(|| Error::NotFound("there is no such tax decision".into()))?;
         Ok(TaxDecisionRecordPayload { tax_decision: TaxDecision(BatchRow::single(row)) })
     };
