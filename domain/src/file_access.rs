@@ -29,7 +29,7 @@ pub async fn read(
 /// Returns those of these files that the viewer may read, in no order. No one may read a file that
 /// neither an agreement nor a cost uses.
 pub async fn by_ids(ctx: Context<'_>, ids: &[StoredFileId]) -> Result<Vec<stored_file::Model>> {
-    let found = stored_files::with_owners(ctx.db, ids).await?;
+    let found = stored_files::with_owners(ctx, ids).await?;
     let (mut of_agreements, mut of_costs) = (Vec::new(), Vec::new());
     for (_, owner) in &found {
         match owner {

@@ -113,7 +113,7 @@ pub async fn sign(
     change.record(Some(&before), Some(&after))?;
     if let Some(file) = new.file_id {
         let owner = FileOwner::Signature(signature.id, id);
-        stored_files::attach::attach(&mut change, ctx.viewer, file, owner).await?;
+        stored_files::attach::attach(ctx, &mut change, file, owner).await?;
     }
     change
         .commit_with(Outcome::of(id).with(signature.id))

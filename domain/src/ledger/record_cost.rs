@@ -68,7 +68,7 @@ pub async fn record_cost(
     change.record(None, Some(&row))?;
     if let Some(file) = details.file_id {
         let owner = FileOwner::Cost(row.id, row.activity_id, row.booked_on);
-        stored_files::attach::attach(&mut change, ctx.viewer, file, owner).await?;
+        stored_files::attach::attach(ctx, &mut change, file, owner).await?;
     }
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await?;
     Ok(row.id)

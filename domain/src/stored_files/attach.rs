@@ -17,7 +17,7 @@ use crate::{
         self, Change,
         forms::{CostFile, SignatureFile},
     },
-    auth::viewer::Viewer,
+    context::Context,
     error::{Error, FieldErrorCode, Result},
 };
 
@@ -27,12 +27,12 @@ use crate::{
 /// INVALID unless the viewer has uploaded it, and nothing uses it; for a signature, also unless it
 /// is a PDF or an image.
 pub(crate) async fn attach(
+    ctx: Context<'_>,
     change: &mut Change,
-    viewer: &Viewer,
     id: StoredFileId,
     owner: FileOwner,
 ) -> Result<()> {
-    let own = sha256(viewer.subject.as_bytes());
+    let own = sha256(ctx.viewer.subject.as_bytes());
     let found = Entity::find_by_id(id).one(change.tx()).await?;
     let unused = found.filter(|row| {
         row.signature_id.is_none() && row.cost_id.is_none() && row.uploaded_by == own

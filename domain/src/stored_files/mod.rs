@@ -27,7 +27,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::forms::{CostFile, SignatureFile},
-    database::{Database, among},
+    context::Context,
+    database::among,
     error::Result,
 };
 
@@ -43,31 +44,31 @@ pub enum FileOwner {
 /// Returns the files of these signatures. The caller has checked that the viewer can read the
 /// agreements.
 pub async fn of_signatures(
-    db: &Database,
+    ctx: Context<'_>,
     signatures: &[SignatureId],
 ) -> Result<HashMap<SignatureId, Model>> {
     let column = Expr::col((Entity, Column::SignatureId));
-    let theirs = among(db.backend(), column, signatures.iter().copied());
-    let found = Entity::find().filter(theirs).all(db.read()).await?;
+    let theirs = among(ctx.db.backend(), column, signatures.iter().copied());
+    let found = Entity::find().filter(theirs).all(ctx.db.read()).await?;
     Ok(found.into_iter().filter_map(|row| Some((row.signature_id?, row))).collect())
 }
 
 /// Returns the files of these costs. The caller has checked that the viewer can read them.
-pub async fn of_costs(db: &Database, costs: &[CostId]) -> Result<HashMap<CostId, Model>> {
+pub async fn of_costs(ctx: Context<'_>, costs: &[CostId]) -> Result<HashMap<CostId, Model>> {
     let column = Expr::col((Entity, Column::CostId));
-    let theirs = among(db.backend(), column, costs.iter().copied());
-    let found = Entity::find().filter(theirs).all(db.read()).await?;
+    let theirs = among(ctx.db.backend(), column, costs.iter().copied());
+    let found = Entity::find().filter(theirs).all(ctx.db.read()).await?;
     Ok(found.into_iter().filter_map(|row| Some((row.cost_id?, row))).collect())
 }
 
 /// Returns those of these files that an object uses, each with the object.
 pub(crate) async fn with_owners(
-    db: &Database,
+    ctx: Context<'_>,
     ids: &[StoredFileId],
 ) -> Result<Vec<(Model, FileOwner)>> {
-    let theirs = among(db.backend(), Expr::col(Column::Id), ids.iter().copied());
-    let rows = Entity::find().filter(theirs).all(db.read()).await?;
-    let agreements = agreements_of(db.read(), &rows).await?;
+    let theirs = among(ctx.db.backend(), Expr::col(Column::Id), ids.iter().copied());
+    let rows = Entity::find().filter(theirs).all(ctx.db.read()).await?;
+    let agreements = agreements_of(ctx.db.read(), &rows).await?;
     let with_owner = |row: Model| {
         let owner = match row.signature_id {
             Some(id) => FileOwner::Signature(id, agreements.get(&id).copied()?),

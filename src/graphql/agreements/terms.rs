@@ -10,7 +10,6 @@ use crate::graphql::{
     caller,
     connection::Column,
     cost::cost,
-    database,
     fees::types::{FeeBasis, VatRate},
     members::types::AllocationBasis,
     request::LongText,
@@ -341,7 +340,7 @@ impl Signature {
     async fn file(&self, ctx: &Context<'_>) -> Option<Result<StoredFile>> {
         let found = self.0.load(ctx, "", || async {
             let signatures: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-            stored_files::of_signatures(database(ctx), &signatures).await
+            stored_files::of_signatures(caller(ctx), &signatures).await
         });
         match found.await {
             Ok(found) => {

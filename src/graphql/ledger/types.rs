@@ -20,7 +20,6 @@ use crate::graphql::{
         self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
     },
     cost::{cost as weight, unversioned},
-    database,
     scalars::{Date, DateTime, Money, node_id},
     stored_files::types::StoredFile,
     times,
@@ -235,7 +234,7 @@ Cost(cost) {
     async fn file(&self, ctx: &Context<'_>) -> Option<Result<StoredFile>> {
         let found = self.0.load(ctx, "", || async {
             let costs: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-            stored_files::of_costs(database(ctx), &costs).await
+            stored_files::of_costs(caller(ctx), &costs).await
         });
         match found.await {
             Ok(found) => {
