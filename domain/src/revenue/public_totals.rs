@@ -21,8 +21,9 @@ use super::{
     report_filter::Scope,
 };
 use crate::{
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Resource,
     collation,
+    context::Context,
     database::{among, total},
     error::Result,
     members::of_visible_member,
@@ -37,8 +38,8 @@ type Figure = fn(&mut AmountsOfYear) -> &mut Amounts;
 /// Returns the public totals of these activities in a range, in at most seven statements. At least
 /// `min_counterparties` others must stand behind a figure.
 pub(super) async fn of(
+    ctx: Context<'_>,
     tx: &DatabaseTransaction,
-    viewer: &Viewer,
     activities: &[ActivityId],
     range: Range,
     min_counterparties: usize,
@@ -61,8 +62,8 @@ pub(super) async fn of(
         add(tx, &select, is_deducted, &mut found, figure).await?;
     }
     add_grants(tx, activities, range, &mut found).await?;
-    let own = own_members(tx, viewer).await?;
-    let reads_invoices = viewer.visibility(Resource::Invoices).all;
+    let own = own_members(ctx, tx).await?;
+    let reads_invoices = ctx.viewer.visibility(Resource::Invoices).all;
     let required = Required {
         income: if reads_invoices { 0 } else { min_counterparties },
         accounts: min_counterparties,
@@ -194,8 +195,8 @@ async fn add_grants(
 
 /// Returns the ids of the viewer's own association and of the predecessors whose invoices it may
 /// read.
-async fn own_members(tx: &DatabaseTransaction, viewer: &Viewer) -> Result<HashSet<Uuid>> {
-    let visibility = viewer.visibility(Resource::Invoices);
+async fn own_members(ctx: Context<'_>, tx: &DatabaseTransaction) -> Result<HashSet<Uuid>> {
+    let visibility = ctx.viewer.visibility(Resource::Invoices);
     if visibility.member.is_none() {
         return Ok(HashSet::new());
     }

@@ -37,8 +37,7 @@ pub async fn result_of(
         results = load(&tx, &scope.restricted_to(&readable), &readable, range).await?;
     }
     if !others.is_empty() {
-        results
-            .extend(public_totals::of(&tx, ctx.viewer, &others, range, min_counterparties).await?);
+        results.extend(public_totals::of(ctx, &tx, &others, range, min_counterparties).await?);
     }
     tx.rollback().await?;
     Ok(results)

@@ -17,11 +17,7 @@ use ::entity::{
 };
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
-use crate::{
-    context::Context,
-    database::among,
-    error::Result,
-};
+use crate::{context::Context, database::among, error::Result};
 
 /// Returns all tax decisions, the latest first. They are public, as fees are.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
