@@ -14,7 +14,6 @@ use super::{
     batch::Rows,
     caller,
     cost::shared,
-    database,
     node::{self, Node},
     scalars::{DateTime, NodeId, Revision},
 };
@@ -145,7 +144,7 @@ impl Subscription {
                 return Ok(stream::iter([Ok(Change(event.clone()))]).boxed());
             }
             Some(Source::Plan(plan)) => {
-                change_feed::check_after(database(ctx), after).await?;
+                change_feed::check_after(caller(ctx), after).await?;
                 // The plan is set only here.
                 plan.set(Plan { kinds, after }).ok();
                 return Ok(stream::empty().boxed());
@@ -191,7 +190,7 @@ impl RevisionQuery {
         if let Some(StateRevision(known)) = ctx.data_opt::<StateRevision>() {
             return Ok(Revision::new(*known));
         }
-        Ok(Revision::new(Box::pin(domain::audit::revision(database(ctx))).await?))
+        Ok(Revision::new(Box::pin(domain::audit::revision(caller(ctx))).await?))
     }
 }
 

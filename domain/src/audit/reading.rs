@@ -18,9 +18,9 @@ use uuid::Uuid;
 use super::{action::Action, history::History, reads, sealing};
 use crate::{
     activity_slugs::ListFilter,
-    auth::viewer::{TrailVisibility, Viewer},
+    auth::viewer::TrailVisibility,
     context::Context,
-    database::{Database, among_numbers},
+    database::among_numbers,
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query,
@@ -80,8 +80,8 @@ const ACCOUNTS: [Form; 20] = [
 ];
 
 /// Selects the entries that the viewer can read; the condition is empty if it can read all of them.
-pub(crate) fn visible(viewer: &Viewer) -> Condition {
-    match viewer.trail() {
+pub(crate) fn visible(ctx: Context<'_>) -> Condition {
+    match ctx.viewer.trail() {
         TrailVisibility::All => Condition::all(),
         TrailVisibility::Accounts => {
             let words = ACCOUNTS.map(Form::word).join("', '");
@@ -92,8 +92,8 @@ pub(crate) fn visible(viewer: &Viewer) -> Condition {
     }
 }
 
-fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
-    let mut select = Query::select().from(Entity).cond_where(visible(viewer)).take();
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    let mut select = Query::select().from(Entity).cond_where(visible(ctx)).take();
     if let Some(actor) = &filter.actor {
         select.and_where(Column::Actor.eq(actor.as_str()));
     }
@@ -124,12 +124,12 @@ fn note<'e>(
 
 /// Opens the texts of entries of several lists.
 async fn open_in_place<'e>(
-    db: &Database,
+    ctx: Context<'_>,
     entries: impl Iterator<Item = &'e mut audit_entry::Model>,
 ) -> Result<()> {
     let mut entries: Vec<_> = entries.collect();
     let mut opened: Vec<_> = entries.iter_mut().map(|entry| std::mem::take(*entry)).collect();
-    sealing::open_all(db.read(), &mut opened).await?;
+    sealing::open_all(ctx.db.read(), &mut opened).await?;
     entries.into_iter().zip(opened).for_each(|(entry, opened)| *entry = opened);
     Ok(())
 }
@@ -140,8 +140,8 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<audit_entry::Model>,
 ) -> Result<Slice<audit_entry::Model>> {
-    let mut slice = page::fetch(ctx.db.read(), matching(ctx.viewer, filter), page).await?;
-    open_in_place(ctx.db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
+    let mut slice = page::fetch(ctx.db.read(), matching(ctx, filter), page).await?;
+    open_in_place(ctx, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
     note(ctx, slice.rows.iter().map(|(_, entry)| entry))?;
     Ok(slice)
 }
@@ -157,12 +157,12 @@ pub(crate) async fn opened(
 
 /// Returns the number of entries. May stop above `at_most`, as [`page::count_at_most`] does.
 pub async fn count(ctx: Context<'_>, filter: &Filter, at_most: Option<u64>) -> Result<i64> {
-    page::count_at_most(ctx.db.read(), matching(ctx.viewer, filter), at_most).await
+    page::count_at_most(ctx.db.read(), matching(ctx, filter), at_most).await
 }
 
 /// Returns the last revision, which only a change increases; 0 for an empty trail.
-pub async fn revision(db: &Database) -> Result<i64> {
-    revision_in(db.read()).await
+pub async fn revision(ctx: Context<'_>) -> Result<i64> {
+    revision_in(ctx.db.read()).await
 }
 
 /// Returns the last revision that a transaction sees; 0 for an empty trail.
@@ -179,7 +179,7 @@ pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
 /// Returns the entries of these revisions; none for a viewer who may not read the trail.
 pub async fn by_revisions(ctx: Context<'_>, revisions: &[i64]) -> Result<Vec<audit_entry::Model>> {
     let columns = audit_entry::Model::every_column();
-    let mut select = matching(ctx.viewer, &Filter::default());
+    let mut select = matching(ctx, &Filter::default());
     let own = query::column(Column::Revision);
     select.and_where(among_numbers(ctx.db.backend(), own, revisions));
     let mut found: Vec<audit_entry::Model> = query::rows(ctx.db.read(), select, &columns).await?;
@@ -196,12 +196,12 @@ pub async fn of_each(
     ids: &[Uuid],
     page: &PageRequest<audit_entry::Model>,
 ) -> Result<HashMap<Uuid, Slice<audit_entry::Model>>> {
-    let mut select = matching(ctx.viewer, &Filter::default());
+    let mut select = matching(ctx, &Filter::default());
     select.and_where(history.is_own());
     let mut found =
         page::fetch_each(ctx.db.read(), select, page, ids, |id| history.id().eq(id)).await?;
     let opened = found.values_mut().flat_map(|slice| slice.rows.iter_mut());
-    open_in_place(ctx.db, opened.map(|(_, entry)| entry)).await?;
+    open_in_place(ctx, opened.map(|(_, entry)| entry)).await?;
     let shown = found.values().flat_map(|slice| slice.rows.iter());
     note(ctx, shown.map(|(_, entry)| entry))?;
     Ok(found)
@@ -217,7 +217,7 @@ pub async fn count_each(
 }
 
 fn about(ctx: Context<'_>, history: History, ids: &[Uuid]) -> SelectStatement {
-    let mut select = matching(ctx.viewer, &Filter::default());
+    let mut select = matching(ctx, &Filter::default());
     select.cond_where(history.entries(ctx.db.backend(), ids));
     select
 }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     activity_slugs::ListFilter,
-    auth::viewer::{Permission, Resource, Viewer},
+    auth::viewer::{Permission, Resource},
     clock::day_of,
     context::Context,
     database::{Database, busy},
@@ -182,9 +182,9 @@ pub fn order(descending: bool) -> Order {
     }
 }
 
-fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
+fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
-    if !viewer.visibility(Resource::Audit).all {
+    if !ctx.viewer.visibility(Resource::Audit).all {
         select.and_where(query::nothing());
     }
     if let Some(contact) = filter.contact {
@@ -209,10 +209,10 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest<Model>,
 ) -> Result<Slice<Model>> {
-    page::fetch(ctx.db.read(), matching(ctx.viewer, filter), page).await
+    page::fetch(ctx.db.read(), matching(ctx, filter), page).await
 }
 
 /// Returns the number of rows.
 pub async fn count(ctx: Context<'_>, filter: &Filter) -> Result<i64> {
-    page::count(ctx.db.read(), matching(ctx.viewer, filter)).await
+    page::count(ctx.db.read(), matching(ctx, filter)).await
 }

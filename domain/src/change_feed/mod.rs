@@ -294,10 +294,10 @@ fn restored_to(revision: i64) -> Error {
 }
 
 /// Fails with INVALID when the register has not reached this revision. Returns the last revision.
-pub async fn check_after(db: &Database, after: Option<i64>) -> Result<Committed> {
+pub async fn check_after(ctx: Context<'_>, after: Option<i64>) -> Result<Committed> {
     // The notification of another process's write may not have arrived yet.
-    let last = db.check_end(db.read()).await?;
-    let found = *db.changed().borrow();
+    let last = ctx.db.check_end(ctx.db.read()).await?;
+    let found = *ctx.db.changed().borrow();
     match after {
         Some(after) if after > last => Err(Error::invalid(
             "after",
@@ -323,7 +323,7 @@ pub async fn follow(
     after: Option<i64>,
     catch_up_limit: CatchUpLimit,
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
-    let last = check_after(ctx.db, after).await?;
+    let last = check_after(ctx, after).await?;
     let (group, changed, after) =
         (followers.of(ctx.viewer, &kinds), ctx.db.changed(), after.unwrap_or(last.revision));
     let read_limit = Arc::clone(&followers.read_limit);

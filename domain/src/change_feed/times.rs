@@ -153,7 +153,7 @@ impl PartTimes {
 /// to it. Other changes, as of a draft or a snoozed deadline, must not move the time of the last
 /// one.
 fn known(ctx: Context<'_>, history: History) -> Condition {
-    let readable = audit::visible(ctx.viewer);
+    let readable = audit::visible(ctx);
     if readable.is_empty() {
         return readable;
     }
