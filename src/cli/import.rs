@@ -55,7 +55,7 @@ pub async fn run(options: Options) -> Result {
     let mut meter = Meter::new();
     let viewer = Viewer::operator("import");
     // The import itself reports files that can't be read.
-    if let Ok(forecast) = import::forecast(&db, &options.folder)
+    if let Ok(forecast) = import::forecast(db.backend(), &options.folder)
         && (options.dry_run || forecast.refuses_others())
     {
         say(&describe(forecast));

@@ -51,7 +51,7 @@ pub async fn issue(
     let own = DraftFacts::own(facts.as_ref(), id);
     let is_alone = facts.as_ref().is_some_and(|facts| fee_charges::charges_fee(&facts.draft));
     let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own, is_alone };
-    let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
+    let search = NumberSearch::new(ctx, InvoiceKind::Invoice, expected);
     let mut change =
         audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;
     let (issued_on, numbers) = day_and_numbers(&change, &search, issued_on, &mut errors).await?;

@@ -76,7 +76,7 @@ pub async fn issue_new(
     .await;
     let is_alone = facts.as_ref().is_ok_and(|facts| charges_fee(&facts.draft));
     let basis = Basis { seen: &seen, kind: SubjectKind::Invoice, own: &own, is_alone };
-    let search = NumberSearch::new(ctx.db, InvoiceKind::Invoice, expected);
+    let search = NumberSearch::new(ctx, InvoiceKind::Invoice, expected);
     let mut change =
         audit::begin_after(ctx, Action::InvoiceIssue, basis, &search.questions()).await?;
     let day = day_of(change.at());

@@ -15,6 +15,7 @@ use sea_orm::{
 
 use super::number_series::{NumberSeries, keys_of, of_year, split};
 use crate::{
+    context::Context,
     database::{Database, rows},
     error::Result,
     query::day_or_never,
@@ -36,12 +37,12 @@ pub(super) struct NumberSearch<'d> {
 
 impl<'d> NumberSearch<'d> {
     /// Returns the search for a document that is issued on this day.
-    pub(super) fn new(db: &'d Database, kind: InvoiceKind, day: NaiveDate) -> Self {
-        let series = match db.latest_series(kind.word()) {
+    pub(super) fn new(ctx: Context<'d>, kind: InvoiceKind, day: NaiveDate) -> Self {
+        let series = match ctx.db.latest_series(kind.word()) {
             Some(series) => of_year(&series, day.year()),
             None => NumberSeries::after(None, kind, day.year()).series,
         };
-        Self { db, kind, day, series }
+        Self { db: ctx.db, kind, day, series }
     }
 
     /// Returns its questions: the number of the latest document up to the day, the last number of

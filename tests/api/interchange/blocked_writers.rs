@@ -70,7 +70,7 @@ on_both!(a_forecast_waits_for_no_change, |app| async move {
     let viewer = Viewer::operator("test");
     // It holds the register meanwhile.
     let change = audit::begin(app.context(&viewer), Action::OrganisationAdd).await.unwrap();
-    let found = forecast(&app.db, folder.path()).unwrap();
+    let found = forecast(app.db.backend(), folder.path()).unwrap();
     change.undo().await.unwrap();
     // The header of members.csv is bad, which the import reports.
     assert_eq!(found, Forecast::of_rows(app.db.backend(), 3));

@@ -8,7 +8,8 @@ use sea_orm::DbBackend;
 
 use crate::{
     clock::Clock,
-    database::{Database, WRITE_LOCK_TIMEOUT},
+    context::Context,
+    database::WRITE_LOCK_TIMEOUT,
     error::Result,
     interchange::{
         File,
@@ -51,7 +52,7 @@ impl Forecast {
 ///
 /// # Errors
 /// CONFLICT `FILE` if a file can't be read.
-pub fn forecast(db: &Database, folder: &Path) -> Result<Forecast> {
+pub fn forecast(backend: DbBackend, folder: &Path) -> Result<Forecast> {
     let mut rows = 0;
     for file in File::ALL {
         // The import reports what is wrong with them.
@@ -59,24 +60,27 @@ pub fn forecast(db: &Database, folder: &Path) -> Result<Forecast> {
         while !matches!(table.next()?, Next::End) {}
         rows += table.rows;
     }
-    Ok(Forecast::of_rows(db.backend(), rows))
+    Ok(Forecast::of_rows(backend, rows))
 }
 
 /// Announces the end of a long import to those who find the register busy. Returns the end if it
 /// was announced.
-pub(super) async fn announce(db: &Database, forecast: Forecast) -> Result<Option<DateTime<Utc>>> {
+pub(super) async fn announce(
+    ctx: Context<'_>,
+    forecast: Forecast,
+) -> Result<Option<DateTime<Utc>>> {
     if !forecast.refuses_others() {
         return Ok(None);
     }
     let end = Clock::system().now() + forecast.blocked_for;
-    db.announce_import(end).await?;
+    ctx.db.announce_import(end).await?;
     Ok(Some(end))
 }
 
 /// Removes the announcement of this end. The import has ended; a failure here doesn't undo it, and
 /// the announcement no longer counts after its time.
-pub(super) async fn withdraw(db: &Database, end: DateTime<Utc>) {
-    if let Err(error) = db.withdraw_announcement(end).await {
+pub(super) async fn withdraw(ctx: Context<'_>, end: DateTime<Utc>) {
+    if let Err(error) = ctx.db.withdraw_announcement(end).await {
         tracing::warn!(%error, "the announcement of the import could not be removed; it counts until the expected end");
     }
 }

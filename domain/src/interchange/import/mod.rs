@@ -48,11 +48,11 @@ pub async fn import(
     ctx.require(Permission::ManageRegister)?;
     ctx.require(Permission::ManageAccounts)?;
     let ignored = other_files(from)?;
-    let announced = forecast::announce(ctx.db, forecast(ctx.db, from)?).await?;
+    let announced = forecast::announce(ctx, forecast(ctx.db.backend(), from)?).await?;
     // Boxed, since the future of an import is large.
     let written = Box::pin(write(ctx, network, from, ignored, dry_run, watcher)).await;
     if let Some(end) = announced {
-        forecast::withdraw(ctx.db, end).await;
+        forecast::withdraw(ctx, end).await;
     }
     let report = written?;
     if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
