@@ -1,7 +1,8 @@
-//! Rules about the files of the repository: layers, form, documentation, acts of law and inputs of
-//! fuzz targets.
+//! Rules about the files of the repository: layers, contexts, form, documentation, acts of law and
+//! inputs of fuzz targets.
 
 mod client_docs;
+mod contexts;
 mod docs_pages;
 mod fuzz_inputs;
 mod import_cycles;
