@@ -1,7 +1,7 @@
 //! The context in which a rule is applied: register, time, caller and mutation.
 
 use crate::{
-    audit::pending_reads::ReadMark,
+    audit::{item_changes::ItemChanges, pending_reads::ReadMark},
     auth::viewer::{Permission, Viewer},
     clock::Clock,
     database::Database,
@@ -21,6 +21,9 @@ pub struct Context<'a> {
     /// The mutation field that applies the rule, and whose outcome is stored with its change;
     /// `None` for queries and commands.
     pub idempotency: Option<&'a MutationField>,
+    /// The transaction of a bulk mutation, of which the change of the rule becomes a part; `None`
+    /// for a change with a transaction of its own.
+    pub(crate) items: Option<&'a ItemChanges>,
     /// Mark of the request, set when the read of a contact is noted for it; `None` if no one asks
     /// for it.
     pub read_mark: Option<&'a ReadMark>,
@@ -30,13 +33,19 @@ impl<'a> Context<'a> {
     /// Returns the context of a query or a command.
     #[must_use]
     pub fn new(db: &'a Database, clock: Clock, viewer: &'a Viewer) -> Self {
-        Self { db, clock, viewer, idempotency: None, read_mark: None }
+        Self { db, clock, viewer, idempotency: None, items: None, read_mark: None }
     }
 
     /// Returns the same context for the rule of a mutation field.
     #[must_use]
     pub fn for_mutation(self, field: &'a MutationField) -> Self {
         Self { idempotency: Some(field), ..self }
+    }
+
+    /// Returns the same context for an item of a bulk mutation, which stores the outcome of all.
+    #[must_use]
+    pub(crate) fn for_items(self, items: &'a ItemChanges) -> Self {
+        Self { idempotency: None, items: Some(items), ..self }
     }
 
     /// Returns the same context for a request with this mark.

@@ -27,6 +27,7 @@ pub mod removal;
 pub mod context;
 pub mod activity_slugs;
 pub mod audit;
+pub mod bulk;
 mod date_order;
 pub mod output;
 pub mod worker_pool;

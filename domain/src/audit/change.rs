@@ -15,6 +15,7 @@ use super::{
     appending::Appender,
     clock_order,
     forms::Erasure,
+    item_changes::{ItemChanges, ItemOutcomes},
     opening::{Basis, Opening},
     person_keys,
     recorded::{Person, Recorded},
@@ -40,6 +41,8 @@ pub struct Change {
     db: Database,
     /// The mutation of which this is the change, and whose outcome it stores.
     mutation: Option<MutationField>,
+    /// The outcomes of the bulk mutation to one of whose items it belongs.
+    items: Option<ItemOutcomes>,
     /// The entries of the change.
     trail: Appender,
     /// Keys of persons that are deleted after the entries of their erasure were written.
@@ -97,9 +100,14 @@ async fn open(
             "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
         )));
     }
-    let is_alone = basis.is_some_and(|basis| basis.is_alone);
-    let sharing = if is_alone { Sharing::Alone } else { action.sharing() };
-    let tx = ctx.db.write_unchecked(sharing).await?;
+    let tx = match ctx.items {
+        Some(items) => items.begin_item().await?,
+        None => {
+            let is_alone = basis.is_some_and(|basis| basis.is_alone);
+            let sharing = if is_alone { Sharing::Alone } else { action.sharing() };
+            ctx.db.write_unchecked(sharing).await?
+        }
+    };
     let (db, actor) = (ctx.db.clone(), ctx.viewer.subject.clone());
     let mutation = ctx.idempotency.cloned().filter(|mutation| mutation.is_by(&actor));
     if let Some(mutation) = &mutation {
@@ -120,6 +128,7 @@ async fn open(
         tx,
         db,
         mutation,
+        items: ctx.items.map(ItemChanges::outcomes),
         trail: Appender::new(opening.revision, opening.hash.clone(), actor, action, at),
         erased: Vec::new(),
         opening,
@@ -277,9 +286,7 @@ impl Change {
         person_keys::delete(&self.tx, &self.erased).await?;
         search::refresh_others(&self.tx, &self.indexed).await?;
         db.commit(self.tx, Some((last, &hash))).await?;
-        if let Some(mutation) = self.mutation {
-            mutation.committed(outcome, last);
-        }
+        report(self.mutation, self.items, outcome, last);
         Ok(())
     }
 
@@ -287,7 +294,7 @@ impl Change {
     /// all the same, in the transaction that has checked that no other request with the key was
     /// committed. Otherwise a retry after other changes might change something.
     async fn finish_unchanged(self, outcome: Outcome) -> Result<()> {
-        let Self { tx, db, mutation, trail, .. } = self;
+        let Self { tx, db, mutation, items, trail, .. } = self;
         let (last, _) = trail.end();
         match &mutation {
             Some(mutation) if mutation.has_key() => {
@@ -297,15 +304,28 @@ impl Change {
             }
             _ => db.leave_unchanged(tx).await?,
         }
-        if let Some(mutation) = mutation {
-            mutation.committed(outcome, last);
-        }
+        report(mutation, items, outcome, last);
         Ok(())
     }
 
     /// Rolls back the change, for a dry run.
     pub async fn undo(self) -> Result<()> {
         Ok(self.tx.rollback().await?)
+    }
+}
+
+/// Reports the outcome of a change that is done to its mutation, or to the bulk mutation of whose
+/// item it is.
+fn report(
+    mutation: Option<MutationField>,
+    items: Option<ItemOutcomes>,
+    outcome: Outcome,
+    revision: i64,
+) {
+    match (mutation, items) {
+        (Some(mutation), _) => mutation.committed(outcome, revision),
+        (None, Some(items)) => items.add(outcome),
+        (None, None) => {}
     }
 }
 

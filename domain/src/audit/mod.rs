@@ -15,6 +15,7 @@ pub mod forms;
 mod gaps;
 mod head;
 mod history;
+pub(crate) mod item_changes;
 mod key_owners;
 mod key_replacement;
 pub(crate) mod migration;

@@ -16,6 +16,7 @@ mod listening;
 mod maintenance;
 mod meters;
 mod migrate;
+mod part;
 pub mod plan;
 mod pool_state;
 mod pools;
@@ -63,6 +64,7 @@ pub(crate) use self::{
     batch::Batch,
     busy::{WRITE_LOCK_TIMEOUT, busy},
     common_commit::CommonCommit,
+    part::Parts,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
     usage::note_rows,
     writers::Sharing,

@@ -92,6 +92,11 @@ impl Statements {
         Ok(())
     }
 
+    /// Forgets statements that were refused, after a rollback to the savepoint before them.
+    pub(super) fn forget_refused(&self) {
+        self.worst.compare_exchange(Failure::Refused as u8, 0, SeqCst, SeqCst).ok();
+    }
+
     /// Fails unless every statement was successful.
     pub(super) fn expect_success(&self) -> Result<(), DbErr> {
         if self.worst.load(SeqCst) != 0 {

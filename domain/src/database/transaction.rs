@@ -12,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     common_commit::{CommonCommit, Group},
     joined::Joined,
+    part::{Part, Parts},
     statements::{Statements, Watch},
     write_health::WriteHealth,
     writer_state::WriterState,
@@ -35,6 +36,8 @@ enum Hold {
     Alone(Alone),
     /// The transaction has earlier changes, which wait for its commit.
     Joined(Joined),
+    /// The transaction belongs to a bulk mutation, and this change to one of its items.
+    Part(Part),
 }
 
 /// The hold of the first change of a transaction.
@@ -108,6 +111,39 @@ impl Transaction {
         Ok(())
     }
 
+    /// Begins the change of an item in the transaction of a bulk mutation. The changes of the items
+    /// before it have ended.
+    pub(crate) async fn begin_part(&self, parts: &Arc<Parts>) -> Result<Self, DbErr> {
+        self.end_part(parts).await?;
+        self.execute_unprepared("SAVEPOINT item").await?;
+        let hold = Hold::Part(Part::new(parts));
+        Ok(Self { tx: Arc::clone(&self.tx), statements: Arc::clone(&self.statements), hold })
+    }
+
+    /// Ends the savepoint of the last part; rolls back to it if its change failed.
+    pub(crate) async fn end_part(&self, parts: &Parts) -> Result<(), DbErr> {
+        if let Some(sql) = parts.end_savepoint() {
+            self.execute_unprepared(sql).await?;
+            self.statements.forget_refused();
+        }
+        Ok(())
+    }
+
+    /// `true` if the change is that of an item of a bulk mutation.
+    pub(super) fn is_part(&self) -> bool {
+        matches!(self.hold, Hold::Part(_))
+    }
+
+    /// Ends the change of an item, which is to be committed with the others. `last` is the last
+    /// audit entry that it wrote, by revision and hash.
+    pub(super) fn finish_part(self, last: Option<(i64, &str)>) -> Result<(), DbErr> {
+        self.statements.expect_success()?;
+        if let Hold::Part(part) = self.hold {
+            part.finish(last);
+        }
+        Ok(())
+    }
+
     /// `true` if the change must be committed together with earlier ones.
     pub(super) fn is_joined(&self) -> bool {
         matches!(self.hold, Hold::Joined(_))
@@ -118,6 +154,7 @@ impl Transaction {
         match &self.hold {
             Hold::Alone(alone) => alone.sharing == Sharing::Shared,
             Hold::Joined(_) => true,
+            Hold::Part(_) => false,
         }
     }
 
@@ -125,7 +162,7 @@ impl Transaction {
     /// wrote; `None` without such changes.
     pub(crate) fn common_commit(&self) -> Option<CommonCommit> {
         match &self.hold {
-            Hold::Alone(_) => None,
+            Hold::Alone(_) | Hold::Part(_) => None,
             Hold::Joined(joined) => joined.common_commit(),
         }
     }
@@ -136,6 +173,7 @@ impl Transaction {
         match &self.hold {
             Hold::Alone(_) => None,
             Hold::Joined(joined) => joined.trail_end(),
+            Hold::Part(part) => part.trail_end(),
         }
     }
 
@@ -152,6 +190,7 @@ impl Transaction {
         let savepoint = match &self.hold {
             Hold::Alone(_) => "change".to_owned(),
             Hold::Joined(joined) => joined.savepoint(),
+            Hold::Part(_) => "item".to_owned(),
         };
         self.execute_unprepared(&format!("ROLLBACK TO SAVEPOINT {savepoint}")).await?;
         Ok(())
@@ -168,6 +207,7 @@ impl Transaction {
         let shared = match hold {
             Hold::Alone(Alone { tx, permit, .. }) => Some((Group::new(tx, &statements), permit)),
             Hold::Joined(mut joined) => joined.leave(),
+            Hold::Part(_) => None,
         };
         let lost = || DbErr::Custom("the transaction was ended before".to_owned());
         let (mut group, permit) = shared.ok_or_else(|| Uncommitted::RolledBack(lost()))?;
@@ -245,7 +285,7 @@ impl Transaction {
         self.statements.expect_usable()?;
         let statement = statement(Arc::clone(&self.tx));
         match &self.hold {
-            Hold::Alone(_) => self.statements.observe(statement).await,
+            Hold::Alone(_) | Hold::Part(_) => self.statements.observe(statement).await,
             Hold::Joined(joined) => self.statements.run_to_end(joined.runtime(), statement).await,
         }
     }

@@ -152,11 +152,14 @@ impl Database {
 
     /// Commits, and returns when the commit is confirmed. `last` is the last audit entry that the
     /// transaction wrote, by revision and hash. A change that may share its commit leaves it to the
-    /// next one if another waits.
+    /// next one if another waits; that of an item of a bulk mutation, to the bulk mutation.
     ///
     /// # Errors
     /// INTERNAL if nothing was committed, or if the outcome is unknown.
     pub(crate) async fn commit(&self, tx: Transaction, last: Option<(i64, &str)>) -> Result<()> {
+        if tx.is_part() {
+            return Ok(tx.finish_part(last)?);
+        }
         let is_shared = tx.is_joined() || (tx.is_shared() && self.writers.may_share());
         if !is_shared {
             return self.commit_now(tx, last).await.map(drop);
@@ -181,6 +184,9 @@ impl Database {
     /// # Errors
     /// INTERNAL if what it read was not committed, or a file of a register on SQLite is gone.
     pub(crate) async fn leave_unchanged(&self, tx: Transaction) -> Result<()> {
+        if tx.is_part() {
+            return Ok(tx.rollback().await?);
+        }
         if let Some(commit) = tx.common_commit() {
             drop(tx);
             return commit.wait().await;

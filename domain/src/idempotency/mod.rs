@@ -34,6 +34,8 @@ const RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Numbers of columns of a request, and of an outcome.
 const REQUEST_COLUMNS: usize = 5;
 const OUTCOME_COLUMNS: usize = 5;
+/// Separates the response key of a bulk mutation from the position of an item: no name has it.
+const ITEM: char = '.';
 /// The field under which a reused key is reported.
 const HEADER: &str = "idempotency-key";
 
@@ -92,14 +94,13 @@ impl Mutations {
         }
     }
 
-    /// Returns the response keys of the committed mutations, in the order of their commits.
+    /// Returns the response keys of the committed mutations, in the order of their commits. Of a
+    /// bulk mutation that failed after some of its items, those of the items: `remind.0`.
     #[must_use]
     pub fn committed(&self) -> Vec<String> {
-        let mut committed: Vec<_> = self
-            .outcomes()
-            .iter()
-            .map(|known| (known.revision, known.response_key.clone()))
-            .collect();
+        let outcomes = self.outcomes();
+        let mut committed: Vec<_> =
+            reported(&outcomes).map(|known| (known.revision, known.response_key.clone())).collect();
         committed.sort_by_key(|(revision, _)| *revision);
         committed.into_iter().map(|(_, response_key)| response_key).collect()
     }
@@ -107,8 +108,8 @@ impl Mutations {
     /// Returns the outcomes of the committed mutations, by their response keys.
     #[must_use]
     pub fn committed_outcomes(&self) -> Vec<(String, Outcome)> {
-        self.outcomes()
-            .iter()
+        let outcomes = self.outcomes();
+        reported(&outcomes)
             .map(|known| (known.response_key.clone(), known.outcome.clone()))
             .collect()
     }
@@ -130,6 +131,15 @@ impl Mutations {
             outcomes.push(committed);
         }
     }
+}
+
+/// Returns the committed mutations without the items of those that are complete.
+fn reported(outcomes: &[Committed]) -> impl Iterator<Item = &Committed> {
+    outcomes.iter().filter(|known| {
+        let mutation = known.response_key.split_once(ITEM).map(|(mutation, _)| mutation);
+        let is = |name: &str| outcomes.iter().any(|other| other.response_key == name);
+        mutation.is_none_or(|mutation| !is(mutation))
+    })
 }
 
 impl Committed {
@@ -199,6 +209,30 @@ impl MutationField {
     pub fn new(mutations: Arc<Mutations>, response_key: &str, actor: &str) -> Self {
         let (response_key, actor) = (response_key.to_owned(), actor.to_owned());
         Self { mutations, response_key, actor, others: Arc::default() }
+    }
+
+    /// Returns the mutation of one item of a bulk mutation, whose outcome is stored alone.
+    pub(crate) fn of_item(&self, position: usize) -> Self {
+        let response_key = format!("{}{ITEM}{position}", self.response_key);
+        Self { response_key, others: Arc::default(), ..self.clone() }
+    }
+
+    /// Records that every item of this bulk mutation was tried; those that were committed have
+    /// their own outcomes.
+    pub(crate) fn items_performed(&self) {
+        let of_items: Vec<Committed> = self
+            .mutations
+            .outcomes()
+            .iter()
+            .filter(|known| {
+                let item = known.response_key.strip_prefix(&self.response_key);
+                item.is_some_and(|item| item.starts_with(ITEM))
+            })
+            .cloned()
+            .collect();
+        let Some(revision) = of_items.iter().map(|known| known.revision).max() else { return };
+        let objects = of_items.into_iter().flat_map(|known| known.outcome.objects).collect();
+        self.committed(Outcome { objects, ..Outcome::default() }, revision);
     }
 
     /// Applies a rule that writes through

@@ -89,6 +89,19 @@ impl Outcome {
         Ok(self)
     }
 
+    /// Returns the outcome of a bulk mutation: the objects of all items, and in the details the
+    /// outcome of each. Fails with INTERNAL if they can't be written as JSON.
+    pub fn of_items(items: &[Self]) -> Result<Self> {
+        let objects = items.iter().flat_map(|item| item.objects.iter().cloned()).collect();
+        Self { objects, ..Self::default() }.detailed(&items)
+    }
+
+    /// Returns the outcomes of the items of a bulk mutation; `None` if it is that of another one.
+    #[must_use]
+    pub fn items(&self) -> Option<Vec<Self>> {
+        serde_json::from_value(self.details.clone()).ok()
+    }
+
     /// Returns the ids of the payload's objects of this type, in their order.
     pub fn ids<I: Identifier>(&self) -> impl Iterator<Item = I> {
         self.objects
