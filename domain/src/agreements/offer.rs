@@ -6,17 +6,20 @@ use documents::{
     agreement::{self as document, Rendered},
     sha256,
 };
+use futures_util::future::BoxFuture;
 use sea_orm::ConnectionTrait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     document_loading, document_source, eligibility,
     lifecycle::{self, Transition},
     loading::{self, snapshot},
+    numbers,
 };
 use crate::{
     audit::{self, Action, Change, forms::AgreementHtml},
     auth::viewer::Permission,
+    bulk::{ItemRule, NewItem, Rejected},
     clock::day_of,
     collation,
     config::Network,
@@ -52,13 +55,19 @@ pub async fn offer(
     for _ in 0..ATTEMPTS {
         let expected = Facts::of(ctx.db.read(), id, ctx.clock.now()).await?;
         let rendered = expected.clone().render(ctx, network).await?;
-        let change = audit::begin(ctx, Action::AgreementOffer).await?;
-        let facts = Facts::of(change.tx(), id, change.at()).await?;
+        let (change, facts) = begin(ctx, id).await?;
         if facts == expected {
             return freeze(change, facts, rendered).await;
         }
     }
     Err(busy())
+}
+
+/// Begins the change that offers a draft, and loads the data of the draft.
+async fn begin(ctx: Context<'_>, id: AgreementId) -> Result<(Change, Facts)> {
+    let change = audit::begin(ctx, Action::AgreementOffer).await?;
+    let facts = Facts::of(change.tx(), id, change.at()).await?;
+    Ok((change, facts))
 }
 
 /// Maximum number of times that a document is rendered because its contents changed meanwhile.
@@ -127,5 +136,103 @@ impl Facts {
             document::rendered(&document).map_err(Error::from)
         };
         worker_pool::run(&ctx.viewer.subject, work).await
+    }
+}
+
+/// Offers many drafts: [`offer`] for each. In one transaction, they are rendered before it, with
+/// the numbers that they will get.
+#[derive(Debug)]
+pub struct OfferEach<'n> {
+    network: &'n Network,
+    /// The rendered offers in the order of the items; empty if each has a transaction of its own.
+    rendered: Vec<(Facts, Rendered)>,
+    /// Held from the rendering to the commit.
+    permit: Option<MutexGuard<'static, ()>>,
+}
+
+impl<'n> OfferEach<'n> {
+    /// Returns the rule with the settings of the network.
+    #[must_use]
+    pub fn new(network: &'n Network) -> Self {
+        Self { network, rendered: Vec::new(), permit: None }
+    }
+
+    /// Loads the data of the drafts, with consecutive numbers. Adds the errors of those that can't
+    /// be offered.
+    async fn load(
+        ctx: Context<'_>,
+        items: &[NewItem<AgreementId>],
+        rejected: &mut Vec<Rejected>,
+    ) -> Vec<Facts> {
+        let (mut all, now) = (Vec::<Facts>::with_capacity(items.len()), ctx.clock.now());
+        for (position, new) in items.iter().enumerate() {
+            let found = match new.errors.clone().finish() {
+                Ok(()) => Facts::of(ctx.db.read(), new.item, now).await,
+                Err(error) => Err(error),
+            };
+            match found {
+                Ok(mut facts) => {
+                    if let Some(last) = all.last() {
+                        let last = collation::number_key(&last.number);
+                        facts.number = numbers::after(facts.dated.year(), Some(&last));
+                    }
+                    all.push(facts);
+                }
+                Err(error) => rejected.push((position, error)),
+            }
+        }
+        all
+    }
+}
+
+impl ItemRule for OfferEach<'_> {
+    type Item = AgreementId;
+    type Output = AgreementId;
+    const PERMISSION: Permission = Permission::ManageAgreements;
+    const MAX_ITEMS: usize = 20;
+
+    fn prepare<'a>(
+        &'a mut self,
+        ctx: Context<'a>,
+        items: &'a [NewItem<AgreementId>],
+    ) -> BoxFuture<'a, Result<Vec<Rejected>>> {
+        Box::pin(async move {
+            self.permit = Some(OFFER_LOCK.lock().await);
+            let mut rejected = Vec::new();
+            let all = Self::load(ctx, items, &mut rejected).await;
+            if !rejected.is_empty() {
+                return Ok(rejected);
+            }
+            for (position, facts) in all.into_iter().enumerate() {
+                match facts.clone().render(ctx, self.network).await {
+                    Ok(rendered) => self.rendered.push((facts, rendered)),
+                    Err(error) => rejected.push((position, error)),
+                }
+            }
+            Ok(rejected)
+        })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        ctx: Context<'a>,
+        position: usize,
+        NewItem { item: id, errors }: NewItem<AgreementId>,
+    ) -> BoxFuture<'a, Result<AgreementId>> {
+        Box::pin(async move {
+            let Some((expected, rendered)) = self.rendered.get(position) else {
+                offer(ctx, self.network, id, errors).await?;
+                return Ok(id);
+            };
+            let (change, facts) = begin(ctx, id).await?;
+            let rendered = if facts == *expected {
+                rendered.clone()
+            } else {
+                // Another process has offered an agreement meanwhile, or changed this one.
+                facts.clone().render(ctx, self.network).await?
+            };
+            freeze(change, facts, rendered).await?;
+            Ok(id)
+        })
     }
 }

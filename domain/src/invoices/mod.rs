@@ -36,6 +36,7 @@ pub mod fee_decision;
 pub mod interest_rows;
 pub mod issue;
 pub mod issue_day;
+pub mod issue_each;
 pub mod issue_new;
 pub mod issue_renderer;
 mod line_taxes;

@@ -9,6 +9,7 @@ use ::entity::{
     reminder::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
+use futures_util::future::BoxFuture;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::Expr,
@@ -22,6 +23,7 @@ use crate::{
     audit::{self, Action},
     auth::viewer::Permission,
     books::Closing,
+    bulk::{ItemRule, NewItem},
     context::Context,
     database::among,
     error::{ConflictReason, Error, FieldErrorCode, Result, ValidationErrors},
@@ -89,6 +91,34 @@ pub async fn remind(
     change.record(None, Some(&reminder))?;
     change.commit_with(Outcome::of(id).with(reminder.id)).await?;
     Ok(reminder.id)
+}
+
+/// A reminder to record, of many.
+#[derive(Clone, Copy, Debug)]
+pub struct NewReminder {
+    /// The invoice.
+    pub invoice: InvoiceId,
+    /// Day on which it was sent; null: today.
+    pub sent_on: Option<NaiveDate>,
+}
+
+/// Records many reminders: [`remind`] for each.
+#[derive(Clone, Copy, Debug)]
+pub struct RemindEach;
+
+impl ItemRule for RemindEach {
+    type Item = NewReminder;
+    type Output = ReminderId;
+    const PERMISSION: Permission = Permission::ManageInvoices;
+
+    fn apply<'a>(
+        &'a self,
+        ctx: Context<'a>,
+        _: usize,
+        NewItem { item, errors }: NewItem<NewReminder>,
+    ) -> BoxFuture<'a, Result<ReminderId>> {
+        Box::pin(remind(ctx, item.invoice, item.sent_on, errors))
+    }
 }
 
 /// Rejects a reminder of less than a krona that payments have left.

@@ -2,15 +2,17 @@
 
 use ::entity::{
     allocation::{Column, Entity, Model},
-    id::AllocationId,
+    id::{AllocationId, MemberId},
     member,
 };
+use futures_util::future::BoxFuture;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::new_allocation::NewAllocation;
 use crate::{
     audit::{self, Action},
     auth::viewer::Permission,
+    bulk::{ItemRule, NewItem},
     context::Context,
     error::{Error, Result, ValidationErrors},
     idempotency::Outcome,
@@ -54,4 +56,27 @@ pub async fn set(ctx: Context<'_>, new: NewAllocation, mut errors: ValidationErr
     }
     change.record(before.as_ref(), Some(&after))?;
     change.commit_with(Outcome::of(member.id).with(id)).await
+}
+
+/// Sets many allocations: [`set`] for each.
+#[derive(Clone, Copy, Debug)]
+pub struct SetEach;
+
+impl ItemRule for SetEach {
+    type Item = NewAllocation;
+    type Output = MemberId;
+    const PERMISSION: Permission = Permission::ManageAccounts;
+
+    fn apply<'a>(
+        &'a self,
+        ctx: Context<'a>,
+        _: usize,
+        NewItem { item, errors }: NewItem<NewAllocation>,
+    ) -> BoxFuture<'a, Result<MemberId>> {
+        Box::pin(async move {
+            let member = item.member;
+            set(ctx, item, errors).await?;
+            Ok(member)
+        })
+    }
 }
