@@ -50,7 +50,8 @@ const MUTATION: u64 = 200;
 pub fn cost(weight: String) {}
 
 /// Number of rows that the cost calculation assumes for a list without pagination: `assumedSize`,
-/// or the number of values in the `slicingArguments`.
+/// or the number of values in the `slicingArguments`. A bulk mutation, which names a field of its
+/// input there, has its own cost for each of them.
 #[TypeDirective(name = "listSize", location = "FieldDefinition")]
 pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
 
@@ -218,6 +219,12 @@ pub struct SchemaField<'c> {
 }
 
 impl FieldCost {
+    /// `true` if it is a bulk mutation, whose weight counts for each of its items.
+    #[must_use]
+    pub fn is_bulk(&self) -> bool {
+        !self.is_list && !self.sliced_by.is_empty()
+    }
+
     fn read(field: &MetaField, default: u64, registry: &Registry) -> Self {
         let declared = weight(&field.directive_invocations);
         let is_declared =

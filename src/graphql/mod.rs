@@ -103,7 +103,8 @@ pub struct Query(
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic.
-/// Mutations of one document run one after the other.
+/// Mutations of one document run one after the other. A bulk mutation applies another one to many
+/// `items`; with `partial`, each item is atomic, and not all of them together.
 ///
 /// A failed mutation is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN,
 /// NOT_FOUND (with the id's field in `extensions.fields`), INVALID (with `extensions.fields` naming
@@ -143,6 +144,10 @@ pub struct Mutation(
     requisitions::mutations::RequisitionMutation,
     ledger::mutations::ReverseMutation,
     tax_decisions::mutations::TaxDecisionMutation,
+    members::bulk_mutations::AllocationBulkMutation,
+    agreements::bulk_mutations::AgreementBulkMutation,
+    invoices::bulk_mutations::InvoiceBulkMutation,
+    receivables::bulk_mutations::ReminderBulkMutation,
 );
 
 /// Creates the schema; without data for `None`, to print it. The caller is passed with each

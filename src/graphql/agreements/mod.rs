@@ -1,5 +1,6 @@
 //! GraphQL API of agreements.
 
+pub mod bulk_mutations;
 pub mod counterparty;
 pub mod documents;
 pub mod inputs;

@@ -1,5 +1,6 @@
 //! GraphQL types, queries and mutations of invoices.
 
+pub mod bulk_mutations;
 mod loading;
 pub mod mutations;
 pub mod part_lists;

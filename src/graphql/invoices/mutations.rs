@@ -1,8 +1,9 @@
 //! GraphQL mutations of invoices, from draft to credit note.
 
+use std::collections::HashMap;
+
 use ::entity::{id::InvoiceId, invoice};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
-use chrono::NaiveDate;
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
     },
     relations::changed,
     types::{
-        Invoice,
+        Invoice, IssueWarnings,
         lines::QuantityUnit,
         run::{InvoiceRun, planned},
     },
@@ -36,6 +37,7 @@ use domain::{
         draft::{self, NewInvoice},
         draft_lines::NewLine,
         invoice_run, issue,
+        issue_each::{Issuable, IssuableContent},
         issue_new::{self, NewIssue, NewIssued},
         run_plan::{Fees, RunInput},
         supply_date::Supplied,
@@ -46,6 +48,7 @@ use domain::{
 /// Returns the issued invoice with its warnings.
 async fn issued(ctx: &Context<'_>, id: InvoiceId, warnings: Warnings) -> Result<Invoice> {
     let invoice = changed(ctx, id).await?;
+    let warnings = IssueWarnings(HashMap::from([(id, warnings.0)]));
     Ok(Invoice(BatchRow::at(
         &Batch::with_extra(vec![invoice::Model::clone(&invoice.0)], warnings),
         0,
@@ -224,6 +227,28 @@ pub struct InvoiceIssueInput {
     draft: Option<Box<InvoiceDraftInput>>,
     /// Day of issue, not after today; defaults to today.
     issued_on: Option<Parsed<Date>>,
+}
+
+impl InvoiceIssueInput {
+    /// Converts the input; adds an error for each bad field.
+    pub(super) fn check(self, errors: &mut ValidationErrors) -> Issuable {
+        errors.expect(
+            self.invoice_id.is_some() != self.draft.is_some(),
+            "",
+            FieldErrorCode::Required.problem("must have one of invoiceId and draft"),
+        );
+        let id = self.invoice_id.map(|id| row_id(&id, "invoice_id", errors)).unwrap_or_default();
+        let issued_on = take(self.issued_on, "issued_on", errors).map(|day| day.0);
+        let content = match self.draft {
+            Some(draft) => {
+                let mut of_draft = ValidationErrors::default();
+                let new = draft.check(&mut of_draft);
+                IssuableContent::New(Box::new(new), of_draft)
+            }
+            None => IssuableContent::Draft(id),
+        };
+        Issuable { content, issued_on }
+    }
 }
 
 /// Input of `invoiceCredit`.
@@ -414,17 +439,14 @@ impl InvoiceMutation {
         #[graphql(desc = "The draft or the invoice to issue.")] input: Box<InvoiceIssueInput>,
     ) -> Option<Result<InvoiceIssuePayload>> {
         let mut errors = ValidationErrors::default();
-        let InvoiceIssueInput { invoice_id, draft, issued_on } = *input;
-        errors.expect(
-            invoice_id.is_some() != draft.is_some(),
-            "",
-            FieldErrorCode::Required.problem("must have one of invoiceId and draft"),
-        );
-        let id = invoice_id.map(|id| row_id(&id, "invoice_id", &mut errors)).unwrap_or_default();
-        let issued_on = take(issued_on, "issued_on", &mut errors).map(|day| day.0);
-        if let Some(draft) = draft {
-            return Some(issue_draft(ctx, draft, issued_on, errors).await);
-        }
+        let Issuable { content, issued_on } = input.check(&mut errors);
+        let id = match content {
+            IssuableContent::Draft(id) => id,
+            IssuableContent::New(draft, of_draft) => {
+                let new = NewIssue { draft: *draft, issued_on };
+                return Some(issue_draft(ctx, new, of_draft, errors).await);
+            }
+        };
         let mutation = mutation(ctx);
         Some(
             mutation
@@ -505,13 +527,11 @@ impl InvoiceMutation {
 /// Drafts an invoice and issues it.
 fn issue_draft<'c>(
     ctx: &'c Context<'_>,
-    draft: Box<InvoiceDraftInput>,
-    issued_on: Option<NaiveDate>,
+    new: NewIssue,
+    of_draft: ValidationErrors,
     errors: ValidationErrors,
 ) -> BoxFuture<'c, Result<InvoiceIssuePayload>> {
     Box::pin(async move {
-        let mut of_draft = ValidationErrors::default();
-        let new = NewIssue { draft: draft.check(&mut of_draft), issued_on };
         let mutation = mutation(ctx);
         let rule = issue_new::issue_new(mutation.context(), network(ctx), new, of_draft, errors);
         mutation

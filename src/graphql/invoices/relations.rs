@@ -1,6 +1,8 @@
 //! Invoices and their parts for mutations, and relations of parts: to their invoice, and between a
 //! part and its reversal.
 
+use std::collections::HashMap;
+
 use ::entity::{id::InvoiceId, invoice};
 use async_graphql::Context;
 use uuid::Uuid;
@@ -76,6 +78,15 @@ pub(in crate::graphql) async fn reversal_of<N: ConnectionNode<Row: Reversible>>(
 /// Returns the invoice of a mutation. Fails with NOT_FOUND.
 pub(in crate::graphql) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
+}
+
+/// Returns the invoices of a bulk mutation.
+pub(in crate::graphql) async fn changed_each(
+    ctx: &Context<'_>,
+    ids: &[InvoiceId],
+) -> Result<HashMap<InvoiceId, Invoice>> {
+    let rows = invoices::by_ids(caller(ctx), ids, &every::<Invoice>()).await?;
+    Ok(BatchRow::each(rows).into_iter().map(|row| (row.id, Invoice(row))).collect())
 }
 
 /// Returns a part of an invoice, with all of its columns. Fails with NOT_FOUND.

@@ -5,6 +5,8 @@ pub mod run;
 pub mod run_months;
 pub mod status;
 
+use std::collections::HashMap;
+
 use ::entity::{
     id::InvoiceId,
     invoice,
@@ -33,13 +35,16 @@ use crate::graphql::{
 use domain::{
     codes::WarningCode,
     error::{Result, ValidationErrors},
-    idempotency::{Warning, Warnings},
+    idempotency::Warning,
     invoices::{
         self, amounts, claim_terms, credit, differences, draft_status, issue, loading, write_off,
     },
     payments::{record as paid, refunds::record as refund},
     receivables::{interest_invoices::overclaims, late_interest, overdue, remind, reminders},
 };
+
+/// Warnings of the issue of invoices, for their batch.
+pub(super) struct IssueWarnings(pub HashMap<InvoiceId, Vec<Warning>>);
 
 /// An invoice (faktura) or credit note (kreditfaktura). Once issued, its content never changes.
 #[derive(Clone, Description)]
@@ -340,12 +345,13 @@ impl Invoice {
         self.0.due_in_days
     }
 
-    /// Warnings: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS only in the payload of
-    /// `invoiceIssue`, OVERCLAIMED for viewers who see all invoices. Empty without warnings.
+    /// Warnings: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS only in the payloads of
+    /// `invoiceIssue` and `invoicesIssue`, OVERCLAIMED for viewers who see all invoices. Empty
+    /// without warnings.
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
-        let of_issue =
-            self.0.extra::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
+        let issued = self.0.extra::<IssueWarnings>();
+        let of_issue = issued.and_then(|issued| issued.0.get(&self.0.id)).cloned();
         let found = self.0.share("warnings".to_owned(), || async {
             let as_of = (caller(ctx).clock.today(), network(ctx).invoicing.interest_points);
             overclaims::warnings(caller(ctx), ids(&self.0).into_iter().collect(), as_of).await
@@ -357,6 +363,7 @@ impl Invoice {
             message: message.clone(),
         });
         let of_issue = of_issue
+            .unwrap_or_default()
             .into_iter()
             .map(|Warning { code, message }| InvoiceWarning { code: Coded(code), message });
         Ok(of_issue.chain(of_interest).collect())

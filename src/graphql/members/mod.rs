@@ -1,5 +1,6 @@
 //! GraphQL API of members.
 
+pub mod bulk_mutations;
 pub mod mutations;
 pub mod payloads;
 pub mod queries;

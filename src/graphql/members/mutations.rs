@@ -158,6 +158,19 @@ pub struct AllocationSetInput {
     source: Option<String>,
 }
 
+impl AllocationSetInput {
+    /// Converts the input; adds an error for each bad field.
+    pub(super) fn check(self, errors: &mut ValidationErrors) -> NewAllocation {
+        NewAllocation {
+            member: row_id(&self.member_id, "member_id", errors),
+            year: self.year,
+            amount: self.amount.take("amount", errors).0,
+            basis: self.basis.into(),
+            source: self.source,
+        }
+    }
+}
+
 /// Mutations of members.
 #[derive(Default)]
 pub struct MemberMutation;
@@ -295,13 +308,7 @@ impl MemberMutation {
         #[graphql(desc = "The allocation.")] input: Box<AllocationSetInput>,
     ) -> Option<Result<AllocationSetPayload>> {
         let mut errors = ValidationErrors::default();
-        let new = NewAllocation {
-            member: row_id(&input.member_id, "member_id", &mut errors),
-            year: input.year,
-            amount: input.amount.take("amount", &mut errors).0,
-            basis: input.basis.into(),
-            source: input.source,
-        };
+        let new = input.check(&mut errors);
         let id = new.member;
         let mutation = mutation(ctx);
         Some(

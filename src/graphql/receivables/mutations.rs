@@ -11,7 +11,7 @@ use crate::graphql::{
 };
 use domain::{
     error::{Result, ValidationErrors},
-    receivables::remind,
+    receivables::remind::{self, NewReminder},
 };
 
 /// Input of `invoiceRemind`.
@@ -21,6 +21,16 @@ pub struct InvoiceRemindInput {
     invoice_id: ID,
     /// Day on which the reminder was sent; defaults to today.
     sent_on: Option<Parsed<Date>>,
+}
+
+impl InvoiceRemindInput {
+    /// Converts the input; adds an error for each bad field.
+    pub(super) fn check(self, errors: &mut ValidationErrors) -> NewReminder {
+        NewReminder {
+            invoice: row_id(&self.invoice_id, "invoice_id", errors),
+            sent_on: take(self.sent_on, "sent_on", errors).map(|day| day.0),
+        }
+    }
 }
 
 /// Mutations of reminders.
@@ -47,8 +57,7 @@ impl ReminderMutation {
         #[graphql(desc = "The reminder to record.")] input: Box<InvoiceRemindInput>,
     ) -> Option<Result<InvoiceRemindPayload>> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
-        let sent_on = take(input.sent_on, "sent_on", &mut errors).map(|day| day.0);
+        let NewReminder { invoice: id, sent_on } = input.check(&mut errors);
         let mutation = mutation(ctx);
         Some(
             mutation

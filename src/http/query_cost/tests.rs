@@ -275,15 +275,43 @@ fn fields_cost_what_they_declare() {
     assert_eq!(cost(searched, json!({ "s": null })), Ok(both));
 }
 
+#[test]
+fn a_bulk_mutation_costs_what_its_items_do() {
+    let limits = Limits { costs: Costs::of_schema(), ..Limits::default() };
+    let cost = |document: &str, variables: serde_json::Value| {
+        measure(document, &Variables::from_json(variables), None, &limits)
+            .map(|measured| measured.figures.complexity)
+    };
+    let item = limits.costs.field("Mutation", "invoicesRemind").map_or(0, |cost| cost.weight);
+    assert_eq!(item, 200);
+    let with = |input: &str| {
+        format!(
+            "mutation {{ invoicesRemind(input: {input}) {{ results {{ invoice {{ id }} }} }} }}"
+        )
+    };
+    // The results, their invoices and the ids.
+    for (items, expected) in [("[]", 200), ("[{}]", 203), ("[{}, {}, {}]", 609), ("{}", 203)] {
+        let document = with(&format!("{{ items: {items} }}"));
+        assert_eq!(cost(&document, json!({})), Ok(expected), "{items}");
+    }
+    let three = json!([{ "invoiceId": "1" }, { "invoiceId": "2" }, { "invoiceId": "3" }]);
+    let variable = with("$input").replace("mutation", "mutation($input: InvoicesRemindInput!)");
+    assert_eq!(cost(&variable, json!({ "input": { "items": three, "partial": true } })), Ok(609));
+    let within =
+        with("{ items: $items }").replace("mutation", "mutation($items: [InvoiceRemindInput!]!)");
+    assert_eq!(cost(&within, json!({ "items": three })), Ok(609));
+}
+
 /// Fields that are expensive although their names and types don't show it; the load program's table
 /// finds others.
-const EXPENSIVE: [(&str, &str); 10] = [
+const EXPENSIVE: [(&str, &str); 11] = [
     ("Agreement", "preview"),
     ("Agreement", "document"),
     ("AgreementPreview", "html"),
     ("AgreementPreview", "sha256"),
     ("MatrixActivity", "trend"),
     ("Mutation", "agreementOffer"),
+    ("Mutation", "agreementsOffer"),
     ("Mutation", "invoiceRun"),
     ("Query", "activityMatrix"),
     ("Query", "revenue"),

@@ -37,7 +37,8 @@ struct Variable {
     weight: u64,
     /// Cost of its input fields.
     points: u64,
-    /// Stand-in for its value with the readable part: a number, null, or a list's length.
+    /// Stand-in for its value with the readable part: a number, null, a list's length, or the
+    /// lengths of the lists of an input.
     readable: Value,
 }
 
@@ -89,11 +90,7 @@ impl<'a> Measure<'a> {
         });
         for (name, value) in defaults.chain(given.iter()) {
             let weight = measure.weight(value);
-            let readable = match value {
-                Value::Null | Value::Number(_) => value.clone(),
-                Value::List(values) => Value::from(values.len()),
-                _ => Value::Boolean(true),
-            };
+            let readable = readable(value);
             let points = measure.points(value);
             measure.variables.insert(name, Variable { weight, points, readable });
         }
@@ -209,12 +206,16 @@ impl<'a> Measure<'a> {
             return figures;
         }
         figures.depth += 1;
-        let own = declared
-            .map_or(1, |declared| declared.weight)
-            .saturating_add(key)
-            .saturating_add(arguments.points);
         let sliced_by = declared.map_or(&[] as &[String], |declared| declared.sliced_by.as_slice());
         let requested = rows(&arguments.values, sliced_by);
+        // A bulk mutation applies its rule to each item.
+        let is_bulk = declared.is_some_and(|declared| declared.is_bulk());
+        let times = requested.filter(|_| is_bulk).map_or(1, |items| items.max(1));
+        let own = declared
+            .map_or(1, |declared| declared.weight)
+            .saturating_mul(times)
+            .saturating_add(key)
+            .saturating_add(arguments.points);
         // Selections outside them (`totalCount`, `pageInfo`) count a single time.
         let is_page =
             matches!(name, "edges" | "nodes") && (declared.is_none() || on.ends_with("Connection"));
@@ -298,6 +299,22 @@ impl<'a> Measure<'a> {
     }
 }
 
+/// Returns the readable part of the value of a variable.
+fn readable(value: &Value) -> Value {
+    match value {
+        Value::Null | Value::Number(_) => value.clone(),
+        Value::List(values) => Value::from(values.len()),
+        Value::Object(fields) => {
+            let lists = fields.iter().filter_map(|(name, value)| match value {
+                Value::List(values) => Some((name.clone(), Value::from(values.len()))),
+                _ => None,
+            });
+            Value::Object(lists.collect())
+        }
+        _ => Value::Boolean(true),
+    }
+}
+
 /// Returns the number of rows that the arguments request, if they do.
 fn rows(arguments: &[(Name, Value)], sliced_by: &[String]) -> Option<u64> {
     arguments
@@ -308,14 +325,29 @@ fn rows(arguments: &[(Name, Value)], sliced_by: &[String]) -> Option<u64> {
                 Some(rows.as_u64().unwrap_or(1).clamp(1, PAGES.1))
             }
             ("first" | "last", _) => Some(PAGES.1),
-            (name, value) if sliced_by.iter().any(|slice| slice == name) => Some(match value {
-                Value::List(values) => values.len() as u64,
-                Value::Number(length) => length.as_u64().unwrap_or(1),
-                _ => 1,
-            }),
-            _ => None,
+            (name, value) => {
+                let sliced = sliced_by.iter().find_map(|slice| sliced(slice, name, value))?;
+                Some(match sliced {
+                    Value::List(values) => values.len() as u64,
+                    Value::Number(length) => length.as_u64().unwrap_or(1),
+                    _ => 1,
+                })
+            }
         })
         .max()
+}
+
+/// Returns the part of an argument that a slice names: the argument, or as `input.items` a field of
+/// it.
+fn sliced<'v>(slice: &str, name: &str, value: &'v Value) -> Option<&'v Value> {
+    match slice.split_once('.') {
+        None => (slice == name).then_some(value),
+        Some((argument, field)) if argument == name => match value {
+            Value::Object(fields) => fields.get(field),
+            _ => None,
+        },
+        Some(_) => None,
+    }
 }
 
 /// Returns the usual length of an introspection field's list in a schema of this size.

@@ -32,6 +32,13 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
             json!({ "templateId": id("deltagande"), "activityId": id("bip"), "counterpartyId": id("beta"), "startsOn": format!("2027-01-{}", permit + 10),
                 "endsOn": "2027-06-30" })
         }
+        "agreementsDraft" => {
+            json!({ "items": [{ "templateId": id("deltagande"), "activityId": id("bip"), "counterpartyId": id("beta"),
+                "startsOn": format!("2027-02-{}", permit + 10), "endsOn": "2027-06-30" }] })
+        }
+        "agreementsOffer" => {
+            json!({ "items": [{ "agreementId": agreement(app, samples, "DRAFT", name, permit).await.0 }] })
+        }
         "agreementDraftUpdate" => {
             json!({ "agreementId": agreement(app, samples, "DRAFT", name, permit).await.0, "noticeMonths": permit })
         }
@@ -91,6 +98,9 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         "allocationSet" => {
             json!({ "memberId": id("alfa"), "year": 2030, "amount": format!("{permit}.00") })
         }
+        "allocationsSet" => {
+            json!({ "items": [{ "memberId": id("alfa"), "year": 2031, "amount": format!("{permit}.00") }] })
+        }
         "contactAdd" => {
             json!({ "memberId": id("alfa"), "role": "CHAIR", "name": format!("Ny {permit}") })
         }
@@ -117,6 +127,14 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         }
         "networkFeeSet" => {
             json!({ "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
+        }
+        "invoicesIssue" => {
+            let fixtures = crate::support::invoicing_fixtures::input;
+            json!({ "items": [fixtures(app, id("alfa"), "invoiceIssue", permit).await] })
+        }
+        "invoicesRemind" => {
+            let sent_on = format!("2026-09-{}", 10 + permit);
+            json!({ "items": [{ "invoiceId": id("faktura beta"), "sentOn": sent_on }] })
         }
         _ if name.starts_with("refund") || name == "invoiceWriteOff" => {
             crate::support::payment_fixtures::input(app, id("faktura beta"), name, permit).await

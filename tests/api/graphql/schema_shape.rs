@@ -80,6 +80,16 @@ const SHORT_LISTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("at most 100, chosen by the caller", &["Query.nodes"]),
+    (
+        "one for each item of the input, at most 100",
+        &[
+            "AgreementsDraftPayload.results",
+            "AgreementsOfferPayload.results",
+            "AllocationsSetPayload.results",
+            "InvoicesIssuePayload.results",
+            "InvoicesRemindPayload.results",
+        ],
+    ),
 ];
 
 /// Connections of the query without `orderBy`, with the reason.
@@ -109,7 +119,11 @@ const WITHOUT_BUTTON: &[(&str, &[&str])] = &[
             "templateCreate",
         ],
     ),
-    ("depends on the year and amount, not on the member", &["allocationSet"]),
+    ("depends on the year and amount, not on the member", &["allocationSet", "allocationsSet"]),
+    (
+        "of many objects: each has the button of the mutation of one",
+        &["agreementsDraft", "agreementsOffer", "invoicesIssue", "invoicesRemind"],
+    ),
     ("on several members: each has `viewerCanLeave`", &["memberMerge"]),
     ("on all data of a person: `viewer { permissions }`", &["personErase"]),
     ("on the books: see `booksClosedThrough`", &["periodClose", "periodReopen"]),
