@@ -1,6 +1,7 @@
 //! The GraphQL API apart from a noun: its schema, invalid input and SQL statements.
 
 mod bad_input;
+mod bulk;
 mod cursors;
 mod error_codes;
 mod field_columns;
