@@ -295,7 +295,11 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             interest,
             requisitions,
             ledger,
-            tax_decisions
+            tax_decisions,
+            many_allocations,
+            many_agreements,
+            many_invoices,
+            many_reminders
         )
     );
 }

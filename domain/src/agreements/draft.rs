@@ -39,7 +39,7 @@ pub async fn draft(
     store(ctx, network, (&new, &checked), errors).await
 }
 
-/// The row of a draft that is not stored yet, and its checked text.
+/// A draft that is not stored yet, with its checked text.
 #[derive(Debug)]
 struct Checked {
     row: Model,

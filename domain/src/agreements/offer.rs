@@ -147,14 +147,14 @@ pub struct OfferEach<'n> {
     /// The rendered offers in the order of the items; empty if each has a transaction of its own.
     rendered: Vec<(Facts, Rendered)>,
     /// Held from the rendering to the commit.
-    permit: Option<MutexGuard<'static, ()>>,
+    _permit: Option<MutexGuard<'static, ()>>,
 }
 
 impl<'n> OfferEach<'n> {
     /// Returns the rule with the settings of the network.
     #[must_use]
     pub fn new(network: &'n Network) -> Self {
-        Self { network, rendered: Vec::new(), permit: None }
+        Self { network, rendered: Vec::new(), _permit: None }
     }
 
     /// Loads the data of the drafts, with consecutive numbers. Adds the errors of those that can't
@@ -197,7 +197,7 @@ impl ItemRule for OfferEach<'_> {
         items: &'a [NewItem<AgreementId>],
     ) -> BoxFuture<'a, Result<Vec<Rejected>>> {
         Box::pin(async move {
-            self.permit = Some(OFFER_LOCK.lock().await);
+            self._permit = Some(OFFER_LOCK.lock().await);
             let mut rejected = Vec::new();
             let all = Self::load(ctx, items, &mut rejected).await;
             if !rejected.is_empty() {

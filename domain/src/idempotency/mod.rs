@@ -135,7 +135,7 @@ impl Mutations {
 
 /// Returns the committed mutations without the items of those that are complete.
 fn reported(outcomes: &[Committed]) -> impl Iterator<Item = &Committed> {
-    outcomes.iter().filter(|known| {
+    outcomes.iter().filter(move |known| {
         let mutation = known.response_key.split_once(ITEM).map(|(mutation, _)| mutation);
         let is = |name: &str| outcomes.iter().any(|other| other.response_key == name);
         mutation.is_none_or(|mutation| !is(mutation))

@@ -67,9 +67,7 @@ impl InvoiceBulkMutation {
         let rule = IssueEach { network: network(ctx) };
         let mutation = mutation(ctx);
         mutation
-            .perform_items(ctx, rule, (items, input.partial), async |done| {
-                issued_each(ctx, done).await
-            })
+            .perform_items(ctx, rule, (items, input.partial), |done| issued_each(ctx, done))
             .await
     }
 }

@@ -61,9 +61,7 @@ impl AllocationBulkMutation {
         let items = new_items(input.items, AllocationSetInput::check);
         let mutation = mutation(ctx);
         mutation
-            .perform_items(ctx, SetEach, (items, input.partial), async |ids| {
-                members_of(ctx, ids).await
-            })
+            .perform_items(ctx, SetEach, (items, input.partial), |ids| members_of(ctx, ids))
             .await
     }
 }

@@ -62,9 +62,7 @@ impl ReminderBulkMutation {
         let items = new_items(input.items, InvoiceRemindInput::check);
         let mutation = mutation(ctx);
         mutation
-            .perform_items(ctx, RemindEach, (items, input.partial), async |ids| {
-                reminded(ctx, ids).await
-            })
+            .perform_items(ctx, RemindEach, (items, input.partial), |ids| reminded(ctx, ids))
             .await
     }
 }
