@@ -8,6 +8,7 @@ mod lifecycle;
 pub mod loading;
 mod parts;
 pub mod start;
+pub mod status;
 pub mod update;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use sea_orm::{
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
+use self::status::Status;
 use crate::{
     activity_slugs::ListFilter,
     auth::viewer::{Resource, Viewer, Visibility},
@@ -42,6 +44,10 @@ use crate::{
 pub struct Filter {
     /// Kinds of funding, one of which the activity must have; empty: any funding.
     pub funding: Vec<FundingKind>,
+    /// Statuses, one of which it has on `as_of`; empty: any.
+    pub statuses: Vec<Status>,
+    /// The day on which the status is evaluated; null for today.
+    pub as_of: Option<NaiveDate>,
     /// A day on which the activity runs.
     pub active_on: Option<NaiveDate>,
     /// The contact who leads it; matches nothing if the viewer cannot read the contact.
@@ -108,6 +114,17 @@ pub(crate) fn of_visible_activity(
     }
 }
 
+/// SQL predicate for [`status::status`]; must agree with it.
+fn has_status(status: Status, on: NaiveDate) -> Condition {
+    match status {
+        Status::Upcoming => Condition::all().add(Column::StartsOn.gt(on)),
+        Status::Active => Condition::all()
+            .add(Column::StartsOn.lte(on))
+            .add(Column::EndsOn.is_null().or(Column::EndsOn.gte(on))),
+        Status::Closed => Condition::all().add(Column::StartsOn.lte(on)).add(Column::EndsOn.lt(on)),
+    }
+}
+
 fn select(viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(viewer)).take()
 }
@@ -127,10 +144,13 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
             .take();
         select.and_where(column(Column::Id).in_subquery(funded));
     }
+    if !filter.statuses.is_empty() {
+        let on = filter.as_of.unwrap_or_else(|| ctx.clock.today());
+        let statuses = filter.statuses.iter().map(|status| has_status(*status, on));
+        select.cond_where(statuses.fold(Condition::any(), Condition::add));
+    }
     if let Some(on) = filter.active_on {
-        select
-            .and_where(Column::StartsOn.lte(on))
-            .cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
+        select.cond_where(has_status(Status::Active, on));
     }
     if let Some(lead) = filter.lead {
         select.and_where(has_contact(ctx.viewer, Column::LeadContactId, lead));

@@ -53,7 +53,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, ExprTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{CaseStatement, Expr, Query, SelectStatement, SimpleExpr},
 };
 use strum::IntoEnumIterator;
@@ -107,6 +107,10 @@ pub struct Filter {
     pub ends_to: Option<NaiveDate>,
     /// The version of the template.
     pub template_version: Option<TemplateVersionId>,
+    /// `true`: is about an activity. `false`: is about none.
+    pub has_activity: Option<bool>,
+    /// `true`: replaces an agreement that the viewer can read. `false`: replaces none.
+    pub has_predecessor: Option<bool>,
     /// Words, or beginnings of words, that must all occur in the number, the counterparty's names,
     /// the activity or the parameters: see [`search`].
     pub search: Option<String>,
@@ -200,6 +204,13 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
     if let Some(version) = filter.template_version {
         select.and_where(column(Column::TemplateVersionId).eq(version));
     }
+    if let Some(has_activity) = filter.has_activity {
+        let activity = column(Column::ActivityId);
+        select.and_where(if has_activity { activity.is_not_null() } else { activity.is_null() });
+    }
+    if let Some(has_predecessor) = filter.has_predecessor {
+        select.cond_where(replaces(ctx, has_predecessor));
+    }
     let text = filter.search.as_deref();
     select.and_where_option(search::filter(
         backend,
@@ -211,6 +222,24 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
         select.cond_where(acknowledged::acknowledged(ctx, on).not());
     }
     select
+}
+
+/// Returns the condition that an agreement replaces one that the viewer can read, or that it
+/// replaces none: the filter must not reveal a predecessor that the rows do not show.
+fn replaces(ctx: Context<'_>, has_predecessor: bool) -> Condition {
+    let (predecessor, visible) =
+        (column(Column::ReplacesId), visible(ctx.db.backend(), ctx.viewer));
+    let readable = (!visible.is_empty())
+        .then(|| Query::select().expr(column(Column::Id)).from(Entity).cond_where(visible).take());
+    if has_predecessor {
+        Condition::all()
+            .add(predecessor.clone().is_not_null())
+            .add_option(readable.map(|ids| predecessor.in_subquery(ids)))
+    } else {
+        Condition::any()
+            .add(predecessor.clone().is_null())
+            .add_option(readable.map(|ids| predecessor.not_in_subquery(ids)))
+    }
 }
 
 /// Selects the members of a contact area, of a county, or of both.

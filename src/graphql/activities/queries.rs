@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 
-use super::types::{Activity, FundingKind};
+use super::types::{Activity, ActivityStatus, FundingKind};
 use crate::graphql::{
     batch::BatchRow,
     caller,
@@ -32,6 +32,10 @@ pub enum ActivityBy {
 pub struct ActivityFilter {
     /// Funded by any of these sources.
     funding: Option<Vec<FundingKind>>,
+    /// Has one of these statuses on `asOf`.
+    status: Option<Vec<ActivityStatus>>,
+    /// Day of the status; defaults to today.
+    as_of: Option<Parsed<Date>>,
     /// Running on this day.
     active_on: Option<Parsed<Date>>,
     /// Id of the contact that leads it. Finds nothing when you may not see the contact.
@@ -51,6 +55,8 @@ impl ActivityFilter {
     fn check(self, errors: &mut ValidationErrors) -> activities::Filter {
         activities::Filter {
             funding: self.funding.unwrap_or_default().into_iter().map(Into::into).collect(),
+            statuses: self.status.into_iter().flatten().map(Into::into).collect(),
+            as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             active_on: take(self.active_on, "filter.activeOn", errors).map(|day| day.0),
             lead: self.lead_id.map(|id| row_id(&id, "filter.leadId", errors)),
             board_contact: self

@@ -33,7 +33,8 @@ use crate::graphql::{
 };
 
 use domain::{
-    activities, agreements, contacts,
+    activities::{self, status::status},
+    agreements, contacts,
     error::{Error, Result},
     fees::schedules,
     revenue, status_reports,
@@ -55,6 +56,18 @@ pub enum FundingKind {
     ServiceFee,
     /// Run by volunteers: needs no agreements.
     Volunteer,
+}
+
+/// Status of an activity.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "activities::status::Status")]
+pub enum ActivityStatus {
+    /// Not yet begun.
+    Upcoming,
+    /// Running.
+    Active,
+    /// Ended.
+    Closed,
 }
 
 /// Duty of a person for an activity.
@@ -146,6 +159,11 @@ impl Activity {
     /// Last day on which it runs; null: until further notice.
     async fn ends_on(&self) -> Option<Date> {
         self.0.ends_on.map(Date)
+    }
+
+    /// Status as of today.
+    async fn status(&self, ctx: &Context<'_>) -> ActivityStatus {
+        status(self.0.starts_on, self.0.ends_on, caller(ctx).clock.today()).into()
     }
 
     /// Contact on the board that follows the activity; null when there is none, or you may not see
@@ -395,6 +413,7 @@ impl ConnectionNode for Activity {
             "name" => &[C::Name],
             "startsOn" => &[C::StartsOn],
             "endsOn" => &[C::EndsOn],
+            "status" => &[C::StartsOn, C::EndsOn],
             "boardContact" => &[C::BoardContactId],
             "lead" => &[C::LeadContactId],
             "representatives" => &[C::LeadContactId, C::BoardContactId],

@@ -63,6 +63,10 @@ pub struct AgreementFilter {
     ends_to: Option<Parsed<Date>>,
     /// Id of the template version that it was made from.
     template_version_id: Option<ID>,
+    /// `true`: is about an activity. `false`: is about none.
+    has_activity: Option<bool>,
+    /// `true`: replaces an agreement that you may see. `false`: replaces none.
+    has_predecessor: Option<bool>,
     /// All of these words occur in the number, the counterparty's present and former names, the
     /// activity or the parameters. A word may be the beginning of a longer one. Case and accents
     /// are ignored, but å, ä and ö are letters of their own.
@@ -94,6 +98,8 @@ impl AgreementFilter {
             template_version: self
                 .template_version_id
                 .map(|id| row_id::<TemplateVersionId>(&id, "filter.templateVersionId", errors)),
+            has_activity: self.has_activity,
+            has_predecessor: self.has_predecessor,
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             include_snoozed: self.include_snoozed,
         }

@@ -64,6 +64,30 @@ on_both!(activities_are_sorted_by_what_a_table_shows, |app| async move {
             assert_eq!(names(&app.office(), "activities", &order).await, expected, "{order}");
         }
     }
+    for (filter, expected) in [
+        ("status: [ACTIVE]", vec!["BIP", "JGL", "Övrigt"]),
+        ("status: [UPCOMING, CLOSED]", vec![]),
+        ("status: []", vec!["BIP", "JGL", "Övrigt"]),
+        ("status: [UPCOMING], asOf: \"2020-12-31\"", vec!["BIP", "Övrigt"]),
+        ("status: [ACTIVE], asOf: \"2020-12-31\"", vec!["JGL"]),
+        ("status: [ACTIVE], asOf: \"2026-12-31\"", vec!["BIP", "JGL", "Övrigt"]),
+        ("status: [CLOSED], asOf: \"2027-01-01\"", vec!["Övrigt"]),
+        ("status: [CLOSED, UPCOMING], asOf: \"2021-06-01\"", vec!["BIP"]),
+        ("asOf: \"1990-01-01\"", vec!["BIP", "JGL", "Övrigt"]),
+    ] {
+        let filter = format!(", filter: {{ {filter} }}");
+        assert_eq!(names(&app.office(), "activities", &filter).await, expected, "{filter}");
+    }
+    let later = app.at("2027-01-01T12:00:00Z");
+    let statuses = walk(&later.office(), "activities", "", "name status").await;
+    assert_eq!(
+        json!(statuses),
+        json!([
+            { "name": "BIP", "status": "ACTIVE" },
+            { "name": "JGL", "status": "ACTIVE" },
+            { "name": "Övrigt", "status": "CLOSED" },
+        ])
+    );
     // The filter shows no contact that the reader may not see.
     let lead = format!(", filter: {{ leadId: \"{anna}\" }}");
     let board = format!(", filter: {{ boardContactId: \"{anna}\" }}");

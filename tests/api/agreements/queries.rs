@@ -190,6 +190,35 @@ on_both!(filters_compose, |app| async move {
     }
 });
 
+on_both!(agreements_without_an_activity_or_a_predecessor_are_found, |app| async move {
+    fill(&app).await;
+    app.import(&[
+        ("organisations.csv", "key,name,org_number\npartner,Partner AB,\n"),
+        (
+            "agreements.csv",
+            "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
+             s1,2026-0005,COOPERATION,NONE,,partner,,,2026-01-01,2026-12-31,1,,2026-01-10T09:00:00Z,2026-01-20,,,,,\n",
+        ),
+    ])
+    .await;
+    let (office, bip) = (app.office(), app.lead(&["bip"]));
+    let indicators = app.lead(&["indikatorer"]);
+    for (caller, filter, found) in [
+        (&office, "hasActivity: false", vec!["2026-0005"]),
+        (&office, "hasActivity: true, kind: [COOPERATION, ASSIGNMENT]", vec!["2026-0001"]),
+        (&office, "hasPredecessor: true", vec!["2026-0003"]),
+        (&office, "hasPredecessor: false, status: [SIGNED]", vec![]),
+        (&office, "hasPredecessor: false, hasActivity: false", vec!["2026-0005"]),
+        (&bip, "hasPredecessor: true", vec!["2026-0003"]),
+        (&bip, "hasPredecessor: false, status: [SIGNED]", vec![]),
+        (&bip, "hasActivity: false", vec![]),
+        (&indicators, "hasPredecessor: true", vec![]),
+        (&indicators, "hasPredecessor: false, status: [OFFERED]", vec!["2026-0004"]),
+    ] {
+        assert_eq!(listed(caller, &format!("filter: {{ {filter} }}")).await, found, "{filter}");
+    }
+});
+
 on_both!(orders_have_tie_breakers_and_pages, |app| async move {
     fill(&app).await;
     let office = app.office();
