@@ -22,7 +22,7 @@ use domain::{
     templates::typeset,
 };
 
-/// Text that an agreement was offered with.
+/// Text that an agreement was offered with: made at `Agreement.offeredAt`, and never changed.
 #[derive(Description)]
 pub struct AgreementDocument {
     row: agreement_document::Model,

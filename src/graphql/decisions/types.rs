@@ -43,7 +43,8 @@ pub enum DecisionBody {
     Unknown,
 }
 
-/// A decision (beslut): body, date and source.
+/// A decision (beslut): body, date and source. It is recorded and changed with its subject, whose
+/// `createdAt` and `updatedAt` apply.
 #[derive(Clone, Description)]
 pub struct Decision(pub decision::Model);
 

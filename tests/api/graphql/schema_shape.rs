@@ -92,6 +92,19 @@ const SHORT_LISTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Records of the register without an id, and so without `createdAt` and `updatedAt`, with the
+/// fields of the times that apply, and the reason.
+const RECORDS_WITHOUT_ID: &[(&str, &[&str], &str)] = &[
+    ("AgreementDocument", &["Agreement.offeredAt"], "made by the offer, and never changed"),
+    ("ContactRead", &["ContactRead.firstAt", "ContactRead.lastAt"], "no part of the audit trail"),
+    ("DeadlineSnooze", &["DeadlineSnooze.snoozedAt"], "made, and never changed"),
+    (
+        "Decision",
+        &["Activity.updatedAt", "Agreement.updatedAt", "FeeSchedule.updatedAt"],
+        "recorded and changed with its subject",
+    ),
+];
+
 /// Connections of the query without `orderBy`, with the reason.
 const OWN_ORDERS: &[(&str, &str)] = &[
     ("expiringAgreements", "by deadline, which is what it is a list of"),
@@ -190,6 +203,27 @@ async fn what_has_an_id_is_a_node_with_times() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn a_record_without_an_id_has_other_times() {
+    let schema = Schema::of_program().await;
+    for (name, times, reason) in RECORDS_WITHOUT_ID {
+        let has_id = schema.fields(name).iter().any(|field| field["name"] == "id");
+        assert!(!has_id, "{name} has an id: it is no exception any more");
+        for path in *times {
+            let (of, time) = path.split_once('.').unwrap();
+            let field = schema.fields(of).iter().find(|field| field["name"] == time);
+            let is_time = field.is_some_and(|field| inner(&field["type"]) == "DateTime");
+            assert!(is_time, "{name} ({reason}): {path} is no time");
+        }
+    }
+    let page = include_str!("../../../docs/api.md");
+    let unknown: Vec<_> = RECORDS_WITHOUT_ID
+        .iter()
+        .filter(|(name, ..)| !page.contains(&format!("`{name}`")))
+        .collect();
+    assert!(unknown.is_empty(), "docs/api.md does not say which times apply: {unknown:?}");
 }
 
 #[tokio::test]
