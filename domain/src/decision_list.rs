@@ -67,14 +67,33 @@ fn decided_on(backend: DbBackend) -> SimpleExpr {
     Expr::cust(format!("COALESCE(\"decision\".\"decided_on\", {first})"))
 }
 
-/// Returns the order of decisions: by day, those without a day first. Ties are ordered by the id of
-/// the subject.
+/// Returns the word of the body, which sorts byte by byte. The expression is the same as in the
+/// index.
+fn body(backend: DbBackend) -> SimpleExpr {
+    let collation = if backend == DbBackend::Postgres { " COLLATE \"C\"" } else { "" };
+    Expr::cust(format!("\"decision\".\"body\"{collation}"))
+}
+
+/// A field that decisions can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Day of the decision; decisions without a day first.
+    DecidedOn,
+    /// The word of the body.
+    Body,
+}
+
+/// Returns an order of decisions. Ties are ordered by the id of the subject.
 #[must_use]
-pub fn by_day(descending: bool) -> Order {
+pub fn order(field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        Field::DecidedOn => ("DECIDED_ON", "decided_key", KeyType::Day),
+        Field::Body => ("BODY", "body_key", KeyType::Text),
+    };
     Order {
-        name: "DECIDED_ON",
-        key: Expr::col((Entity, Alias::new("decided_key"))),
-        key_type: KeyType::Day,
+        name,
+        key: Expr::col((Entity, Alias::new(key))),
+        key_type,
         id: Expr::col((Entity, Column::SubjectId)),
         descending,
     }
@@ -124,6 +143,7 @@ fn uses(backend: DbBackend, source: Source, filter: &Filter) -> SelectStatement 
         .expr_as(decision_column(decision::Column::Paragraph), Column::Paragraph)
         .expr_as(decision_column(decision::Column::Document), Column::Document)
         .expr_as(decided_on(backend), Alias::new("decided_key"))
+        .expr_as(body(backend), Alias::new("body_key"))
         .from(table)
         .inner_join(decision::Entity, decision_column(decision::Column::Id).eq(decision_id))
         .cond_where(visible)

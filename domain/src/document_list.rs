@@ -105,24 +105,37 @@ impl Filter {
     }
 }
 
-/// Returns the order of documents by the day of creation.
-#[must_use]
-pub fn order(descending: bool) -> Order {
-    Order {
-        name: "CREATED_ON",
-        key: Expr::col((Entity, Column::CreatedOn)),
-        key_type: KeyType::Day,
-        id: Expr::col((Entity, Column::Id)),
-        descending,
-    }
+/// A field that documents can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Day of creation.
+    CreatedOn,
+    /// Title: the name of the kind in Swedish, then the number.
+    Title,
 }
 
-/// Columns of the list for documents of one kind.
+/// Column with the title as it is ordered, with numbers in numeric order.
+const TITLE_KEY: &str = "title_key";
+
+/// Returns an order of documents.
+#[must_use]
+pub fn order(field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        Field::CreatedOn => ("CREATED_ON", Expr::col((Entity, Column::CreatedOn)), KeyType::Day),
+        Field::Title => ("TITLE", Expr::col((Entity, Alias::new(TITLE_KEY))), KeyType::Text),
+    };
+    Order { name, key, key_type, id: Expr::col((Entity, Column::Id)), descending }
+}
+
+/// Columns of the list for documents of one kind. Each has the same type in all kinds, so that
+/// SQLite merges the documents in order and needs not sort all of them.
 struct Columns {
     id: SimpleExpr,
     created_on: SimpleExpr,
     label: &'static str,
     number: SimpleExpr,
+    /// The same expression as in the index.
+    title_key: &'static str,
     sha256: &'static str,
 }
 
@@ -143,6 +156,7 @@ fn select(mut from: SelectStatement, kind: Kind, own: Columns, filter: &Filter) 
         .expr_as(own.created_on, name(Column::CreatedOn))
         .expr_as(Expr::cust(own.label), name(Column::Label))
         .expr_as(own.number, name(Column::Number))
+        .expr_as(Expr::cust(own.title_key), Alias::new(TITLE_KEY))
         .expr_as(Expr::cust(own.sha256), name(Column::Sha256));
     from
 }
@@ -152,7 +166,7 @@ fn offered_on(backend: DbBackend) -> SimpleExpr {
     Expr::cust(if backend == DbBackend::Postgres {
         "CAST(\"agreement\".\"offered_at\" AT TIME ZONE 'UTC' AS date)"
     } else {
-        "SUBSTR(\"agreement\".\"offered_at\", 1, 10)"
+        "CAST(SUBSTR(\"agreement\".\"offered_at\", 1, 10) AS text)"
     })
 }
 
@@ -221,6 +235,7 @@ fn of_agreements(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         created_on: offered_on(ctx.db.backend()),
         label: "CAST('Avtal' AS text)",
         number: own(agreement::Column::Number),
+        title_key: "'Avtal ' || \"agreement\".\"number_key\"",
         sha256: "\"agreement_document\".\"sha256\"",
     };
     select(from, Kind::Agreement, columns, filter)
@@ -244,9 +259,11 @@ fn of_invoices(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
     let columns = Columns {
         id: own(invoice::Column::Id),
         created_on: own(invoice::Column::IssuedOn),
-        label: "CASE WHEN \"invoice\".\"kind\" = 'CREDIT_NOTE' THEN 'Kreditfaktura' \
-            ELSE 'Faktura' END",
+        label: "CAST(CASE WHEN \"invoice\".\"kind\" = 'CREDIT_NOTE' THEN 'Kreditfaktura' \
+            ELSE 'Faktura' END AS text)",
         number: own(invoice::Column::Number),
+        title_key: "CASE WHEN \"invoice\".\"kind\" = 'CREDIT_NOTE' THEN 'Kreditfaktura ' \
+            ELSE 'Faktura ' END || \"invoice\".\"number_key\"",
         sha256: OF_INVOICE,
     };
     select(with_content(ctx, filter), Kind::Invoice, columns, filter)
@@ -264,6 +281,7 @@ fn of_reminders(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         created_on: own(reminder::Column::SentOn),
         label: "CAST('Påminnelse om faktura' AS text)",
         number: Expr::col((invoice::Entity, invoice::Column::Number)),
+        title_key: "'Påminnelse om faktura ' || \"invoice\".\"number_key\"",
         sha256: NOT_STORED,
     };
     select(from, Kind::Reminder, columns, filter)
@@ -296,6 +314,7 @@ fn of_requisitions(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         created_on: own(requisition::Column::IssuedOn),
         label: "CAST('Rekvisition' AS text)",
         number: own(requisition::Column::Number),
+        title_key: "'Rekvisition ' || \"requisition\".\"number\"",
         sha256: NOT_STORED,
     };
     select(from, Kind::Requisition, columns, filter)

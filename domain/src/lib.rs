@@ -26,6 +26,7 @@ pub mod idempotency;
 pub mod removal;
 pub mod context;
 pub mod activity_slugs;
+pub mod booking_status;
 pub mod audit;
 pub mod bulk;
 mod date_order;

@@ -1,6 +1,6 @@
-//! Full-text search for members, organisations, contacts, activities, decisions, templates,
-//! agreements, invoices and payments that have all words of a text. The index is updated in the
-//! transaction of each change.
+//! Full-text search for members, organisations, contacts, activities, status reports, decisions,
+//! templates, agreements, invoices, payments, costs and grants that have all words of a text. The
+//! index is updated in the transaction of each change.
 //!
 //! The words of an object are in `search_document`, folded by this module, because the databases do
 //! not know that å is a letter in its own right and é is not. Database triggers mark an object's
@@ -10,6 +10,7 @@
 
 pub(crate) mod condition;
 mod folding;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -28,7 +29,7 @@ use crate::{database::sql::among, error::Result};
 pub enum EntityType {
     /// By name and slug.
     Activity,
-    /// A refund, by the reference of the bank.
+    /// A refund, by the reference of the bank and the number of its invoice.
     Adjustment,
     /// By number, the names of its counterparty, its activity, and the values of its parameters.
     Agreement,
@@ -38,8 +39,12 @@ pub enum EntityType {
     Contact,
     /// By name.
     ContactArea,
+    /// By description and the supplier's reference.
+    Cost,
     /// By paragraph and document.
     Decision,
+    /// By funder.
+    Grant,
     /// By number, payment reference, the names of its buyer, its references, and the text of its
     /// lines.
     Invoice,
@@ -47,8 +52,10 @@ pub enum EntityType {
     Member,
     /// By name and organisation number.
     Organisation,
-    /// By the reference of the bank.
+    /// By the reference of the bank and the number of its invoice.
     Payment,
+    /// By summary, deviations and next steps.
+    StatusReport,
     /// By title, slug and activity.
     Template,
 }
@@ -60,7 +67,7 @@ impl EntityType {
     /// belong to, as.
     pub(crate) fn subject_kinds(self) -> &'static [SubjectKind] {
         match self {
-            Self::Activity => &[SubjectKind::Activity],
+            Self::Activity | Self::Cost | Self::Grant => &[SubjectKind::Activity],
             Self::Agreement => &[SubjectKind::Agreement],
             Self::BankPayment => &[SubjectKind::BankPayment],
             Self::Contact => &[SubjectKind::Contact],
@@ -71,6 +78,7 @@ impl EntityType {
             Self::Invoice | Self::Adjustment | Self::Payment => &[SubjectKind::Invoice],
             Self::Member => &[SubjectKind::Member],
             Self::Organisation => &[SubjectKind::Organisation],
+            Self::StatusReport => &[SubjectKind::StatusReport],
             Self::Template => &[SubjectKind::Template],
         }
     }
@@ -79,6 +87,7 @@ impl EntityType {
     fn subject_column(self) -> &'static str {
         match self {
             Self::Adjustment | Self::Payment => "invoice_id",
+            Self::Cost | Self::Grant => "activity_id",
             _ => "id",
         }
     }
@@ -91,11 +100,14 @@ impl EntityType {
             Self::BankPayment => "BANK_PAYMENT",
             Self::Contact => "CONTACT",
             Self::ContactArea => "CONTACT_AREA",
+            Self::Cost => "COST",
             Self::Decision => "DECISION",
+            Self::Grant => "GRANT",
             Self::Invoice => "INVOICE",
             Self::Member => "MEMBER",
             Self::Organisation => "ORGANISATION",
             Self::Payment => "PAYMENT",
+            Self::StatusReport => "STATUS_REPORT",
             Self::Template => "TEMPLATE",
         }
     }
@@ -110,11 +122,14 @@ impl EntityType {
             Self::BankPayment => 'b',
             Self::Contact => 'k',
             Self::ContactArea => 'o',
+            Self::Cost => 'c',
             Self::Decision => 'd',
+            Self::Grant => 'f',
             Self::Invoice => 'i',
             Self::Member => 'm',
             Self::Organisation => 'g',
             Self::Payment => 'p',
+            Self::StatusReport => 's',
             Self::Template => 't',
         }
     }
@@ -127,76 +142,36 @@ impl EntityType {
             Self::BankPayment => "bank_payment",
             Self::Contact => "contact",
             Self::ContactArea => "contact_area",
+            Self::Cost => "cost",
             Self::Decision => "decision",
+            Self::Grant => "activity_grant",
             Self::Invoice => "invoice",
             Self::Member => "member",
             Self::Organisation => "organisation",
             Self::Payment => "payment",
+            Self::StatusReport => "status_report",
             Self::Template => "agreement_template",
         }
     }
 
-    /// Returns a query for the texts of objects: an id, a text, and a flag that is set if the text
-    /// is a JSON value with texts in it.
+    /// Returns the statement that selects the texts of objects.
     fn texts(self) -> &'static str {
         match self {
-            Self::Activity => {
-                "SELECT id, name, 0 FROM activity WHERE id {among} UNION ALL SELECT id, slug, 0 FROM activity WHERE id {among}"
-            }
-            Self::Adjustment => {
-                "SELECT id, reference, 0 FROM adjustment WHERE id {among} AND kind = 'REFUND'"
-            }
-            Self::Agreement => {
-                "SELECT id, number, 0 FROM agreement WHERE id {among} AND number IS NOT NULL \
-                 UNION ALL SELECT a.id, m.name, 0 FROM agreement a JOIN member m ON m.id = a.member_id WHERE a.id {among} \
-                 UNION ALL SELECT a.id, f.name, 0 FROM agreement a JOIN member_former_name f ON f.member_id = a.member_id WHERE a.id {among} \
-                 UNION ALL SELECT a.id, o.name, 0 FROM agreement a JOIN organisation o ON o.id = a.organisation_id WHERE a.id {among} \
-                 UNION ALL SELECT a.id, v.name, 0 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.id {among} \
-                 UNION ALL SELECT a.id, v.slug, 0 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.id {among} \
-                 UNION ALL SELECT agreement_id, parameters, 1 FROM agreement_parameters WHERE agreement_id {among}"
-            }
-            Self::BankPayment => {
-                "SELECT id, bank_reference, 0 FROM bank_payment WHERE id {among} \
-                 UNION ALL SELECT id, reference, 0 FROM bank_payment WHERE id {among} AND reference IS NOT NULL \
-                 UNION ALL SELECT id, message, 0 FROM bank_payment WHERE id {among} AND message IS NOT NULL \
-                 UNION ALL SELECT id, payer_name, 0 FROM bank_payment WHERE id {among} AND payer_name IS NOT NULL"
-            }
-            Self::Contact => {
-                "SELECT id, name, 0 FROM contact WHERE id {among} \
-                 UNION ALL SELECT id, email, 0 FROM contact WHERE id {among} AND email IS NOT NULL"
-            }
-            Self::ContactArea => "SELECT id, name, 0 FROM contact_area WHERE id {among}",
-            Self::Decision => {
-                "SELECT id, paragraph, 0 FROM decision WHERE id {among} AND paragraph IS NOT NULL \
-                 UNION ALL SELECT id, document, 0 FROM decision WHERE id {among} AND document IS NOT NULL"
-            }
-            Self::Invoice => {
-                "SELECT id, number, 0 FROM invoice WHERE id {among} AND number IS NOT NULL \
-                 UNION ALL SELECT id, ocr, 0 FROM invoice WHERE id {among} AND ocr IS NOT NULL \
-                 UNION ALL SELECT id, order_reference, 0 FROM invoice WHERE id {among} AND order_reference IS NOT NULL \
-                 UNION ALL SELECT id, our_reference, 0 FROM invoice WHERE id {among} AND our_reference IS NOT NULL \
-                 UNION ALL SELECT id, buyer_reference, 0 FROM invoice WHERE id {among} AND buyer_reference IS NOT NULL \
-                 UNION ALL SELECT i.id, m.name, 0 FROM invoice i JOIN member m ON m.id = i.member_id WHERE i.id {among} \
-                 UNION ALL SELECT i.id, f.name, 0 FROM invoice i JOIN member_former_name f ON f.member_id = i.member_id WHERE i.id {among} \
-                 UNION ALL SELECT i.id, o.name, 0 FROM invoice i JOIN organisation o ON o.id = i.organisation_id WHERE i.id {among} \
-                 UNION ALL SELECT invoice_id, description, 0 FROM invoice_line WHERE invoice_id {among}"
-            }
-            Self::Member => {
-                "SELECT id, name, 0 FROM member WHERE id {among} \
-                 UNION ALL SELECT id, org_number, 0 FROM member WHERE id {among} AND org_number IS NOT NULL \
-                 UNION ALL SELECT member_id, name, 0 FROM member_former_name WHERE member_id {among} \
-                 UNION ALL SELECT member_id, municipality, 0 FROM member_municipality WHERE member_id {among}"
-            }
-            Self::Organisation => {
-                "SELECT id, name, 0 FROM organisation WHERE id {among} \
-                 UNION ALL SELECT id, org_number, 0 FROM organisation WHERE id {among} AND org_number IS NOT NULL"
-            }
-            Self::Payment => "SELECT id, reference, 0 FROM payment WHERE id {among}",
-            Self::Template => {
-                "SELECT id, title, 0 FROM agreement_template WHERE id {among} \
-                 UNION ALL SELECT id, slug, 0 FROM agreement_template WHERE id {among} \
-                 UNION ALL SELECT t.id, v.name, 0 FROM agreement_template t JOIN activity v ON v.id = t.activity_id WHERE t.id {among}"
-            }
+            Self::Activity => texts::ACTIVITY,
+            Self::Adjustment => texts::ADJUSTMENT,
+            Self::Agreement => texts::AGREEMENT,
+            Self::BankPayment => texts::BANK_PAYMENT,
+            Self::Contact => texts::CONTACT,
+            Self::ContactArea => texts::CONTACT_AREA,
+            Self::Cost => texts::COST,
+            Self::Decision => texts::DECISION,
+            Self::Grant => texts::GRANT,
+            Self::Invoice => texts::INVOICE,
+            Self::Member => texts::MEMBER,
+            Self::Organisation => texts::ORGANISATION,
+            Self::Payment => texts::PAYMENT,
+            Self::StatusReport => texts::STATUS_REPORT,
+            Self::Template => texts::TEMPLATE,
         }
     }
 }

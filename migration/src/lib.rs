@@ -82,6 +82,8 @@ mod m2026_12_04_10_report_periods;
 mod m2026_12_04_60_revenue_of_members;
 mod m2026_12_04_61_invoice_order;
 mod m2026_12_04_90_command_runs;
+mod m2026_12_05_30_list_search;
+mod m2026_12_05_31_list_orders;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -155,6 +157,8 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_04_60_revenue_of_members::Migration),
             Box::new(m2026_12_04_61_invoice_order::Migration),
             Box::new(m2026_12_04_90_command_runs::Migration),
+            Box::new(m2026_12_05_30_list_search::Migration),
+            Box::new(m2026_12_05_31_list_orders::Migration),
         ]
     }
 }

@@ -15,9 +15,10 @@ use super::{
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
+    booking_status::BookingStatus,
     context::Context,
     ledger::{
-        Filter, Status,
+        Filter,
         booking_list::{self, Listed},
     },
 };
@@ -80,7 +81,7 @@ enum StatusOption {
     Reversal,
 }
 
-impl From<StatusOption> for Status {
+impl From<StatusOption> for BookingStatus {
     fn from(option: StatusOption) -> Self {
         match option {
             StatusOption::Booked => Self::Booked,
@@ -98,7 +99,7 @@ impl ListOptions {
             activities: self.activities.clone(),
             from: self.from,
             to: self.to,
-            statuses: self.statuses.iter().map(|status| Status::from(*status)).collect(),
+            statuses: self.statuses.iter().map(|status| BookingStatus::from(*status)).collect(),
             ..Filter::default()
         })
     }
@@ -189,15 +190,16 @@ struct Grants<R> {
 struct Labels {
     /// Selects the slug or the name of an activity.
     activity: fn(&(String, String)) -> &str,
-    status: fn(Status) -> &'static str,
+    status: fn(BookingStatus) -> &'static str,
     total: &'static str,
 }
 
 /// Codes, for JSON and CSV.
-const CODES: Labels = Labels { activity: |(slug, _)| slug, status: Status::word, total: "Summa" };
+const CODES: Labels =
+    Labels { activity: |(slug, _)| slug, status: BookingStatus::word, total: "Summa" };
 /// Labels for people, in tables and workbooks.
 const SWEDISH: Labels =
-    Labels { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
+    Labels { activity: |(_, name)| name, status: BookingStatus::in_swedish, total: "Summa" };
 
 fn of_costs(found: &[Listed<cost::Model>], labels: Labels) -> Grid {
     let columns = vec![

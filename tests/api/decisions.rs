@@ -48,6 +48,13 @@ on_both!(decisions_are_listed_by_day_with_their_subjects, |app| async move {
     first.reverse();
     assert_eq!(first, latest_first);
 
+    // The words of the bodies, in alphabetical order.
+    let by_body = subjects(&office, ", orderBy: { field: BODY }").await;
+    assert_eq!((by_body.len(), by_body[0].as_str()), (6, "FIXED_PER_YEAR"));
+    let mut falling = subjects(&office, ", orderBy: { field: BODY, direction: DESC }").await;
+    falling.reverse();
+    assert_eq!(falling, by_body);
+
     for (filter, expected) in [
         ("body: [ANNUAL_MEETING]", vec!["FIXED_PER_YEAR"]),
         ("body: [OFFICE]", vec![]),

@@ -343,7 +343,7 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     assert_eq!(search::violations(app.db.read()).await.unwrap().len(), 1);
     past_the_program(
         &app,
-        &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM cost ORDER BY id LIMIT 1"],
+        &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM invoice_line ORDER BY id LIMIT 1"],
     )
     .await;
     assert!(

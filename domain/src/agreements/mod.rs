@@ -228,7 +228,7 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
 /// replaces none: the filter must not reveal a predecessor that the rows do not show.
 fn replaces(ctx: Context<'_>, has_predecessor: bool) -> Condition {
     let (predecessor, visible) =
-        (column(Column::ReplacesId), visible(ctx.db.backend(), ctx.viewer));
+        (column(Column::ReplacesId), visible(ctx));
     let readable = (!visible.is_empty())
         .then(|| Query::select().expr(column(Column::Id)).from(Entity).cond_where(visible).take());
     if has_predecessor {

@@ -20,7 +20,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    Condition, ExprTrait,
+    Condition, DbBackend, ExprTrait,
     sea_query::{Expr, Query, SelectStatement},
 };
 
@@ -64,19 +64,28 @@ pub enum Field {
     Name,
     /// The word of the role, then the name.
     Role,
+    /// First day in the role; contacts without a known one first.
+    ValidFrom,
 }
 
-/// Returns an order of contacts. Its cursors contain names.
+/// Returns an order of contacts. Its cursors may contain names. The expressions are the same as in
+/// the indexes.
 #[must_use]
-pub fn order(field: Field, descending: bool) -> Order {
-    let (name, key) = match field {
-        Field::Name => ("NAME", column(Column::NameKey)),
-        // As in the index.
+pub fn order(backend: DbBackend, field: Field, descending: bool) -> Order {
+    let (name, key, key_type) = match field {
+        Field::Name => ("NAME", column(Column::NameKey), KeyType::Text),
         Field::Role => {
-            ("ROLE", Expr::cust("(\"contact\".\"role\" || ' ' || \"contact\".\"name_key\")"))
+            let key = "(\"contact\".\"role\" || ' ' || \"contact\".\"name_key\")";
+            ("ROLE", Expr::cust(key), KeyType::Text)
+        }
+        Field::ValidFrom => {
+            let is_postgres = backend == DbBackend::Postgres;
+            let first = if is_postgres { "DATE '1900-01-01'" } else { "'1900-01-01'" };
+            let key = format!("COALESCE(\"contact\".\"valid_from\", {first})");
+            ("VALID_FROM", Expr::cust(key), KeyType::Day)
         }
     };
-    Order { name, key, key_type: KeyType::Text, id: column(Column::Id), descending }
+    Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
 /// Selects contacts who are in their role on the day, or whose role has no known dates.

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::Buyer;
 use crate::{
     activity_slugs::ListFilter,
+    booking_status::{BookingStatus, has_status},
     context::Context,
     database::fixed_day,
     error::Result,
@@ -56,6 +57,8 @@ pub trait ListedPart: InvoicePart {
     const BOOKED_ON: Option<Column<Self>>;
     /// Column of the amount.
     const AMOUNT: Column<Self>;
+    /// Column of the part that a reversal reverses; `None` if no part is ever reversed.
+    const REVERSED: Option<Column<Self>>;
     /// Entity type whose search words are searched, with the column of its id.
     const WORDS: (EntityType, Column<Self>);
     /// SQL condition of the rows of the list within the table, as in the partial indexes.
@@ -89,6 +92,7 @@ impl ListedPart for payment::Model {
     const BY_DAY: &'static str = "RECEIVED_ON";
     const BOOKED_ON: Option<payment::Column> = Some(payment::Column::BookedOn);
     const AMOUNT: payment::Column = payment::Column::Amount;
+    const REVERSED: Option<payment::Column> = Some(payment::Column::ReversesId);
     const WORDS: (EntityType, payment::Column) = (EntityType::Payment, payment::Column::Id);
     const CONDITION: Option<&'static str> = None;
 }
@@ -116,6 +120,7 @@ impl ListedPart for adjustment::Model {
     const BY_DAY: &'static str = "PAID_ON";
     const BOOKED_ON: Option<adjustment::Column> = Some(adjustment::Column::BookedOn);
     const AMOUNT: adjustment::Column = adjustment::Column::Amount;
+    const REVERSED: Option<adjustment::Column> = Some(adjustment::Column::ReversesId);
     const WORDS: (EntityType, adjustment::Column) =
         (EntityType::Adjustment, adjustment::Column::Id);
     const CONDITION: Option<&'static str> = Some("kind = 'REFUND'");
@@ -131,6 +136,7 @@ impl ListedPart for reminder::Model {
     const BY_DAY: &'static str = "SENT_ON";
     const BOOKED_ON: Option<reminder::Column> = None;
     const AMOUNT: reminder::Column = reminder::Column::Fee;
+    const REVERSED: Option<reminder::Column> = None;
     const WORDS: (EntityType, reminder::Column) =
         (EntityType::Invoice, reminder::Column::InvoiceId);
     const CONDITION: Option<&'static str> = None;
@@ -151,6 +157,8 @@ pub struct Filter {
     pub booked_from: Option<NaiveDate>,
     /// Its day in the books is this day or earlier.
     pub booked_to: Option<NaiveDate>,
+    /// Statuses, one of which it must have; empty: any. A reminder has none.
+    pub statuses: Vec<BookingStatus>,
     /// Words, or beginnings of words, that must all occur: see [`search`].
     pub search: Option<String>,
 }
@@ -218,6 +226,9 @@ fn matching<M: ListedPart>(ctx: Context<'_>, filter: &Filter) -> SelectStatement
             .and_where(theirs)
             .take();
         select.and_where(column(M::INVOICE).in_subquery(invoices));
+    }
+    if let Some(reverses) = M::REVERSED.filter(|_| !filter.statuses.is_empty()) {
+        select.cond_where(has_status::<M>(&filter.statuses, M::ID, reverses));
     }
     let (backend, text) = (ctx.db.backend(), filter.search.as_deref());
     let (entity_type, id) = M::WORDS;

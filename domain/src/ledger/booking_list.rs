@@ -9,9 +9,10 @@ use ::entity::{
 };
 use uuid::Uuid;
 
-use super::{Booked, Filter, Status, booked_for::Supplier};
+use super::{Booked, Filter, booked_for::Supplier};
 use crate::{
     activities, agreements,
+    booking_status::BookingStatus,
     context::Context,
     error::Result,
     invoices::{Buyer, fact_loading},
@@ -29,7 +30,7 @@ pub struct Listed<M> {
     /// Number of the agreement.
     pub agreement: Option<String>,
     /// Status of the row.
-    pub status: Status,
+    pub status: BookingStatus,
 }
 
 /// Returns every cost that the viewer can read and that matches the filter, the earliest day first.
@@ -91,7 +92,7 @@ async fn listed<M: Booked>(
         .filter_map(Booked::reverses)
         .collect();
     let listed = |(row, (activity, agreement, supplier)): (M, Facts)| Listed {
-        status: Status::of(row.reverses().is_some(), reversed.contains(&row.booking_id())),
+        status: BookingStatus::of(row.reverses().is_some(), reversed.contains(&row.booking_id())),
         activity: activities.get(&activity).cloned().unwrap_or_default(),
         supplier: supplier.and_then(|supplier| suppliers.get(&buyer(supplier)).cloned()),
         agreement: agreement.and_then(|agreement| agreements.get(&agreement).cloned()),

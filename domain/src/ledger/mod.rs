@@ -1,85 +1,54 @@
 //! The ledger of costs and grants of activities: types, filters and reading.
 
+mod booked;
 pub mod booked_for;
 pub mod booking;
 pub mod booking_list;
 pub mod integrity;
 mod loading;
+mod orders;
 pub mod record_cost;
 pub mod record_grant;
 pub mod reversal;
 mod reverse;
 pub mod reverse_cost;
 pub mod reverse_grant;
+mod suppliers;
 
 use std::collections::HashMap;
 
 use ::entity::{
-    agreement, cost, grant,
+    agreement,
     id::{ActivityId, AgreementId},
     member, organisation,
-    partial::{Column, PartialRow},
+    partial::Column,
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ExprTrait,
-    sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
+    Condition, ExprTrait,
+    sea_query::{Expr, Query, SelectStatement},
 };
 use uuid::Uuid;
 
+use self::orders::rows_by;
+pub use self::{
+    booked::{Booked, LedgerColumns},
+    orders::{Field, order},
+};
 use crate::{
     activities::{self, of_visible_activity},
     activity_slugs::ListFilter,
     agreements,
     auth::viewer::Resource,
+    booking_status::{BookingStatus, has_status},
     context::Context,
     database::{among, fixed_day},
     error::Result,
     ledger::booked_for::Supplier,
     members, organisations,
-    page::{self, KeyType, Order, PageRequest, Slice},
+    page::{self, PageRequest, Slice},
     query::{self, column},
 };
-
-/// Status of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
-    /// In effect as it was booked.
-    Booked,
-    /// Was reversed.
-    Reversed,
-    /// Reverses another one.
-    Reversal,
-}
-
-impl Status {
-    /// Returns the status of a row.
-    #[must_use]
-    pub fn of(is_reversal: bool, is_reversed: bool) -> Self {
-        match (is_reversal, is_reversed) {
-            (true, _) => Self::Reversal,
-            (false, true) => Self::Reversed,
-            (false, false) => Self::Booked,
-        }
-    }
-
-    /// Returns the stable code of the status, which the API uses too.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        self.into()
-    }
-
-    /// Returns the Swedish label, for workbooks.
-    #[must_use]
-    pub fn in_swedish(self) -> &'static str {
-        match self {
-            Self::Booked => "Bokförd",
-            Self::Reversed => "Rättad",
-            Self::Reversal => "Rättelse",
-        }
-    }
-}
 
 /// Filter of the ledger; a booking must match every part.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +64,12 @@ pub struct Filter {
     /// Booked on this day or earlier.
     pub to: Option<NaiveDate>,
     /// Statuses, one of which it must have; empty: any.
-    pub statuses: Vec<Status>,
+    pub statuses: Vec<BookingStatus>,
+    /// Name of the funder, for grants only.
+    pub funder: Option<String>,
+    /// Words, or beginnings of words, that must all occur in the description and the reference of a
+    /// cost, in the words of its supplier, or in the funder of a grant: see [`crate::search`].
+    pub search: Option<String>,
 }
 
 impl ListFilter for Filter {
@@ -104,138 +78,19 @@ impl ListFilter for Filter {
     }
 }
 
-/// The columns that every table of the ledger has.
-#[derive(Clone, Copy, Debug)]
-pub struct LedgerColumns<C> {
-    /// Identifier.
-    pub id: C,
-    /// The activity.
-    pub activity: C,
-    /// Day in the books.
-    pub booked_on: C,
-    /// Amount.
-    pub amount: C,
-    /// The description of a cost, or the funder of a grant.
-    pub text: C,
-    /// The agreement.
-    pub agreement: C,
-    /// The booking that a row reverses.
-    pub reverses: C,
-}
-
-/// A row of the ledger: a cost or a grant.
-pub trait Booked: PartialRow + Clone + Send + Sync + 'static {
-    /// Columns of its table.
-    const COLUMNS: LedgerColumns<Column<Self>>;
-    /// Returns the predicate that a row has this supplier.
-    fn has_supplier(supplier: Supplier) -> SimpleExpr;
-    /// Returns the id of the row.
-    fn booking_id(&self) -> Uuid;
-    /// Returns the booking that the row reverses.
-    fn reverses(&self) -> Option<Uuid>;
-}
-
-impl Booked for cost::Model {
-    const COLUMNS: LedgerColumns<cost::Column> = LedgerColumns {
-        id: cost::Column::Id,
-        activity: cost::Column::ActivityId,
-        booked_on: cost::Column::BookedOn,
-        amount: cost::Column::Amount,
-        text: cost::Column::Description,
-        agreement: cost::Column::AgreementId,
-        reverses: cost::Column::ReversesId,
-    };
-
-    fn has_supplier(supplier: Supplier) -> SimpleExpr {
-        match supplier {
-            Supplier::Member(id) => cost::Column::MemberId.eq(id),
-            Supplier::Organisation(id) => cost::Column::OrganisationId.eq(id),
-        }
-    }
-
-    fn booking_id(&self) -> Uuid {
-        self.id.0
-    }
-
-    fn reverses(&self) -> Option<Uuid> {
-        self.reverses_id.map(|id| id.0)
-    }
-}
-
-impl Booked for grant::Model {
-    const COLUMNS: LedgerColumns<grant::Column> = LedgerColumns {
-        id: grant::Column::Id,
-        activity: grant::Column::ActivityId,
-        booked_on: grant::Column::BookedOn,
-        amount: grant::Column::Amount,
-        text: grant::Column::Funder,
-        agreement: grant::Column::AgreementId,
-        reverses: grant::Column::ReversesId,
-    };
-
-    fn has_supplier(_: Supplier) -> SimpleExpr {
-        query::nothing()
-    }
-
-    fn booking_id(&self) -> Uuid {
-        self.id.0
-    }
-
-    fn reverses(&self) -> Option<Uuid> {
-        self.reverses_id.map(|id| id.0)
-    }
-}
-
-/// A field that bookings can be ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// Day in the books.
-    BookedOn,
-    /// Amount.
-    Amount,
-}
-
-/// Returns an order of the ledger.
-#[must_use]
-pub fn order<M: Booked>(field: Field, descending: bool) -> Order {
-    let columns = M::COLUMNS;
-    let (name, key, key_type) = match field {
-        Field::BookedOn => ("BOOKED_ON", column(columns.booked_on), KeyType::Day),
-        Field::Amount => ("AMOUNT", column(columns.amount), KeyType::Number),
-    };
-    Order { name, key, key_type, id: column(columns.id), descending }
-}
-
-/// Selects the rows that the viewer can read: those of the activities whose revenue it can read.
-fn visible<M: Booked>(ctx: Context<'_>) -> SelectStatement {
-    let visible = of_visible_activity(
+/// Returns the condition that the viewer can read a row: it belongs to an activity whose revenue
+/// the viewer can read.
+fn is_visible<M: Booked>(ctx: Context<'_>) -> Condition {
+    of_visible_activity(
         ctx.db.backend(),
         &ctx.viewer.visibility(Resource::Revenue),
         column(M::COLUMNS.activity),
-    );
-    Query::select().from(M::Entity::default()).cond_where(visible).take()
+    )
 }
 
-/// Returns the condition that a row has one of these statuses; without statuses, the condition is
-/// empty.
-fn has_status<M: Booked>(statuses: &[Status]) -> Condition {
-    let (id, reverses) = (column(M::COLUMNS.id), column(M::COLUMNS.reverses));
-    let reversal = || Alias::new("reversal");
-    let reversed = |column: SimpleExpr| {
-        let own = Expr::col((reversal(), M::COLUMNS.reverses));
-        let reversed = Query::select()
-            .expr(own.clone())
-            .from_as(M::Entity::default(), reversal())
-            .and_where(own.is_not_null())
-            .take();
-        column.in_subquery(reversed)
-    };
-    statuses.iter().fold(Condition::any(), |any, status| match status {
-        Status::Booked => any
-            .add(Condition::all().add(reverses.clone().is_null()).add(reversed(id.clone()).not())),
-        Status::Reversed => any.add(reversed(id.clone())),
-        Status::Reversal => any.add(reverses.clone().is_not_null()),
-    })
+/// Selects the rows that the viewer can read.
+fn visible<M: Booked>(ctx: Context<'_>) -> SelectStatement {
+    Query::select().from(M::Entity::default()).cond_where(is_visible::<M>(ctx)).take()
 }
 
 /// Returns the condition that the viewer can read a supplier: the filter must not reveal a supplier
@@ -275,8 +130,15 @@ fn exists(mut own: SelectStatement, visible: Condition) -> Condition {
 }
 
 fn matching<M: Booked>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
+    narrow::<M>(ctx, visible::<M>(ctx), filter)
+}
+
+fn narrow<M: Booked>(
+    ctx: Context<'_>,
+    mut select: SelectStatement,
+    filter: &Filter,
+) -> SelectStatement {
     let columns = M::COLUMNS;
-    let mut select = visible::<M>(ctx);
     if !filter.activities.is_empty() {
         let slugs = &filter.activities;
         let theirs = activities::with_slugs(ctx.db.backend(), slugs);
@@ -303,18 +165,28 @@ fn matching<M: Booked>(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         select.and_where(column(columns.booked_on).lte(fixed_day(to)));
     }
     if !filter.statuses.is_empty() {
-        select.cond_where(has_status::<M>(&filter.statuses));
+        select.cond_where(has_status::<M>(&filter.statuses, columns.id, columns.reverses));
+    }
+    if let Some(funder) = &filter.funder {
+        select.and_where(M::has_funder(funder));
+    }
+    if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        select.cond_where(M::has_words(ctx, text));
     }
     select
 }
 
-/// Returns a page of the bookings that the viewer can read and that match the filter.
+/// Returns a page of the bookings that the viewer can read and that match the filter. The order of
+/// the page is by `field`.
 pub async fn list<M: Booked>(
     ctx: Context<'_>,
+    field: Field,
     filter: &Filter,
     page: &PageRequest<M>,
 ) -> Result<Slice<M>> {
-    page::fetch(ctx.db.read(), matching::<M>(ctx, filter), page).await
+    let mut select = rows_by::<M>(ctx, field);
+    select.cond_where(is_visible::<M>(ctx));
+    page::fetch(ctx.db.read(), narrow::<M>(ctx, select, filter), page).await
 }
 
 /// Counts the bookings that [`list`] pages through.
@@ -394,16 +266,4 @@ async fn with<M: Booked>(
     columns: &[Column<M>],
 ) -> Result<Vec<M>> {
     query::rows_among(ctx.db, visible::<M>(ctx), of, ids, &[], columns).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reversal_is_not_standing() {
-        assert_eq!(Status::of(false, false), Status::Booked);
-        assert_eq!(Status::of(false, true), Status::Reversed);
-        assert_eq!(Status::of(true, false), Status::Reversal);
-    }
 }

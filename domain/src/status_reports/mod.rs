@@ -28,6 +28,7 @@ use crate::{
     error::Result,
     page::{self, KeyType, Order, PageRequest, Slice},
     query::{self, column},
+    search::{self, EntityType},
 };
 
 /// A field that reports can be ordered by.
@@ -73,6 +74,8 @@ pub struct Filter {
     pub reported_from: Option<NaiveDate>,
     /// Reported on this day or earlier.
     pub reported_to: Option<NaiveDate>,
+    /// Words, or beginnings of words, that must all occur in the texts: see [`search`].
+    pub search: Option<String>,
 }
 
 impl ListFilter for Filter {
@@ -128,6 +131,13 @@ fn matching(ctx: Context<'_>, filter: &Filter) -> SelectStatement {
         let next = day.succ_opt().unwrap_or(day);
         select.and_where(column(Column::ReportedAt).lt(clock::start_of(next)));
     }
+    let text = filter.search.as_deref();
+    select.and_where_option(search::filter(
+        ctx.db.backend(),
+        EntityType::StatusReport,
+        column(Column::Id),
+        text,
+    ));
     select
 }
 

@@ -8,6 +8,7 @@ use crate::graphql::{
     caller,
     connection::{self, CONNECTION, Connection, ListRequest, and, selected_columns},
     cost::{cost, unversioned},
+    database,
     order::{self, OrderInput as _, order_input},
     scalars::{Date, Json, Parsed, day_range, row_id, take},
 };
@@ -61,6 +62,8 @@ pub enum ContactOrderField {
     Name,
     /// By role, in alphabetical order of the values of `ContactRole`, then by name.
     Role,
+    /// By first day in the role; contacts without a known one first.
+    ValidFrom,
 }
 
 order_input! {
@@ -214,7 +217,7 @@ impl ContactQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let (field, descending) = order::chosen(order_by, (contacts::Field::Name, false));
-        let order = contacts::order(field, descending);
+        let order = contacts::order(database(ctx).backend(), field, descending);
         let args = connection::args(first, after, last, before);
         let request = ListRequest::<Contact, _> {
             columns: |ctx| {

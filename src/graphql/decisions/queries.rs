@@ -7,7 +7,7 @@ use crate::graphql::{
     caller,
     connection::{self, Connection, ListRequest},
     cost::cost,
-    order::{OrderInput, order_input},
+    order::{self, order_input},
     scalars::{Date, Parsed, day_range},
 };
 use domain::{
@@ -50,9 +50,12 @@ impl DecisionFilter {
 
 /// Field that decisions are ordered by.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "decision_list::Field")]
 pub enum DecisionOrderField {
     /// By day of the decision; decisions without a known day first.
     DecidedOn,
+    /// By body, in alphabetical order of the values of `DecisionBody`.
+    Body,
 }
 
 order_input! {
@@ -85,10 +88,8 @@ impl DecisionQuery {
     ) -> Result<Connection<DecisionUse>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let is_descending = order_by.is_none_or(|order| match order.parts() {
-            (DecisionOrderField::DecidedOn, is_descending) => is_descending,
-        });
-        let order = decision_list::by_day(is_descending);
+        let (field, descending) = order::chosen(order_by, (decision_list::Field::DecidedOn, true));
+        let order = decision_list::order(field, descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,

@@ -8,7 +8,7 @@ use crate::graphql::{
     caller,
     connection::{self, Connection, ListRequest},
     cost::cost,
-    order::{OrderInput, order_input},
+    order::{self, order_input},
     scalars::{Date, Parsed, day_range},
     slug_list::slugs,
 };
@@ -57,9 +57,12 @@ impl DocumentFilter {
 
 /// Field to order documents by.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "document_list::Field")]
 pub enum DocumentOrderField {
     /// By day of creation.
     CreatedOn,
+    /// By title: alphabetically by the kind in Swedish, then by number, numerically.
+    Title,
 }
 
 order_input! {
@@ -92,13 +95,12 @@ impl DocumentQuery {
     ) -> Result<Connection<Document>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let descending = order_by.is_none_or(|order| match order.parts() {
-            (DocumentOrderField::CreatedOn, is_descending) => is_descending,
-        });
+        let (field, descending) = order::chosen(order_by, (document_list::Field::CreatedOn, true));
+        let order = document_list::order(field, descending);
         let args = connection::args(first, after, last, before);
         connection::connection(
             ctx,
-            ListRequest::<Document, _>::new(filter, document_list::order(descending), args, errors),
+            ListRequest::<Document, _>::new(filter, order, args, errors),
             |ctx, filter, page| Box::pin(document_list::list(caller(ctx), filter, page)),
             |ctx, filter| Box::pin(document_list::count(caller(ctx), filter)),
         )

@@ -8,12 +8,14 @@ use crate::graphql::{
     agreements::queries::counterparty,
     caller,
     connection::{self, Connection, ConnectionNode, ListRequest},
+    cost::cost as weight,
+    database,
     order::{self, order_input},
     scalars::{Date, Parsed, day_range, row_id},
     slug_list::slugs,
 };
 use domain::{
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
     ledger::{self, Booked, booked_for::Supplier},
 };
 
@@ -32,6 +34,12 @@ pub struct CostFilter {
     booked_to: Option<Parsed<Date>>,
     /// Has one of these statuses.
     status: Option<Vec<BookingStatus>>,
+    /// All of these words occur in the description or the reference, or all of them in the search
+    /// words of a supplier that you may see: those of `members` and `organisations`. A word may be
+    /// the beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of
+    /// their own.
+    #[graphql(directive = weight::apply("60".into()))]
+    search: Option<String>,
 }
 
 /// Filter of grants. All conditions must hold; an empty list is no condition.
@@ -47,13 +55,29 @@ pub struct GrantFilter {
     booked_to: Option<Parsed<Date>>,
     /// Has one of these statuses.
     status: Option<Vec<BookingStatus>>,
+    /// Name of the funder, spelled as `Grant.funder`.
+    funder: Option<String>,
+    /// All of these words occur in the name of the funder. A word may be the beginning of a longer
+    /// one. Case and accents are ignored, but å, ä and ö are letters of their own.
+    #[graphql(directive = weight::apply("60".into()))]
+    search: Option<String>,
 }
 
 impl CostFilter {
     fn check(self, errors: &mut ValidationErrors) -> ledger::Filter {
         let supplier = self.supplier_id.and_then(|id| supplier(&id, "filter.supplierId", errors));
-        let Self { activity_slugs, agreement_id, booked_from, booked_to, status, .. } = self;
-        let rest = GrantFilter { activity_slugs, agreement_id, booked_from, booked_to, status };
+        let Self { activity_slugs, agreement_id, booked_from, booked_to, status, search, .. } =
+            self;
+        let funder = None;
+        let rest = GrantFilter {
+            activity_slugs,
+            agreement_id,
+            booked_from,
+            booked_to,
+            status,
+            funder,
+            search,
+        };
         ledger::Filter { supplier, ..rest.check(errors) }
     }
 }
@@ -68,18 +92,35 @@ impl GrantFilter {
             from,
             to,
             statuses: self.status.unwrap_or_default().into_iter().map(Into::into).collect(),
+            funder: errors.optional_text("filter.funder", self.funder.as_deref(), LINE),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }
 
 /// Field that costs are ordered by.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "ledger::Field")]
 pub enum CostOrderField {
     /// By day in the books.
     BookedOn,
     /// By amount. Negative ones come first: most reversals, and costs that a supplier pays back.
     Amount,
+    /// By name of the activity, in Swedish alphabetical order.
+    Activity,
+    /// By name of the supplier, in Swedish alphabetical order; costs without a supplier that you
+    /// may see first.
+    Supplier,
+}
+
+impl From<CostOrderField> for ledger::Field {
+    fn from(field: CostOrderField) -> Self {
+        match field {
+            CostOrderField::BookedOn => Self::BookedOn,
+            CostOrderField::Amount => Self::Amount,
+            CostOrderField::Activity => Self::Activity,
+            CostOrderField::Supplier => Self::Party,
+        }
+    }
 }
 
 order_input! {
@@ -89,12 +130,26 @@ order_input! {
 
 /// Field that grants are ordered by.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "ledger::Field")]
 pub enum GrantOrderField {
     /// By day in the books.
     BookedOn,
     /// By amount. Negative ones come first: most reversals, and grants that are paid back.
     Amount,
+    /// By name of the activity, in Swedish alphabetical order.
+    Activity,
+    /// By name of the funder, in Swedish alphabetical order.
+    Funder,
+}
+
+impl From<GrantOrderField> for ledger::Field {
+    fn from(field: GrantOrderField) -> Self {
+        match field {
+            GrantOrderField::BookedOn => Self::BookedOn,
+            GrantOrderField::Amount => Self::Amount,
+            GrantOrderField::Activity => Self::Activity,
+            GrantOrderField::Funder => Self::Party,
+        }
+    }
 }
 
 order_input! {
@@ -122,10 +177,11 @@ fn listed<'c, N: ConnectionNode<Row: Booked>>(
     args: domain::page::Args,
     errors: ValidationErrors,
 ) -> BoxFuture<'c, Result<Connection<N>>> {
+    let order = ledger::order::<N::Row>(database(ctx).backend(), field, descending);
     connection::connection(
         ctx,
-        ListRequest::<N, _>::new(filter, ledger::order::<N::Row>(field, descending), args, errors),
-        |ctx, filter, page| Box::pin(ledger::list::<N::Row>(caller(ctx), filter, page)),
+        ListRequest::<N, _>::new(filter, order, args, errors),
+        move |ctx, filter, page| Box::pin(ledger::list::<N::Row>(caller(ctx), field, filter, page)),
         |ctx, filter| Box::pin(ledger::count::<N::Row>(caller(ctx), filter)),
     )
 }

@@ -20,20 +20,22 @@ use crate::graphql::{
         self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
     },
     cost::{cost as weight, unversioned},
+    database,
     scalars::{Date, DateTime, Money, node_id},
     stored_files::types::StoredFile,
     times,
 };
 
 use domain::{
+    booking_status,
     error::{Error, Result, ValidationErrors},
     ledger::{self, Booked, booked_for::Supplier, reverse_cost, reverse_grant},
     stored_files,
 };
 
-/// Status of a cost or a grant.
+/// Status of a cost, a grant, a payment or a refund.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "ledger::Status")]
+#[graphql(remote = "booking_status::BookingStatus")]
 pub enum BookingStatus {
     /// Booked and in effect: neither reversed nor a reversal.
     Booked,
@@ -309,7 +311,8 @@ async fn status<M: Booked>(ctx: &Context<'_>, row: &BatchRow<M>) -> Result<Booki
             Ok(found.iter().filter_map(Booked::reverses).collect::<HashSet<_>>())
         })
         .await?;
-    Ok(ledger::Status::of(row.reverses().is_some(), reversed.contains(&row.booking_id())).into())
+    let is_reversed = reversed.contains(&row.booking_id());
+    Ok(booking_status::BookingStatus::of(row.reverses().is_some(), is_reversed).into())
 }
 
 /// Returns the booking that each row of a batch reverses.
@@ -349,7 +352,8 @@ pub(in crate::graphql) fn bookings_of<'c, N: ConnectionNode<Row: Booked>>(
     row: &'c BatchRow<activity::Model>,
     args: domain::page::Args,
 ) -> BoxFuture<'c, Result<Connection<N>>> {
-    let latest_first = ledger::order::<N::Row>(ledger::Field::BookedOn, true);
+    let backend = database(ctx).backend();
+    let latest_first = ledger::order::<N::Row>(backend, ledger::Field::BookedOn, true);
     connection::nested_connection(
         ctx,
         row,

@@ -7,6 +7,7 @@ use crate::graphql::{
     connection::{self, Connection},
     cost::cost,
     invoices::{part_lists::listed, queries::buyer},
+    ledger::types::BookingStatus,
     order::{self, order_input},
     scalars::{Date, Parsed, day_range, row_id},
 };
@@ -15,7 +16,7 @@ use domain::{
     invoices::parts::{self, Field, Filter},
 };
 
-/// Filter of payments. All conditions must hold.
+/// Filter of payments. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct PaymentFilter {
     /// Id of the invoice.
@@ -30,8 +31,10 @@ pub struct PaymentFilter {
     booked_from: Option<Parsed<Date>>,
     /// `bookedOn` is this day or earlier.
     booked_to: Option<Parsed<Date>>,
-    /// All of these words occur in the reference of the bank. A word may be the beginning of a
-    /// longer one.
+    /// Has one of these statuses.
+    status: Option<Vec<BookingStatus>>,
+    /// All of these words occur in the reference of the bank or the number of the invoice. A word
+    /// may be the beginning of a longer one.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
@@ -48,12 +51,13 @@ impl PaymentFilter {
             to,
             booked_from,
             booked_to,
+            statuses: self.status.into_iter().flatten().map(Into::into).collect(),
             search: self.search,
         }
     }
 }
 
-/// Filter of refunds. All conditions must hold.
+/// Filter of refunds. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct RefundFilter {
     /// Id of the invoice.
@@ -68,8 +72,10 @@ pub struct RefundFilter {
     booked_from: Option<Parsed<Date>>,
     /// `bookedOn` is this day or earlier.
     booked_to: Option<Parsed<Date>>,
-    /// All of these words occur in the reference of the bank. A word may be the beginning of a
-    /// longer one.
+    /// Has one of these statuses.
+    status: Option<Vec<BookingStatus>>,
+    /// All of these words occur in the reference of the bank or the number of the invoice. A word
+    /// may be the beginning of a longer one.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
@@ -86,6 +92,7 @@ impl RefundFilter {
             to,
             booked_from,
             booked_to,
+            statuses: self.status.into_iter().flatten().map(Into::into).collect(),
             search: self.search,
         }
     }

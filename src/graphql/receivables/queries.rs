@@ -52,12 +52,15 @@ impl ReminderFilter {
 pub enum ReminderOrderField {
     /// By day on which it was sent.
     SentOn,
+    /// By fee.
+    Fee,
 }
 
 impl From<ReminderOrderField> for Field {
     fn from(field: ReminderOrderField) -> Self {
         match field {
             ReminderOrderField::SentOn => Self::Day,
+            ReminderOrderField::Fee => Self::Amount,
         }
     }
 }

@@ -6,13 +6,14 @@ use super::types::{ActivityHealth, StatusReport};
 use crate::graphql::{
     caller,
     connection::{self, Connection, ListRequest},
+    cost::cost,
     database,
     order::{self, order_input},
     scalars::{Date, Parsed, day_range},
     slug_list::slugs,
 };
 use domain::{
-    error::{FieldErrorCode, Result, ValidationErrors},
+    error::{FieldErrorCode, LINE, Result, ValidationErrors},
     status_reports,
 };
 
@@ -34,6 +35,11 @@ pub struct StatusReportFilter {
     reported_from: Option<Parsed<Date>>,
     /// Reported on this day or earlier, Swedish time.
     reported_to: Option<Parsed<Date>>,
+    /// All of these words occur in the summary, the deviations or the next steps. A word may be the
+    /// beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of their
+    /// own.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
 }
 
 impl StatusReportFilter {
@@ -59,6 +65,7 @@ impl StatusReportFilter {
             period_to,
             reported_from,
             reported_to,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }

@@ -140,6 +140,9 @@ on_both!(status_reports_are_listed_in_order_and_found_by_filters, |app| async mo
         ("reportedFrom: \"2026-09-06\"", "C"),
         ("reportedTo: \"2026-09-05\"", "BAD"),
         ("year: 2026, health: [RED], reportedFrom: \"2026-05-07\"", ""),
+        ("search: \"b\"", "B"),
+        ("search: \"c\", health: [GREEN]", ""),
+        ("search: \" \"", "CBAD"),
     ] {
         let filter = format!(", filter: {{ {filter} }}");
         assert_eq!(summaries(&app, &filter).await, expected, "{filter}");

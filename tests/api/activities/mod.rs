@@ -2,6 +2,7 @@
 
 mod cost_ledger;
 mod cost_ledger_files;
+mod ledger_lists;
 mod lifecycle;
 mod lists;
 mod tax_decisions;

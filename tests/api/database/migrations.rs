@@ -90,3 +90,20 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
     db.close().await.unwrap();
     register.close().await.unwrap();
 });
+
+on_both!(costs_and_reports_of_before_are_searched, |app| async move {
+    let change = "m2026_12_05_30_list_search";
+    let (_position, register, db) = before(&app, change).await;
+    let fill = "INSERT INTO activity (id, slug, name, name_key, starts_on) VALUES ({1}, 'bip', 'BIP', 'bip', '2020-01-01');
+        INSERT INTO cost (id, activity_id, booked_on, amount, description, occurrence, reference)
+            VALUES ({2}, {1}, '2026-01-01', 100, 'Lokal', 1, 'F-17');
+        INSERT INTO status_report (id, activity_id, period, health, reported_by, reported_at)
+            VALUES ({3}, {1}, '2026', 'GREEN', 'Lena', '2026-04-05T08:00:00+00:00');
+        INSERT INTO status_report_text (status_report_id, summary) VALUES ({3}, 'Bra')";
+    db.execute_unprepared(&with_ids(&db, fill)).await.unwrap();
+    assert_eq!(register.migrate(Clock::system().now()).await.unwrap()[0], change);
+    let words = texts::<1>(&db, "SELECT words FROM search_document ORDER BY words").await;
+    assert_eq!(words, [["c17 cf clokal"], ["sbra"], ["vbip"]].map(|[words]| [words.to_owned()]));
+    db.close().await.unwrap();
+    register.close().await.unwrap();
+});

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
@@ -424,7 +425,9 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
         ("agreements", &["NUMBER", "STARTS_ON", "ENDS_ON"]),
         ("invoices", &["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"]),
         ("costs", &["BOOKED_ON", "AMOUNT"]),
-        ("grants", &["BOOKED_ON", "AMOUNT"]),
+        ("grants", &["BOOKED_ON", "AMOUNT", "FUNDER"]),
+        ("reminders", &["SENT_ON", "FEE"]),
+        ("contacts", &["NAME", "ROLE", "VALID_FROM"]),
         ("statusReports", &["REPORTED_AT", "PERIOD"]),
     ] {
         for field in fields {
@@ -455,6 +458,58 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
                     "{list} {field} {cursor}: {plan}\n{sql}"
                 );
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_deep_in_a_list_of_several_tables_is_searched_for_in_their_indexes() {
+    let app = App::sqlite().await;
+    fill(&app).await;
+    for (list, node, field, indexes) in [
+        ("costs", "Cost", "ACTIVITY", &["activity__name_key__id"] as &[_]),
+        ("grants", "Grant", "ACTIVITY", &["activity__name_key__id"]),
+        (
+            "costs",
+            "Cost",
+            "SUPPLIER",
+            &["member__name_key__id", "organisation__name_key__id", "cost__no_supplier__id"],
+        ),
+        ("decisions", "DecisionUse", "BODY", &["decision__body"]),
+        (
+            "documents",
+            "Document",
+            "TITLE",
+            &[
+                "agreement__title__id",
+                "invoice__title__id",
+                "invoice__reminder_title__id",
+                "requisition__title__id",
+            ],
+        ),
+    ] {
+        let cursor = format!("{node}.{field}\nta\n0190b5a41f2e7c3d8a9b0c1d2e3f4a5b");
+        let cursor = URL_SAFE_NO_PAD.encode(cursor);
+        for (direction, size, bound) in [
+            ("ASC", "first", "after"),
+            ("ASC", "last", "before"),
+            ("DESC", "first", "after"),
+            ("DESC", "last", "before"),
+        ] {
+            let document = format!(
+                "{{ {list}(orderBy: {{ field: {field}, direction: {direction} }}, {size}: 9, {bound}: \"{cursor}\") {{ pageInfo {{ hasNextPage }} }} }}"
+            );
+            app.statements();
+            app.office().query(&document).await.data();
+            let statements = app.statements();
+            let sql = statements.iter().find(|sql| sql.contains("page_key")).unwrap();
+            let plan = plan(&app, sql).await;
+            for index in indexes {
+                assert!(plan.contains(index), "{list} {field} without {index}: {plan}\n{sql}");
+            }
+            // Only the rows with the same key are sorted, by id.
+            let is_sorted = plan.lines().any(|step| step.ends_with("TEMP B-TREE FOR ORDER BY"));
+            assert!(!is_sorted, "{list} {field}: {plan}\n{sql}");
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
         caller::Caller,
         invoicing_fixtures::{NETWORK, course, drafted, fill, issue, member, with_network},
         lifecycle_fixtures::mutate,
+        pages::walk,
     },
 };
 
@@ -104,6 +105,16 @@ on_both!(documents_are_found_by_every_filter_and_in_both_directions, |app| async
         titles(&documents(&office, "(orderBy: { field: CREATED_ON, direction: ASC })").await);
     earliest.reverse();
     assert_eq!(latest, earliest);
+    let by_title = async |direction: &str| {
+        let order = format!(", orderBy: {{ field: TITLE, direction: {direction} }}");
+        let found = walk(&office, "documents", &order, "kind").await;
+        found.iter().map(|row| row["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let rising = ["AGREEMENT", "INVOICE", "REMINDER", "REQUISITION"];
+    assert_eq!(by_title("ASC").await, rising);
+    let mut falling = by_title("DESC").await;
+    falling.reverse();
+    assert_eq!(falling, rising);
     let (mut cursor, mut found) = (Value::Null, Vec::new());
     loop {
         let document = "query($after: String) { documents(first: 1, after: $after) { nodes { node { id } } pageInfo { endCursor hasNextPage } } }";

@@ -88,6 +88,7 @@ on_both!(lists_of_parts_have_every_order_in_both_directions_and_all_pages, |app|
         ("refunds", "reference", "BOOKED_ON", "UT 1"),
         ("refunds", "reference", "AMOUNT", "UT 1"),
         ("reminders", "sentOn", "SENT_ON", "2026-02-20|2026-04-02"),
+        ("reminders", "sentOn", "FEE", "2026-04-02|2026-02-20"),
     ] {
         let ascending: Vec<String> = rows.split('|').map(str::to_owned).collect();
         let descending: Vec<String> = ascending.iter().rev().cloned().collect();
@@ -116,7 +117,15 @@ on_both!(parts_are_found_by_every_filter, |app| async move {
         ("search: \"swi\"".to_owned(), "Swish 7"),
         ("search: \"bg 2\"".to_owned(), "BG 200"),
         ("search: \"bg\", receivedTo: \"2026-02-28\"".to_owned(), "BG 100"),
-        ("search: \"1002\"".to_owned(), ""),
+        ("search: \"1002\"".to_owned(), "Swish 7"),
+        ("search: \"1001 bg 2\"".to_owned(), "BG 200"),
+        ("search: \"gävle\"".to_owned(), ""),
+        ("status: [BOOKED]".to_owned(), "Swish 7|BG 200|BG 100"),
+        ("status: [REVERSED]".to_owned(), "BG 300"),
+        ("status: [REVERSAL]".to_owned(), "BG 300 rättad"),
+        ("status: [REVERSED, REVERSAL]".to_owned(), "BG 300 rättad|BG 300"),
+        ("status: [], search: \"swish\"".to_owned(), "Swish 7"),
+        (format!("status: [BOOKED], invoiceId: \"{third}\""), ""),
     ] {
         let arguments = format!("filter: {{ {filter} }}");
         let page = list(&finance, "payments", &arguments, "reference").await;
@@ -128,6 +137,10 @@ on_both!(parts_are_found_by_every_filter, |app| async move {
         ("bookedTo: \"2026-04-09\"".to_owned(), 0),
         (format!("buyerId: \"{gavle}\", search: \"ut 1\""), 1),
         (format!("invoiceId: \"{third}\""), 0),
+        ("search: \"1002\"".to_owned(), 1),
+        ("search: \"1001\"".to_owned(), 0),
+        ("status: [BOOKED]".to_owned(), 1),
+        ("status: [REVERSED, REVERSAL]".to_owned(), 0),
     ] {
         let arguments = format!("filter: {{ {filter} }}");
         let page = list(&finance, "refunds", &arguments, "reference").await;
@@ -145,6 +158,13 @@ on_both!(parts_are_found_by_every_filter, |app| async move {
         let arguments = format!("filter: {{ {filter} }}");
         let page = list(&finance, "reminders", &arguments, "sentOn").await;
         assert_eq!(all(&page, "sentOn").join("|"), found, "{filter}");
+    }
+    // A search finds no payment of an invoice that the member may not see.
+    let member = app.member(&gavle);
+    for (text, found) in [("1002", "Swish 7"), ("1001", ""), ("bg", "")] {
+        let arguments = format!("filter: {{ search: \"{text}\" }}");
+        let page = list(&member, "payments", &arguments, "reference").await;
+        assert_eq!(all(&page, "reference").join("|"), found, "{text}");
     }
     let wrong = format!("{{ payments(filter: {{ invoiceId: \"{gavle}\" }}) {{ totalCount }} }}");
     assert_eq!(finance.query(&wrong).await.code(), "INVALID");

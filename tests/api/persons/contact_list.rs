@@ -52,7 +52,9 @@ on_both!(contacts_are_listed_in_order_and_found_by_filters, |app| async move {
     let by_name = ["Anna", "Berit", "Gustav", "Stina", "Åke"];
     assert_eq!(names(&office, "contacts", "").await, by_name);
     let by_role = ["Stina", "Berit", "Åke", "Anna", "Gustav"];
-    for (field, expected) in [("NAME", by_name), ("ROLE", by_role)] {
+    // Without a first day, then by day. On the same day, those that came into the register first.
+    let by_day = ["Gustav", "Stina", "Anna", "Berit", "Åke"];
+    for (field, expected) in [("NAME", by_name), ("ROLE", by_role), ("VALID_FROM", by_day)] {
         for direction in ["ASC", "DESC"] {
             let mut expected = expected.to_vec();
             if direction == "DESC" {

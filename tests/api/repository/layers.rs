@@ -41,10 +41,11 @@ const RULES: [&str; 30] = [
     "doctor",
 ];
 /// The modules of the domain below all nouns. They may use no noun.
-const BELOW: [&str; 26] = [
+const BELOW: [&str; 27] = [
     "activity_slugs",
     "audit",
     "auth",
+    "booking_status",
     "bulk",
     "clock",
     "codes",

@@ -9,6 +9,7 @@ use domain::{
     page::{Args, Cursor, KeyType, Order, PageRequest},
 };
 use entity::{cost, grant, organisation};
+use sea_orm::DbBackend;
 
 /// An id, as a cursor has it.
 const ID: &str = "0190b5a41f2e7c3d8a9b0c1d2e3f4a5b";
@@ -43,16 +44,22 @@ fn check_cursor(text: &str) -> bool {
 
 /// Lists with orders: of each type of keys, of the same name in several lists, and several of one
 /// list.
-fn lists() -> [(&'static str, Order); 8] {
-    let costs = ledger::order::<cost::Model>;
+fn lists() -> [(&'static str, Order); 11] {
+    let costs =
+        |field, descending| ledger::order::<cost::Model>(DbBackend::Sqlite, field, descending);
+    let grants =
+        |field, descending| ledger::order::<grant::Model>(DbBackend::Sqlite, field, descending);
     [
         ("Organisation", organisations::order(organisations::Field::Name, false)),
         ("Organisation", organisations::order(organisations::Field::OrgNumber, true)),
         ("ContactArea", contacts::areas::by_name(false)),
         ("Cost", costs(ledger::Field::BookedOn, true)),
         ("Cost", costs(ledger::Field::Amount, false)),
-        ("Grant", ledger::order::<grant::Model>(ledger::Field::BookedOn, true)),
-        ("Document", document_list::order(true)),
+        ("Cost", costs(ledger::Field::Party, false)),
+        ("Grant", grants(ledger::Field::BookedOn, true)),
+        ("Grant", grants(ledger::Field::Party, true)),
+        ("Document", document_list::order(document_list::Field::CreatedOn, true)),
+        ("Document", document_list::order(document_list::Field::Title, false)),
         ("AuditEntry", audit::order(true)),
     ]
 }
