@@ -191,6 +191,24 @@ async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr>
     manager.get_connection().execute_unprepared(&sql).await.map(drop)
 }
 
+/// Runs a statement that stores sums of amounts.
+///
+/// # Errors
+/// Says so when a sum exceeds what a column holds, `i64::MAX` öre: nothing is stored.
+async fn run_sums(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
+    run(manager, statement).await.map_err(|error| {
+        let text = error.to_string();
+        // PostgreSQL; SQLite for a sum, and for a product, which becomes a float.
+        let is_too_large =
+            ["out of range", "integer overflow", "cannot store REAL value"].iter().any(|words| text.contains(words));
+        if is_too_large { DbErr::Migration(TOO_LARGE.to_owned()) } else { error }
+    })
+}
+
+/// The error of a sum that exceeds `i64::MAX` öre.
+const TOO_LARGE: &str = "the invoices of one period sum up to more than 92233720368547758.07 kronor, the largest stored total; \
+    check the amounts of imported invoices, and migrate again";
+
 /// Declares the change of the file that calls it: its name from the module's, its statements in
 /// order. There is no way down: a register's history is not undone.
 macro_rules! change {

@@ -48,15 +48,17 @@ FROM (
 ) AS spread
 ";
 
-/// Returns the sum of the parts of an amount of these documents.
-fn sum(amount: &str, kind: &str) -> String {
+/// Returns the sum of the parts of an amount of these documents. A sum of PostgreSQL is a numeric;
+/// one of SQLite stays as it is, since a cast would cut a float to the largest integer.
+fn sum(amount: &str, kind: &str, sqlite: bool) -> String {
     let cumulated = |until: &str| {
         format!(
             "(CASE WHEN {amount} < 0 THEN -1 ELSE 1 END) * (ABS({amount}) / days * {until} + (ABS({amount}) % days * {until} * 2 + days) / (days * 2))"
         )
     };
     let (end, start) = (cumulated("until_end"), cumulated("until_start"));
-    format!("CAST(SUM(CASE WHEN kind = '{kind}' THEN times * ({end} - {start}) ELSE 0 END) AS {{int}})")
+    let sum = format!("SUM(CASE WHEN kind = '{kind}' THEN times * ({end} - {start}) ELSE 0 END)");
+    if sqlite { sum } else { format!("CAST({sum} AS {{int}})") }
 }
 
 fn fill(sqlite: bool) -> String {
@@ -66,7 +68,7 @@ fn fill(sqlite: bool) -> String {
         ("'00000000-0000-0000-0000-000000000000'::uuid", SPREAD_ON_POSTGRES)
     };
     let amounts = [("net", "INVOICE"), ("vat", "INVOICE"), ("net", "CREDIT_NOTE"), ("vat", "CREDIT_NOTE")];
-    let sums: Vec<String> = amounts.iter().map(|(amount, kind)| sum(amount, kind)).collect();
+    let sums: Vec<String> = amounts.iter().map(|(amount, kind)| sum(amount, kind, sqlite)).collect();
     format!(
         "INSERT INTO revenue_month (month, activity_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat,
             accrued_net, accrued_vat, accrued_credited_net, accrued_credited_vat)
@@ -87,6 +89,6 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
         crate::run(manager, COLUMNS).await?;
-        crate::run(manager, &fill(sqlite)).await
+        crate::run_sums(manager, &fill(sqlite)).await
     }
 }

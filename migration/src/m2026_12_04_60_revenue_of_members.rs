@@ -82,7 +82,10 @@ fn fill(sqlite: bool) -> String {
     let invoiced: Vec<String> =
         amounts.iter().map(|(amount, kind)| format!("SUM(CASE WHEN kind = '{kind}' THEN {amount} ELSE 0 END)")).collect();
     let accrued: Vec<String> = amounts.iter().map(|(amount, kind)| accrued(amount, kind)).collect();
-    let sums: Vec<String> = (0..12).map(|sum| format!("CAST(SUM(s{sum}) AS {{int}})")).collect();
+    // A sum of PostgreSQL is a numeric; one of SQLite stays as it is, since a cast would cut a float to
+    // the largest integer.
+    let total = |sum: i32| if sqlite { format!("SUM(s{sum})") } else { format!("CAST(SUM(s{sum}) AS {{int}})") };
+    let sums: Vec<String> = (0..12).map(total).collect();
     let names: Vec<String> = (0..12).map(|sum| format!("s{sum}")).collect();
     format!(
         "INSERT INTO revenue_member_year (year, member_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat,
@@ -116,6 +119,6 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
         crate::run(manager, TABLE).await?;
-        crate::run(manager, &fill(sqlite)).await
+        crate::run_sums(manager, &fill(sqlite)).await
     }
 }

@@ -107,3 +107,21 @@ on_both!(costs_and_reports_of_before_are_searched, |app| async move {
     db.close().await.unwrap();
     register.close().await.unwrap();
 });
+
+on_both!(a_total_that_no_column_holds_stops_the_migration_with_a_message, |app| async move {
+    let (_position, register, db) = before(&app, "m2026_12_04_60_revenue_of_members").await;
+    // Twice 2^62 öre of one buyer in one year.
+    let fill = "INSERT INTO organisation (id, name, name_key) VALUES ({1}, 'Region', 'region');
+        INSERT INTO invoice (id, kind, number, number_key, organisation_id, issued_on, due_on, net, vat, rounding, total, paid, credited)
+        VALUES ({1}, 'INVOICE', '1', '1', {1}, '2026-01-15', '2026-02-14', 4611686018427387904, 0, 0, 4611686018427387904, 0, 0),
+            ({2}, 'INVOICE', '2', '2', {1}, '2026-03-15', '2026-04-14', 4611686018427387904, 0, 0, 4611686018427387904, 0, 0)";
+    db.execute_unprepared(&with_ids(&db, fill)).await.unwrap();
+    let cause = register.migrate(Clock::system().now()).await.unwrap_err().cause();
+    assert!(
+        cause.contains("m2026_12_04_60_revenue_of_members failed and changed nothing")
+            && cause.contains("the largest stored total"),
+        "{cause}"
+    );
+    db.close().await.unwrap();
+    register.close().await.unwrap();
+});
