@@ -22,14 +22,17 @@ use domain::{
 
 /// Check the integrity of the register
 ///
-/// Checks the audit trail's hash chain, and compares it with checkpoints; invoices with their
-/// lines, payments and credit notes; stored documents and the texts of agreements with their
-/// SHA-256; matches of the bank's payments; totals by month; gapless series of numbers; deadlines
-/// and successors of agreements; the search index; every table, constraint, index, trigger and
-/// function of the schema; with SQLite also references between rows and the file itself. All checks
-/// see the same state of the register, even while others write to it. Changes nothing but the
-/// record of its last run, for `samregister doctor`: a role of the database that may only read
-/// leaves it out. Missing numbers of imported history are listed as notes.
+/// Checks the audit trail's hash chain and signatures, and compares it with checkpoints; every row
+/// with the last entry about it; invoices with their lines, payments and credit notes; stored
+/// documents, uploaded files and the texts of agreements with their SHA-256; matches of the bank's
+/// payments; totals by month and activity, and by year and member; costs and grants; gapless
+/// series of numbers; deadlines and successors of agreements; the search index; every table,
+/// constraint, index, trigger and function of the schema; with SQLite also references between rows
+/// and the file itself. All checks see the same state of the register, even while others write to
+/// it. Changes nothing but the record of its last run, for `samregister doctor`: a role of the
+/// database that may only read leaves it out. Notes list what is no violation: missing numbers of
+/// imported history, interest invoices that claim more than is owed, agreements whose end after a
+/// notice is undecided, and prices whose VAT treatment no tax decision confirms.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -47,8 +50,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     checkpoints: Option<PathBuf>,
     /// Check only the entries after this checkpoint (a line that `samregister checkpoint` wrote),
-    /// the rows and files that they concern, the schema and the series of numbers; only
-    /// --checkpoints checks timestamps
+    /// the rows that they concern with the documents of invoices and agreements, the schema, costs
+    /// and grants, and the series of numbers; only --checkpoints checks timestamps
     #[arg(long, value_name = "CHECKPOINT")]
     since: Option<Checkpoint>,
     /// Format

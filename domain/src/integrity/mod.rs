@@ -245,14 +245,14 @@ async fn of_rest(db: Database, tx: DatabaseTransaction, today: NaiveDate) -> Che
     checked.add("numbers of invoices", number_series::findings(&tx).await);
     checked.add("interest invoices", of_interest(&tx, today).await);
     checked.add("bank payments", crate::payments::bank::integrity::violations(&tx).await);
-    checked.add("the totals by month", revenue::of_months(&tx).await);
+    checked.add("the totals by month and by year", revenue::of_months(&tx).await);
     checked.add("costs and grants", ledger::integrity::violations(&tx).await);
     tx.rollback().await.ok();
     checked
 }
 
-/// Checks agreements, and notes the prices that they follow where no tax decision confirms their
-/// VAT treatment.
+/// Checks agreements, and notes those whose end after a notice is undecided, and prices whose VAT
+/// treatment no tax decision confirms.
 async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
     let mut findings = agreements::integrity::findings(tx).await?;
     findings.notes.extend(agreements::notice_ends::notes(tx, today).await?);
