@@ -3,6 +3,9 @@
 # their hardening, the server, timers, an upgrade and a purge. Needs root.
 #
 #     tests/long/package.sh PROGRAM
+#
+# Where systemd-nspawn can't boot, as in most containers, it fails at the last step with "NOT STARTED". PACKAGE_WITHOUT_BOOT=allowed makes the
+# exit code 75, which .ci/long lists as PARTIAL.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -130,8 +133,10 @@ for _ in $(seq 60); do
     sleep 1
 done
 if ! kill -0 "$boot" 2>/dev/null; then
-    say "systemd-nspawn does not boot on this machine: units were checked, and not started: $(tail -n 3 "$folder/boot.log")"
-    exit 0
+    not_started="NOT STARTED: systemd-nspawn does not boot on this machine, so units were checked, and not started: $(tail -n 3 "$folder/boot.log")"
+    [ "${PACKAGE_WITHOUT_BOOT:-}" = allowed ] || fail "$not_started; run it on another machine, or set PACKAGE_WITHOUT_BOOT=allowed"
+    say "$not_started; allowed by PACKAGE_WITHOUT_BOOT"
+    exit 75
 fi
 nsenter -t "$leader" -a sh /srv/try.sh || fail "the started system fails"
 ok "the service, its timers, an upgrade and a purge, under systemd"
