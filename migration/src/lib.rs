@@ -199,8 +199,7 @@ async fn run_sums(manager: &SchemaManager<'_>, statement: &str) -> Result<(), Db
     run(manager, statement).await.map_err(|error| {
         let text = error.to_string();
         // PostgreSQL; SQLite for a sum, and for a product, which becomes a float.
-        let is_too_large =
-            ["out of range", "integer overflow", "cannot store REAL value"].iter().any(|words| text.contains(words));
+        let is_too_large = ["out of range", "integer overflow", "cannot store REAL value"].iter().any(|words| text.contains(words));
         if is_too_large { DbErr::Migration(TOO_LARGE.to_owned()) } else { error }
     })
 }

@@ -86,8 +86,13 @@ pub async fn run(options: Options) -> Result {
     report_address(&settings, &listener)?;
     let app = App::new(db, Clock::system(), keys, &settings, graphiql::Settings::default())
         .with_documents(&settings)?;
+    let accepting = app.accepting.clone();
+    let responds = move || {
+        let accepting = accepting.clone();
+        async move { accepting.responds().await }
+    };
     // `serve` waits for the signal when the server accepts requests.
-    let stop = service_manager::notify_until(stop_requested());
+    let stop = service_manager::notify_until(stop_requested(), responds);
     let serving = http::serve(listener, app.clone(), &settings, stop);
     tokio::select! {
         served = serving => served?,

@@ -6,7 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     thread,
     time::Duration,
@@ -54,6 +54,24 @@ const EXTRA_TIME: Duration = Duration::from_secs(1);
 /// Interval at which a stopping server checks whether a connection is idle.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// The runtime of the accepting thread; unset until [`super::serve`] has started it.
+#[derive(Clone, Debug, Default)]
+pub struct AcceptingThread(Arc<OnceLock<Handle>>);
+
+impl AcceptingThread {
+    /// Completes when the thread has executed a task: not while it hangs, and neither before it has
+    /// started nor after it has ended.
+    pub async fn responds(&self) {
+        let has_run = match self.0.get() {
+            Some(runtime) => runtime.spawn(async {}).await.is_ok(),
+            None => false,
+        };
+        if !has_run {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// The accepting thread, which ends when this is dropped.
 pub(super) struct Front {
     _quit: oneshot::Sender<()>,
@@ -73,6 +91,7 @@ impl Front {
         let stall_time =
             settings.limits.request_time.max(settings.sockets.send_time + websocket::CLOSE_TIMEOUT);
         let (most, metrics) = (settings.limits.connections, Arc::clone(&app.metrics));
+        let accepting = app.accepting.clone();
         let connecting = Connecting {
             main: Handle::current(),
             stopping: app.stopping.clone(),
@@ -95,6 +114,7 @@ impl Front {
                     });
                 match begun {
                     Ok((runtime, listener)) => {
+                        accepting.0.set(runtime.handle().clone()).ok();
                         started.send(Ok(())).ok();
                         runtime.block_on(
                             connecting
@@ -270,5 +290,39 @@ impl HttpBody for RunningBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_hangs_does_not_respond() {
+        let accepting = AcceptingThread::default();
+        let responds = || tokio::time::timeout(Duration::from_millis(200), accepting.responds());
+        assert!(responds().await.is_err(), "it has not started");
+        let (quit, quits) = oneshot::channel::<()>();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        accepting.0.set(runtime.handle().clone()).unwrap();
+        let thread = thread::spawn(move || drop(runtime.block_on(quits)));
+        tokio::time::timeout(Duration::from_secs(60), accepting.responds()).await.unwrap();
+
+        let ((began, begins), (release, released)) = (oneshot::channel(), mpsc::channel::<()>());
+        let hanging = accepting.0.get().unwrap().spawn(async move {
+            began.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        begins.await.unwrap();
+        assert!(responds().await.is_err(), "it hangs");
+        release.send(()).unwrap();
+        hanging.await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), accepting.responds()).await.unwrap();
+
+        quit.send(()).unwrap();
+        thread.join().unwrap();
+        assert!(responds().await.is_err(), "it has ended");
     }
 }

@@ -166,6 +166,8 @@ pub struct AppState {
     pub rechecks: Arc<Semaphore>,
     /// Open WebSockets.
     pub sockets: Arc<websocket::Sockets>,
+    /// The thread that accepts connections.
+    pub accepting: front::AcceptingThread,
     /// `true` from the request to stop on, when the server is not ready but still answers.
     pub draining: Arc<AtomicBool>,
     /// `true` when the server stops. Tasks that must finish hold a receiver until they have.
@@ -249,6 +251,7 @@ impl App {
             revocations: Revocations::new(settings.former_member_days),
             rechecks: Arc::new(Semaphore::new(revalidation::MAX_RECHECKS)),
             sockets: Arc::new(websocket::Sockets::new(settings)),
+            accepting: front::AcceptingThread::default(),
             draining: Arc::default(),
             stopping: watch::Sender::new(false),
         }))
