@@ -73,6 +73,7 @@ async fn get_events(
     request: &Parts,
 ) -> Result<Response, Refused> {
     caller.admit(app).await?;
+    caller.seen_revision()?;
     Ok(event_stream::answer(app, caller, target, request_of(request)?)?)
 }
 
@@ -124,6 +125,8 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     is_json(request.headers())
         .map_err(|error| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))?;
     caller.admit(app).await?;
+    // Only a query needs it, but a client must not learn of a mistake by its first query.
+    caller.seen_revision()?;
     let key = idempotency_key::key_of(request.headers())?;
     let body = read(app, request).await?;
     let allowance = Allowance::of(app);
@@ -448,6 +451,7 @@ impl Caller {
             read_mark,
             record,
             replica: None,
+            reports_revision: false,
         }
     }
 

@@ -35,7 +35,7 @@ use super::{
     query_cost::{self, Exceeded, Figures, Limits, Parsed},
     read_server::{RunningMutation, ping, with_database},
     request_record::{MeasuredDocument, RequestRecord},
-    revision::seen_by_client,
+    revision::{self, seen_by_client},
     signed_links::SignedFor,
     stopped,
 };
@@ -372,6 +372,8 @@ pub(super) struct Execution {
     pub(super) record: Arc<RequestRecord>,
     /// The register that reads from a replica; `None` to read from the primary.
     pub(super) replica: Option<Database>,
+    /// `true` if the answer to a mutation has `extensions.revision`, because it has no header.
+    pub(super) reports_revision: bool,
 }
 
 /// Executes a document in the lane of its cost, and serializes the answer there. It returns within
@@ -389,6 +391,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let Execution { ready, subject, cost, allowance, mutations, language, key, .. } = execution;
     let (read_mark, replica) = (execution.read_mark, execution.replica);
     let operation = ready.operation;
+    let reports_revision = execution.reports_revision && operation == OperationType::Mutation;
+    let stating = reports_revision.then(|| app.clone());
     let refuse = |error| Written::refused(errors::refused(error, request_id), language);
     // A mutation finds that out where it writes, and is counted as a failed one.
     if operation != OperationType::Mutation
@@ -428,6 +432,9 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         drop(mutation);
         if operation == OperationType::Mutation {
             errors::set_done(&mut answer, &known);
+        }
+        if let Some(app) = stating {
+            revision::set_revision(&mut answer, app.db.known_revision());
         }
         answer.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
         let written = Written::within(answer, &known, &size, language);
@@ -548,6 +555,7 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
                 read_mark: ReadMark::default(),
                 record: Arc::default(),
                 replica: None,
+                reports_revision: false,
             };
             execute(app, execution, &id).await.answer
         }
@@ -585,6 +593,7 @@ mod tests {
             read_mark,
             record,
             replica: None,
+            reports_revision: false,
         };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };

@@ -1,6 +1,8 @@
 //! The header X-Samregister-Revision: of an answer, the revision of the state that it shows; of a
 //! request, the revision that its client has seen. A query never reads an older state than that.
+//! The answer to a mutation on a WebSocket or event stream has `extensions.revision` instead.
 
+use async_graphql::Response as Answer;
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
@@ -32,6 +34,15 @@ pub(super) fn with_revision(mut response: Response, revision: i64) -> Response {
         response.headers_mut().insert(REVISION, HeaderValue::from(revision));
     }
     response
+}
+
+/// Adds the revision of a mutation to its answer, for a protocol that has no headers; nothing if it
+/// is not known.
+pub(super) fn set_revision(answer: &mut Answer, revision: i64) {
+    if revision > 0 {
+        // As the scalar `Revision`.
+        answer.extensions.insert("revision".to_owned(), revision.to_string().into());
+    }
 }
 
 #[cfg(test)]

@@ -246,6 +246,7 @@ async fn answer(
         read_mark: ReadMark::default(),
         record: Arc::clone(&record),
         replica: None,
+        reports_revision: true,
     };
     let written = execute(app, execution, request_id).await;
     record.note_size(written.json.len());

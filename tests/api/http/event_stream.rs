@@ -50,7 +50,10 @@ on_both!(queries_and_mutations_are_answered_by_one_event, |app| async move {
     );
     let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }";
     let admitted = post(&app, &app.office(), json!({ "query": admission })).await;
-    assert_eq!(events(&admitted)[0].1["data"]["memberAdmit"]["member"]["name"], "Nya");
+    let found = events(&admitted);
+    let event = &found[0].1;
+    assert_eq!(event["data"]["memberAdmit"]["member"]["name"], "Nya");
+    assert_eq!(event["extensions"], json!({ "revision": app.revision().await.to_string() }));
     let count = app.office().query("{ members { totalCount } }").await;
     assert_eq!(count["members"]["totalCount"], 1);
 });

@@ -441,6 +441,29 @@ async fn no_web_page_can_send_requests_in_a_users_name() {
 }
 
 #[tokio::test]
+async fn a_revision_that_is_no_number_is_refused_whatever_is_sent() {
+    let app = App::sqlite().await;
+    let seen = HeaderName::from_static("x-samregister-revision");
+    let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }";
+    for body in [
+        json!({ "query": QUESTION }),
+        json!({ "query": admission }),
+        json!([{ "query": admission }]),
+        json!({ "query": "{" }),
+    ] {
+        let answer = post(&app, &[(seen.clone(), "later")], &body).await;
+        is_refused(&answer, StatusCode::BAD_REQUEST);
+        assert!(answer.text().contains("\"x-samregister-revision\""), "{body}: {}", answer.text());
+        let events = (header::ACCEPT, "text/event-stream");
+        let answer = post(&app, &[(seen.clone(), "-1"), events], &body).await;
+        is_refused(&answer, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(app.revision().await, 0, "a refused mutation was done");
+    let answer = post(&app, &[(seen, "0")], &json!({ "query": admission })).await;
+    assert_eq!(answer.header("x-samregister-revision"), "1", "{}", answer.text());
+}
+
+#[tokio::test]
 async fn every_refusal_is_json() {
     let app = App::sqlite().await;
     for (method, path, status, allow) in [

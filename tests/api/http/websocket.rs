@@ -168,7 +168,9 @@ async fn operations_are_answered_as_over_http() {
             "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { member { name } } }",
         )
         .await;
-    assert_eq!(client.data("m").await["memberAdmit"]["member"]["name"], "Nya");
+    let payload = client.hear().await["payload"].clone();
+    assert_eq!(payload["data"]["memberAdmit"]["member"]["name"], "Nya", "{payload}");
+    assert_eq!(payload["extensions"], json!({ "revision": app.revision().await.to_string() }));
     assert_eq!(client.hear().await["type"], "complete");
     // What is not executed is an error, and nothing follows it.
     for (document, code, words) in [
