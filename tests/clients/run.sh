@@ -56,7 +56,7 @@ fi
 prepare_node() (
     mkdir -p "$folder/node"
     find "$folder/node" -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -r {} +
-    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,errors.ts,register.ts,sent.ts,sha256.ts,apollo,urql,relay,explorer,phone} "$folder/node"
+    cp -r schema.graphql tests/clients/{package.json,package-lock.json,codegen.ts,relay.config.json,tsconfig.json,errors.ts,register.ts,revision.ts,sent.ts,sha256.ts,apollo,urql,relay,explorer,phone} "$folder/node"
     cd "$folder/node"
     PATH=$PWD/node_modules/.bin:$PATH
     once package-lock.json node_modules/.installed npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&

@@ -6,6 +6,7 @@ import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
+import { followingFetch } from "../revision.js";
 import { sha256 } from "../sha256.js";
 import possible from "./generated/possible-types.js";
 
@@ -14,7 +15,7 @@ export type Options = { url: string; token: string; fetch?: typeof globalThis.fe
 
 export function makeClient({ url, token, ...platform }: Options): ApolloClient {
   const authorization = `Bearer ${token}`;
-  const http = new HttpLink({ uri: `${url}/graphql`, headers: { authorization }, fetch: platform.fetch });
+  const http = new HttpLink({ uri: `${url}/graphql`, headers: { authorization }, fetch: followingFetch(platform.fetch ?? fetch) });
   const queries = new PersistedQueryLink({ sha256, useGETForHashedQueries: true }).concat(http);
   const socket = createClient({
     url: `${url.replace(/^http/, "ws")}/graphql/ws`,

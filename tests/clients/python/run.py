@@ -14,6 +14,27 @@ from gql.transport.websockets import WebsocketsTransport
 URL = os.environ["SAMREGISTER_URL"]
 AUTHORIZATION = {"authorization": f"Bearer {os.environ['SAMREGISTER_TOKEN']}"}
 
+REVISION = "X-Samregister-Revision"
+
+
+class Revisions:
+    """The newest revision that answers stated. Sent with each request: no answer shows an older state, whichever server gives it."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    async def __call__(self, request: aiohttp.ClientRequest, send) -> aiohttp.ClientResponse:
+        sent = self.seen
+        if sent > 0:
+            request.headers[REVISION] = str(sent)
+        answer = await send(request)
+        # An answer that was refused before its execution states none.
+        stated = int(answer.headers.get(REVISION, sent))
+        # One that is smaller than what was sent is of a register that was set back.
+        self.seen = stated if stated < sent else max(stated, self.seen)
+        return answer
+
+
 START = gql("""
   query Start($slug: String!) {
     activity(by: { slug: $slug }) { id name coverage { connectedCount memberCount } }
@@ -121,7 +142,8 @@ def field_errors(refusal: TransportQueryError) -> list[tuple[str, str]]:
 
 
 async def main() -> None:
-    requests = AIOHTTPTransport(url=f"{URL}/graphql", headers=AUTHORIZATION)
+    revisions = Revisions()
+    requests = AIOHTTPTransport(url=f"{URL}/graphql", headers=AUTHORIZATION, client_session_args={"middlewares": (revisions,)})
     # The schema is asked for, so that a document is checked before it is sent.
     async with Client(transport=requests, fetch_schema_from_transport=True) as session:
         start = await session.execute(START, variable_values={"slug": "bip"})
@@ -138,6 +160,7 @@ async def main() -> None:
         filed = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
         again = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
         assert again == filed and filed["statusReportFile"]["statusReport"]["summary"] == summary
+        assert revisions.seen > int(start["revision"])
         # The same key for another mutation is a mistake of the caller, and nothing is done.
         try:
             await session.execute(FILE_REPORT, variable_values={"input": report | {"summary": "Something else"}}, extra_args=once)

@@ -5,12 +5,14 @@ import { Environment, Network, Observable, RecordSource, Store } from "relay-run
 import type { FetchFunction, GraphQLResponse, GraphQLSingularResponse, SubscribeFunction } from "relay-runtime";
 import WebSocket from "ws";
 import { socketUrl, token, url } from "../register.js";
+import { followingFetch } from "../revision.js";
 
 const authorization = `Bearer ${token}`;
+const following = followingFetch(fetch);
 
 const ask: FetchFunction = async ({ id, name }, variables, { metadata }) => {
   const key = metadata?.["key"];
-  const response = await fetch(`${url}/graphql`, {
+  const response = await following(`${url}/graphql`, {
     method: "POST",
     headers: {
       authorization,

@@ -4,6 +4,7 @@ import { Client, cacheExchange, fetchExchange, subscriptionExchange } from "@urq
 import { persistedExchange } from "@urql/exchange-persisted";
 import { createClient } from "graphql-sse";
 import { token, url } from "../register.js";
+import { followingFetch } from "../revision.js";
 import { sha256 } from "../sha256.js";
 
 export const headers = { authorization: `Bearer ${token}`, "accept-language": "sv" };
@@ -13,7 +14,7 @@ export function makeClient(fetch: typeof globalThis.fetch): Client {
   const events = createClient({ url: `${url}/graphql`, headers, singleConnection: false });
   return new Client({
     url: `${url}/graphql`,
-    fetch,
+    fetch: followingFetch(fetch),
     fetchOptions: { headers },
     preferGetMethod: false,
     exchanges: [

@@ -116,6 +116,9 @@ const seen = new Promise<string>((resolve, reject) => {
   });
 });
 
+// Each request states the newest revision that an answer to an earlier one had.
+assert.ok(Number(sent.at(-1)?.revision) >= Number(sent[2]?.revision) && Number(sent[2]?.revision) > 0);
+
 // A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
 const input = { activityId: first.activity.id, period: "2026-T3", health: "YELLOW" as const, summary };
 const file = (key: string, of = input) =>

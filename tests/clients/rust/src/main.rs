@@ -1,7 +1,7 @@
 //! A Rust program with types that `graphql_client` makes of `schema.graphql`: pages, and
 //! a mutation that is safe to repeat.
 
-use std::{env, error::Error, fmt, fs};
+use std::{cell::Cell, env, error::Error, fmt, fs};
 
 use graphql_client::{GraphQLQuery, Response};
 
@@ -40,7 +40,13 @@ struct Register {
     agent: ureq::Agent,
     url: String,
     authorization: String,
+    /// The newest revision that answers stated. Sent with each request: no answer shows an older
+    /// state, whichever server gives it.
+    seen: Cell<u64>,
 }
+
+/// The header with the revision.
+const REVISION: &str = "x-samregister-revision";
 
 impl Register {
     fn of_environment() -> Result<Self> {
@@ -51,6 +57,7 @@ impl Register {
             agent,
             url: format!("{}/graphql", env::var("SAMREGISTER_URL")?),
             authorization: format!("Bearer {token}"),
+            seen: Cell::new(0),
         })
     }
 
@@ -69,8 +76,17 @@ impl Register {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let answer: Response<Q::ResponseData> =
-            request.send_json(Q::build_query(variables))?.body_mut().read_json()?;
+        let sent = self.seen.get();
+        if sent > 0 {
+            request = request.header(REVISION, sent.to_string());
+        }
+        let mut response = request.send_json(Q::build_query(variables))?;
+        // An answer that was refused before its execution states none. A smaller one than was sent
+        // is of a register that was set back.
+        if let Some(stated) = response.headers().get(REVISION) {
+            self.seen.set(stated.to_str()?.parse()?);
+        }
+        let answer: Response<Q::ResponseData> = response.body_mut().read_json()?;
         match (answer.data, answer.errors) {
             (Some(data), None) => Ok(data),
             (_, errors) => Err(Refusal(errors.unwrap_or_default()).into()),
@@ -146,6 +162,7 @@ fn main() -> Result<()> {
     let filed = register.ask::<FileReport>(report("Filed by graphql_client"), Some(key.trim()))?;
     let again = register.ask::<FileReport>(report("Filed by graphql_client"), Some(key.trim()))?;
     assert_eq!(filed, again, "a mutation was done twice");
+    assert!(register.seen.get() > 0, "no answer stated a revision");
     // The same key for another mutation is a mistake of the caller, and nothing is done.
     assert!(
         register.ask::<FileReport>(report("Something else"), Some(key.trim())).is_err(),
