@@ -146,3 +146,26 @@ fn every_migration_can_run_in_a_transaction() {
         }
     }
 }
+
+#[test]
+fn a_compatible_migration_only_adds_what_an_older_program_does_not_notice() {
+    let own = numbers(env!("CARGO_PKG_VERSION"));
+    let mut last = "";
+    for (name, oldest) in releases::COMPATIBLE {
+        assert!(last < *name, "{name} is not in order, or is listed twice");
+        last = name;
+        assert!(
+            Migrator::migrations().iter().any(|migration| migration.name() == *name),
+            "there is no migration {name}"
+        );
+        let oldest = numbers(oldest);
+        assert!(
+            oldest >= [0, 2, 0] && oldest <= numbers(releases::release(name)) && oldest <= own,
+            "{name} names a program that does not read it, or that is newer"
+        );
+        let code = code(name).to_uppercase();
+        for word in ["DROP ", "ALTER ", "UNIQUE", "TRIGGER", "INSERT ", "UPDATE ", "DELETE "] {
+            assert!(!code.contains(word), "{name} has {word}, which an older program may notice");
+        }
+    }
+}
