@@ -21,10 +21,10 @@ import uuid
 WRITERS = 4
 # Seconds between two mutations of a writer: the load is small.
 PAUSE = 0.02
-# Seconds between the steps of the upgrade, in which the load goes on.
+# Seconds between the steps of the upgrade, under load.
 STEP = 5
 # Seconds after which a mutation must have been done, whatever happens to servers.
-PATIENCE = 120
+TIME_LIMIT = 120
 # Answers after which a client retries.
 TEMPORARY = {"BUSY", "PROGRAM_TOO_OLD", "TOO_MANY_REQUESTS", "TOO_MANY_CONNECTIONS", "COST_BUDGET", "LIMIT_TIME"}
 
@@ -178,7 +178,7 @@ class Load:
                     self.done.append((server.name, at))
             if member:
                 return
-            check(time.monotonic() - began < PATIENCE, f"{name} was not done within {PATIENCE} s; the last answer was {outcome} of {server.name}")
+            check(time.monotonic() - began < TIME_LIMIT, f"{name} was not done within {TIME_LIMIT} s; the last answer was {outcome} of {server.name}")
             time.sleep(0.1)
 
     def attempt(self, server, name, key):
@@ -204,7 +204,7 @@ class Load:
     def stop(self):
         self.is_stopping.set()
         for thread in self.threads:
-            thread.join(PATIENCE + 30)
+            thread.join(TIME_LIMIT + 30)
         check(not self.failures, "; ".join(map(str, self.failures)))
 
 
@@ -272,9 +272,9 @@ def replace(old, new, folder, servers, token, is_allowed):
         load.use([server for server in servers if server.process.poll() is None])
         began = time.monotonic()
         time.sleep(STEP)
-        check(load.done_by([arriving], began) > 0, f"{arriving.name} did nothing beside the old servers: {load.counts}")
+        check(load.done_by([arriving], began) > 0, f"{arriving.name} did nothing next to the old servers: {load.counts}")
         if is_allowed:
-            check(load.done_by([leaving], began) > 0, f"{leaving.name} did nothing beside the new server: {load.counts}")
+            check(load.done_by([leaving], began) > 0, f"{leaving.name} did nothing next to the new server: {load.counts}")
         # As a proxy that has seen the probe fail, the load leaves it out when it has ended.
         leaving.stop()
         load.use([server for server in servers if server.process.poll() is None])

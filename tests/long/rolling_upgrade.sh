@@ -5,7 +5,7 @@
 #     tests/long/rolling_upgrade.sh PROGRAM COMMIT     from this commit
 #
 # PROGRAM is that of HEAD. The newer program is HEAD with the next minor version and one more migration, which adds an index and allows PROGRAM: so
-# PROGRAM goes on writing beside it. The program of COMMIT does so only if every migration since then allows it; else it refuses to write, and
+# PROGRAM still writes next to it. The program of COMMIT does so only if every migration since then allows it; else it refuses to write, and
 # its servers answer /readyz with 503. Both are built below target/rolling, from worktrees that are removed again.
 set -euo pipefail
 exec </dev/null
@@ -46,7 +46,7 @@ build() {
     remove_source
 }
 
-# The next version, with a migration that allows this one. Cargo.lock follows the version by itself.
+# The next version, with a migration that allows this one. Cargo.lock follows the version.
 with_next_migration() {
     local version major minor
     version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)

@@ -58,9 +58,9 @@ impl Database {
         self.writers.joined()
     }
 
-    /// Begins a writing transaction after earlier ones are done. For what has no entry of its own in
-    /// the trail: logged reads, uploads that no mutation has taken, runs of commands. A change of the
-    /// register begins with `audit::begin`, so that it has its entry.
+    /// Begins a writing transaction after earlier ones are done. For what has no entry of its own
+    /// in the trail: logged reads, uploads that no mutation has taken, runs of commands. A change
+    /// of the register begins with `audit::begin`, so that it has its entry.
     ///
     /// # Errors
     /// CONFLICT with the reason BUSY if others write for too long, or `PROGRAM_TOO_OLD` if a newer

@@ -4,6 +4,7 @@
 mod client_docs;
 mod contexts;
 mod docs_pages;
+mod failure_table;
 mod fuzz_inputs;
 mod import_cycles;
 mod laws;
