@@ -91,7 +91,8 @@ start_postgres() {
 
     options="$options -c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder"
     for _ in $(seq 20); do
-        port=$((RANDOM % 28000 + 20000))
+        # Neither one that tests start servers on (instance.rs), nor one that the system gives to connections.
+        port=$((RANDOM % 2700 + 30000))
         if as_owner "$programs/pg_ctl" start -D "$folder/data" -o "$options -c port=$port" -l "$folder/server.log" -w -s >/dev/null 2>&1; then
             started=yes
             break

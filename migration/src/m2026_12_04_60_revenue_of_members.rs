@@ -82,8 +82,8 @@ fn fill(sqlite: bool) -> String {
     let invoiced: Vec<String> =
         amounts.iter().map(|(amount, kind)| format!("SUM(CASE WHEN kind = '{kind}' THEN {amount} ELSE 0 END)")).collect();
     let accrued: Vec<String> = amounts.iter().map(|(amount, kind)| accrued(amount, kind)).collect();
-    // A sum of PostgreSQL is a numeric; one of SQLite stays as it is, since a cast would cut a float
-    // to the largest integer.
+    // A sum of PostgreSQL is a numeric; one of SQLite stays as it is, since a cast would cut a
+    // float to the largest integer.
     let total = |sum: i32| if sqlite { format!("SUM(s{sum})") } else { format!("CAST(SUM(s{sum}) AS {{int}})") };
     let sums: Vec<String> = (0..12).map(total).collect();
     let names: Vec<String> = (0..12).map(|sum| format!("s{sum}")).collect();

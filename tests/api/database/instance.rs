@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
+    process::Output,
     sync::atomic::{AtomicU16, Ordering::Relaxed},
 };
 
@@ -41,17 +42,35 @@ impl Instance {
     }
 
     pub fn start(&self) {
+        let done = self.launch();
+        assert!(done.status.success(), "pg_ctl: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Starts a new server. Another program may have taken its port since that was found free.
+    fn start_first(&mut self) {
+        for _ in 0..5 {
+            if self.launch().status.success() {
+                return;
+            }
+            self.port = own_port();
+        }
+        self.start();
+    }
+
+    fn launch(&self) -> Output {
         let options = format!(
             "-c port={} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off -c max_connections=80 -c shared_buffers=32MB",
             self.port,
             text(self.folder.path())
         );
-        self.control(&["start", "-l", &text(&self.path("log")), "-o", &options]);
+        let (data, log) = (text(&self.path("data")), text(&self.path("log")));
+        let arguments = ["-D", &data, "-s", "-w", "start", "-l", &log, "-o", &options];
+        as_owner(&programs().join("pg_ctl"), &arguments)
     }
 
     /// Makes a primary.
     pub fn primary() -> Self {
-        let instance = Self::new();
+        let mut instance = Self::new();
         let file = instance.path("password");
         std::fs::write(&file, PASSWORD).unwrap();
         give_to_owner(&file);
@@ -59,17 +78,17 @@ impl Instance {
         let arguments =
             ["-D", &data, "-U", "samregister", "-A", "password", "--pwfile", &file, "--no-sync"];
         instance.run("initdb", &[&arguments[..], &["--encoding=UTF8", "--locale=C"]].concat());
-        instance.start();
+        instance.start_first();
         instance
     }
 
     /// Makes a standby that receives what this primary writes.
     pub fn standby(&self) -> Self {
-        let standby = Self::new();
+        let mut standby = Self::new();
         let (data, from) = (text(&standby.path("data")), self.url("postgres"));
         standby
             .run("pg_basebackup", &["-D", &data, "-d", &from, "-R", "-X", "stream", "-c", "fast"]);
-        standby.start();
+        standby.start_first();
         standby
     }
 
