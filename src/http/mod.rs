@@ -404,26 +404,26 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         .on_request(())
         .on_response(|response: &Response, took: Duration, _: &tracing::Span| request_record::log(response, took))
         .on_failure(());
-    routes
-        .layer(axum::middleware::from_fn(peers::check_host))
-        .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(headers::compression())
-        .layer(axum::middleware::from_fn_with_state(
-            app.clone(),
-            graphql_response::compress_in_background,
-        ))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), denials::watch))
-        .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
-        .layer(headers::cors(&settings.cors_origins))
-        .layer(trace)
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(axum::middleware::from_fn(request_ids::take))
-        .layer(axum::middleware::from_fn_with_state(
+    // One layer of all of them, the outermost first: the router boxes each layer, and a request
+    // clones each box with all that it holds.
+    routes.layer((
+        axum::middleware::from_fn_with_state(
             headers::https_only(settings.exposure.hsts_seconds),
             headers::harden,
-        ))
+        ),
+        axum::middleware::from_fn(request_ids::take),
+        SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid),
+        PropagateRequestIdLayer::new(REQUEST_ID),
+        trace,
+        headers::cors(&settings.cors_origins),
+        axum::middleware::from_fn_with_state(app.clone(), metrics::measure),
+        axum::middleware::from_fn_with_state(app.clone(), denials::watch),
+        axum::middleware::from_fn_with_state(app, graphql_response::compress_in_background),
+        headers::compression(),
+        CatchPanicLayer::custom(panicked),
+        axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes),
+        axum::middleware::from_fn(peers::check_host),
+    ))
 }
 
 /// Refuses a path that does not exist.
