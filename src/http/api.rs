@@ -160,11 +160,13 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
                 caller.execution(app, viewer.clone(), prepared.ready(), cost, allowance);
             match key {
                 Some(key) => {
-                    idempotency_key::execute_with_key(app, caller, &viewer, execution, key, &body)
-                        .await
+                    Box::pin(idempotency_key::execute_with_key(
+                        app, caller, &viewer, execution, key, &body,
+                    ))
+                    .await
                 }
                 None => {
-                    let written = execute(app, execution, &caller.request_id).await;
+                    let written = Box::pin(execute(app, execution, &caller.request_id)).await;
                     Ok(with_revision(caller.respond_written(written), app.db.known_revision()))
                 }
             }
@@ -172,7 +174,7 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
         (Body::Batch(batch), None) => {
             // Of the state before its documents: what they read is as new or newer.
             let begin = last.map_or(0, |last| last.revision);
-            execute_batch(app, caller, &viewer, batch, allowance, begin).await
+            Box::pin(execute_batch(app, caller, &viewer, batch, allowance, begin)).await
         }
         (Body::Batch(_), Some(_)) => Err(Error::invalid(
             "idempotency-key",

@@ -285,7 +285,7 @@ impl App {
         let now = self.clock.now();
         let verified = self.tokens.verify(&self.keys.get(), token, now).await?;
         note(&verified);
-        self.check(Verified::clone(&verified)).await
+        self.check(&verified).await
     }
 
     /// Reads what a server must know before it answers, and keeps it up to date until the server

@@ -69,35 +69,32 @@ pub(super) async fn answer(
     let measured =
         MeasuredDocument::of(&caller.record, OperationType::Query, prepared.name(), points);
     let cost = Caller::charge(app, &query.viewer.subject, points, prepared.reports_cost)?;
+    // Few requests have a condition, and a validator is formatted for those alone.
+    let conditional = conditions.filter(|headers| headers.contains_key(header::IF_NONE_MATCH));
     let is_known = |key: &AnswerKey| {
-        conditions.is_some_and(|headers| conditional_requests::is_known(headers, &key.validator()))
+        conditional.is_some_and(|headers| conditional_requests::is_known(headers, &key.validator()))
     };
     let primary = State {
         replica: None,
         revision: query.last.as_ref().map_or_else(|| app.db.known_revision(), |last| last.revision),
         key: query.last.as_ref().and_then(|last| query.key(app, caller, last)),
     };
-    let stored = |key: &AnswerKey| if is_known(key) { None } else { app.answers.get(key) };
+    let has_primary = primary.key.as_ref().is_some_and(is_known);
+    let stored = |key: &AnswerKey| if has_primary { None } else { app.answers.get(key) };
     let (state, response) = match primary.key.as_ref().and_then(stored) {
         Some(stored) => (primary, caller.write(StatusCode::OK, stored)),
-        None if primary.key.as_ref().is_some_and(is_known) => {
-            (primary, StatusCode::NOT_MODIFIED.into_response())
-        }
+        None if has_primary => (primary, StatusCode::NOT_MODIFIED.into_response()),
         None => {
-            let state = query.state(app, caller, seen, &primary).await;
+            // Boxed, as all that a stored answer does not need: its future is moved several times.
+            let state = Box::pin(query.state(app, caller, seen, &primary)).await;
             match state.key.as_ref().is_some_and(is_known) {
                 true => (state, StatusCode::NOT_MODIFIED.into_response()),
                 false => {
                     let is_conditional = conditions.is_some();
-                    return Ok(execute_at(
-                        app,
-                        caller,
-                        query,
-                        (state, primary),
-                        cost,
-                        is_conditional,
-                    )
-                    .await);
+                    let states = (state, primary);
+                    let executing =
+                        Box::pin(execute_at(app, caller, query, states, cost, is_conditional));
+                    return Ok(executing.await);
                 }
             }
         }

@@ -50,15 +50,15 @@ impl App {
     ///
     /// # Errors
     /// UNAUTHENTICATED if the token is no longer valid.
-    pub(super) async fn check(&self, token: Verified) -> Result<Verified> {
+    pub(super) async fn check(&self, token: &Verified) -> Result<Verified> {
         let now = self.clock.now();
         let checked = self.revocations.check(token.clone(), now);
         if checked.is_ok() || token.until <= now {
             return checked;
         }
         let Ok(_permit) = self.rechecks.try_acquire() else { return checked };
-        self.catch_up().await;
-        self.revocations.check(token, now)
+        Box::pin(self.catch_up()).await;
+        self.revocations.check(token.clone(), now)
     }
 }
 

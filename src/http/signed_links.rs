@@ -66,7 +66,7 @@ async fn verify(app: &App, bare: &Uri, signature: &str) -> Result<(Verified, Opt
     let now = app.clock.now();
     let address = bare.path_and_query().map_or("", PathAndQuery::as_str);
     let link = app.keys.get().links().open(address, signature, now)?;
-    Ok((app.check(link.verified).await?, link.sha256))
+    Ok((app.check(&link.verified).await?, link.sha256))
 }
 
 /// Returns the address without its signature, and the signature; `None` if it has none.

@@ -55,7 +55,7 @@ impl VerifiedTokens {
         if let Some(known) = known.filter(is_valid) {
             return Ok(known.verified);
         }
-        keys.refresh_for(token).await;
+        Box::pin(keys.refresh_for(token)).await;
         // Keys that are re-read meanwhile have another generation.
         let generation = keys.generation();
         let verified = Arc::new(keys.verify(token, now)?);
