@@ -12,13 +12,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 script=tests/long/workloads.sh
 . tests/debian.sh
 . tests/postgres.sh
+. tests/long/build_workloads.sh
 
 command -v cargo >/dev/null || fail "cargo is not in PATH; install Rust, as https://rustup.rs tells"
 need_postgres
-cargo build --profile "${PROFILE:-dist}" --locked --bench workloads
+build_workloads "${PROFILE:-dist}"
 place=$PWD/target/synthetic
 mkdir -p "$place"
 # Of a size that a small server has; statements that wait for the disk and the planner's statistics are as PostgreSQL's own defaults.
 start_postgres "$place" "-c shared_buffers=256MB -c max_wal_size=2GB -c max_connections=100 ${POSTGRES_OPTIONS:-}"
 export BENCH_POSTGRES="$address"
-cargo bench --profile "${PROFILE:-dist}" --locked --bench workloads -- "$@"
+"$workloads" "$@"
