@@ -8,7 +8,10 @@
 //! measures the boxed value, which contains the resolvers of all fields of the type. The
 //! future does nothing before it is polled: an object without a row is enough.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use async_graphql::{
     Context, EmptyMutation, EmptySubscription, Object, ObjectType, OutputType, Schema,
@@ -375,4 +378,55 @@ async fn every_object_type_is_measured() {
     let gone: Vec<_> = known.difference(&in_schema).filter(|name| *name != "Change").collect();
     assert!(gone.is_empty(), "{gone:?} are not in the schema");
     assert!(measured.is_disjoint(&listed), "measured types are listed as not measured");
+}
+
+/// Returns the texts of the source files in a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                std::fs::read_to_string(path).into_iter().collect()
+            }
+        })
+        .collect()
+}
+
+/// Returns the resolvers of a type in a source file: the content of its `impl` blocks with
+/// `#[Object]` or `#[ComplexObject]`.
+fn resolvers<'s>(source: &'s str, type_name: &str) -> Vec<&'s str> {
+    let head = format!("impl {type_name} {{\n");
+    let blocks = source.match_indices(&head).filter_map(|(start, head)| {
+        let since_last_block = source[..start].rsplit("\n}\n").next().unwrap_or_default();
+        let is_object =
+            ["#[Object", "#[ComplexObject"].iter().any(|name| since_last_block.contains(name));
+        let (block, _) = source[start + head.len()..].split_once("\n}\n")?;
+        is_object.then_some(block)
+    });
+    blocks.collect()
+}
+
+#[test]
+fn a_type_that_is_not_measured_waits_for_nothing() {
+    let sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/graphql")));
+    let resolvers_of = |name: &str| -> String {
+        sources.iter().flat_map(|source| resolvers(source, name)).collect()
+    };
+    assert!(resolvers_of("Activity").contains(".await"), "no resolver was found");
+    assert!(resolvers_of("InvoiceRun").contains("async fn"), "no resolver was found");
+    for name in WITHOUT_WAITING {
+        let declaration = format!("struct {name}");
+        let is_declared = sources.iter().any(|source| {
+            let mut after = source.split(&declaration).skip(1);
+            after.any(|rest| rest.starts_with([' ', '(', ';']))
+        });
+        assert!(is_declared, "{name} is no struct of this folder");
+        assert!(
+            !resolvers_of(name).contains(".await"),
+            "a resolver of {name} waits: measure the type"
+        );
+    }
 }
