@@ -64,6 +64,7 @@ pub(crate) use self::{
     batch::Batch,
     busy::{WRITE_LOCK_TIMEOUT, busy},
     common_commit::CommonCommit,
+    latest_series::LatestSeries,
     part::Parts,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
     usage::note_rows,
@@ -158,7 +159,7 @@ pub struct Database {
     /// End of the trail as this program last wrote or checked it.
     pub(crate) trail_head: Arc<TrailHead>,
     /// Series of the latest numbers that this program found, by kind of document.
-    latest_series: Arc<std::sync::Mutex<BTreeMap<&'static str, String>>>,
+    latest_series: Arc<std::sync::Mutex<BTreeMap<&'static str, LatestSeries>>>,
 }
 
 impl std::fmt::Debug for Database {

@@ -25,7 +25,8 @@ pub(super) const YEARS: RangeInclusive<u16> = 1990..=2199;
 pub(super) struct NumberSeries {
     pub(super) series: String,
     next: u64,
-    width: usize,
+    /// Number of digits of its numbers after its name.
+    pub(super) width: usize,
 }
 
 impl NumberSeries {
@@ -96,6 +97,16 @@ pub(super) fn keys_of(series: &str) -> Vec<RangeInclusive<String>> {
                 .chain((3..=MAX_DIGITS - 4).flat_map(around))
                 .collect()
         }
+    }
+}
+
+/// Returns a single range of [`collation::number_key`] that holds all numbers of a series with at
+/// least `width` digits after its name, and possibly numbers of other series.
+pub(super) fn keys_from(series: &str, width: usize) -> RangeInclusive<String> {
+    let first = collation::number_key(&format!("{series}{:0width$}", 0));
+    match keys_of(series).pop() {
+        Some(last) => first..=last.end().clone(),
+        None => first.clone()..=first,
     }
 }
 
@@ -290,6 +301,33 @@ mod tests {
                 keys_of(series).windows(2).all(|pair| pair[0].end() < pair[1].start()),
                 "{series:?}"
             );
+        }
+    }
+
+    #[test]
+    fn one_range_has_all_numbers_of_a_series_from_a_width_on() {
+        for (series, width, within, outside, is_whole) in [
+            ("", 4, &["1", "1041", "999999", "2200001"][..], &["K1"][..], true),
+            (
+                "2026",
+                4,
+                &["20260001", "202610000", "202699999999"],
+                &["2026001", "20250099"],
+                false,
+            ),
+            ("2026", 3, &["2026001", "20260001"], &["2025999"], true),
+            ("K2026", 4, &["K20260001", "K202610000"], &["20260001", "K20250001"], false),
+            ("2026-", 4, &["2026-1", "2026-0001", "2026-10000"], &["2025-9999", "20260001"], true),
+        ] {
+            let keys = keys_from(series, width);
+            for (numbers, expected) in [(within, true), (outside, false)] {
+                for number in numbers {
+                    let is_in = keys.contains(&collation::number_key(number));
+                    assert_eq!(is_in, expected, "{number} of {series:?} from {width} digits on");
+                }
+            }
+            let first = keys_of(series).swap_remove(0);
+            assert_eq!(keys.start() <= first.start(), is_whole, "{series:?}");
         }
     }
 

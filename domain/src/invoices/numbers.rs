@@ -13,10 +13,11 @@ use sea_orm::{
     sea_query::{Expr, Func, Query, SelectStatement},
 };
 
-use super::number_series::{NumberSeries, keys_of, of_year, split};
+use super::number_series::{NumberSeries, keys_from, keys_of, of_year, split};
 use crate::{
+    collation,
     context::Context,
-    database::{Database, rows},
+    database::{Database, LatestSeries, rows},
     error::Result,
     query::day_or_never,
 };
@@ -33,16 +34,35 @@ pub(super) struct NumberSearch<'d> {
     /// The series that the latest number is expected to belong to: that of the latest number that
     /// this program found. It saves statements if it is right.
     series: String,
+    /// Number of digits that its last number is expected to have after its name, or more.
+    width: usize,
+    /// `true` if numbers of other series lie among its own, so that it is searched range by range.
+    is_mixed: bool,
+}
+
+/// The last number of the expected series, by the answer to a search.
+enum LastNumber {
+    /// Its position; `None` if the series has no number.
+    Position(Option<u64>),
+    /// A number of another series hides it.
+    Hidden,
+    /// It may have fewer digits than were searched for.
+    Unknown,
 }
 
 impl<'d> NumberSearch<'d> {
     /// Returns the search for a document that is issued on this day.
     pub(super) fn new(ctx: Context<'d>, kind: InvoiceKind, day: NaiveDate) -> Self {
-        let series = match ctx.db.latest_series(kind.word()) {
-            Some(series) => of_year(&series, day.year()),
-            None => NumberSeries::after(None, kind, day.year()).series,
+        let known = ctx.db.latest_series(kind.word());
+        let (series, width) = match &known {
+            Some(known) => (of_year(&known.name, day.year()), known.width),
+            None => {
+                let first = NumberSeries::after(None, kind, day.year());
+                (first.series, first.width)
+            }
         };
-        Self { db: ctx.db, kind, day, series }
+        let is_mixed = known.is_some_and(|known| known.is_mixed && known.name == series);
+        Self { db: ctx.db, kind, day, series, width, is_mixed }
     }
 
     /// Returns its questions: the number of the latest document up to the day, the last number of
@@ -52,9 +72,14 @@ impl<'d> NumberSearch<'d> {
         let by_day = || by_day(backend, self.kind, &[Column::Number]);
         let day = || day_or_never(backend, Column::IssuedOn);
         let latest = by_day().and_where(day().lte(self.day)).limit(1).take();
+        let last = if self.is_mixed {
+            highest_in(self.kind, &self.series)
+        } else {
+            highest_among(self.kind, &keys_from(&self.series, self.width))
+        };
         // In order as well, so that PostgreSQL reads one row of the index and never plans a scan.
         let later = by_day().and_where(day().gt(self.day)).limit(1).take();
-        [latest, highest_in(self.kind, &self.series), later]
+        [latest, last, later]
     }
 
     /// Returns the series for a document of this day, if the answers suffice and no document is
@@ -63,9 +88,40 @@ impl<'d> NumberSearch<'d> {
         let [Some(latest), last, None] = answers else { return None };
         split(latest)?;
         let series = NumberSeries::after(Some(latest.as_str()), self.kind, self.day.year());
-        self.db.set_latest_series(self.kind.word(), &series.series);
-        let last = last.as_deref().and_then(split).map(|(_, position)| position);
-        (day == self.day && series.series == self.series).then(|| series.following_position(last))
+        let (last, is_expected) = (self.last(last.as_deref()), series.series == self.series);
+        let is_mixed = is_expected && (self.is_mixed || matches!(last, LastNumber::Hidden));
+        let known = LatestSeries { name: series.series.clone(), width: series.width, is_mixed };
+        self.db.set_latest_series(self.kind.word(), known);
+        match last {
+            LastNumber::Position(position) if day == self.day && is_expected => {
+                Some(series.following_position(position))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the last number of the series by the answer to the question for it.
+    fn last(&self, answer: Option<&str>) -> LastNumber {
+        if self.is_mixed {
+            let found = answer.and_then(split);
+            return LastNumber::Position(found.map(|(_, position)| position));
+        }
+        let keys = keys_from(&self.series, self.width);
+        let Some(number) = answer else {
+            let is_whole =
+                keys_of(&self.series).first().is_none_or(|all| keys.start() <= all.start());
+            return if is_whole { LastNumber::Position(None) } else { LastNumber::Unknown };
+        };
+        // A run of more digits than a key can order has a longer key.
+        let is_of_series = |series: &str| {
+            series == self.series && collation::number_key(number).len() == keys.end().len()
+        };
+        match split(number) {
+            Some((series, position)) if is_of_series(series) => {
+                LastNumber::Position(Some(position))
+            }
+            _ => LastNumber::Hidden,
+        }
     }
 }
 
@@ -140,6 +196,20 @@ async fn last_in(
     let row = db.query_one(&highest_in(kind, series)).await?;
     let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
     Ok(number.as_deref().and_then(split).map(|(_, position)| position))
+}
+
+/// Returns a statement that selects the number with the highest of these keys: one row of an index,
+/// of whatever series it is.
+fn highest_among(kind: InvoiceKind, keys: &RangeInclusive<String>) -> SelectStatement {
+    Query::select()
+        .column(Column::Number)
+        .from(Entity)
+        .and_where(Column::Kind.eq(kind))
+        .and_where(Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str()))
+        .order_by(Column::NumberKey, Order::Desc)
+        .order_by(Column::Id, Order::Desc)
+        .limit(1)
+        .take()
 }
 
 /// Returns a statement that selects the highest number of a series, or null.

@@ -115,6 +115,45 @@ on_both!(an_invoice_of_a_series_in_another_form_takes_no_more_statements, |app| 
     }
 });
 
+on_both!(an_invoice_of_a_series_among_others_takes_no_more_statements, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    app.import(&[
+        ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits\ni1,20260041,INVOICE,m1,2026-02-01,2026-03-01,\ni2,1041,INVOICE,m1,2026-03-01,2026-04-01,\n"),
+        ("invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\ni1,x,,,,,1,10.00,ZERO\ni2,x,,,,,1,10.00,ZERO\n"),
+    ])
+    .await;
+    let buyer = member(&app, 1).await;
+    for number in ["1042", "1043", "1044", "1045"] {
+        let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
+        app.statements();
+        let issued = issue(&app.finance(), &id, "number").await;
+        assert_eq!(issued["invoiceIssue"]["number"], number);
+        let statements = app.statements();
+        // The program learns the series from the first number, and from the second one that a
+        // number of another series has the highest key.
+        if ["1044", "1045"].contains(&number) {
+            assert!(around_lock(&statements).1 <= 4, "{statements:#?}");
+        }
+    }
+    assert_eq!(violations(&app).await, [""; 0]);
+});
+
+on_both!(an_invoice_takes_the_next_number_of_a_series_whose_numbers_get_longer, |app| async move {
+    let (app, _folder) = fill(&app, 1).await;
+    app.import(&[
+        ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits\ni1,2026998,INVOICE,m1,2026-02-01,2026-03-01,\n"),
+        ("invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\ni1,x,,,,,1,10.00,ZERO\n"),
+    ])
+    .await;
+    let buyer = member(&app, 1).await;
+    for number in ["2026999", "20261000", "20261001", "20261002"] {
+        let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
+        let issued = issue(&app.finance(), &id, "number").await;
+        assert_eq!(issued["invoiceIssue"]["number"], number);
+    }
+    assert_eq!(violations(&app).await, [""; 0]);
+});
+
 on_both!(issuers_at_a_time_make_no_more_statements_each, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
     let buyer = member(&app, 1).await;
