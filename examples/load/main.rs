@@ -182,6 +182,37 @@ fn costs(path: &str, _: &mut Vec<String>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Sends every probe for twenty seconds, and returns its times in ascending order.
+fn probed(program: &Arc<Program>) -> Result<Vec<(&'static str, Vec<Duration>)>, Failure> {
+    let probes = questions::PROBES.map(|(name, role, question)| {
+        let program = Arc::clone(program);
+        thread::spawn(move || {
+            let mut client = program.client(role);
+            let mut times = Vec::new();
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(20) {
+                let asked = Instant::now();
+                let reply = if question.starts_with('/') {
+                    client.get(question)
+                } else {
+                    client.ask(question, json!({}), false)
+                };
+                times.push(if reply.is_ok_and(|reply| reply.status == 200) {
+                    asked.elapsed()
+                } else {
+                    Duration::from_secs(3600)
+                });
+                thread::sleep(Duration::from_millis(20));
+            }
+            times.sort_unstable();
+            (name, times)
+        })
+    });
+    let times =
+        |probe: thread::JoinHandle<_>| probe.join().map_err(|_| Failure::from("a probe panicked"));
+    probes.into_iter().map(times).collect()
+}
+
 /// Prints latencies next to 32 hostile requests that never stop.
 fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     let program = Arc::new(Program::start(path, &[("SAMREGISTER_MAX_COST_PER_MINUTE", "0")])?);
@@ -208,36 +239,8 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
         })
         .collect();
     thread::sleep(Duration::from_secs(2));
-    let probes: Vec<_> = questions::PROBES
-        .map(|(name, role, question)| {
-            let program = Arc::clone(&program);
-            thread::spawn(move || {
-                let mut client = program.client(role);
-                let mut times = Vec::new();
-                let began = Instant::now();
-                while began.elapsed() < Duration::from_secs(20) {
-                    let asked = Instant::now();
-                    let reply = if question.starts_with('/') {
-                        client.get(question)
-                    } else {
-                        client.ask(question, json!({}), false)
-                    };
-                    times.push(if reply.is_ok_and(|reply| reply.status == 200) {
-                        asked.elapsed()
-                    } else {
-                        Duration::from_secs(3600)
-                    });
-                    thread::sleep(Duration::from_millis(20));
-                }
-                times.sort_unstable();
-                (name, times)
-            })
-        })
-        .into_iter()
-        .collect();
     println!("during 32 hostile requests of a MEMBER       probes   p50 ms   p99 ms   max ms");
-    for probe in probes {
-        let (name, times) = probe.join().map_err(|_| "a probe panicked")?;
+    for (name, times) in probed(&program)? {
         let at = |part: f64| {
             times
                 .get(((times.len() as f64 - 1.0) * part) as usize)

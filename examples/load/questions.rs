@@ -22,12 +22,19 @@ pub type Question = (String, String, Value);
 
 /// The documents that cost most, as large as the limits let them be.
 pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
+    let found = client.ask("{ templates(first: 20) { nodes { versions { id parameters { name type } } } } agreements(first: 100) { nodes { id document { pdfUrl } } } drafts: agreements(first: 20, filter: { status: DRAFT }) { nodes { id } } }", json!({}), false)?;
+    let data = &found.json["data"];
+    let own = [previews(&data["templates"]), stored_documents(data)];
+    Ok(own.into_iter().chain([lists(), reports()]).flatten().collect())
+}
+
+/// Previews of the version of a template that has the fewest parameters.
+fn previews(templates: &Value) -> Vec<Question> {
     let mut questions = Vec::new();
     let mut add = |name: &str, document: String, variables: Value| {
         questions.push((name.to_owned(), document, variables))
     };
-    let found = client.ask("{ templates(first: 20) { nodes { versions { id parameters { name type } } } } agreements(first: 100) { nodes { id document { pdfUrl } } } drafts: agreements(first: 20, filter: { status: DRAFT }) { nodes { id } } }", json!({}), false)?;
-    let versions = found.json["data"]["templates"]["nodes"]
+    let versions = templates["nodes"]
         .as_array()
         .into_iter()
         .flatten()
@@ -64,13 +71,22 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
             json!({ "ids": [version["id"]], "p": parameters }),
         );
     }
+    questions
+}
+
+/// Documents and previews of agreements.
+fn stored_documents(data: &Value) -> Vec<Question> {
+    let mut questions = Vec::new();
+    let mut add = |name: &str, document: String, variables: Value| {
+        questions.push((name.to_owned(), document, variables))
+    };
     let ids = |list: &Value, has: &str| -> Vec<Value> {
         let rows = list["nodes"].as_array().into_iter().flatten();
         rows.filter(|row| has.is_empty() || !row[has].is_null())
             .map(|row| row["id"].clone())
             .collect()
     };
-    let documents = ids(&found.json["data"]["agreements"], "document");
+    let documents = ids(&data["agreements"], "document");
     if !documents.is_empty() {
         for aliases in [50, 8] {
             let ids: Vec<_> = documents.iter().cycle().take(100).cloned().collect();
@@ -85,7 +101,7 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
             );
         }
     }
-    let drafts = ids(&found.json["data"]["drafts"], "");
+    let drafts = ids(&data["drafts"], "");
     if !drafts.is_empty() {
         let document =
             "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Agreement { preview { html } } } }";
@@ -95,13 +111,20 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
             json!({ "ids": drafts.iter().cycle().take(100).collect::<Vec<_>>() }),
         );
     }
+    questions
+}
+
+/// Long lists, and totals of many.
+fn lists() -> Vec<Question> {
+    let mut questions = Vec::new();
+    let mut add =
+        |name: &str, document: String| questions.push((name.to_owned(), document, json!({})));
     add(
         "200 x members by search",
         format!(
             "{{ {} }}",
             repeat(200, "members(filter: { search: \"samordning\" }) { totalCount }")
         ),
-        json!({}),
     );
     add(
         "100 x agreements by search",
@@ -109,30 +132,30 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
             "{{ {} }}",
             repeat(100, "agreements(filter: { search: \"finsam\" }) { totalCount nodes { id } }")
         ),
-        json!({}),
     );
-    add(
-        "200 x totalCount of members",
-        format!("{{ {} }}", repeat(200, "members { totalCount }")),
-        json!({}),
-    );
+    add("200 x totalCount of members", format!("{{ {} }}", repeat(200, "members { totalCount }")));
     add(
         "200 x totalCount of invoices",
         format!("{{ {} }}", repeat(200, "invoices { totalCount }")),
-        json!({}),
     );
     add(
         "members x agreements",
         "{ members(first: 190) { nodes { name orgNumber county agreements(first: 50) { nodes { number status startsOn termEndsOn } } } } }"
             .to_owned(),
-        json!({}),
     );
     add(
         "members x contacts x invoices",
         "{ members(first: 200) { nodes { name contacts { name email } invoices(first: 20) { nodes { number total } } } } }".to_owned(),
-        json!({}),
     );
-    add("activity matrix", "{ activityMatrix(comparedTo: \"2025-01-01\") { activities { activity { name } coverage { memberCount share notConnected { name } } trend { joined { name } left { name } } } rows(first: 200) { nodes { member { name } cells { number status } } } } }".to_owned(), json!({}));
+    questions
+}
+
+/// Matrices, reports, and lists of what was calculated.
+fn reports() -> Vec<Question> {
+    let mut questions = Vec::new();
+    let mut add =
+        |name: &str, document: String| questions.push((name.to_owned(), document, json!({})));
+    add("activity matrix", "{ activityMatrix(comparedTo: \"2025-01-01\") { activities { activity { name } coverage { memberCount share notConnected { name } } trend { joined { name } left { name } } } rows(first: 200) { nodes { member { name } cells { number status } } } } }".to_owned());
     add(
         "20 x activity matrix trends",
         format!(
@@ -142,7 +165,6 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
                 "activityMatrix(comparedTo: \"2025-01-01\") { activities { trend { joinedCount leftCount } } }"
             )
         ),
-        json!({}),
     );
     add(
         "60 x revenue",
@@ -153,12 +175,10 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
                 "revenue(input: { from: \"2020-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MONTH] }) { rows { net } }"
             )
         ),
-        json!({}),
     );
     add(
         "60 x revenue forecast",
         format!("{{ {} }}", repeat(60, "revenueForecast(year: 2027) { rows { net } }")),
-        json!({}),
     );
     add(
         "50 x fee scenario",
@@ -169,27 +189,19 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
                 "serviceFeeScenario(input: { year: 2026, perMille: 2 }) { missing { name } }"
             )
         ),
-        json!({}),
     );
-    add(
-        "50 x consistency",
-        format!("{{ {} }}", repeat(50, "templateConsistency { totalCount }")),
-        json!({}),
-    );
+    add("50 x consistency", format!("{{ {} }}", repeat(50, "templateConsistency { totalCount }")));
     add(
         "50 x deadlines",
         format!("{{ {} }}", repeat(50, "expiringAgreements(withinDays: 3650) { totalCount }")),
-        json!({}),
     );
     add(
         "audit entries",
         "{ auditEntries(first: 200) { nodes { revision before after } } }".to_owned(),
-        json!({}),
     );
     add(
         "30 x audit entries",
         format!("{{ {} }}", repeat(30, "auditEntries(first: 200) { nodes { before after } }")),
-        json!({}),
     );
     add(
         "50 x break-even",
@@ -197,14 +209,12 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
             "{{ activities(first: 20) {{ nodes {{ {} }} }} }}",
             repeat(50, "breakEven(year: 2026) { __typename }")
         ),
-        json!({}),
     );
     add(
         "40 000 names",
         format!("{{ members(first: 200) {{ nodes {{ {} }} }} }}", repeat(199, "name")),
-        json!({}),
     );
-    Ok(questions)
+    questions
 }
 
 /// The field so many times, each under a name of its own.

@@ -71,6 +71,14 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         "agreementReplace" => {
             json!({ "agreementId": agreement(app, samples, "SIGNED", name, permit).await.0, "startsOn": "2028-01-01" })
         }
+        _ => input_of_network(app, samples, name, permit).await,
+    }
+}
+
+/// A good input of a mutation of members, organisations, contacts or activities.
+async fn input_of_network(app: &App, samples: &Samples, name: &str, permit: usize) -> Value {
+    let id = |name: &str| samples.id(name);
+    match name {
         "memberAdmit" => json!({ "name": format!("Ny {permit}"), "joinedOn": "2027-01-01" }),
         "memberUpdate" => json!({ "memberId": id("beta"), "county": format!("Län {permit}") }),
         "memberLeave" => {
@@ -122,6 +130,14 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
         }
         "activityUpdate" => json!({ "activityId": id("bip"), "goal": format!("Mål {permit}") }),
         "activityClose" => json!({ "activityId": id("indikatorer"), "endsOn": "2040-12-31" }),
+        _ => input_of_claims(app, samples, name, permit).await,
+    }
+}
+
+/// A good input of a mutation of fees, invoices, payments or requisitions.
+async fn input_of_claims(app: &App, samples: &Samples, name: &str, permit: usize) -> Value {
+    let id = |name: &str| samples.id(name);
+    match name {
         "feeScheduleSet" => {
             json!({ "activityId": id("bip"), "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
         }
@@ -168,6 +184,14 @@ pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> V
             let issued = app.finance().does("requisitionIssue", "requisition { id }", new).await;
             json!({ "requisitionId": issued["requisitionIssue"]["requisition"]["id"], "reason": "Fel belopp" })
         }
+        _ => input_of_books(app, samples, name, permit).await,
+    }
+}
+
+/// A good input of a mutation of the books, deadlines, status reports or templates.
+async fn input_of_books(app: &App, samples: &Samples, name: &str, permit: usize) -> Value {
+    let id = |name: &str| samples.id(name);
+    match name {
         "taxDecisionRecord" => {
             json!({ "fee": "MEMBERSHIP_FEE", "validFrom": "2040-01-01", "vatRate": "OUTSIDE_SCOPE", "decidedOn": "2026-11-20",
                 "reference": format!("Styrelsen § {permit}") })

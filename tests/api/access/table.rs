@@ -103,6 +103,15 @@ struct Question {
     public: &'static [&'static str],
 }
 
+/// Returns the document that finds two objects by the values of a key.
+fn both_by(schema: &Schema, name: &str, key: &str, values: [&str; 2]) -> String {
+    let [alfa, beta] = values.map(|value| {
+        let by = format!("(by: {{ {key}: \"{value}\" }})");
+        schema.widest("Query", name, &by, runs(1, 2))
+    });
+    format!("{{ a: {alfa} b: {beta} }}")
+}
+
 /// Returns the document of a query of the table, with every field that the schema has below it.
 ///
 /// Fields of the same type that a list reaches through as many nouns are selected by another
@@ -110,10 +119,7 @@ struct Question {
 fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
     let widest = |arguments: &str, depth: usize| schema.widest("Query", name, arguments, depth);
     let again = runs(1, 2);
-    let both = |key: &str, alfa: &str, beta: &str| {
-        let by = |value: &str| format!("(by: {{ {key}: \"{value}\" }})");
-        format!("{{ a: {} b: {} }}", widest(&by(alfa), again), widest(&by(beta), again))
-    };
+    let both = |key: &str, alfa: &str, beta: &str| both_by(schema, name, key, [alfa, beta]);
     let (id, one) =
         (|name: &str| samples.id(name), |depth: usize| format!("{{ {} }}", widest("", depth)));
     let names = &["Samordningsförbundet Alfa", "Samordningsförbundet Beta"];
@@ -183,6 +189,19 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
         "templatePlaceholders" => (one(1), &[], &[], &["member.org_number"]),
         "templateFilters" => (one(1), &[], &[], &["tal_i_ord"]),
         "enumLabels" => (one(2), &[], &[], &["Uppsagt"]),
+        _ => return question_of_economy(schema, samples, name),
+    };
+    Question { document, variables: json!({}), alfa, beta, public }
+}
+
+/// Returns the document of a query of invoices, payments, revenue or the audit trail.
+fn question_of_economy(schema: &Schema, samples: &Samples, name: &str) -> Question {
+    let widest = |arguments: &str, depth: usize| schema.widest("Query", name, arguments, depth);
+    let again = runs(1, 2);
+    let both = |key: &str, alfa: &str, beta: &str| both_by(schema, name, key, [alfa, beta]);
+    let (id, one) =
+        (|name: &str| samples.id(name), |depth: usize| format!("{{ {} }}", widest("", depth)));
+    let (document, alfa, beta, public): (_, &'static [_], &'static [_], &'static [_]) = match name {
         "invoices" => (one(2), &["\"8801\""], &["\"8802\""], &[]),
         "invoice" => (both("number", "8801", "8802"), &["\"8801\""], &["\"8802\""], &[]),
         "bankPayments" => (one(2), &["Betalaren Alfa"], &[], &[]),

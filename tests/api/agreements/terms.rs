@@ -330,12 +330,11 @@ async fn hold(db: &Database, seed: u64) {
             );
         }
         let in_force = agreements.iter().filter(|row| {
-            row.kind == AgreementKind::Participation && terms_of[&row.id].is_in_force(on)
+            row.kind == AgreementKind::Participation
+                && row.activity_id == agreements[0].activity_id
+                && terms_of[&row.id].is_in_force(on)
         });
-        let in_rust: BTreeSet<MemberId> = in_force
-            .filter(|row| row.activity_id == agreements[0].activity_id)
-            .filter_map(|row| row.member_id)
-            .collect();
+        let in_rust: BTreeSet<MemberId> = in_force.filter_map(|row| row.member_id).collect();
         let taking_part = Query::select()
             .column(member::Column::Id)
             .from(member::Entity)

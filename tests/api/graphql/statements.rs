@@ -24,7 +24,30 @@ const CALLERS: usize = 16;
 /// A register in which every row of a noun has every relation, so that a page of one asks as much
 /// as a page of many.
 pub(super) async fn fill(app: &App) {
-    let mut files: BTreeMap<&str, String> = [
+    let mut files = headers();
+    for n in 0..THINGS {
+        add_rows(&mut files, n);
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    app.import(&files).await;
+    // Files have no decisions.
+    let intruder = intruder(app).await;
+    for sql in [
+        "INSERT INTO decision (id, body, decided_on) SELECT id, 'BOARD', '2020-01-01' FROM activity",
+        "UPDATE activity SET decision_id = id",
+    ] {
+        intruder.execute_unprepared(sql).await.unwrap();
+    }
+    // So that the latest entry of the audit log has the relations of those before it.
+    let activity = app.office().query("{ activities(first: 1) { nodes { id } } }").await["activities"]["nodes"][0]["id"].clone();
+    let report =
+        json!({ "activityId": activity, "period": "2026-T3", "health": "GREEN", "summary": "Bra" });
+    app.office().does("statusReportFile", "id", report).await.data();
+}
+
+/// The files of the register, with the rows that others refer to.
+fn headers() -> BTreeMap<&'static str, String> {
+    [
         ("members.csv", "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city,successor,leaving_reason,former_names\n\
             ny,Östra,,,,,2010-01-01,,,,,,,,,,\n"),
         ("organisations.csv", "key,name,org_number\n"),
@@ -46,76 +69,63 @@ pub(super) async fn fill(app: &App) {
     ]
     .into_iter()
     .map(|(name, header)| (name, header.to_owned()))
-    .collect();
-    for n in 0..THINGS {
-        let mut add = |file: &str, line: std::fmt::Arguments<'_>| {
-            writeln!(files.get_mut(file).unwrap(), "{line}").unwrap()
-        };
-        // Most have left, since every activity lists all members that have not joined.
-        let left_on = if n < MEMBERS { "2027-12-31" } else { "2026-10-31" };
-        add(
-            "members.csv",
-            format_args!(
-                "m{n},Förbund {n:03},,Län,Kommun {n},Södra,2015-01-01,{left_on},f{n}@example.se,,REF,Gata,111 11,Stad,ny,Slås ihop,Gamla {n}@2016-01-01"
-            ),
-        );
-        add("organisations.csv", format_args!("o{n},Bolag {n:03},"));
-        add("allocations.csv", format_args!("m{n},2026,ALL_PARTIES,1000000.00,Beslut"));
-        add("contacts.csv", format_args!("c{n},m{n},CHAIR,Person {n:03},p{n}@example.se,,,,,"));
-        add(
-            "activities.csv",
-            format_args!("a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,,styrelse,c{n}"),
-        );
-        add("fee_schedules.csv", format_args!("a{n},2020-01-01,,FIXED_PER_YEAR,100.00,,,,ZERO"));
-        add(
-            "templates.csv",
-            format_args!(
-                "t-{n:03},Mall {n:03},PARTICIPATION,a{n},1,PUBLISHED,sv,templates/text.md,templates/text.json"
-            ),
-        );
-        add(
-            "agreements.csv",
-            format_args!(
-                "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2024-01-01,2026-12-31,1,12,2023-12-01T09:00:00Z,2023-12-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,"
-            ),
-        );
-        add(
-            "agreements.csv",
-            format_args!(
-                "h{n},2026-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2026-07-01,2026-12-31,1,12,2026-06-01T09:00:00Z,2026-06-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,g{n}"
-            ),
-        );
-        add("invoices.csv", format_args!("i{n},{},INVOICE,m{n},2026-03-01,2026-03-31,", 1000 + n));
-        add("invoices.csv", format_args!("k{n},K{},CREDIT_NOTE,m{n},2026-04-01,,i{n}", 1000 + n));
-        add(
-            "invoice_lines.csv",
-            format_args!("i{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,{}.00,ZERO", 100 + n),
-        );
-        add(
-            "invoice_lines.csv",
-            format_args!("k{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,10.00,ZERO"),
-        );
-        add("payments.csv", format_args!("i{n},2026-03-20,20.00,BG-{n}"));
-        add("reminders.csv", format_args!("i{n},2026-04-20,0.00"));
-        add("costs.csv", format_args!("a{n},2026-03-20,20.00,Kostnad"));
-        add("grants.csv", format_args!("a{n},2026-03-20,20.00,Myndighet"));
-        add("status_reports.csv", format_args!("a{n},2026,GREEN,Bra,,,Lena,2026-04-05T08:00:00Z"));
-    }
-    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    app.import(&files).await;
-    // Files have no decisions.
-    let intruder = intruder(app).await;
-    for sql in [
-        "INSERT INTO decision (id, body, decided_on) SELECT id, 'BOARD', '2020-01-01' FROM activity",
-        "UPDATE activity SET decision_id = id",
-    ] {
-        intruder.execute_unprepared(sql).await.unwrap();
-    }
-    // So that the latest entry of the audit log has the relations of those before it.
-    let activity = app.office().query("{ activities(first: 1) { nodes { id } } }").await["activities"]["nodes"][0]["id"].clone();
-    let report =
-        json!({ "activityId": activity, "period": "2026-T3", "health": "GREEN", "summary": "Bra" });
-    app.office().does("statusReportFile", "id", report).await.data();
+    .collect()
+}
+
+/// Adds the rows of the thing of each noun with this number.
+fn add_rows(files: &mut BTreeMap<&'static str, String>, n: usize) {
+    let mut add = |file: &str, line: std::fmt::Arguments<'_>| {
+        writeln!(files.get_mut(file).unwrap(), "{line}").unwrap()
+    };
+    // Most have left, since every activity lists all members that have not joined.
+    let left_on = if n < MEMBERS { "2027-12-31" } else { "2026-10-31" };
+    add(
+        "members.csv",
+        format_args!(
+            "m{n},Förbund {n:03},,Län,Kommun {n},Södra,2015-01-01,{left_on},f{n}@example.se,,REF,Gata,111 11,Stad,ny,Slås ihop,Gamla {n}@2016-01-01"
+        ),
+    );
+    add("organisations.csv", format_args!("o{n},Bolag {n:03},"));
+    add("allocations.csv", format_args!("m{n},2026,ALL_PARTIES,1000000.00,Beslut"));
+    add("contacts.csv", format_args!("c{n},m{n},CHAIR,Person {n:03},p{n}@example.se,,,,,"));
+    add(
+        "activities.csv",
+        format_args!("a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,,styrelse,c{n}"),
+    );
+    add("fee_schedules.csv", format_args!("a{n},2020-01-01,,FIXED_PER_YEAR,100.00,,,,ZERO"));
+    add(
+        "templates.csv",
+        format_args!(
+            "t-{n:03},Mall {n:03},PARTICIPATION,a{n},1,PUBLISHED,sv,templates/text.md,templates/text.json"
+        ),
+    );
+    add(
+        "agreements.csv",
+        format_args!(
+            "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2024-01-01,2026-12-31,1,12,2023-12-01T09:00:00Z,2023-12-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,"
+        ),
+    );
+    add(
+        "agreements.csv",
+        format_args!(
+            "h{n},2026-{n:04},PARTICIPATION,INCOME,a{n},m{n},t-{n:03},1,2026-07-01,2026-12-31,1,12,2026-06-01T09:00:00Z,2026-06-02,,PER_MILLE_OF_ALLOCATION,,2,ZERO,g{n}"
+        ),
+    );
+    add("invoices.csv", format_args!("i{n},{},INVOICE,m{n},2026-03-01,2026-03-31,", 1000 + n));
+    add("invoices.csv", format_args!("k{n},K{},CREDIT_NOTE,m{n},2026-04-01,,i{n}", 1000 + n));
+    add(
+        "invoice_lines.csv",
+        format_args!("i{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,{}.00,ZERO", 100 + n),
+    );
+    add(
+        "invoice_lines.csv",
+        format_args!("k{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,10.00,ZERO"),
+    );
+    add("payments.csv", format_args!("i{n},2026-03-20,20.00,BG-{n}"));
+    add("reminders.csv", format_args!("i{n},2026-04-20,0.00"));
+    add("costs.csv", format_args!("a{n},2026-03-20,20.00,Kostnad"));
+    add("grants.csv", format_args!("a{n},2026-03-20,20.00,Myndighet"));
+    add("status_reports.csv", format_args!("a{n},2026,GREEN,Bra,,,Lena,2026-04-05T08:00:00Z"));
 }
 
 /// The statements of a request, by text with how often each was made.

@@ -65,6 +65,30 @@ fn joined(server: &Server, authorization: &str) -> u64 {
     figure.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
 }
 
+/// Returns the names of all objects of a list.
+async fn names(app: &App, list: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let page = format!(
+            "query($after: String) {{ {list}(first: 100, after: $after) {{ nodes {{ name }} pageInfo {{ hasNextPage endCursor }} }} }}"
+        );
+        let page = app.office().ask(&page, json!({ "after": after })).await[list].clone();
+        names.extend(
+            page["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["name"].as_str().unwrap().to_owned()),
+        );
+        after = page["pageInfo"]["endCursor"].clone();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    names
+}
+
 /// Kills a server, again and again, while it does what was asked under keys, and asks for all of it
 /// again.
 async fn kill_and_ask_again(app: &App, making: Making, kills: usize) {
@@ -128,25 +152,7 @@ async fn kill_and_ask_again(app: &App, making: Making, kills: usize) {
             + Duration::from_millis(500) * u32::try_from(keys.len()).unwrap();
         assert!(began.elapsed() < most, "{} retries took {:?}", keys.len(), began.elapsed());
     }
-    let mut names = Vec::new();
-    let mut after = Value::Null;
-    loop {
-        let page = format!(
-            "query($after: String) {{ {list}(first: 100, after: $after) {{ nodes {{ name }} pageInfo {{ hasNextPage endCursor }} }} }}"
-        );
-        let page = now.office().ask(&page, json!({ "after": after })).await[list].clone();
-        names.extend(
-            page["nodes"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|node| node["name"].as_str().unwrap().to_owned()),
-        );
-        after = page["pageInfo"]["endCursor"].clone();
-        if page["pageInfo"]["hasNextPage"] == false {
-            break;
-        }
-    }
+    let mut names = names(&now, list).await;
     names.sort_unstable();
     let others = keys
         .iter()

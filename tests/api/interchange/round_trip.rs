@@ -57,6 +57,39 @@ fn priced(buyer: &str, price: &str) -> Value {
     json!({ "buyerId": buyer, "lines": [line] })
 }
 
+/// Adds payments of the bank: one that waits, one that is excluded, one that is matched manually.
+async fn bank_payments(app: &App, buyer: &str) {
+    bank_payment(app, "Okänd", 1).await;
+    let aside = bank_payment(app, "Annan", 2).await;
+    mutate(
+        &app.finance(),
+        "bankPaymentExclude",
+        json!({ "bankPaymentId": aside, "reason": "Ränta" }),
+        "id",
+    )
+    .await
+    .data();
+    let open = issued(app, priced(buyer, "300.00"), "2026-11-01").await;
+    let manual = bank_payment(app, "Förbundet", 3).await;
+    for amount in ["0.40", "0.35"] {
+        let input = json!({ "bankPaymentId": manual, "invoiceId": open, "amount": amount });
+        let done =
+            mutate(&app.finance(), "bankPaymentMatch", input, "matches { payment { id amount } }")
+                .await;
+        if amount == "0.40" {
+            let payment = done["bankPaymentMatch"]["matches"][0]["payment"]["id"].clone();
+            mutate(
+                &app.finance(),
+                "paymentReverse",
+                json!({ "paymentId": payment, "reason": "Del av annat" }),
+                "id",
+            )
+            .await
+            .data();
+        }
+    }
+}
+
 /// Invoices in every state of their lives, with all that can happen to them.
 pub async fn lived(app: &App) -> (App, TempDir) {
     let (_, _folder) = fill(app, 12).await;
@@ -128,35 +161,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     .data();
     pays("175.00", "RESTEN", "2026-11-02").await;
 
-    bank_payment(&app, "Okänd", 1).await;
-    let aside = bank_payment(&app, "Annan", 2).await;
-    mutate(
-        &app.finance(),
-        "bankPaymentExclude",
-        json!({ "bankPaymentId": aside, "reason": "Ränta" }),
-        "id",
-    )
-    .await
-    .data();
-    let open = issued(&app, priced(&buyer, "300.00"), "2026-11-01").await;
-    let manual = bank_payment(&app, "Förbundet", 3).await;
-    for amount in ["0.40", "0.35"] {
-        let input = json!({ "bankPaymentId": manual, "invoiceId": open, "amount": amount });
-        let done =
-            mutate(&app.finance(), "bankPaymentMatch", input, "matches { payment { id amount } }")
-                .await;
-        if amount == "0.40" {
-            let payment = done["bankPaymentMatch"]["matches"][0]["payment"]["id"].clone();
-            mutate(
-                &app.finance(),
-                "paymentReverse",
-                json!({ "paymentId": payment, "reason": "Del av annat" }),
-                "id",
-            )
-            .await
-            .data();
-        }
-    }
+    bank_payments(&app, &buyer).await;
     for (id, ending) in [(&awkward, "pdf"), (&owed, "pdf")] {
         assert_eq!(app.finance().get(&format!("/files/invoices/{id}.{ending}")).await.status, 200);
     }

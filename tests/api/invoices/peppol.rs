@@ -325,6 +325,23 @@ async fn claimed_interest(app: &App) {
     }
 }
 
+/// The e-invoices of a register, by their numbers as files.
+async fn served_files(app: &App) -> BTreeMap<String, Vec<u8>> {
+    let found =
+        app.finance().query("{ invoices(first: 200) { nodes { number peppolUrl } } }").await;
+    let mut files = BTreeMap::new();
+    for invoice in found["invoices"]["nodes"].as_array().unwrap() {
+        let (Some(number), Some(url)) = (invoice["number"].as_str(), invoice["peppolUrl"].as_str())
+        else {
+            continue;
+        };
+        let served = app.finance().get(url).await;
+        assert_eq!(served.status, 200, "{number}: {}", served.text());
+        files.insert(format!("{number}.xml"), served.bytes.to_vec());
+    }
+    files
+}
+
 /// E-invoices that the register issues for what finance does, of every kind, by their numbers as
 /// files.
 async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
@@ -404,19 +421,7 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     }
     assert_eq!(violations(app).await, [""; 0]);
 
-    let kept =
-        plain.finance().query("{ invoices(first: 200) { nodes { number peppolUrl } } }").await;
-    let mut files = BTreeMap::new();
-    for invoice in kept["invoices"]["nodes"].as_array().unwrap() {
-        let (Some(number), Some(url)) = (invoice["number"].as_str(), invoice["peppolUrl"].as_str())
-        else {
-            continue;
-        };
-        let served = plain.finance().get(url).await;
-        assert_eq!(served.status, 200, "{number}: {}", served.text());
-        files.insert(format!("{number}.xml"), served.bytes.to_vec());
-    }
-    files
+    served_files(&plain).await
 }
 
 /// The validator is slow to start, so that one run of it judges what both databases hold.

@@ -6,6 +6,8 @@ use crate::repository::source_files::{Source, Violation, holds, sources, texts};
 const MAX_FILE_LINES: usize = 600;
 /// Maximum length of a function in lines, from its first to its closing brace.
 const MAX_FUNCTION_LINES: usize = 80;
+/// Maximum length of a test in lines: it tells one story of a register, step by step.
+const MAX_TEST_LINES: usize = 200;
 /// Maximum width of a comment in columns. rustfmt breaks code at the same width, and no comment.
 const MAX_COLUMNS: usize = 100;
 
@@ -61,18 +63,13 @@ fn no_file_is_too_long() {
 
 #[test]
 fn no_function_is_too_long() {
-    let folders = ["domain/src/", "documents/src/", "entity/", "src/"];
-    let sources = sources();
-    let checked =
-        sources.iter().filter(|source| folders.into_iter().any(|folder| source.is_in(folder)));
-    holds(checked.flat_map(|source| {
+    holds(sources().iter().flat_map(|source| {
         let long =
-            functions(source).into_iter().filter(|(.., length)| *length > MAX_FUNCTION_LINES);
-        long.map(|(line, name, length)| {
-            source.at(
-                line,
-                &format!("{name} has {length} lines; at most {MAX_FUNCTION_LINES}: split it"),
-            )
+            functions(source).into_iter().filter(|function| function.length > function.most());
+        long.map(|function| {
+            let (name, length, most) = (function.name, function.length, function.most());
+            source
+                .at(function.line, &format!("{name} has {length} lines; at most {most}: split it"))
         })
         .collect::<Vec<_>>()
     }));
@@ -131,32 +128,64 @@ fn no_doc_comment_holds_a_test() {
     }));
 }
 
-/// Returns the functions of a file that rustfmt has formatted, tests excepted: line, name and
-/// length in lines.
-fn functions(source: &Source) -> Vec<(usize, &str, usize)> {
+/// A function with its first line and its length in lines.
+struct Function<'s> {
+    line: usize,
+    name: &'s str,
+    length: usize,
+    is_test: bool,
+}
+
+impl Function<'_> {
+    /// Returns the maximum length of this function.
+    fn most(&self) -> usize {
+        if self.is_test { MAX_TEST_LINES } else { MAX_FUNCTION_LINES }
+    }
+}
+
+/// Returns the functions of a file that rustfmt has formatted, and its tests on both databases.
+/// Unit tests at its end are excepted.
+fn functions(source: &Source) -> Vec<Function<'_>> {
     let lines: Vec<&str> = source.without_tests().lines().collect();
     let mut found = Vec::new();
     for (index, &line) in lines.iter().enumerate() {
         let code = line.trim_start();
+        if let Some(test) = code.strip_prefix("on_both!(") {
+            let name = test.split(',').next().filter(|name| !name.is_empty()).unwrap_or("a test");
+            let end = lines[index..].iter().position(|line| *line == "});" || *line == ");");
+            found.extend(end.map(|end| Function {
+                line: index + 1,
+                name,
+                length: end + 1,
+                is_test: true,
+            }));
+            continue;
+        }
         let Some((qualifiers, rest)) = code.split_once("fn ") else { continue };
         let is_function = qualifiers.split_whitespace().all(|word| {
             word.starts_with("pub")
                 || word.ends_with(')')
                 || ["async", "const", "unsafe"].contains(&word)
         });
-        let is_test = index > 0 && lines[index - 1].ends_with("test]");
         let opening = lines[index..].iter().find(|line| line.ends_with(['{', '}', ';']));
-        if !is_function || is_test || !opening.is_some_and(|line| line.ends_with('{')) {
+        if !is_function || !opening.is_some_and(|line| line.ends_with('{')) {
             continue;
         }
+        let name = rest.split(['(', '<']).next().unwrap_or_default();
         let indent = line.len() - code.len();
         let is_end = |line: &&str| line.len() == indent + 1 && line.ends_with('}');
-        let name = rest.split(['(', '<']).next().unwrap_or_default();
-        found.extend(
-            lines[index..].iter().position(is_end).map(|length| (index + 1, name, length + 1)),
-        );
+        let is_test = is_test(&lines[..index]);
+        let end = lines[index..].iter().position(is_end);
+        found.extend(end.map(|end| Function { line: index + 1, name, length: end + 1, is_test }));
     }
     found
+}
+
+/// Returns `true` if the lines before a function end with the attribute of a test.
+fn is_test(before: &[&str]) -> bool {
+    let attributes = before.iter().rev().map(|line| line.trim_start());
+    let mut attributes = attributes.take_while(|line| line.starts_with("#["));
+    attributes.any(|line| line.ends_with("test]") || line.starts_with("#[tokio::test("))
 }
 
 #[test]
@@ -195,7 +224,19 @@ fn no_file_names_a_path_of_a_machine() {
 
 #[test]
 fn functions_are_measured() {
-    let text = "fn one() {}\n\nimpl X {\n    pub(super) async fn two(\n        a: u8,\n    ) -> u8 {\n        a\n    }\n}\n\n#[test]\nfn three() {\n}\ntrait T {\n    fn four();\n}\n#[cfg(test)]\nmod tests {\n    fn five() {\n    }\n}\n";
+    let text = "fn one() {}\n\nimpl X {\n    pub(super) async fn two(\n        a: u8,\n    ) -> u8 {\n        a\n    }\n}\n\n#[test]\n#[ignore = \"slow\"]\nfn three() {\n}\ntrait T {\n    fn four();\n}\non_both!(five, |app| async move {\n    fn six() {\n    }\n});\n#[cfg(test)]\nmod tests {\n    fn seven() {\n    }\n}\n";
     let source = Source { path: "src/x.rs".into(), text: text.into() };
-    assert_eq!(functions(&source), [(4, "two", 5)]);
+    let found = functions(&source).into_iter().map(|found| {
+        let Function { line, name, length, is_test } = found;
+        (line, name, length, is_test)
+    });
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        [
+            (4, "two", 5, false),
+            (13, "three", 2, true),
+            (18, "five", 4, true),
+            (19, "six", 2, false)
+        ]
+    );
 }

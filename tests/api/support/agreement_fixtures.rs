@@ -48,6 +48,17 @@ fn instant(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
+/// The parties and activities of agreements.
+#[derive(Clone, Copy)]
+struct Parties {
+    gotland: MemberId,
+    goteborg: MemberId,
+    halland: MemberId,
+    advisers: OrganisationId,
+    bip: ActivityId,
+    indicators: ActivityId,
+}
+
 struct Writer {
     change: Change,
     register: Register,
@@ -155,6 +166,206 @@ impl Writer {
         self.register.keep("agreement", name, id);
         id
     }
+
+    /// Adds the parties and activities of agreements.
+    async fn parties(&mut self) -> Parties {
+        let (east, west) = (self.area("Öst").await, self.area("Väst").await);
+        let gotland = self.member("Finsam Gotland", "Gotlands län", east).await;
+        let goteborg = self.member("Göteborg", "Västra Götalands län", west).await;
+        let halland = self.member("Halland", "Hallands län", west).await;
+        let allocation = allocation::Model {
+            id: AllocationId::new(),
+            member_id: goteborg,
+            year: 2026,
+            amount: Money(6_120_000_000),
+            ..allocation::Model::default()
+        };
+        audit::insert(&self.change, allocation).await.unwrap();
+        let advisers = OrganisationId::new();
+        let row = organisation::Model {
+            id: advisers,
+            name: "Rådgivarna AB".into(),
+            name_key: collation::key("Rådgivarna AB"),
+            ..organisation::Model::default()
+        };
+        audit::insert(&self.change, row).await.unwrap();
+        self.register.keep("organisation", "Rådgivarna AB", advisers);
+        let (bip, indicators) = (self.activity("bip").await, self.activity("indikatorer").await);
+        Parties { gotland, goteborg, halland, advisers, bip, indicators }
+    }
+
+    /// Adds a signed agreement with its decision, signatures, parameters and document.
+    async fn open(&mut self, parties: Parties, version: TemplateVersionId) -> AgreementId {
+        let board = decision::Model {
+            id: DecisionId::new(),
+            body: DecisionBody::Board,
+            decided_on: Some(day("2023-10-10")),
+            paragraph: Some("§ 7".into()),
+            document: None,
+        };
+        audit::insert(&self.change, board.clone()).await.unwrap();
+        let open = agreement::Model {
+            fee_basis: Some(FeeBasis::FixedPerYear),
+            fee_amount: Some(Money(1_800_000)),
+            vat_rate: Some(VatRate::Standard25),
+            template_version_id: Some(version),
+            decision_id: Some(board.id),
+            ..taking_part("2024-0001", parties.gotland, parties.indicators, "2024-01-01", None)
+        };
+        let open = self.agreement("open", open).await;
+        let signature = signature::Model {
+            id: SignatureId::new(),
+            agreement_id: open,
+            party: SignatureParty::Network,
+            name: "Exempel Exempelsson".into(),
+            title: None,
+            signed_on: day("2023-11-30"),
+            method: SignatureMethod::ESignature,
+            document_sha256: "00ff".into(),
+        };
+        let other = signature::Model {
+            id: SignatureId::new(),
+            party: SignatureParty::Counterparty,
+            title: Some("Ordförande".into()),
+            signed_on: day("2023-12-01"),
+            ..signature.clone()
+        };
+        for row in [other, signature] {
+            audit::insert(&self.change, row).await.unwrap();
+        }
+        audit::insert(
+            &self.change,
+            agreement_parameters::Model { agreement_id: open, parameters: r#"{"days":14}"#.into() },
+        )
+        .await
+        .unwrap();
+        let document = agreement_document::Model {
+            agreement_id: open,
+            sha256: "00ff".into(),
+            html: "<p>Avtal</p>".into(),
+            pdf: Some(vec![1]),
+        };
+        audit::insert(&self.change, document).await.unwrap();
+        open
+    }
+
+    /// Adds agreements with deadlines, of which one is acknowledged.
+    async fn with_deadlines(&mut self, parties: Parties, version: TemplateVersionId) {
+        let renewing = agreement::Model {
+            notice_months: 1,
+            renewal_months: Some(12),
+            fee_basis: Some(FeeBasis::PerMilleOfAllocation),
+            fee_per_mille: Some(PerMille(2000)),
+            vat_rate: Some(VatRate::Exempt),
+            template_version_id: Some(version),
+            ..taking_part(
+                "2025-0001",
+                parties.goteborg,
+                parties.indicators,
+                "2025-01-01",
+                Some("2025-12-31"),
+            )
+        };
+        self.agreement("renewing", renewing).await;
+
+        let quiet = agreement::Model {
+            template_version_id: Some(version),
+            ..taking_part(
+                "2025-0002",
+                parties.halland,
+                parties.bip,
+                "2025-01-01",
+                Some("2026-12-31"),
+            )
+        };
+        let quiet = self.agreement("quiet", quiet).await;
+        for (at, until, note) in [
+            ("2026-11-01T10:00:00Z", "2026-12-15", "Förlängs i januari"),
+            ("2026-10-01T10:00:00Z", "2026-10-31", "Vi ser"),
+        ] {
+            let row = acknowledgement::Model {
+                id: AcknowledgementId::new(),
+                agreement_id: quiet,
+                acknowledged_by: "office@example.se".into(),
+                acknowledged_at: instant(at),
+                until: day(until),
+                note: Some(note.into()),
+            };
+            audit::insert(&self.change, row).await.unwrap();
+        }
+    }
+
+    /// Adds an agreement in each of the other statuses.
+    async fn of_other_statuses(&mut self, parties: Parties) {
+        let replaced = agreement::Model {
+            replaced_from: Some(day("2027-01-01")),
+            ..taking_part(
+                "2025-0003",
+                parties.gotland,
+                parties.bip,
+                "2025-02-01",
+                Some("2027-01-31"),
+            )
+        };
+        let replaced = self.agreement("replaced", replaced).await;
+        let successor = agreement::Model {
+            replaces_id: Some(replaced),
+            signed_on: Some(day("2026-11-01")),
+            ..taking_part(
+                "2026-0003",
+                parties.gotland,
+                parties.bip,
+                "2027-01-01",
+                Some("2027-12-31"),
+            )
+        };
+        self.agreement("successor", successor).await;
+        let draft = agreement::Model {
+            number: None,
+            signed_on: None,
+            ..taking_part("", parties.goteborg, parties.bip, "2027-01-01", None)
+        };
+        self.agreement("draft", draft).await;
+        let offered = agreement::Model {
+            signed_on: None,
+            offered_at: Some(instant("2026-11-01T09:00:00Z")),
+            ..taking_part("2026-0004", parties.halland, parties.indicators, "2027-01-01", None)
+        };
+        self.agreement("offered", offered).await;
+        let ending = agreement::Model {
+            kind: AgreementKind::Assignment,
+            direction: Direction::Cost,
+            member_id: None,
+            organisation_id: Some(parties.advisers),
+            notice_given_on: Some(day("2026-10-01")),
+            termination_reason: Some("Uppdraget är slut".into()),
+            ..taking_part(
+                "2026-0001",
+                parties.gotland,
+                parties.bip,
+                "2026-01-01",
+                Some("2026-12-10"),
+            )
+        };
+        self.agreement("ending", ending).await;
+        let withdrawn = agreement::Model {
+            signed_on: None,
+            withdrawn_on: Some(day("2026-05-05")),
+            ..taking_part("2026-0002", parties.gotland, parties.bip, "2026-06-01", None)
+        };
+        self.agreement("withdrawn", withdrawn).await;
+        self.agreement(
+            "ended",
+            taking_part(
+                "2023-0001",
+                parties.goteborg,
+                parties.bip,
+                "2023-01-01",
+                Some("2024-12-31"),
+            ),
+        )
+        .await;
+    }
 }
 
 /// A participation agreement from a day to another, signed.
@@ -182,162 +393,20 @@ pub(crate) async fn fill(app: &App) -> Register {
     let change =
         audit::begin(app.context(&Viewer::operator("test")), Action::MemberUpdate).await.unwrap();
     let mut writer = Writer { change, register: Register::default() };
-    let (east, west) = (writer.area("Öst").await, writer.area("Väst").await);
-    let gotland = writer.member("Finsam Gotland", "Gotlands län", east).await;
-    let goteborg = writer.member("Göteborg", "Västra Götalands län", west).await;
-    let halland = writer.member("Halland", "Hallands län", west).await;
-    let allocation = allocation::Model {
-        id: AllocationId::new(),
-        member_id: goteborg,
-        year: 2026,
-        amount: Money(6_120_000_000),
-        ..allocation::Model::default()
-    };
-    audit::insert(&writer.change, allocation).await.unwrap();
-    let advisers = OrganisationId::new();
-    let row = organisation::Model {
-        id: advisers,
-        name: "Rådgivarna AB".into(),
-        name_key: collation::key("Rådgivarna AB"),
-        ..organisation::Model::default()
-    };
-    audit::insert(&writer.change, row).await.unwrap();
-    writer.register.keep("organisation", "Rådgivarna AB", advisers);
-    let (bip, indicators) = (writer.activity("bip").await, writer.activity("indikatorer").await);
+    let parties = writer.parties().await;
     use TemplateState::{Draft, Published, Retired};
     let versions = writer
-        .template("bip", AgreementKind::Participation, Some(bip), &[Retired, Published, Draft])
-        .await;
-    writer.template("hemlig", AgreementKind::Cooperation, None, &[Draft]).await;
-    let board = decision::Model {
-        id: DecisionId::new(),
-        body: DecisionBody::Board,
-        decided_on: Some(day("2023-10-10")),
-        paragraph: Some("§ 7".into()),
-        document: None,
-    };
-    audit::insert(&writer.change, board.clone()).await.unwrap();
-
-    let open = agreement::Model {
-        fee_basis: Some(FeeBasis::FixedPerYear),
-        fee_amount: Some(Money(1_800_000)),
-        vat_rate: Some(VatRate::Standard25),
-        template_version_id: Some(versions[0]),
-        decision_id: Some(board.id),
-        ..taking_part("2024-0001", gotland, indicators, "2024-01-01", None)
-    };
-    let open = writer.agreement("open", open).await;
-    let signature = signature::Model {
-        id: SignatureId::new(),
-        agreement_id: open,
-        party: SignatureParty::Network,
-        name: "Exempel Exempelsson".into(),
-        title: None,
-        signed_on: day("2023-11-30"),
-        method: SignatureMethod::ESignature,
-        document_sha256: "00ff".into(),
-    };
-    let other = signature::Model {
-        id: SignatureId::new(),
-        party: SignatureParty::Counterparty,
-        title: Some("Ordförande".into()),
-        signed_on: day("2023-12-01"),
-        ..signature.clone()
-    };
-    for row in [other, signature] {
-        audit::insert(&writer.change, row).await.unwrap();
-    }
-    audit::insert(
-        &writer.change,
-        agreement_parameters::Model { agreement_id: open, parameters: r#"{"days":14}"#.into() },
-    )
-    .await
-    .unwrap();
-    let document = agreement_document::Model {
-        agreement_id: open,
-        sha256: "00ff".into(),
-        html: "<p>Avtal</p>".into(),
-        pdf: Some(vec![1]),
-    };
-    audit::insert(&writer.change, document).await.unwrap();
-
-    let renewing = agreement::Model {
-        notice_months: 1,
-        renewal_months: Some(12),
-        fee_basis: Some(FeeBasis::PerMilleOfAllocation),
-        fee_per_mille: Some(PerMille(2000)),
-        vat_rate: Some(VatRate::Exempt),
-        template_version_id: Some(versions[1]),
-        ..taking_part("2025-0001", goteborg, indicators, "2025-01-01", Some("2025-12-31"))
-    };
-    writer.agreement("renewing", renewing).await;
-
-    let quiet = agreement::Model {
-        template_version_id: Some(versions[1]),
-        ..taking_part("2025-0002", halland, bip, "2025-01-01", Some("2026-12-31"))
-    };
-    let quiet = writer.agreement("quiet", quiet).await;
-    for (at, until, note) in [
-        ("2026-11-01T10:00:00Z", "2026-12-15", "Förlängs i januari"),
-        ("2026-10-01T10:00:00Z", "2026-10-31", "Vi ser"),
-    ] {
-        let row = acknowledgement::Model {
-            id: AcknowledgementId::new(),
-            agreement_id: quiet,
-            acknowledged_by: "office@example.se".into(),
-            acknowledged_at: instant(at),
-            until: day(until),
-            note: Some(note.into()),
-        };
-        audit::insert(&writer.change, row).await.unwrap();
-    }
-
-    let replaced = agreement::Model {
-        replaced_from: Some(day("2027-01-01")),
-        ..taking_part("2025-0003", gotland, bip, "2025-02-01", Some("2027-01-31"))
-    };
-    let replaced = writer.agreement("replaced", replaced).await;
-    let successor = agreement::Model {
-        replaces_id: Some(replaced),
-        signed_on: Some(day("2026-11-01")),
-        ..taking_part("2026-0003", gotland, bip, "2027-01-01", Some("2027-12-31"))
-    };
-    writer.agreement("successor", successor).await;
-    let draft = agreement::Model {
-        number: None,
-        signed_on: None,
-        ..taking_part("", goteborg, bip, "2027-01-01", None)
-    };
-    writer.agreement("draft", draft).await;
-    let offered = agreement::Model {
-        signed_on: None,
-        offered_at: Some(instant("2026-11-01T09:00:00Z")),
-        ..taking_part("2026-0004", halland, indicators, "2027-01-01", None)
-    };
-    writer.agreement("offered", offered).await;
-    let ending = agreement::Model {
-        kind: AgreementKind::Assignment,
-        direction: Direction::Cost,
-        member_id: None,
-        organisation_id: Some(advisers),
-        notice_given_on: Some(day("2026-10-01")),
-        termination_reason: Some("Uppdraget är slut".into()),
-        ..taking_part("2026-0001", gotland, bip, "2026-01-01", Some("2026-12-10"))
-    };
-    writer.agreement("ending", ending).await;
-    let withdrawn = agreement::Model {
-        signed_on: None,
-        withdrawn_on: Some(day("2026-05-05")),
-        ..taking_part("2026-0002", gotland, bip, "2026-06-01", None)
-    };
-    writer.agreement("withdrawn", withdrawn).await;
-    writer
-        .agreement(
-            "ended",
-            taking_part("2023-0001", goteborg, bip, "2023-01-01", Some("2024-12-31")),
+        .template(
+            "bip",
+            AgreementKind::Participation,
+            Some(parties.bip),
+            &[Retired, Published, Draft],
         )
         .await;
-
+    writer.template("hemlig", AgreementKind::Cooperation, None, &[Draft]).await;
+    let open = writer.open(parties, versions[0]).await;
+    writer.with_deadlines(parties, versions[1]).await;
+    writer.of_other_statuses(parties).await;
     let html = audit::forms::AgreementHtml { agreement_id: open, sha256: "00ff".into() };
     writer.change.record(None, Some(&html)).unwrap();
     writer.change.commit().await.unwrap();

@@ -5,7 +5,10 @@ use documents::invoice::{Buyer, Invoice, Line, RateSum, Reference, Seller, Terms
 use domain::invoices::amounts::{self, Priced};
 use entity::{
     date_range::DateRange,
-    kind::{InvoiceKind, VatRate},
+    kind::{
+        InvoiceKind,
+        VatRate::{self, Exempt, OutsideScope, Reduced6, Reduced12, Standard25, Zero},
+    },
     money::{Money, Quantity},
     number::ocr,
 };
@@ -144,58 +147,11 @@ pub const HOSTILE: [&str; 6] = [
 
 /// Every case that has a name.
 pub fn named() -> Vec<(&'static str, Invoice)> {
-    use VatRate::{Exempt, OutsideScope, Reduced6, Reduced12, Standard25, Zero};
-    let fee = || line("Särskild avgift för deltagande i BIP 2026", 1000, 2_680_000, Standard25);
-    let plain = |rate| vec![line("Avgift 2026", 1000, 1_234_567, rate)];
-    let ordinary = || invoice(vec![fee()]);
-    let membership = || {
-        let mut lines = vec![
-            line("Medlemsavgift 2026", 1000, 500_000, OutsideScope),
-            line("Serviceavgift 2026: 2 ‰ av 13 400 000 kr", 1000, 2_680_000, OutsideScope),
-        ];
-        for line in &mut lines {
-            (line.activity, line.agreement) = (None, None);
-        }
-        lines
-    };
-    let with_seller = |invoice: Invoice, change: fn(&mut Seller)| {
-        let mut seller = invoice.seller.clone();
-        change(&mut seller);
-        Invoice { seller, ..invoice }
-    };
-    let hostile = || {
-        let lines = HOSTILE.iter().map(|text| Line {
-            activity: Some((*text).into()),
-            agreement: Some((*text).into()),
-            ..line(text, 1000, 10_000, Standard25)
-        });
-        let invoice = invoice(lines.chain([line(" \t\u{7}", 1000, 100, Standard25)]).collect());
-        let text = HOSTILE.concat();
-        Invoice {
-            number: HOSTILE[0].into(),
-            reason: Some(text.clone()),
-            refers_to: Some(Reference { number: HOSTILE[1].into(), issued_on: day("2026-11-01") }),
-            seller: Seller {
-                name: text.clone(),
-                address_line: text.clone(),
-                city: text.clone(),
-                email: Some(text.clone()),
-                ..seller()
-            },
-            buyer: Buyer {
-                name: text.clone(),
-                reference: text.clone(),
-                city: text,
-                email: Some("\u{7}".into()),
-                ..buyer()
-            },
-            ..invoice
-        }
-    };
-    let alone = |mut line: Line| {
-        (line.activity, line.agreement, line.period) = (None, None, None);
-        line
-    };
+    [of_rates(), of_sellers(), of_sums_and_credits(), of_lines()].concat()
+}
+
+/// Cases of each rate of VAT.
+fn of_rates() -> Vec<(&'static str, Invoice)> {
     vec![
         ("ordinary", ordinary()),
         (
@@ -235,6 +191,12 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
                 },
             ]),
         ),
+    ]
+}
+
+/// Cases of what a seller lacks, and of how it is paid.
+fn of_sellers() -> Vec<(&'static str, Invoice)> {
+    vec![
         (
             "exempt-unregistered",
             with_seller(invoice(plain(Exempt)), |seller| seller.vat_number = None),
@@ -272,6 +234,12 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
         ),
         ("no-giro", with_seller(ordinary(), |seller| seller.bankgiro = None)),
         ("no-f-tax", with_seller(ordinary(), |seller| seller.f_tax = false)),
+    ]
+}
+
+/// Rounded sums and credit notes.
+fn of_sums_and_credits() -> Vec<(&'static str, Invoice)> {
+    vec![
         (
             "rounded-up",
             document(
@@ -308,6 +276,12 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
             "credit-several-rates",
             credit([Standard25, Reduced6].map(|rate| line("Kurs", 1500, 99_999, rate)).into()),
         ),
+    ]
+}
+
+/// Cases of numbers, texts and amounts of lines.
+fn of_lines() -> Vec<(&'static str, Invoice)> {
+    vec![
         (
             "corrected-upwards",
             Invoice {
@@ -377,4 +351,71 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
             ),
         ),
     ]
+}
+
+fn fee() -> Line {
+    line("Särskild avgift för deltagande i BIP 2026", 1000, 2_680_000, Standard25)
+}
+
+fn plain(rate: VatRate) -> Vec<Line> {
+    vec![line("Avgift 2026", 1000, 1_234_567, rate)]
+}
+
+fn ordinary() -> Invoice {
+    invoice(vec![fee()])
+}
+
+/// The lines of a membership, which are about no activity.
+fn membership() -> Vec<Line> {
+    let mut lines = vec![
+        line("Medlemsavgift 2026", 1000, 500_000, OutsideScope),
+        line("Serviceavgift 2026: 2 ‰ av 13 400 000 kr", 1000, 2_680_000, OutsideScope),
+    ];
+    for line in &mut lines {
+        (line.activity, line.agreement) = (None, None);
+    }
+    lines
+}
+
+/// An invoice of a seller that differs in something.
+fn with_seller(mut invoice: Invoice, change: fn(&mut Seller)) -> Invoice {
+    change(&mut invoice.seller);
+    invoice
+}
+
+/// A line about no activity, agreement or period.
+fn alone(mut line: Line) -> Line {
+    (line.activity, line.agreement, line.period) = (None, None, None);
+    line
+}
+
+/// An invoice whose texts are [`HOSTILE`].
+fn hostile() -> Invoice {
+    let lines = HOSTILE.iter().map(|text| Line {
+        activity: Some((*text).into()),
+        agreement: Some((*text).into()),
+        ..line(text, 1000, 10_000, Standard25)
+    });
+    let invoice = invoice(lines.chain([line(" \t\u{7}", 1000, 100, Standard25)]).collect());
+    let text = HOSTILE.concat();
+    Invoice {
+        number: HOSTILE[0].into(),
+        reason: Some(text.clone()),
+        refers_to: Some(Reference { number: HOSTILE[1].into(), issued_on: day("2026-11-01") }),
+        seller: Seller {
+            name: text.clone(),
+            address_line: text.clone(),
+            city: text.clone(),
+            email: Some(text.clone()),
+            ..seller()
+        },
+        buyer: Buyer {
+            name: text.clone(),
+            reference: text.clone(),
+            city: text,
+            email: Some("\u{7}".into()),
+            ..buyer()
+        },
+        ..invoice
+    }
 }

@@ -269,6 +269,13 @@ impl Draw {
                 parties.push(Party { key, is_alfa, is_member: true, is_seen });
             }
         }
+        self.organisations(knows, &mut parties);
+        let is_open = self.visibility(&[Of::Affairs], NO_ONE);
+        self.contacts_of(is_open, "", "", "Södra");
+        parties
+    }
+
+    fn organisations(&mut self, knows: bool, parties: &mut Vec<Party>) {
         for (n, led) in [true, false].into_iter().enumerate() {
             let key = format!("o{n}");
             // A lead knows those alone that its activities have agreements with.
@@ -288,9 +295,6 @@ impl Draw {
             self.contacts_of(is_open, "", &key, "");
             parties.push(Party { key, is_alfa: false, is_member: false, is_seen });
         }
-        let is_open = self.visibility(&[Of::Affairs], NO_ONE);
-        self.contacts_of(is_open, "", "", "Södra");
-        parties
     }
 
     fn contacts_of(&mut self, is_seen: bool, member: &str, organisation: &str, area: &str) {
