@@ -8,5 +8,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    samregister::cli::run(std::env::args_os())
+    samregister::cli::program::run(std::env::args_os())
 }

@@ -1,9 +1,9 @@
 //! `samregister completions`: shell completions of commands and options.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Outcome, Program, Result, put};
+use super::{Outcome, Result, put};
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
@@ -17,13 +17,13 @@ pub struct Options {
     shell: Shell,
 }
 
-/// Prints the completions.
+/// Prints the completions of a program.
 ///
 /// # Errors
 /// Fails if stdout can't be written to.
-pub fn run(options: Options) -> Result {
+pub fn run(options: Options, program: &mut Command) -> Result {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Program::command(), "samregister", &mut script);
+    clap_complete::generate(options.shell, program, "samregister", &mut script);
     put(script)?;
     Ok(Outcome::Done)
 }

@@ -1,9 +1,10 @@
 //! Connection of a command to the database of its settings.
 
-use std::path::Path;
+use std::{path::Path, sync::OnceLock};
 
 use super::{
-    COMMAND, Failure, Result, postgres_refusal,
+    failure::{Failure, Result},
+    postgres_refusal,
     unusable_settings::{IN_MEMORY, is_in_memory},
 };
 use domain::{
@@ -11,6 +12,9 @@ use domain::{
     database::{Database, Session, UnsupportedPooler, are_readable},
     error::Error,
 };
+
+/// Name of the command, as `serve`.
+pub(super) static COMMAND: OnceLock<String> = OnceLock::new();
 
 /// Connects to the database of the settings; creates a missing SQLite file if `may_make`.
 pub(super) async fn connect(settings: &Settings, may_make: bool) -> Result<Database> {

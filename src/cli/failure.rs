@@ -1,13 +1,35 @@
 //! Failures of commands: lines for people on stderr, or one JSON document for programs.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use sea_orm::DbErr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{json as json_text, say};
 use domain::error::{ConflictReason, Error, FieldError, Origin};
+
+/// Result of a command that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The command is done.
+    Done,
+    /// A check found something.
+    Found,
+}
+
+impl Outcome {
+    /// Returns the outcome of a list, which may be a check.
+    pub(super) fn of_list<T>(is_check: bool, found: &[T]) -> Self {
+        if is_check && !found.is_empty() { Self::Found } else { Self::Done }
+    }
+}
+
+/// Result of a command.
+pub type Result<T = Outcome> = std::result::Result<T, Failure>;
 
 /// Failure of a command: a line for each error.
 #[derive(Clone, Debug)]
@@ -113,8 +135,8 @@ impl Failure {
                 fields,
             },
         };
-        match json_text(&document) {
-            Ok(text) if is_json => say(text.trim_end()),
+        match serde_json::to_string_pretty(&document) {
+            Ok(text) if is_json => say(&text),
             _ => {
                 for (position, line) in self.lines.iter().enumerate() {
                     say(&format!("{}{line}", if position == 0 { "error: " } else { "       " }));
@@ -123,6 +145,11 @@ impl Failure {
         }
         ExitCode::from(self.code)
     }
+}
+
+/// Writes a line to stderr, and ignores errors.
+pub(super) fn say(line: &str) {
+    writeln!(io::stderr(), "{line}").ok();
 }
 
 /// Returns the name of the option that a field of a rule's input is set by. An option that may be

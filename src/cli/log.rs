@@ -51,7 +51,7 @@ pub(super) fn start(settings: &Settings, otherwise: &str) {
 pub(super) fn start_with_spans(
     settings: &Settings,
     otherwise: &str,
-) -> super::Result<Option<Telemetry>> {
+) -> super::failure::Result<Option<Telemetry>> {
     let Some(endpoint) = &settings.otlp_endpoint else {
         start(settings, otherwise);
         return Ok(None);

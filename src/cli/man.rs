@@ -2,9 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
-use super::{Failure, Outcome, Program, Result, count, say};
+use super::{Failure, Outcome, Result, count, say};
 
 /// Write a manual page for each command
 ///
@@ -19,14 +19,14 @@ pub struct Options {
     directory: PathBuf,
 }
 
-/// Writes the pages.
+/// Writes the pages of a program.
 ///
 /// # Errors
 /// Fails if the folder or a page can't be written.
-pub fn run(options: Options) -> Result {
+pub fn run(options: Options, program: Command) -> Result {
     let folder = options.directory;
-    let written = fs::create_dir_all(&folder)
-        .and_then(|()| clap_mangen::generate_to(Program::command(), &folder));
+    let written =
+        fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(program, &folder));
     written.map_err(|cause| {
         Failure::new(format!("cannot write the manual pages to {}: {cause}", folder.display()))
     })?;

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
+use super::{Format, Outcome, Result, connect, count, json, put, say, settings, table, trail_key};
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     clock::Clock,
@@ -53,7 +53,7 @@ pub async fn run(options: Options) -> Result {
     if options.status || options.dry_run {
         return list(&settings, &options).await;
     }
-    let db = make(&settings).await?;
+    let db = trail_key::make(&settings).await?;
     let applied = db.migrate(Clock::system().now()).await?;
     db.close().await?;
     match applied.len() {

@@ -6,8 +6,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use super::{
-    Failure, Outcome, Result, config_option, demo, log, make, open, open_files, put,
-    reload::Hangups, say, service_manager,
+    Failure, Outcome, Result, config_option, demo, log, open, open_files, put, reload::Hangups,
+    say, service_manager, trail_key,
 };
 use crate::http::{self, App, graphiql};
 use domain::{
@@ -77,7 +77,11 @@ pub async fn run(options: Options) -> Result {
     }
     let mut hangups = Hangups::listen();
     let keys = Keys::from_settings(&settings)?;
-    let db = if options.no_migrate { open(&settings).await? } else { make(&settings).await? };
+    let db = if options.no_migrate {
+        open(&settings).await?
+    } else {
+        trail_key::make(&settings).await?
+    };
     let listener = listen(settings.bind).await?;
     if !options.no_migrate {
         db.migrate(Clock::system().now()).await?;

@@ -9,13 +9,14 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Outcome, Result, connect, context, open, put, report_new_key, say, settings};
+use super::{Failure, Outcome, Result, connect, context, open, put, say, settings};
 use domain::{
     audit::{self, TrailKey},
     auth::viewer::Viewer,
-    config::Settings,
+    config::{LogFormat, Settings},
     database::Database,
     files::sync_folder_of,
+    integrity,
 };
 
 /// Show, create or replace the key that signs the audit trail
@@ -105,6 +106,64 @@ impl Files {
     /// Returns the file that the replaced key is saved to.
     fn former(&self, id: &str) -> PathBuf {
         PathBuf::from(format!("{}.former-{id}", self.key.display()))
+    }
+}
+
+/// Connects to the database to migrate it and write to it. Creates the key that signs the audit
+/// trail if there is none and nothing was signed yet.
+pub(super) async fn make(settings: &Settings) -> Result<Database> {
+    let db = connect(settings, true).await?;
+    let key = match TrailKey::of_settings(settings)? {
+        Some(key) => key,
+        None => new_key(settings, &db).await?,
+    };
+    Ok(db.with_trail_key(Arc::new(key)).with_row_recorder(integrity::record_rows))
+}
+
+/// Creates the key that signs the audit trail.
+async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
+    let file = settings.trail_key_file();
+    let position = file.display();
+    if let Some(next) = unfinished(settings) {
+        let reason = format!(
+            "there is no key in {position}, but {} of an interrupted replacement",
+            next.display()
+        );
+        return Err(Failure::new(format!("{reason}; `samregister trail-key replace` finishes it")));
+    }
+    if let Some(name) = audit::last_key(db).await? {
+        return Err(Failure::new(format!(
+            "the audit trail was signed with the key {name}, but there is none in {position}; copy its file there, or name it in SAMREGISTER_TRAIL_KEY"
+        )));
+    }
+    let key = TrailKey::generate();
+    let written = key.to_pem().and_then(|text| audit::write_private(&file, &text));
+    match written {
+        Ok(()) => {
+            report_new_key(settings, &file, key.id());
+            Ok(key)
+        }
+        // Another program created it at the same time.
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+            Ok(TrailKey::read("SAMREGISTER_TRAIL_KEY", &file)?)
+        }
+        Err(cause) => Err(Failure::new(format!(
+            "cannot write the key that signs the audit trail to {position}: {cause}; name another file in SAMREGISTER_TRAIL_KEY"
+        ))),
+    }
+}
+
+/// Reports that a key was created, its file, and that it needs a separate backup.
+fn report_new_key(settings: &Settings, file: &Path, id: &str) {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let message = format!(
+        "made the key {id} that signs the audit trail: {}. Back it up now, apart from the database: without it no change can be made, and \
+         with both of them the trail can be forged",
+        file.display()
+    );
+    match settings.log_format {
+        LogFormat::Text => say(&message),
+        LogFormat::Json => tracing::warn!("{message}"),
     }
 }
 
