@@ -13,7 +13,7 @@ use async_graphql::{
     registry::{MetaDirectiveInvocation, MetaField, MetaType, MetaTypeName, Registry},
 };
 
-use super::{Mutation, Query, node::Node, subscription::Subscription};
+use super::{Mutation, Node, Query, Subscription};
 use domain::error::Result;
 
 /// Processor time of one point of cost.

@@ -57,6 +57,7 @@ use async_graphql::{
 
 use self::{
     cost::{list_size, unversioned},
+    node::Node,
     subscription::Subscription,
 };
 use domain::{

@@ -124,12 +124,23 @@ pub(crate) async fn by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<
 /// Returns the nodes with these ids for the fields of a query; an id that several fields request is
 /// loaded a single time.
 async fn by_distinct_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
-    let load = |ids: Vec<NodeId>| async move { by_ids(ctx, &ids).await };
-    match ctx.data_opt::<RequestCache>() {
-        Some(cache) => cache.nodes(ids, load).await,
-        None => load(ids.to_vec()).await,
+    let Some(cache) = ctx.data_opt::<RequestCache>() else { return by_ids(ctx, ids).await };
+    let loaded = cache.shared("nodes".to_owned(), LoadedNodes::default);
+    let mut known = loaded.0.lock().await;
+    let mut missing: Vec<NodeId> =
+        ids.iter().filter(|id| !known.contains_key(id)).copied().collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if !missing.is_empty() {
+        let mut found = by_ids(ctx, &missing).await?;
+        known.extend(missing.into_iter().map(|id| (id, found.remove(&id))));
     }
+    Ok(ids.iter().filter_map(|id| Some((*id, known.get(id)?.clone()?))).collect())
 }
+
+/// The nodes of a request by their ids; `None` for one that the viewer may not see.
+#[derive(Default)]
+struct LoadedNodes(tokio::sync::Mutex<HashMap<NodeId, Option<Node>>>);
 
 /// Converts UUIDs to the ids of a row type.
 fn typed<T: From<Uuid>>(ids: &[Uuid]) -> Vec<T> {

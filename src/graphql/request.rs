@@ -15,7 +15,6 @@ use async_graphql::{
     parser::types::Field, registry::Registry,
 };
 
-use super::{node::Node, scalars::NodeId};
 use domain::error::{Error, LimitReason, Result};
 
 /// Counts the bytes of an answer. Clones share the counter, as for the documents of a batch.
@@ -107,54 +106,24 @@ impl<T: AsRef<str> + Send + Sync> OutputType for LongText<T> {
     }
 }
 
-/// Objects that were loaded or rendered for a request, so that several fields share them.
+/// Objects that were loaded or rendered for a request, by name, so that several fields share them.
 #[derive(Clone, Default)]
-pub struct RequestCache(Arc<Objects>);
-
-#[derive(Default)]
-struct Objects {
-    nodes: tokio::sync::Mutex<HashMap<NodeId, Option<Node>>>,
-    rendered: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
-}
+pub struct RequestCache(Arc<Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>>);
 
 impl RequestCache {
-    /// Returns the nodes with these ids; `load` loads those that are not yet in the cache.
-    pub async fn nodes<F>(
-        &self,
-        ids: &[NodeId],
-        load: impl FnOnce(Vec<NodeId>) -> F,
-    ) -> Result<HashMap<NodeId, Node>>
-    where
-        F: Future<Output = Result<HashMap<NodeId, Node>>>,
-    {
-        let mut known = self.0.nodes.lock().await;
-        let mut missing: Vec<NodeId> =
-            ids.iter().filter(|id| !known.contains_key(id)).cloned().collect();
-        missing.sort_unstable();
-        missing.dedup();
-        if !missing.is_empty() {
-            let mut found = load(missing.clone()).await?;
-            known.extend(missing.into_iter().map(|id| {
-                let node = found.remove(&id);
-                (id, node)
-            }));
-        }
-        Ok(ids.iter().filter_map(|id| Some((*id, known.get(id)?.clone()?))).collect())
-    }
-
     /// Returns the object of this name; `make` creates it on first use. A name stands for one type.
     pub fn shared<T: Send + Sync + 'static>(
         &self,
         name: String,
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
-        let mut rendered = self.0.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = rendered.get(&name).and_then(|known| Arc::clone(known).downcast().ok())
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(object) = known.get(&name).and_then(|object| Arc::clone(object).downcast().ok())
         {
-            return known;
+            return object;
         }
         let made = Arc::new(make());
-        rendered.insert(name, made.clone());
+        known.insert(name, made.clone());
         made
     }
 }
