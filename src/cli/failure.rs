@@ -10,6 +10,7 @@ use sea_orm::DbErr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::http::query_parameters::name_of;
 use domain::error::{ConflictReason, Error, FieldError, Origin};
 
 /// Result of a command that did not fail.
@@ -156,11 +157,9 @@ pub(super) fn say(line: &str) {
 /// repeated has its name in the singular.
 fn option(field: &str) -> String {
     let name = match field.split(['.', '[']).next().unwrap_or_default() {
-        "activities" | "activity_slugs" => "activity".to_owned(),
         "scopes" => "scope".to_owned(),
-        "member_ids" => "member".to_owned(),
         "closed_through" => "through".to_owned(),
-        field => field.replace('_', "-"),
+        field => name_of(field),
     };
     format!("--{name}")
 }

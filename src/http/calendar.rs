@@ -12,6 +12,7 @@ use super::{
     App,
     execution::Caller,
     files::{self, points},
+    query_parameters,
 };
 use domain::{
     activities,
@@ -48,6 +49,9 @@ pub async fn expiring(
     }
 }
 
+/// The parameters of the calendar.
+const PARAMETERS: [&str; 4] = ["within-days", "from", "activity", "include-snoozed"];
+
 async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>) -> Result<String> {
     app.db.check_file()?;
     let mut errors = ValidationErrors::of(Origin::Request);
@@ -64,30 +68,16 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
                 )
             }
             "from" => {
-                from = Some(errors.take(
-                    &name,
-                    value.parse().map_err(|_| {
-                        FieldErrorCode::NotADate.problem("is not a date; write 2026-11-21")
-                    }),
-                ))
+                from = Some(errors.take(&name, query_parameters::day(&value)));
             }
             "activity" => filter
                 .activities
                 .extend(value.split(',').map(|slug| errors.text(&name, slug, LINE))),
             "include-snoozed" => {
-                let given = match value.as_str() {
-                    "" | "true" => Ok(true),
-                    "false" => Ok(false),
-                    _ => Err(FieldErrorCode::UnknownValue.problem("must be true or false")),
-                };
-                filter.include_snoozed = Some(errors.take(&name, given));
+                let value = if value.is_empty() { "true" } else { value.as_str() };
+                filter.include_snoozed = Some(errors.take(&name, query_parameters::flag(value)));
             }
-            // Ignoring a misspelled parameter would return a wrong calendar.
-            _ => errors.add(
-                name.chars().take(LINE).collect::<String>(),
-                FieldErrorCode::UnknownField
-                    .problem("is none of within-days, from, activity, include-snoozed"),
-            ),
+            _ => query_parameters::refuse_unknown(&name, &PARAMETERS, &mut errors),
         }
     }
     let window = Window::check(app.context(viewer), within_days, from, "within-days", &mut errors);

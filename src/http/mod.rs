@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod peers;
 mod prepared_documents;
 mod queries;
+pub mod query_parameters;
 pub mod read_server;
 pub mod idempotency_key;
 pub mod request_ids;

@@ -5,19 +5,19 @@ use axum::{
     http::header,
     response::{AppendHeaders, IntoResponse, Response},
 };
-use chrono::NaiveDate;
 use entity::id::{MemberId, NodeType};
 
 use super::{
     App,
     execution::Caller,
     files::{self, points},
+    query_parameters,
 };
 use crate::graphql::scalars::NodeId;
 use documents::{Grid, sheet};
 use domain::{
     auth::viewer::Viewer,
-    error::{Error, FieldError, FieldErrorCode, LINE, Origin, Result, ValidationErrors},
+    error::{FieldErrorCode, LINE, Origin, Result, ValidationErrors},
     revenue::{
         self, Basis, Period, ReportQuery,
         grouping::Grouping,
@@ -78,7 +78,9 @@ async fn answer(
             ReportRequest::Revenue(_) | ReportRequest::Assumptions(_) => None,
         };
         Ok((
-            file(&app, &viewer, request, format).await.map_err(with_query_parameters)?,
+            file(&app, &viewer, request, format)
+                .await
+                .map_err(|error| query_parameters::with_names(error, parameter))?,
             assumptions_link,
         ))
     });
@@ -150,6 +152,10 @@ async fn csv_of(viewer: &Viewer, grid: Grid) -> Result<Vec<u8>> {
     worker_pool::run(&viewer.subject, move || Ok(sheet::csv(&grid)?)).await
 }
 
+/// The parameters of a report.
+const PARAMETERS: [&str; 9] =
+    ["from", "to", "basis", "group-by", "activity", "member", "committed", "forecast", "sheet"];
+
 /// Parses the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and
 /// `activity` (comma-separated or repeated); also `member`, with ids of the API, and `forecast`, a
 /// year, which excludes the others. `sheet` may request the workbook's sheet of assumptions as CSV.
@@ -162,15 +168,20 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
     let (mut activities, mut members): (Option<Vec<String>>, Option<Vec<MemberId>>) = (None, None);
     for (name, value) in &parameters {
         match name.as_str() {
-            "from" => from = Some(day(name, value, &mut errors)),
-            "to" => to = Some(day(name, value, &mut errors)),
+            "from" => from = Some(errors.take(name, query_parameters::day(value))),
+            "to" => to = Some(errors.take(name, query_parameters::day(value))),
             "basis" => match value.as_str() {
                 "invoiced" => basis = Basis::Invoiced,
                 "paid" => basis = Basis::Paid,
                 "accrued" => basis = Basis::Accrued,
-                _ => errors.add(name, FieldErrorCode::UnknownValue.problem("is none of invoiced, paid, accrued")),
+                _ => errors.add(
+                    name,
+                    FieldErrorCode::UnknownValue.problem("is none of invoiced, paid, accrued"),
+                ),
             },
-            "group-by" => groups.get_or_insert_default().extend(comma_separated(value).map(str::to_owned)),
+            "group-by" => {
+                groups.get_or_insert_default().extend(comma_separated(value).map(str::to_owned))
+            }
             "activity" => {
                 let slugs = activities.get_or_insert_default();
                 slugs.extend(comma_separated(value).map(|slug| errors.text(name, slug, LINE)));
@@ -179,21 +190,23 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
                 let ids = comma_separated(value).filter_map(|id| member_id(name, id, &mut errors));
                 members.get_or_insert_default().extend(ids);
             }
-            "committed" => match value.as_str() {
-                "true" => committed = true,
-                "false" => committed = false,
-                _ => errors.add(name, FieldErrorCode::UnknownValue.problem("must be true or false")),
-            },
-            "forecast" => forecast = Some(errors.take(name, value.parse().map_err(|_| FieldErrorCode::NotANumber.problem("is not a year")))),
+            "committed" => committed = errors.take(name, query_parameters::flag(value)),
+            "forecast" => {
+                forecast = Some(errors.take(
+                    name,
+                    value.parse().map_err(|_| FieldErrorCode::NotANumber.problem("is not a year")),
+                ))
+            }
             "sheet" => {
-                errors.expect(value == "assumptions" && format == Format::Csv, name, FieldErrorCode::UnknownValue.problem("must be assumptions, of a forecast as CSV, or omitted"));
+                errors.expect(
+                    value == "assumptions" && format == Format::Csv,
+                    name,
+                    FieldErrorCode::UnknownValue
+                        .problem("must be assumptions, of a forecast as CSV, or omitted"),
+                );
                 is_rest = true;
             }
-            // Ignoring a misspelled parameter would return a wrong report.
-            _ => errors.add(
-                name.chars().take(LINE).collect::<String>(),
-                FieldErrorCode::UnknownField.problem("is none of from, to, basis, group-by, activity, member, committed, forecast, sheet"),
-            ),
+            _ => query_parameters::refuse_unknown(name, &PARAMETERS, &mut errors),
         }
     }
     let group_by = grouping(groups, &mut errors);
@@ -222,16 +235,6 @@ fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<R
         counts: (true, true),
         committed,
     }))
-}
-
-/// Parses a day of a parameter.
-fn day(name: &str, value: &str, errors: &mut ValidationErrors) -> NaiveDate {
-    errors.take(
-        name,
-        value
-            .parse()
-            .map_err(|_| FieldErrorCode::NotADate.problem("is not a date; write 2026-11-21")),
-    )
 }
 
 /// Parses the id of a member; adds an error if it is no such id.
@@ -265,24 +268,7 @@ fn grouping(groups: Option<Vec<String>>, errors: &mut ValidationErrors) -> Group
     Grouping { activity: has("activity"), member: has("member"), period }
 }
 
-/// Returns the error of a report with the query parameters in the place of the fields of the
-/// report's question.
-fn with_query_parameters(error: Error) -> Error {
-    error.map_fields(|field| match field.origin {
-        Origin::Input | Origin::Filter => {
-            let path = query_parameter(&field.path);
-            FieldError { origin: Origin::Request, path, ..field }
-        }
-        Origin::Record | Origin::Setting | Origin::Request => field,
-    })
-}
-
-/// Returns the name of the query parameter that sets a field.
-fn query_parameter(field: &str) -> String {
-    match field.split(['.', '[']).next().unwrap_or_default() {
-        "activity_slugs" => "activity".to_owned(),
-        "member_ids" => "member".to_owned(),
-        "year" => "forecast".to_owned(),
-        field => field.replace('_', "-"),
-    }
+/// Returns the name of the parameter that sets a field of the report.
+fn parameter(field: &str) -> String {
+    if field == "year" { "forecast".to_owned() } else { query_parameters::name_of(field) }
 }
