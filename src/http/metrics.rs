@@ -5,6 +5,7 @@
 //! if SAMREGISTER_METRICS_OPEN is set. It counts the agreements of all members by activity, and
 //! names no member.
 
+mod backups;
 mod command_runs;
 mod figures;
 mod known;
@@ -34,11 +35,10 @@ use prometheus_client::{
 };
 use sha2::{Digest, Sha256};
 
-use self::{figures::Figures, operations::Operations};
+use self::{backups::BackupMetrics, figures::Figures, operations::Operations};
 use super::{
     App,
     answer_cache::AnswerMetrics,
-    backup_metrics::BackupMetrics,
     denials::Denied,
     execution::{Caller, bearer},
     graphql_response, peers,

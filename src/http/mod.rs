@@ -2,7 +2,6 @@
 
 mod allowance;
 mod answer_cache;
-mod backup_metrics;
 mod current;
 pub mod content_negotiation;
 pub mod graphql_response;
