@@ -30,7 +30,7 @@ demo *arguments:
 
 # Rewrites schema.graphql after a change of the API.
 schema:
-    UPDATE_SCHEMA=1 cargo test --test api graphql::schema
+    UPDATE_SCHEMA=1 cargo test --test api interfaces::graphql::schema
 
 # Rewrites the pages of docs/clients after a change of a client.
 client-docs:

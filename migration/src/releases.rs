@@ -3,7 +3,7 @@
 
 /// The migrations of every release: version, name, and the SHA-256 of the file's code without its
 /// comments (`-` for a conversion, whose code is no file of this crate).
-/// `tests/api/database/migration_files.rs` compares the files with it.
+/// `tests/api/operations/database/migration_files.rs` compares the files with it.
 pub const RELEASED: &str = include_str!("../released.txt");
 
 /// Migrations on whose result programs older than their own release may still run, each with the

@@ -227,8 +227,7 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
 /// Returns the condition that an agreement replaces one that the viewer can read, or that it
 /// replaces none: the filter must not reveal a predecessor that the rows do not show.
 fn replaces(ctx: Context<'_>, has_predecessor: bool) -> Condition {
-    let (predecessor, visible) =
-        (column(Column::ReplacesId), visible(ctx));
+    let (predecessor, visible) = (column(Column::ReplacesId), visible(ctx));
     let readable = (!visible.is_empty())
         .then(|| Query::select().expr(column(Column::Id)).from(Entity).cond_where(visible).take());
     if has_predecessor {

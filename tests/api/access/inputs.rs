@@ -167,14 +167,18 @@ async fn input_of_claims(app: &App, samples: &Samples, name: &str, permit: usize
         }
         "requisitionIssue" => {
             let funder = id("gamma");
-            crate::invoices::requisitions::input(
-                &crate::invoices::requisitions::grant(app, &format!("bidrag-{permit}"), funder)
-                    .await,
+            crate::economy::invoices::requisitions::input(
+                &crate::economy::invoices::requisitions::grant(
+                    app,
+                    &format!("bidrag-{permit}"),
+                    funder,
+                )
+                .await,
             )
         }
         "requisitionWithdraw" => {
-            let new = crate::invoices::requisitions::input(
-                &crate::invoices::requisitions::grant(
+            let new = crate::economy::invoices::requisitions::input(
+                &crate::economy::invoices::requisitions::grant(
                     app,
                     &format!("atertagen-{permit}"),
                     id("gamma"),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     access::table::{Table, caller},
-    invoices::requisitions,
+    economy::invoices::requisitions,
     support::{
         app::{App, on_both},
         caller::Answer,

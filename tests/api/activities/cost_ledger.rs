@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access::{inputs::input, table::Table},
-    graphql::statements::plan,
+    interfaces::graphql::statements::plan,
     support::{
         app::{App, on_both},
         caller::Caller,

@@ -6,7 +6,7 @@ use ical::parser::ical::component::IcalEvent;
 use serde_json::{Value, json};
 
 use crate::{
-    graphql::statements::plan,
+    interfaces::graphql::statements::plan,
     support::{
         agreement_fixtures::fill,
         app::{App, on_both},

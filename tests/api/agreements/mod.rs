@@ -1,4 +1,4 @@
-//! Agreements: their lifecycle, terms, deadlines and queries.
+//! Agreements: their templates, lifecycle, terms, deadlines and queries.
 
 mod deadlines;
 mod draft;
@@ -10,5 +10,6 @@ mod random_walk;
 mod reversals;
 mod sign;
 mod template_drift;
+pub mod templates;
 mod termination;
 mod terms;

@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::{
-    database::interruptions::kill_points,
+    operations::database::interruptions::kill_points,
     support::{
         app::{App, on_both, runs},
         fixtures::FILES,

@@ -1,7 +1,8 @@
-//! CSV files of the register: exports and imports.
+//! CSV files of the register, and documents of every kind.
 
 mod blocked_writers;
 mod csv;
+pub mod documents;
 mod import_statements;
 mod invoice_files;
 pub mod round_trip;

@@ -1,5 +1,5 @@
-//! Rules about the files of the repository: layers, contexts, form, documentation, acts of law and
-//! inputs of fuzz targets.
+//! Rules about the files of the repository: layers, form, documentation, acts of law and inputs of
+//! fuzz targets; and comparisons with an independent model in Python.
 
 mod client_docs;
 mod contexts;
@@ -11,6 +11,7 @@ mod laws;
 mod language;
 mod layers;
 mod messages;
+pub mod model;
 mod mutation_files;
 pub mod source_files;
 mod source_form;

@@ -311,7 +311,7 @@ on_both!(a_key_that_was_put_there_for_a_person_is_not_used, |app| async move {
     let register = Register::fill(&app).await;
     let office = app.office();
     let (bare, planted) = (register.id("Förbund 01"), register.id("Förbund 02"));
-    let keys = async || crate::persons::personal_data::keys(&app).await;
+    let keys = async || crate::network::persons::personal_data::keys(&app).await;
     let buyer = |member: &str| member.rsplit('_').next().unwrap().to_owned();
     let is_of =
         |key: &person_key::Model, member: &str| key.person_id.simple().to_string() == buyer(member);

@@ -1,0 +1,5 @@
+//! The network: its members, organisations and persons.
+
+pub mod members;
+pub mod organisations;
+pub mod persons;
