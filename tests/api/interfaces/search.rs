@@ -1,6 +1,8 @@
 //! The search: by prefixes of words, in whatever spelling, and never by what its words could mean
 //! to a database.
 
+use std::time::Duration;
+
 use domain::{
     audit::{self, Action},
     auth::viewer::Viewer,
@@ -11,6 +13,7 @@ use sea_orm::{
     sea_query::{Alias, Expr, Query},
 };
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::support::{
     agreement_fixtures,
@@ -308,6 +311,33 @@ on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async mo
     assert_eq!(find(app.office(), "alfa").await, none());
     app.db.migrate(app.clock.now()).await.unwrap();
     assert_eq!((members(&app, "alfa").await.len(), agreements(&app, "alfa").await.len()), (1, 2));
+});
+
+on_both!(many_marks_are_removed_soon_after_statistics_of_an_empty_table, |app| async move {
+    let [id, numbers] = if app.db.backend() == DbBackend::Postgres {
+        ["md5(i::text)::uuid", "generate_series(1, 40000) AS n(i)"]
+    } else {
+        [
+            "randomblob(16)",
+            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) \
+             SELECT i FROM n)",
+        ]
+    };
+    let mark = format!(
+        "INSERT INTO search_stale (subject_id, noun) SELECT {id}, 'MEMBER' FROM {numbers}"
+    );
+    // As after the first import into a register, which updates the statistics.
+    past_the_program(
+        &app,
+        &[mark.as_str(), "DELETE FROM search_stale", "ANALYZE search_stale", mark.as_str()],
+    )
+    .await;
+    let db = sea_orm::Database::connect(app.url()).await.unwrap();
+    timeout(Duration::from_secs(20), search::refresh(&db)).await.unwrap().unwrap();
+    let count = Statement::from_string(app.db.backend(), "SELECT COUNT(*) FROM search_stale");
+    let row = db.query_one_raw(count).await.unwrap().unwrap();
+    assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 0);
+    db.close().await.unwrap();
 });
 
 on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
