@@ -1,7 +1,9 @@
 //! Statements of imports: their number does not grow with the payments of a bank's file, nor with
 //! the invoices of CSV files, apart from rows that are written in portions.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs};
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::support::{
     app::{App, on_both},
@@ -89,4 +91,37 @@ on_both!(invoices_are_imported_by_a_bounded_number_of_statements, |app| async mo
     let few = import_invoices(&app, 100).await;
     let many = import_invoices(&app.another().await, 400).await;
     assert!(many <= few + PORTIONS, "{few} for 100 invoices, {many} for 400");
+});
+
+/// The number of rows of a table by PostgreSQL's statistics.
+async fn estimate(app: &App, table: &str) -> i64 {
+    let sql =
+        format!("SELECT CAST(reltuples AS bigint) FROM pg_class WHERE oid = '{table}'::regclass");
+    let select = Statement::from_string(DbBackend::Postgres, sql);
+    let row = app.db.read().query_one_raw(select).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+// Otherwise PostgreSQL plans for tables as they were before the import. A dry run updates no
+// statistics when it is done.
+on_both!(statistics_grow_with_an_import, |app| async move {
+    if app.db.backend() != DbBackend::Postgres {
+        return;
+    }
+    app.import(&[BUYERS[0], BUYERS[1], EARNERS]).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in invoices(1_100) {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut payments = "invoice,received_on,amount,reference\n".to_owned();
+    for n in 1..=1_100 {
+        writeln!(payments, "i{n},2026-03-20,100.00,BG{n}").unwrap();
+    }
+    fs::write(folder.path().join("payments.csv"), payments).unwrap();
+    let output = app.program().arg("import").arg(folder.path()).arg("--dry-run").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for table in ["invoice", "invoice_line", "payment", "attribution"] {
+        let found = estimate(&app, table).await;
+        assert!((1_000..=1_100).contains(&found), "{table}: {found}");
+    }
 });

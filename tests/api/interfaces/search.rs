@@ -323,9 +323,8 @@ on_both!(many_marks_are_removed_soon_after_statistics_of_an_empty_table, |app| a
              SELECT i FROM n)",
         ]
     };
-    let mark = format!(
-        "INSERT INTO search_stale (subject_id, noun) SELECT {id}, 'MEMBER' FROM {numbers}"
-    );
+    let mark =
+        format!("INSERT INTO search_stale (subject_id, noun) SELECT {id}, 'MEMBER' FROM {numbers}");
     // As after the first import into a register, which updates the statistics.
     past_the_program(
         &app,

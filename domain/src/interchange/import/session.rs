@@ -49,6 +49,8 @@ pub(in crate::interchange) struct Import<'a> {
     files: BTreeMap<File, FileReport>,
     /// The first and the last day on which revenue changed.
     months: Option<(chrono::NaiveDate, chrono::NaiveDate)>,
+    /// Number of new invoices, and the one at which the statistics of their tables are updated.
+    invoices: (usize, usize),
 }
 
 impl<'a> Import<'a> {
@@ -70,6 +72,7 @@ impl<'a> Import<'a> {
             bad_keys: BTreeSet::new(),
             files: BTreeMap::new(),
             months: None,
+            invoices: (0, 1),
         }
     }
 }
@@ -266,6 +269,17 @@ impl Import<'_> {
     pub fn earned_on(&mut self, day: chrono::NaiveDate) {
         self.months =
             Some(self.months.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+    }
+
+    /// Counts new invoices. Returns `true` whenever their number has doubled.
+    pub fn has_grown(&mut self, added: usize) -> bool {
+        let (invoices, next) = &mut self.invoices;
+        *invoices += added;
+        let has_grown = *invoices >= *next;
+        if has_grown {
+            *next = 2 * *invoices;
+        }
+        has_grown
     }
 
     /// Writes pending audit entries and bad keys, so that memory stays small.

@@ -20,7 +20,7 @@ use self::build::build;
 use super::{drafts::Incoming, matches::Part, payments};
 use crate::{
     books::Closing,
-    database::among,
+    database::{among, analyze},
     error::Result,
     interchange::{
         File,
@@ -73,7 +73,7 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
             reject(import, incoming);
         }
     }
-    let tx = import.tx();
+    let (tx, added) = (import.tx(), writes.rows.added.len());
     // A draft that is issued gets its lines before its row: an issued invoice's lines can't change.
     insert(tx, writes.rows.added).await?;
     if !writes.removed_lines.is_empty() {
@@ -91,7 +91,20 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     writes.paid.extend(lookups.credits.settle(import).await?);
     let delta = stored_allocation::renew(&import.change, &writes.paid).await?;
     delta.months().for_each(|month| import.earned_on(month));
+    if import.has_grown(added) {
+        update_statistics(import).await?;
+    }
     import.settle().await
+}
+
+/// Updates PostgreSQL's statistics of the written tables. Its plans for empty tables search an
+/// index by its second column, and so take longer with each chunk: of 30 000 invoices, two thirds
+/// of a second for what takes two milliseconds.
+async fn update_statistics(import: &Import<'_>) -> Result<()> {
+    for table in ["invoice", "invoice_line", "payment", "attribution"] {
+        analyze(import.tx(), table).await?;
+    }
+    Ok(())
 }
 
 /// Rejects the lines and payments of an invoice that doesn't exist.
