@@ -26,9 +26,10 @@ use domain::{
 /// files again changes nothing. Accepts commas and semicolons, decimal points and (between
 /// semicolons) decimal commas.
 ///
-/// Other changes of the register wait until it is done, also with --dry-run. The command says
-/// beforehand how long that takes, if it is more than five seconds: mutations are refused with BUSY
-/// meanwhile. Import large files when no one writes.
+/// Other changes of the register wait until it is done. The command says beforehand how long that
+/// takes, if it is more than five seconds: mutations are refused with BUSY meanwhile. Import large
+/// files when no one writes. With --dry-run they wait as long on PostgreSQL; on SQLite it checks a
+/// copy of the register, and they do not wait.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +41,7 @@ pub struct Options {
     /// Folder of the files
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Only report what would change, and how long other changes are blocked
+    /// Only report what would change, and how long the import would block other changes
     #[arg(long)]
     dry_run: bool,
 }
@@ -88,7 +89,7 @@ pub async fn run(options: Options) -> Result {
 fn describe(forecast: Forecast) -> String {
     let rows = count(usize::try_from(forecast.rows).unwrap_or(usize::MAX), "row");
     let blocked =
-        format!("{rows}: other changes are blocked for {}", roughly(forecast.blocked_for));
+        format!("{rows}: the import blocks other changes for {}", roughly(forecast.blocked_for));
     if forecast.refuses_others() {
         format!("{blocked}; mutations are refused with BUSY meanwhile")
     } else {

@@ -22,6 +22,7 @@ mod pool_state;
 mod pools;
 mod pooler;
 mod primary;
+mod private_copy;
 mod replica;
 pub mod replica_facts;
 mod replica_reads;
@@ -66,6 +67,7 @@ pub(crate) use self::{
     common_commit::CommonCommit,
     latest_series::LatestSeries,
     part::Parts,
+    private_copy::PrivateCopy,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
     usage::note_rows,
     writers::Sharing,

@@ -88,11 +88,37 @@ on_both!(a_dry_run_says_how_long_an_import_blocks_others, |app| async move {
         err
     };
     let said = run(&["--dry-run"]);
-    let line = "2 rows: other changes are blocked for 5 seconds at most\n";
+    let line = "2 rows: the import blocks other changes for 5 seconds at most\n";
     assert!(said.starts_with(line), "{said}");
     assert_eq!(app.revision().await, 0);
     let said = run(&[]);
     assert!(!said.contains("blocked"), "{said}");
+});
+
+on_both!(a_dry_run_on_sqlite_blocks_no_other_change, |app| async move {
+    let Some(register) = app.db.path() else { return };
+    // As a dry run leaves it that was killed.
+    let killed = register.with_file_name(".samregister-dry-run-killed");
+    fs::create_dir(&killed).unwrap();
+    let (files, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(files.path(), &[("organisations.csv", organisations(3).as_str())]);
+    write(others.path(), &[("organisations.csv", "key,name,org_number\nx,Other,\n")]);
+    let viewer = Viewer::operator("import");
+    let mut calls = 0;
+    let mut watcher = |_: Progress| {
+        calls += 1;
+        if calls == 1 {
+            let output = app.program().arg("import").arg(others.path()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    };
+    let (ctx, network) = (app.context(&viewer), Network::default());
+    let report = import(ctx, &network, files.path(), true, &mut watcher).await.unwrap();
+    assert!(calls > 0);
+    // It has checked the register as it was when it began, and changed nothing.
+    assert_eq!((report.files[0].added, app.revision().await), (3, 1));
+    assert_eq!(number(&app, "SELECT COUNT(*) FROM organisation").await, 1);
+    assert!(!killed.exists());
 });
 
 on_both!(a_long_import_is_announced_before_it_begins_and_until_it_ends, |app| async move {
@@ -110,10 +136,10 @@ on_both!(a_long_import_is_announced_before_it_begins_and_until_it_ends, |app| as
         });
     };
     let (ctx, network) = (app.context(&viewer), Network::default());
-    let report = import(ctx, &network, folder.path(), true, &mut watcher).await.unwrap();
+    let report = import(ctx, &network, folder.path(), false, &mut watcher).await.unwrap();
     assert_eq!(report.files[0].added, count);
     assert_eq!(seen.unwrap().await.unwrap(), (1, 0));
-    assert_eq!((announcements(&app).await, app.revision().await), (0, 0));
+    assert_eq!((announcements(&app).await, app.revision().await), (0, count.cast_signed()));
 });
 
 on_both!(a_change_that_finds_an_import_gets_its_expected_end, |app| async move {

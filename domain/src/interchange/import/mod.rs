@@ -23,12 +23,14 @@ use crate::{
     books::Closing,
     config::Network,
     context::Context,
+    database::{Database, PrivateCopy},
     error::Error,
 };
 
 /// Imports every CSV file of the folder `from` into the register, in one transaction. A dry run
-/// does the same and then rolls back. `network` has the accounts for lines that name none.
-/// Importing the same files again changes nothing and leaves no audit entry.
+/// does the same and then rolls back; on SQLite in a copy of the register, so that it blocks no
+/// other change. `network` has the accounts for lines that name none. Importing the same files
+/// again changes nothing and leaves no audit entry.
 ///
 /// Other changes wait from its first statement to its commit. If [`forecast()`] says that this
 /// takes longer than they wait, its expected end is announced before: they are refused with BUSY,
@@ -48,6 +50,12 @@ pub async fn import(
     ctx.require(Permission::ManageRegister)?;
     ctx.require(Permission::ManageAccounts)?;
     let ignored = other_files(from)?;
+    if dry_run && let Some(copy) = copy_of(ctx.db).await {
+        let ctx = Context { db: copy.db(), ..ctx };
+        let written = Box::pin(write(ctx, network, from, ignored, dry_run, watcher)).await;
+        copy.remove().await;
+        return written;
+    }
     let announced = forecast::announce(ctx, forecast(ctx.db.backend(), from)?).await?;
     // Boxed, since the future of an import is large.
     let written = Box::pin(write(ctx, network, from, ignored, dry_run, watcher)).await;
@@ -65,6 +73,14 @@ pub async fn import(
         }
     }
     Ok(report)
+}
+
+/// Returns a copy of the register for a dry run; `None` if it has no file, or can't be copied.
+async fn copy_of(db: &Database) -> Option<PrivateCopy> {
+    Box::pin(db.private_copy()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the register could not be copied for a dry run, which blocks other changes instead");
+        None
+    })
 }
 
 /// Checks and writes the files in one change, and commits it unless this is a dry run or a row is
