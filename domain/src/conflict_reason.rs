@@ -77,7 +77,7 @@ code_enum! {
         Duplicate,
         /// The agreement has ended.
         Ended,
-        /// The contact is erased.
+        /// The contact, or the files of the document, are erased.
         Erased,
         /// A field of the template has no value, as a signatory that is not set.
         FactsMissing,

@@ -60,6 +60,7 @@ pub mod document_list;
 pub mod vouchers;
 pub mod ledger;
 pub mod revenue;
+pub mod archived_documents;
 pub mod file_access;
 pub mod change_feed;
 pub mod interchange;

@@ -1,6 +1,6 @@
 //! Full-text search for members, organisations, contacts, activities, status reports, decisions,
-//! templates, agreements, invoices, payments, costs and grants that have all words of a text. The
-//! index is updated in the transaction of each change.
+//! templates, agreements, archived documents, invoices, payments, costs and grants that have all
+//! words of a text. The index is updated in the transaction of each change.
 //!
 //! The words of an object are in `search_document`, folded by this module, because the databases do
 //! not know that å is a letter in its own right and é is not. Database triggers mark an object's
@@ -36,6 +36,8 @@ pub enum EntityType {
     Adjustment,
     /// By number, the names of its counterparty, its activity, and the values of its parameters.
     Agreement,
+    /// By number and title.
+    ArchivedDocument,
     /// By payer, references and message.
     BankPayment,
     /// By name and e-mail.
@@ -72,6 +74,7 @@ impl EntityType {
         match self {
             Self::Activity | Self::Cost | Self::Grant => &[SubjectKind::Activity],
             Self::Agreement => &[SubjectKind::Agreement],
+            Self::ArchivedDocument => &[SubjectKind::ArchivedDocument],
             Self::BankPayment => &[SubjectKind::BankPayment],
             Self::Contact => &[SubjectKind::Contact],
             Self::ContactArea => &[SubjectKind::ContactArea],
@@ -100,6 +103,7 @@ impl EntityType {
             Self::Activity => "ACTIVITY",
             Self::Adjustment => "ADJUSTMENT",
             Self::Agreement => "AGREEMENT",
+            Self::ArchivedDocument => "ARCHIVED_DOCUMENT",
             Self::BankPayment => "BANK_PAYMENT",
             Self::Contact => "CONTACT",
             Self::ContactArea => "CONTACT_AREA",
@@ -122,6 +126,7 @@ impl EntityType {
             Self::Activity => 'v',
             Self::Adjustment => 'r',
             Self::Agreement => 'a',
+            Self::ArchivedDocument => 'h',
             Self::BankPayment => 'b',
             Self::Contact => 'k',
             Self::ContactArea => 'o',
@@ -142,6 +147,7 @@ impl EntityType {
             Self::Activity => "activity",
             Self::Adjustment => "adjustment",
             Self::Agreement => "agreement",
+            Self::ArchivedDocument => "archived_document",
             Self::BankPayment => "bank_payment",
             Self::Contact => "contact",
             Self::ContactArea => "contact_area",
@@ -163,6 +169,7 @@ impl EntityType {
             Self::Activity => texts::ACTIVITY,
             Self::Adjustment => texts::ADJUSTMENT,
             Self::Agreement => texts::AGREEMENT,
+            Self::ArchivedDocument => texts::ARCHIVED_DOCUMENT,
             Self::BankPayment => texts::BANK_PAYMENT,
             Self::Contact => texts::CONTACT,
             Self::ContactArea => texts::CONTACT_AREA,

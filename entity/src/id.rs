@@ -150,6 +150,8 @@ id! {
     TokenRevocationId: TokenRevocation,
     /// Id of an uploaded file.
     StoredFileId: StoredFile,
+    /// Id of an archived document.
+    ArchivedDocumentId: ArchivedDocument,
     /// An audit entry's: its revision in the low half.
     AuditEntryId: AuditEntry,
 }
@@ -163,7 +165,7 @@ mod tests {
         activity fee_schedule tax_decision cost grant status_report template template_version \
         agreement signature acknowledgement invoice invoice_line payment reminder requisition \
         adjustment bank_payment export_batch books_closing reference_rate token_revocation \
-        stored_file audit_entry";
+        stored_file archived_document audit_entry";
 
     #[test]
     fn global_ids_stay_readable() {

@@ -289,6 +289,23 @@ kind! {
         MembershipFee = "MEMBERSHIP_FEE",
     }
 
+    /// Kind of an archived document.
+    ArchivedDocumentKind {
+        /// Undertecknat avtal.
+        SignedContract = "SIGNED_CONTRACT",
+        /// Bilaga.
+        Appendix = "APPENDIX",
+        /// Protokoll.
+        Minutes = "MINUTES",
+        /// Beslut.
+        Decision = "DECISION",
+        /// Rapport.
+        Report = "REPORT",
+        /// Any other document.
+        #[default]
+        Other = "OTHER",
+    }
+
     /// Health of an activity in a status report.
     Health {
         /// As planned.
@@ -333,6 +350,8 @@ kind! {
         ContactReads = "CONTACT_READS",
         /// The books: closed periods and exported vouchers.
         Books = "BOOKS",
+        /// An archived document.
+        ArchivedDocument = "ARCHIVED_DOCUMENT",
         /// The register's clock.
         Clock = "CLOCK",
         /// The audit trail itself: its keys and its migration.
@@ -395,6 +414,10 @@ kind! {
         SignatureFile = "SIGNATURE_FILE",
         /// The digest of an uploaded voucher of a cost.
         CostFile = "COST_FILE",
+        /// An archived document.
+        ArchivedDocument = "ARCHIVED_DOCUMENT",
+        /// The digest of a version of an archived document.
+        DocumentFile = "DOCUMENT_FILE",
         /// A payment in a bank's file.
         BankPayment = "BANK_PAYMENT",
         /// A payment of an invoice as part of a bank payment.

@@ -24,6 +24,7 @@ pub mod agreement;
 pub mod agreement_document;
 pub mod agreement_parameters;
 pub mod allocation;
+pub mod archived_document;
 pub mod attribution;
 pub mod audit_entry;
 pub mod bank_payment;

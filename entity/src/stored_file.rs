@@ -1,9 +1,9 @@
-//! Uploaded files, each of a signature or a cost, or not used yet.
+//! Uploaded files, each of a signature, a cost or an archived document, or not used yet.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
-use crate::id::{CostId, SignatureId, StoredFileId};
+use crate::id::{ArchivedDocumentId, CostId, SignatureId, StoredFileId};
 
 /// An uploaded file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
@@ -28,6 +28,10 @@ pub struct Model {
     pub signature_id: Option<SignatureId>,
     /// The cost whose voucher it is.
     pub cost_id: Option<CostId>,
+    /// The archived document of which it is a version.
+    pub archived_document_id: Option<ArchivedDocumentId>,
+    /// Number of the version, from 1; null: it belongs to no archived document.
+    pub version: Option<i32>,
 }
 
 /// No relations are declared: each query joins the tables it needs.

@@ -84,6 +84,7 @@ mod m2026_12_04_61_invoice_order;
 mod m2026_12_04_90_command_runs;
 mod m2026_12_05_30_list_search;
 mod m2026_12_05_31_list_orders;
+mod m2026_12_06_10_archived_documents;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -159,6 +160,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_04_90_command_runs::Migration),
             Box::new(m2026_12_05_30_list_search::Migration),
             Box::new(m2026_12_05_31_list_orders::Migration),
+            Box::new(m2026_12_06_10_archived_documents::Migration),
         ]
     }
 }

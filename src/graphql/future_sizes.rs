@@ -27,6 +27,7 @@ use super::{
         template_drift::TemplateDeviation,
         types::Agreement,
     },
+    archived_documents::types::ArchivedDocument,
     audit::types::AuditEntry,
     batch::{Batch, BatchRow},
     connection::{self, ConnectionNode},
@@ -77,6 +78,9 @@ const WITHOUT_WAITING: &[&str] = &[
     "AgreementsOfferPayload",
     "AllocationSetPayload",
     "AllocationsSetPayload",
+    "ArchivedDocumentErasePayload",
+    "ArchivedDocumentRegisterPayload",
+    "ArchivedDocumentReplacePayload",
     "BankPaymentExcludePayload",
     "BankPaymentMarkDuplicatePayload",
     "BankPaymentMatchPayload",
@@ -191,6 +195,7 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     sizes.add_list::<Activity>();
     sizes.add_list::<Agreement>();
     sizes.add_list::<AgreementTemplate>();
+    sizes.add_list::<ArchivedDocument>();
     sizes.add_list::<AuditEntry>();
     sizes.add_list::<BankPayment>();
     sizes.add_list::<Payment>();
@@ -255,6 +260,7 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             payments,
             reminders,
             document_list,
+            archived_documents,
             rates,
             revenue,
             audit,
@@ -302,7 +308,8 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             many_allocations,
             many_agreements,
             many_invoices,
-            many_reminders
+            many_reminders,
+            archived_documents
         )
     );
 }

@@ -6,6 +6,7 @@
 
 pub mod activities;
 pub mod agreements;
+pub mod archived_documents;
 pub mod audit;
 pub mod subscription;
 pub mod books;
@@ -87,6 +88,7 @@ pub struct Query(
     payments::queries::PaymentQuery,
     receivables::queries::ReminderQuery,
     document_list::queries::DocumentQuery,
+    archived_documents::queries::ArchivedDocumentQuery,
     interest::queries::RateQuery,
     revenue::queries::RevenueQuery,
     audit::queries::AuditQuery,
@@ -149,6 +151,7 @@ pub struct Mutation(
     agreements::bulk_mutations::AgreementBulkMutation,
     invoices::bulk_mutations::InvoiceBulkMutation,
     receivables::bulk_mutations::ReminderBulkMutation,
+    archived_documents::mutations::ArchivedDocumentMutation,
 );
 
 /// Creates the schema; without data for `None`, to print it. The caller is passed with each

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     activities::types::Activity,
     agreements::{terms::Signature, types::Agreement},
+    archived_documents::types::ArchivedDocument,
     audit::{self, types::AuditEntry},
     batch::{BatchRow, grouped},
     caller,
@@ -41,7 +42,7 @@ use super::{
     templates::types::{AgreementTemplate, AgreementTemplateVersion},
 };
 use domain::{
-    activities, agreements, contacts,
+    activities, agreements, archived_documents, contacts,
     error::{Error, FieldErrorCode, Result, ValidationErrors},
     fees::schedules,
     file_access,
@@ -107,6 +108,8 @@ pub enum Node {
     Signature(Signature),
     /// An uploaded file.
     StoredFile(StoredFile),
+    /// A document of the archive.
+    ArchivedDocument(ArchivedDocument),
 }
 
 /// Returns the nodes with these ids that the viewer may see, with one statement per node type.
@@ -220,9 +223,8 @@ async fn of_type(
             let rows = BatchRow::each(rows);
             rows.into_iter().map(|row| (row.id.0, Node::Signature(Signature(row)))).collect()
         }
-        NodeType::StoredFile => {
-            let rows = BatchRow::each(file_access::by_ids(caller, &typed(ids)).await?);
-            rows.into_iter().map(|row| (row.id.0, Node::StoredFile(StoredFile(row)))).collect()
+        NodeType::StoredFile | NodeType::ArchivedDocument => {
+            of_archive_type(ctx, node_type, ids).await?
         }
         NodeType::ContactRead
         | NodeType::Decision
@@ -259,6 +261,27 @@ async fn of_agreement_type(
             )
             .await?;
             nodes(rows, |row| row.id.0, Node::TemplateVersion)
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// Fetches uploaded files or documents of the archive.
+async fn of_archive_type(
+    ctx: &Context<'_>,
+    node_type: NodeType,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Node)>> {
+    let caller = caller(ctx);
+    Ok(match node_type {
+        NodeType::StoredFile => {
+            let rows = BatchRow::each(file_access::by_ids(caller, &typed(ids)).await?);
+            rows.into_iter().map(|row| (row.id.0, Node::StoredFile(StoredFile(row)))).collect()
+        }
+        NodeType::ArchivedDocument => {
+            let columns = every::<ArchivedDocument>();
+            let rows = archived_documents::by_ids(caller, &typed(ids), &columns).await?;
+            nodes(rows, |row| row.id.0, Node::ArchivedDocument)
         }
         _ => Vec::new(),
     })

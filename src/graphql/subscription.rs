@@ -42,6 +42,8 @@ pub enum ChangeKind {
     Invoice,
     /// A payment of an invoice (`node` is the invoice), or a bank payment.
     Payment,
+    /// An archived document.
+    Document,
 }
 
 /// A committed change that you may see.

@@ -22,6 +22,7 @@ const PAGES: &[(&str, &str)] = pages![
     "access.txt",
     "agreements.md",
     "api.md",
+    "archive.md",
     "architecture.md",
     "audit-trail.md",
     "changes.md",

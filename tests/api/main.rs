@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod activities;
 mod agreements;
+mod archive;
 mod audit;
 mod economy;
 mod interchange;

@@ -50,6 +50,12 @@ pub enum Action {
     AgreementWithdraw,
     /// Sets a member's allocation of a year.
     AllocationSet,
+    /// Erases the files of an archived document.
+    ArchivedDocumentErase,
+    /// Registers an archived document.
+    ArchivedDocumentRegister,
+    /// Adds a version to an archived document.
+    ArchivedDocumentReplace,
     /// Imports a file of a bank.
     BankFileImport,
     /// Marks a bank payment as the duplicate of another.
@@ -255,7 +261,8 @@ mod tests {
     const STORED: &str = "activityClose activityStart activityUpdate agreementDraft \
         agreementDraftUpdate agreementGiveNotice agreementNoticeEndDecide agreementNoticeWithdraw \
         agreementOffer agreementReplace agreementSign agreementWithdraw allocationSet \
-        bankFileImport bankPaymentMarkDuplicate bankPaymentMatch bankPaymentSetAside \
+        archivedDocumentErase archivedDocumentRegister archivedDocumentReplace bankFileImport \
+        bankPaymentMarkDuplicate bankPaymentMatch bankPaymentSetAside \
         bankPaymentTakeUp clockAccept contactAdd contactErase contactReadsForget contactUpdate \
         costRecord costReverse deadlineAcknowledge deadlineAcknowledgementWithdraw feeScheduleSet \
         grantRecord grantReverse import interestInvoiceIssue invoiceCredit invoiceDraft \
@@ -279,7 +286,7 @@ mod tests {
             assert_eq!(Action::of_word(action.word()), Some(action));
             assert_eq!(action.to_string(), action.word());
         }
-        assert_eq!(Action::iter().count(), 72);
+        assert_eq!(Action::iter().count(), 75);
         assert_eq!(Action::of_word("memberPromote"), None, "the word of a newer version");
     }
 

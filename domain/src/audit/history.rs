@@ -40,6 +40,7 @@ impl History {
             NodeType::Invoice => Self::Subject(SubjectKind::Invoice),
             NodeType::BankPayment => Self::Subject(SubjectKind::BankPayment),
             NodeType::ReferenceRate => Self::Subject(SubjectKind::ReferenceRate),
+            NodeType::ArchivedDocument => Self::Subject(SubjectKind::ArchivedDocument),
             NodeType::Allocation => Self::Record(Form::Allocation, &[SubjectKind::Member]),
             NodeType::FeeSchedule => {
                 Self::Record(Form::FeeSchedule, &[SubjectKind::Activity, SubjectKind::FeeSchedule])

@@ -73,6 +73,8 @@ pub enum Resource {
     Revenue,
     /// Templates that are not published.
     Templates,
+    /// Archived documents that are attached to nothing, as statutes, or to an organisation.
+    Archive,
     /// The audit trail.
     Audit,
 }
@@ -296,6 +298,7 @@ impl Viewer {
                 readers.iter().any(|role| self.is(*role))
                     || self.has_scope(&["templates:read", "templates:write"])
             }
+            Resource::Archive => readers.iter().any(|role| self.is(*role)),
             Resource::Audit => {
                 self.is(Role::Office) || self.is(Role::Auditor) || self.has_scope(&["audit:read"])
             }
@@ -305,7 +308,7 @@ impl Viewer {
                 // Agreements and invoices would be useless without the member's own name.
                 Resource::Members | Resource::Agreements | Resource::Invoices => true,
                 Resource::MemberAffairs | Resource::Revenue => !self.is_former_member,
-                Resource::Templates | Resource::Audit => false,
+                Resource::Templates | Resource::Archive | Resource::Audit => false,
             };
         let of_activities = self.is(Role::ActivityLead)
             && matches!(resource, Resource::Agreements | Resource::Revenue);

@@ -2,7 +2,7 @@
 //! selects the entries of one viewer.
 
 use ::entity::{
-    agreement,
+    agreement, archived_document,
     audit_entry::{Column, Entity},
     contact,
     id::MemberId,
@@ -18,6 +18,7 @@ use sea_orm::{
 use crate::{
     activities::of_visible_activity,
     agreements::{self, deadlines::is_not_acknowledgement},
+    archived_documents,
     audit::Action,
     auth::viewer::{Resource, Viewer},
     context::Context,
@@ -45,6 +46,8 @@ pub enum Kind {
     Invoice,
     /// A payment of an invoice, or a payment in a bank's file.
     Payment,
+    /// An archived document.
+    Document,
 }
 
 /// The viewers that the event of an action is published to, among those who can read the object
@@ -75,6 +78,9 @@ impl Action {
             | Self::AgreementSign
             | Self::AgreementWithdraw
             | Self::AllocationSet
+            | Self::ArchivedDocumentErase
+            | Self::ArchivedDocumentRegister
+            | Self::ArchivedDocumentReplace
             | Self::BankFileImport
             | Self::BankPaymentMarkDuplicate
             | Self::BankPaymentMatch
@@ -169,6 +175,7 @@ pub(super) fn kind_of(subject: SubjectKind, is_payment: bool) -> Option<Kind> {
         SubjectKind::Invoice if is_payment => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
+        SubjectKind::ArchivedDocument => Kind::Document,
         SubjectKind::Books
         | SubjectKind::Token
         | SubjectKind::ContactReads
@@ -229,6 +236,11 @@ fn seen(ctx: Context<'_>, kind: SubjectKind) -> Condition {
             about(agreement::Entity, agreement::Column::Id, agreements::visible(ctx))
         }
         SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(ctx)),
+        SubjectKind::ArchivedDocument => about(
+            archived_document::Entity,
+            archived_document::Column::Id,
+            archived_documents::visible(ctx),
+        ),
         // A bank payment that is not matched belongs to no member.
         SubjectKind::BankPayment if ctx.viewer.visibility(Resource::Invoices).all => {
             Condition::all()
@@ -357,7 +369,7 @@ fn changes_own(backend: DbBackend, member: MemberId, field: &str) -> Condition {
 }
 
 /// Forms of digests and parts, which are always recorded together with their document.
-const PARTS: [Form; 8] = [
+const PARTS: [Form; 9] = [
     Form::InvoiceContent,
     Form::InvoiceXml,
     Form::AgreementHtml,
@@ -366,6 +378,7 @@ const PARTS: [Form; 8] = [
     Form::Adjustment,
     Form::SignatureFile,
     Form::CostFile,
+    Form::DocumentFile,
 ];
 
 /// Selects the entries about an object, and not about a part that is recorded together with it.

@@ -3,10 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
-    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId,
-    BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, Identifier,
-    InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
-    SignatureId, StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
+    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, ArchivedDocumentId,
+    BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId,
+    Identifier, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId,
+    RequisitionId, SignatureId, StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -199,10 +199,10 @@ macro_rules! ids_from_outcome {
 }
 
 ids_from_outcome! {
-    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId,
-    BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId,
-    OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId,
-    StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
+    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, ArchivedDocumentId,
+    BankPaymentId, BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId,
+    InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
+    SignatureId, StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use ::entity::{
-    agreement, allocation, contact, cost, fee_charge, id::MemberId, invoice, kind::SubjectKind,
-    member, member_billing, member_former_name, member_municipality, token_revocation,
+    agreement, allocation, archived_document, contact, cost, fee_charge, id::MemberId, invoice,
+    kind::SubjectKind, member, member_billing, member_former_name, member_municipality,
+    token_revocation,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter,
@@ -107,6 +108,7 @@ fn kinds() -> Vec<Kind> {
         kind("invoice", invoice::Entity, invoice::Column::MemberId),
         kind("fee charge", fee_charge::Entity, fee_charge::Column::MemberId),
         kind("cost", cost::Entity, cost::Column::MemberId),
+        kind("document", archived_document::Entity, archived_document::Column::MemberId),
         contacts,
         kind("allocation", allocation::Entity, allocation::Column::MemberId),
         Kind {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ::entity::{
-    agreement, contact, cost,
+    agreement, archived_document, contact, cost,
     id::OrganisationId,
     invoice,
     kind::SubjectKind,
@@ -50,10 +50,11 @@ async fn references_to(
     ids: &[OrganisationId],
 ) -> Result<HashMap<OrganisationId, References>> {
     let mut found = HashMap::<OrganisationId, References>::new();
-    let kinds: [(&str, SelectStatement, SimpleExpr); 4] = [
+    let kinds: [(&str, SelectStatement, SimpleExpr); 5] = [
         of("agreement", agreement::Entity, agreement::Column::OrganisationId),
         of("invoice", invoice::Entity, invoice::Column::OrganisationId),
         of("cost", cost::Entity, cost::Column::OrganisationId),
+        of("document", archived_document::Entity, archived_document::Column::OrganisationId),
         of(CONTACT, contact::Entity, contact::Column::OrganisationId),
     ];
     for (noun, mut select, column) in kinds {

@@ -14,6 +14,8 @@ pub enum Kind {
     ContactReads,
     /// Agreements that have ended.
     EndedAgreements,
+    /// Archived contracts and appendices, and archived vouchers of costs.
+    ArchivedDocuments,
     /// Issued invoices and credit notes.
     Invoices,
     /// Recorded payments, with adjustments and vouchers.
@@ -53,6 +55,7 @@ impl Kind {
                 "GDPR art. 5.1 e and 32: for as long as misuse can be looked into; the network's decision says how long that is"
             }
             Self::EndedAgreements
+            | Self::ArchivedDocuments
             | Self::Invoices
             | Self::Payments
             | Self::BankPayments
@@ -86,6 +89,7 @@ impl Kind {
                 "stored_file",
                 "stored_content",
             ],
+            Self::ArchivedDocuments => &["archived_document", "stored_file", "stored_content"],
             Self::Invoices => &[
                 "invoice",
                 "invoice_line",
@@ -135,6 +139,7 @@ impl Kind {
             Self::FormerContacts => Some("valid_to"),
             Self::ContactReads => Some("day"),
             Self::EndedAgreements => Some("ends_on"),
+            Self::ArchivedDocuments => Some("dated_on"),
             Self::Invoices => Some("issued_on"),
             Self::Payments => Some("received_on"),
             Self::BankPayments | Self::Payers | Self::Costs | Self::Grants => Some("booked_on"),
@@ -161,8 +166,8 @@ mod tests {
     #[test]
     fn codes_of_kinds_never_change() {
         let codes: Vec<_> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-        let expected = "FORMER_CONTACTS CONTACT_READS ENDED_AGREEMENTS INVOICES PAYMENTS \
-            BANK_PAYMENTS PAYERS COSTS GRANTS AUDIT_TRAIL MEMBERS";
+        let expected = "FORMER_CONTACTS CONTACT_READS ENDED_AGREEMENTS ARCHIVED_DOCUMENTS INVOICES \
+            PAYMENTS BANK_PAYMENTS PAYERS COSTS GRANTS AUDIT_TRAIL MEMBERS";
         assert_eq!(codes.join(" "), expected);
     }
 

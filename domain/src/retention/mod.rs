@@ -5,9 +5,10 @@ pub mod kind;
 pub mod period;
 
 use ::entity::{
-    activity, bank_payment,
+    activity, agreement, archived_document, bank_payment,
     contact::{Column, Entity},
     id::{BankPaymentId, ContactId},
+    kind::ArchivedDocumentKind,
     term::Status,
 };
 use chrono::NaiveDate;
@@ -88,6 +89,43 @@ fn names_payer() -> Condition {
         })
 }
 
+/// Selects the archived documents that the law demands for a time: contracts and appendices whose
+/// agreement does not continue, and vouchers of costs.
+fn demanded(on: NaiveDate) -> Condition {
+    use archived_document::Column;
+    let own = |column: Column| Expr::col((archived_document::Entity, column));
+    let kinds = |kinds: [ArchivedDocumentKind; 2]| kinds.map(ArchivedDocumentKind::word);
+    let of_agreement =
+        kinds([ArchivedDocumentKind::SignedContract, ArchivedDocumentKind::Appendix]);
+    let always = kinds([ArchivedDocumentKind::Minutes, ArchivedDocumentKind::Decision]);
+    let of_cost = Condition::all()
+        .add(own(Column::CostId).is_not_null())
+        .add(own(Column::Kind).is_not_in(always));
+    let over = Query::select()
+        .column((agreement::Entity, agreement::Column::Id))
+        .from(agreement::Entity)
+        .cond_where(term_sql::has_status(&[Status::Ended, Status::Withdrawn], on))
+        .take();
+    let has_ended = Condition::any()
+        .add(own(Column::AgreementId).is_null())
+        .add(own(Column::AgreementId).in_subquery(over));
+    Condition::all()
+        .add(own(Column::ErasedOn).is_null())
+        .add(Condition::any().add(own(Column::Kind).is_in(of_agreement)).add(of_cost))
+        .add(has_ended)
+}
+
+/// The day on which the retention period of an archived document starts: its own day, or that of
+/// the end of its agreement or of its cost if that is later; null if the agreement has no last day.
+const LAST_DAY: &str = "CASE \
+    WHEN agreement_id IS NOT NULL THEN (\
+        SELECT CASE WHEN a.ends_on < dated_on THEN dated_on ELSE a.ends_on END \
+        FROM agreement a WHERE a.id = agreement_id) \
+    WHEN cost_id IS NOT NULL THEN (\
+        SELECT CASE WHEN c.booked_on < dated_on THEN dated_on ELSE c.booked_on END \
+        FROM cost c WHERE c.id = cost_id) \
+    ELSE dated_on END";
+
 /// Returns the bank payments whose payers may be erased today by the network's decision, the
 /// earliest first; at most 1000.
 pub async fn due_payers(ctx: Context<'_>, decided: &Retention) -> Result<Vec<BankPaymentId>> {
@@ -146,7 +184,10 @@ async fn holding(
     let mut select =
         Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new(kind.tables()[0])).take();
     if let Some(day) = kind.day() {
-        let day = Expr::col(Alias::new(day));
+        let day = match kind {
+            Kind::ArchivedDocuments => Expr::cust(LAST_DAY),
+            _ => Expr::col(Alias::new(day)),
+        };
         select.expr(day.clone().min());
         match period.stays_from(on) {
             Some(first) => {
@@ -158,6 +199,8 @@ async fn holding(
             select.cond_where(former(on));
         } else if kind == Kind::Payers {
             select.cond_where(names_payer());
+        } else if kind == Kind::ArchivedDocuments {
+            select.cond_where(demanded(on));
         } else if kind == Kind::EndedAgreements {
             select.cond_where(term_sql::has_status(&[Status::Ended], on));
         }

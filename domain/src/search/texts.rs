@@ -15,6 +15,9 @@ pub(super) const AGREEMENT: &str = "SELECT id, number, 0 FROM agreement WHERE id
     UNION ALL SELECT a.id, v.slug, 0 FROM agreement a JOIN activity v ON v.id = a.activity_id WHERE a.id {among} \
     UNION ALL SELECT agreement_id, parameters, 1 FROM agreement_parameters WHERE agreement_id {among}";
 
+pub(super) const ARCHIVED_DOCUMENT: &str = "SELECT id, number, 0 FROM archived_document WHERE id {among} \
+    UNION ALL SELECT id, title, 0 FROM archived_document WHERE id {among}";
+
 pub(super) const BANK_PAYMENT: &str = "SELECT id, bank_reference, 0 FROM bank_payment WHERE id {among} \
     UNION ALL SELECT id, reference, 0 FROM bank_payment WHERE id {among} AND reference IS NOT NULL \
     UNION ALL SELECT id, message, 0 FROM bank_payment WHERE id {among} AND message IS NOT NULL \

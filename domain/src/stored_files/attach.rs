@@ -1,4 +1,4 @@
-//! Gives a file to the signature or the cost that it belongs to.
+//! Gives a file to the signature, the cost or the archived document that it belongs to.
 
 use ::entity::{
     cost,
@@ -15,13 +15,14 @@ use super::{
 use crate::{
     audit::{
         self, Change,
-        forms::{CostFile, SignatureFile},
+        forms::{CostFile, DocumentFile, SignatureFile},
     },
     context::Context,
     error::{Error, FieldErrorCode, Result},
 };
 
-/// Gives an uploaded file to a signature or a cost, within the change that records it.
+/// Gives an uploaded file to a signature, a cost or an archived document, within the change that
+/// records it.
 ///
 /// # Errors
 /// INVALID unless the viewer has uploaded it, and nothing uses it; for a signature, also unless it
@@ -35,7 +36,10 @@ pub(crate) async fn attach(
     let own = sha256(ctx.viewer.subject.as_bytes());
     let found = Entity::find_by_id(id).one(change.tx()).await?;
     let unused = found.filter(|row| {
-        row.signature_id.is_none() && row.cost_id.is_none() && row.uploaded_by == own
+        row.signature_id.is_none()
+            && row.cost_id.is_none()
+            && row.archived_document_id.is_none()
+            && row.uploaded_by == own
     });
     let Some(row) = unused else {
         let words = "is no unused file of yours; upload it first, at most a day before";
@@ -58,6 +62,13 @@ pub(crate) async fn attach(
             let record = CostFile { id, activity_id, cost_id, booked_on, sha256, size };
             change.record(None, Some(&record))
         }
+        FileOwner::Document(document_id, version) => {
+            let after =
+                Model { archived_document_id: Some(document_id), version: Some(version), ..row };
+            audit::replace(change, after).await?;
+            let record = DocumentFile { id, document_id, version, sha256, size };
+            change.record(None, Some(&record))
+        }
     }
 }
 
@@ -78,6 +89,8 @@ pub(crate) async fn store_for_cost(
         uploaded_by: String::new(),
         signature_id: None,
         cost_id: Some(cost.id),
+        archived_document_id: None,
+        version: None,
     };
     store_content(change.tx(), &row.sha256, new.bytes).await?;
     audit::insert(change, row.clone()).await?;

@@ -1,12 +1,13 @@
-//! Files that people upload: scanned signed agreements, and vouchers of costs. A file is uploaded
-//! first, and used by the mutation that records its signature or cost; an unused one is removed
-//! after a day.
+//! Files that people upload: scanned signed agreements, vouchers of costs, and versions of archived
+//! documents. A file is uploaded first, and used by the mutation that records what it belongs to;
+//! an unused one is removed after a day.
 
 pub(crate) mod attach;
 pub mod file_name;
 pub(crate) mod integrity;
 mod media_type;
 mod office_archive;
+pub(crate) mod removal;
 pub mod uploads;
 
 pub(crate) use self::media_type::detect as media_type;
@@ -15,18 +16,19 @@ use std::collections::HashMap;
 
 use ::entity::{
     cost,
-    id::{ActivityId, AgreementId, CostId, SignatureId, StoredFileId},
+    id::{ActivityId, AgreementId, ArchivedDocumentId, CostId, SignatureId, StoredFileId},
     signature, stored_content,
     stored_file::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
 use crate::{
-    audit::forms::{CostFile, SignatureFile},
+    audit::forms::{CostFile, DocumentFile, SignatureFile},
     context::Context,
     database::among,
     error::Result,
@@ -39,6 +41,8 @@ pub enum FileOwner {
     Signature(SignatureId, AgreementId),
     /// The voucher of a cost of an activity, with its day.
     Cost(CostId, ActivityId, NaiveDate),
+    /// The version with this number of an archived document.
+    Document(ArchivedDocumentId, i32),
 }
 
 /// Returns the files of these signatures. The caller has checked that the viewer can read the
@@ -61,6 +65,25 @@ pub async fn of_costs(ctx: Context<'_>, costs: &[CostId]) -> Result<HashMap<Cost
     Ok(found.into_iter().filter_map(|row| Some((row.cost_id?, row))).collect())
 }
 
+/// Returns the files of these archived documents, the latest version first. The caller has checked
+/// that the viewer can read the documents.
+pub async fn of_documents(
+    ctx: Context<'_>,
+    documents: &[ArchivedDocumentId],
+) -> Result<HashMap<ArchivedDocumentId, Vec<Model>>> {
+    let column = Expr::col((Entity, Column::ArchivedDocumentId));
+    let theirs = among(ctx.db.backend(), column, documents.iter().copied());
+    let ordered = Entity::find().filter(theirs).order_by_desc(Column::Version);
+    let files = ordered.all(ctx.db.read()).await?;
+    let mut found = HashMap::<ArchivedDocumentId, Vec<Model>>::new();
+    for row in files {
+        if let Some(document) = row.archived_document_id {
+            found.entry(document).or_default().push(row);
+        }
+    }
+    Ok(found)
+}
+
 /// Returns those of these files that an object uses, each with the object.
 pub(crate) async fn with_owners(
     ctx: Context<'_>,
@@ -70,10 +93,13 @@ pub(crate) async fn with_owners(
     let rows = Entity::find().filter(theirs).all(ctx.db.read()).await?;
     let agreements = agreements_of(ctx.db.read(), &rows).await?;
     let with_owner = |row: Model| {
-        let owner = match row.signature_id {
-            Some(id) => FileOwner::Signature(id, agreements.get(&id).copied()?),
+        let owner = match (row.signature_id, row.archived_document_id) {
+            (Some(id), _) => FileOwner::Signature(id, agreements.get(&id).copied()?),
+            (None, Some(id)) => FileOwner::Document(id, row.version?),
             // The activity and the day of a cost are not needed to find out who may read it.
-            None => FileOwner::Cost(row.cost_id?, ActivityId::default(), NaiveDate::default()),
+            (None, None) => {
+                FileOwner::Cost(row.cost_id?, ActivityId::default(), NaiveDate::default())
+            }
         };
         Some((row, owner))
     };
@@ -100,10 +126,10 @@ async fn agreements_of(
     Ok(found.into_iter().collect())
 }
 
-/// Returns the bytes with this SHA-256; `None` if they are not stored.
+/// Returns the bytes with this SHA-256; `None` if they are not stored, or were erased.
 pub(crate) async fn content(db: &impl ConnectionTrait, sha256: &str) -> Result<Option<Vec<u8>>> {
     let found = stored_content::Entity::find_by_id(sha256.to_owned()).one(db).await?;
-    Ok(found.map(|found| found.bytes))
+    Ok(found.map(|found| found.bytes).filter(|bytes| !bytes.is_empty()))
 }
 
 /// Returns the records of the files of signatures with these ids.
@@ -142,6 +168,20 @@ pub(crate) async fn cost_files(db: &impl ConnectionTrait, ids: &[Uuid]) -> Resul
         let (activity_id, booked_on) = costs.get(&cost_id).copied()?;
         let Model { id, sha256, size, .. } = row;
         Some(CostFile { id, activity_id, cost_id, booked_on, sha256, size })
+    };
+    Ok(rows.into_iter().filter_map(record).collect())
+}
+
+/// Returns the records of the versions of archived documents with these ids.
+pub(crate) async fn document_files(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<DocumentFile>> {
+    let rows = by_ids(db, ids, Column::ArchivedDocumentId).await?;
+    let record = |row: Model| {
+        let (document_id, version) = (row.archived_document_id?, row.version?);
+        let Model { id, sha256, size, .. } = row;
+        Some(DocumentFile { id, document_id, version, sha256, size })
     };
     Ok(rows.into_iter().filter_map(record).collect())
 }

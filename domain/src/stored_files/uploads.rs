@@ -16,7 +16,7 @@ use sea_orm::{
     sea_query::{Expr, OnConflict, Query},
 };
 
-use super::{file_name, media_type};
+use super::{file_name, media_type, removal};
 use crate::{
     auth::viewer::Permission,
     clock::Clock,
@@ -84,6 +84,8 @@ pub async fn upload(ctx: Context<'_>, new: NewFile) -> Result<Model> {
         uploaded_by: sha256(ctx.viewer.subject.as_bytes()),
         signature_id: None,
         cost_id: None,
+        archived_document_id: None,
+        version: None,
     };
     let tx = ctx.db.write().await?;
     store_content(&tx, &row.sha256, new.bytes).await?;
@@ -92,8 +94,8 @@ pub async fn upload(ctx: Context<'_>, new: NewFile) -> Result<Model> {
     Ok(row)
 }
 
-/// Stores bytes, unless they are stored already.
-pub(super) async fn store_content(
+/// Stores bytes, unless they are stored already. Bytes that were erased are stored again.
+pub(crate) async fn store_content(
     tx: &impl ConnectionTrait,
     sha256: &str,
     bytes: Vec<u8>,
@@ -104,7 +106,9 @@ pub(super) async fn store_content(
         .into_tuple::<String>()
         .one(tx)
         .await?;
-    if known.is_none() {
+    if known.is_some() {
+        restore_erased(tx, sha256, bytes).await
+    } else {
         let content = stored_content::Model { sha256: sha256.to_owned(), bytes };
         // Another server may store the same bytes at the same time.
         let same = OnConflict::column(stored_content::Column::Sha256).do_nothing().to_owned();
@@ -112,7 +116,18 @@ pub(super) async fn store_content(
             .on_conflict(same)
             .exec_without_returning(tx)
             .await?;
+        Ok(())
     }
+}
+
+/// Stores the bytes of a file whose bytes were erased with the only document that had it.
+async fn restore_erased(tx: &impl ConnectionTrait, sha256: &str, bytes: Vec<u8>) -> Result<()> {
+    stored_content::Entity::update_many()
+        .col_expr(stored_content::Column::Bytes, Expr::val(bytes))
+        .filter(stored_content::Column::Sha256.eq(sha256))
+        .filter(stored_content::Column::Bytes.eq(Vec::<u8>::new()))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -148,6 +163,7 @@ pub async fn remove_unused(db: &Database, clock: Clock) -> Result<u64> {
         )
         .take();
     stored_content::Entity::delete_many().filter(Expr::exists(file).not()).exec(&tx).await?;
+    removal::remove_unused_bytes(&tx).await?;
     db.commit(tx, None).await?;
     Ok(removed)
 }
@@ -157,5 +173,6 @@ fn unused_since(before: DateTime<Utc>) -> Condition {
     Condition::all()
         .add(Column::SignatureId.is_null())
         .add(Column::CostId.is_null())
+        .add(Column::ArchivedDocumentId.is_null())
         .add(Column::UploadedAt.lt(before))
 }

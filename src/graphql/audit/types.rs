@@ -45,6 +45,7 @@ pub fn node_type(kind: SubjectKind) -> Option<NodeType> {
         SubjectKind::Invoice => NodeType::Invoice,
         SubjectKind::BankPayment => NodeType::BankPayment,
         SubjectKind::ReferenceRate => NodeType::ReferenceRate,
+        SubjectKind::ArchivedDocument => NodeType::ArchivedDocument,
         SubjectKind::Books
         | SubjectKind::Token
         | SubjectKind::ContactReads

@@ -15,6 +15,8 @@ pub enum RetentionKind {
     ContactReads,
     /// Agreements that have ended.
     EndedAgreements,
+    /// Archived contracts and appendices, and archived vouchers of costs, whose files are stored.
+    ArchivedDocuments,
     /// Issued invoices and credit notes.
     Invoices,
     /// Booked payments.

@@ -11,8 +11,8 @@ use crate::graphql::{
 };
 use domain::error::Result;
 
-/// File that was uploaded with `POST /files`: a scanned signed copy of an agreement, or the voucher
-/// of a cost.
+/// File that was uploaded with `POST /files`: a scanned signed copy of an agreement, the voucher of
+/// a cost, or a version of an archived document.
 #[derive(Clone, Description)]
 pub struct StoredFile(pub BatchRow<stored_file::Model>);
 

@@ -6,6 +6,7 @@ use crate::support::{
     app::App,
     fixtures::Samples,
     lifecycle_fixtures::{drafted, mutate, offered, raw, signature, signed, sql_id},
+    uploads::uploaded,
 };
 
 /// A version of a template that can be published or retired, made by the office.
@@ -228,6 +229,18 @@ async fn input_of_books(app: &App, samples: &Samples, name: &str, permit: usize)
         }
         "deadlineUnsnooze" => {
             json!({ "agreementId": id(["avtal alfa", "avtal beta"][permit % 2]) })
+        }
+        "archivedDocumentRegister" => {
+            crate::archive::input(&uploaded(&app.office(), "brev.pdf").await, Some(id("bip")))
+        }
+        "archivedDocumentReplace" => {
+            let document = crate::archive::registered(app, Some(id("bip"))).await;
+            let file = uploaded(&app.office(), "brev-2.pdf").await;
+            json!({ "archivedDocumentId": document, "fileId": file })
+        }
+        "archivedDocumentErase" => {
+            let document = crate::archive::registered(app, Some(id("bip"))).await;
+            json!({ "archivedDocumentId": document, "reason": "Gallrad" })
         }
         "statusReportFile" => {
             json!({ "activityId": id("bip"), "period": format!("{}", 2026 - permit), "health": "GREEN", "summary": "x" })

@@ -8,7 +8,7 @@ use crate::repository::source_files::{
 };
 
 /// The nouns of the domain in order: each may use those before it.
-const RULES: [&str; 30] = [
+const RULES: [&str; 31] = [
     "term_sql",
     "books",
     "members",
@@ -29,6 +29,7 @@ const RULES: [&str; 30] = [
     "vouchers",
     "ledger",
     "revenue",
+    "archived_documents",
     "file_access",
     "document_list",
     "decision_list",

@@ -6,11 +6,12 @@ use domain::{
     error::{FieldErrorCode, ValidationErrors},
 };
 use entity::id::{
-    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, AuditEntryId,
-    BankPaymentId, BooksClosingId, ContactAreaId, ContactId, ContactReadId, CostId, DecisionId,
-    ExportBatchId, FeeScheduleId, GrantId, Identifier, InvoiceId, InvoiceLineId, MemberId,
-    NodeType, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId,
-    StatusReportId, StoredFileId, TaxDecisionId, TemplateId, TemplateVersionId, TokenRevocationId,
+    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, ArchivedDocumentId,
+    AuditEntryId, BankPaymentId, BooksClosingId, ContactAreaId, ContactId, ContactReadId, CostId,
+    DecisionId, ExportBatchId, FeeScheduleId, GrantId, Identifier, InvoiceId, InvoiceLineId,
+    MemberId, NodeType, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
+    SignatureId, StatusReportId, StoredFileId, TaxDecisionId, TemplateId, TemplateVersionId,
+    TokenRevocationId,
 };
 use samregister::graphql::{
     agreements::queries::counterparty,
@@ -24,7 +25,7 @@ const LONGEST: usize = 200;
 type OfType = fn(&str, Result<NodeId, InvalidId>) -> bool;
 
 /// The checks of all types.
-const OF_TYPES: [OfType; 31] = [
+const OF_TYPES: [OfType; 32] = [
     of_type::<MemberId>,
     of_type::<ContactAreaId>,
     of_type::<AllocationId>,
@@ -55,6 +56,7 @@ const OF_TYPES: [OfType; 31] = [
     of_type::<ReferenceRateId>,
     of_type::<TokenRevocationId>,
     of_type::<StoredFileId>,
+    of_type::<ArchivedDocumentId>,
     of_type::<AuditEntryId>,
 ];
 

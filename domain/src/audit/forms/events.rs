@@ -2,7 +2,10 @@
 //! erasures, and the trail's own keys.
 
 use ::entity::{
-    id::{ActivityId, AgreementId, CostId, InvoiceId, MemberId, SignatureId, StoredFileId},
+    id::{
+        ActivityId, AgreementId, ArchivedDocumentId, CostId, InvoiceId, MemberId, SignatureId,
+        StoredFileId,
+    },
     kind::{Form, PersonKind, SubjectKind},
 };
 use chrono::NaiveDate;
@@ -104,6 +107,36 @@ impl Recorded for CostFile {
 
     fn subject(&self) -> (SubjectKind, Uuid) {
         (SubjectKind::Activity, self.activity_id.0)
+    }
+
+    fn record_id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
+/// The digest of a version of an archived document. The file's name may name a person, and is in no
+/// entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DocumentFile {
+    /// The file.
+    pub id: StoredFileId,
+    /// The document.
+    pub document_id: ArchivedDocumentId,
+    /// Number of the version, from 1.
+    pub version: i32,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+    /// Number of bytes.
+    pub size: i64,
+}
+
+fields!(DocumentFile { id, document_id, version, sha256, size });
+
+impl Recorded for DocumentFile {
+    const FORM: Form = Form::DocumentFile;
+
+    fn subject(&self) -> (SubjectKind, Uuid) {
+        (SubjectKind::ArchivedDocument, self.document_id.0)
     }
 
     fn record_id(&self) -> Uuid {

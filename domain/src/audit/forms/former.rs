@@ -57,6 +57,7 @@ fn form_of(kind: SubjectKind, text: &Fields) -> Form {
         SubjectKind::BankPayment => Form::BankPayment,
         SubjectKind::ReferenceRate => Form::ReferenceRate,
         SubjectKind::Books => Form::BooksClosing,
+        SubjectKind::ArchivedDocument => Form::ArchivedDocument,
         SubjectKind::Token => Form::TokenRevocation,
         SubjectKind::ContactReads => Form::ContactReadsRemoval,
         SubjectKind::AuditTrail => Form::TrailMigration,

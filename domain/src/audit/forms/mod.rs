@@ -18,8 +18,8 @@ pub use self::{
     activity::{Activity, FeeSchedule, StatusReport, activities, fee_schedules, status_reports},
     agreement::{Agreement, AgreementHtml, agreement, agreements},
     events::{
-        ContactReadsRemoval, CostFile, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger,
-        SignatureFile, TrailKey, TrailMigration, VoucherImport,
+        ContactReadsRemoval, CostFile, DocumentFile, Erasure, InvoiceContent, InvoicePdf,
+        InvoiceXml, Merger, SignatureFile, TrailKey, TrailMigration, VoucherImport,
     },
     former::{of_before, personal},
     member::{Member, members},

@@ -1,16 +1,16 @@
 //! The names of the forms' fields, which never change.
 
 use ::entity::{
-    acknowledgement, adjustment, allocation, bank_payment, bank_payment_part, books_closing,
-    contact, contact_area, cost, decision, export_batch, grant, invoice, invoice_line,
-    member_billing, organisation, payment, reference_rate, reminder, requisition, signature,
-    tax_decision, template, template_version, token_revocation,
+    acknowledgement, adjustment, allocation, archived_document, bank_payment, bank_payment_part,
+    books_closing, contact, contact_area, cost, decision, export_batch, grant, invoice,
+    invoice_line, member_billing, organisation, payment, reference_rate, reminder, requisition,
+    signature, tax_decision, template, template_version, token_revocation,
 };
 
 use super::{
     super::recorded::{Fields, to_value},
-    Activity, Agreement, AgreementHtml, CostFile, FeeCharge, FeeSchedule, InvoiceContent,
-    InvoicePdf, InvoiceXml, Member, SignatureFile, StatusReport,
+    Activity, Agreement, AgreementHtml, CostFile, DocumentFile, FeeCharge, FeeSchedule,
+    InvoiceContent, InvoicePdf, InvoiceXml, Member, SignatureFile, StatusReport,
 };
 
 fn names(record: &impl Fields) -> Vec<String> {
@@ -98,6 +98,11 @@ fn the_fields_of_other_rows_retain_their_names() {
             "id import_key member_id organisation_id contact_area_id role name name_key email phone valid_from valid_to erased_at name_published_on",
         ),
         (names(&contact_area::Model::default()), "id name name_key"),
+        (
+            names(&archived_document::Model::default()),
+            "id number kind title language dated_on registered_on versions agreement_id member_id organisation_id activity_id cost_id \
+             erased_on erasure_reason",
+        ),
         (names(&decision::Model::default()), "id body decided_on paragraph document"),
         (
             names(&member_billing::Model::default()),
@@ -159,5 +164,6 @@ fn the_fields_of_records_with_parts_retain_their_names() {
         (names(&InvoiceXml::default()), "invoice_id number sha256"),
         (names(&SignatureFile::default()), "id agreement_id signature_id sha256 size"),
         (names(&CostFile::default()), "id activity_id cost_id booked_on sha256 size"),
+        (names(&DocumentFile::default()), "id document_id version sha256 size"),
     ]);
 }

@@ -1,9 +1,9 @@
 //! The forms of rows that are recorded without other parts, and of the parts of larger records.
 
 use ::entity::{
-    acknowledgement, activity, activity_text, adjustment, agreement, allocation, bank_payment,
-    books_closing, contact, contact_area, cost, decision, export_batch, fee_schedule, grant,
-    invoice, invoice_line,
+    acknowledgement, activity, activity_text, adjustment, agreement, allocation, archived_document,
+    bank_payment, books_closing, contact, contact_area, cost, decision, export_batch, fee_schedule,
+    grant, invoice, invoice_line,
     kind::{Form, SubjectKind},
     member, member_billing, organisation, payment, reference_rate, reminder, requisition,
     signature, status_report, status_report_text, tax_decision, template, template_version,
@@ -49,6 +49,7 @@ recorded!(organisation::Model as Organisation, of Organisation |row| row.id.0, p
 recorded!(cost::Model as Cost, of Activity |row| row.activity_id.0);
 recorded!(grant::Model as Grant, of Activity |row| row.activity_id.0);
 recorded!(requisition::Model as Requisition, of Agreement |row| row.agreement_id.0);
+recorded!(archived_document::Model as ArchivedDocument, of ArchivedDocument |row| row.id.0);
 recorded!(template::Model as Template, of Template |row| row.id.0);
 recorded!(acknowledgement::Model as Acknowledgement, of Agreement |row| row.agreement_id.0, personal acknowledgement_fields(row));
 recorded!(adjustment::Model as Adjustment, of Invoice |row| row.invoice_id.0);
@@ -326,6 +327,23 @@ fields!(payment::Model {
     reverses_id,
     reason,
     booked_on
+});
+fields!(archived_document::Model {
+    id,
+    number,
+    kind,
+    title,
+    language,
+    dated_on,
+    registered_on,
+    versions,
+    agreement_id,
+    member_id,
+    organisation_id,
+    activity_id,
+    cost_id,
+    erased_on,
+    erasure_reason,
 });
 fields!(export_batch::Model { id, number, made_at, through_on, vouchers, vouchers_sha256, file_sha256 } skip { content });
 fields!(books_closing::Model { id, closed_through, reason });

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    acknowledgement, activity, adjustment, agreement, agreement_document, allocation, bank_payment,
-    bank_payment_part, books_closing, contact, contact_area, cost, export_batch, fee_charge,
-    fee_schedule, grant,
+    acknowledgement, activity, adjustment, agreement, agreement_document, allocation,
+    archived_document, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost,
+    export_batch, fee_charge, fee_schedule, grant,
     id::{AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
@@ -24,8 +24,9 @@ use crate::{
     audit::{
         Recorded,
         forms::{
-            self, Activity, Agreement, AgreementHtml, CostFile, FeeCharge, FeeSchedule,
-            InvoiceContent, InvoicePdf, InvoiceXml, Member, SignatureFile, StatusReport,
+            self, Activity, Agreement, AgreementHtml, CostFile, DocumentFile, FeeCharge,
+            FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, SignatureFile,
+            StatusReport,
         },
         to_value,
     },
@@ -127,6 +128,8 @@ pub(super) async fn each(
         }
         Form::SignatureFile => found.add_all(stored_files::signature_files(db, ids).await?),
         Form::CostFile => found.add_all(stored_files::cost_files(db, ids).await?),
+        Form::ArchivedDocument => found.add_all(rows::<archived_document::Entity>(db, ids).await?),
+        Form::DocumentFile => found.add_all(stored_files::document_files(db, ids).await?),
         Form::BankPayment => found.add_all(rows::<bank_payment::Entity>(db, ids).await?),
         Form::BankPaymentPart => found.add_all(bank_payment_parts(db, ids).await?),
         Form::ExportBatch => found.add_all(rows::<export_batch::Entity>(db, ids).await?),
@@ -174,6 +177,8 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::InvoiceXml => forms::current::<InvoiceXml>(version, text),
         Form::SignatureFile => forms::current::<SignatureFile>(version, text),
         Form::CostFile => forms::current::<CostFile>(version, text),
+        Form::ArchivedDocument => forms::current::<archived_document::Model>(version, text),
+        Form::DocumentFile => forms::current::<DocumentFile>(version, text),
         Form::BankPayment => forms::current::<bank_payment::Model>(version, text),
         Form::BankPaymentPart => forms::current::<bank_payment_part::Model>(version, text),
         Form::ExportBatch => forms::current::<export_batch::Model>(version, text),

@@ -75,6 +75,8 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::InvoiceXml, "invoice_id", &["invoice_file"]),
     (Form::SignatureFile, "id", &["stored_file"]),
     (Form::CostFile, "id", &["stored_file"]),
+    (Form::ArchivedDocument, "id", &["archived_document"]),
+    (Form::DocumentFile, "id", &["stored_file"]),
     (Form::BankPayment, "id", &["bank_payment"]),
     (Form::BankPaymentPart, "payment_id", &["bank_payment_part"]),
     (Form::ExportBatch, "id", &["export_batch", "voucher"]),
@@ -436,6 +438,7 @@ fn rows_of(form: Form) -> &'static str {
         Form::InvoiceXml => "AND t.format = 'XML'",
         Form::SignatureFile => "AND t.signature_id IS NOT NULL",
         Form::CostFile => "AND t.cost_id IS NOT NULL",
+        Form::DocumentFile => "AND t.archived_document_id IS NOT NULL",
         _ => "",
     }
 }

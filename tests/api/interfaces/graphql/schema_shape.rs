@@ -22,6 +22,7 @@ const SHORT_LISTS: &[(&str, &[&str])] = &[
             "AgreementTemplate.versions",
             "AgreementTemplate.usage",
             "AgreementTemplateVersion.parameters",
+            "ArchivedDocument.files",
             "BankPayment.duplicates",
             "BankPayment.possibleDuplicates",
             "BankPayment.possiblePayments",
@@ -118,6 +119,7 @@ const WITHOUT_BUTTON: &[(&str, &[&str])] = &[
         &[
             "activityStart",
             "agreementDraft",
+            "archivedDocumentRegister",
             "contactAdd",
             "costRecord",
             "feeScheduleSet",

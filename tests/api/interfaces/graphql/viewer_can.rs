@@ -189,7 +189,7 @@ const fn input_button(
 }
 
 /// Buttons that the first caller with the permission presses; some can be pressed again.
-const OF_INPUTS: [InputButton; 12] = [
+const OF_INPUTS: [InputButton; 14] = [
     input_button(("Member", "viewerCanReinstate"), "memberReinstate", "memberId", 1),
     input_button(("Member", "viewerCanRemove"), "memberRemove", "memberId", 1),
     input_button(
@@ -201,6 +201,18 @@ const OF_INPUTS: [InputButton; 12] = [
     input_button(("Agreement", "viewerCanSnoozeDeadline"), "deadlineSnooze", "agreementId", 2),
     input_button(("Agreement", "viewerCanRequisition"), "requisitionIssue", "agreementId", 1),
     input_button(("Requisition", "viewerCanWithdraw"), "requisitionWithdraw", "requisitionId", 1),
+    input_button(
+        ("ArchivedDocument", "viewerCanReplace"),
+        "archivedDocumentReplace",
+        "archivedDocumentId",
+        1,
+    ),
+    input_button(
+        ("ArchivedDocument", "viewerCanErase"),
+        "archivedDocumentErase",
+        "archivedDocumentId",
+        1,
+    ),
     input_button(("Invoice", "viewerCanRecordRefund"), "refundRecord", "invoiceId", 3),
     input_button(("Invoice", "viewerCanWriteOff"), "invoiceWriteOff", "invoiceId", 1),
     input_button(("Payment", "viewerCanReverse"), "paymentReverse", "paymentId", 1),

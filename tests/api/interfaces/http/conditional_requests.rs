@@ -164,7 +164,7 @@ fn fields_say_what_their_values_depend_on() {
     // Each signed link is a new one, reads of contacts are logged and have no revision, and what a
     // viewer may do is its own.
     let is_of_viewer = |field: &String| field.contains(".viewerCan");
-    assert_eq!(unversioned.iter().filter(|field| is_of_viewer(field)).count(), 39);
+    assert_eq!(unversioned.iter().filter(|field| is_of_viewer(field)).count(), 41);
     unversioned.retain(|field| !is_of_viewer(field));
     assert_eq!(
         unversioned,

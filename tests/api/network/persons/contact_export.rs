@@ -153,6 +153,7 @@ const NOT_SEARCHED: &[&str] = &[
     "bank_payment.message",
     "stored_content.*",
     "stored_file.*",
+    "archived_document.*",
     "search_document.*",
     "search_stale.*",
     // Facts about the register, about bodies and about money.

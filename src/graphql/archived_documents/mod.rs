@@ -1,0 +1,6 @@
+//! GraphQL API of the archive.
+
+pub mod mutations;
+mod payloads;
+pub mod queries;
+pub mod types;
