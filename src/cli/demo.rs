@@ -432,6 +432,8 @@ mod tests {
             File::Adjustments,
             File::Requisitions,
             File::CostFiles,
+            File::ArchivedDocuments,
+            File::ArchivedFiles,
         ];
         let names: Vec<_> = File::ALL
             .iter()

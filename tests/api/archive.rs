@@ -8,6 +8,7 @@ use crate::support::{
     app::{App, NOW, on_both},
     caller::Caller,
     lifecycle_fixtures::{Register, agreed, drafted, raw},
+    register_files::{bad_rows, exported, try_import},
     uploads::{PDF, upload, uploaded},
 };
 
@@ -339,6 +340,58 @@ on_both!(verify_finds_a_missing_number_version_or_file, |app| async move {
     assert_eq!(emptied.unwrap(), 1, "equal bytes are stored a single time");
     let said = verify();
     assert!(said.contains("the bytes of an uploaded file are missing"), "{said}");
+});
+
+on_both!(the_archive_is_exported_and_imported_as_it_was, |app| async move {
+    let register_of = Register::fill(&app).await;
+    let agreement = agreed(&app, register_of.draft(0, "bip", "2026-01-01")).await;
+    let cost = json!({
+        "activityId": register_of.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00",
+        "description": "Lokal",
+    });
+    app.office().does("costRecord", "id", cost).await.data();
+    let costs = app.office().query("{ costs { nodes { id } } }").await;
+    let cost = costs["costs"]["nodes"][0]["id"].as_str().unwrap().to_owned();
+    let mut ids = Vec::new();
+    for object in [None, Some(agreement.as_str()), Some(cost.as_str()), Some(register_of.id("bip"))]
+    {
+        ids.push(registered(&app, object).await);
+    }
+    let csv = upload(&app.office(), "brev.csv", "text/csv", b"a;b\n1;2\n").await;
+    let change = json!({ "archivedDocumentId": ids[0], "fileId": csv.json["id"] });
+    done(&app.office(), "archivedDocumentReplace", "id", change).await;
+    let erase = json!({ "archivedDocumentId": ids[3], "reason": "Gallrad" });
+    done(&app.office(), "archivedDocumentErase", "id", erase).await;
+    let files = exported(&app).await;
+    let text = String::from_utf8_lossy(&files["archived_documents.csv"]).into_owned();
+    assert!(
+        text.contains("\nD2026-0001,OTHER,Brev om lokaler,sv,2026-11-20,2026-11-21,2,,,"),
+        "{text}"
+    );
+    assert!(text.contains(",bip,2026-06-01,Lokal,1,,\n"), "{text}");
+    assert!(text.contains(",2026-11-21,Gallrad\n"), "{text}");
+    let other = app.another().await;
+    try_import(&other, &files).await.unwrap();
+    let again = exported(&other).await;
+    for name in ["archived_documents.csv", "archived_files.csv"] {
+        assert_eq!(again[name], files[name], "{name}");
+    }
+    assert_eq!(numbers(&other.board(), "isErased: true").await, ["D2026-0004"]);
+    let verified = other.program().arg("verify").output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let revision = other.revision().await;
+    try_import(&other, &files).await.unwrap();
+    assert_eq!(other.revision().await, revision, "the same files again change nothing");
+    for (from, to, reason) in [
+        ("Brev om lokaler", "Brev om annat", "it never changes"),
+        ("D2026-0001", "D2025-0001", "of the year of registered_on"),
+    ] {
+        let mut changed = files.clone();
+        changed
+            .insert("archived_documents.csv".to_owned(), text.replacen(from, to, 1).into_bytes());
+        let bad = bad_rows(&other, &changed).await;
+        assert!(bad.iter().any(|row| row.contains(reason)), "{bad:?}");
+    }
 });
 
 on_both!(what_has_documents_is_not_removed, |app| async move {

@@ -34,7 +34,7 @@ fn format(year: i32, serial: u32) -> String {
 }
 
 /// Returns the year and the serial number of a registry number; `None` for a text of another form.
-pub(crate) fn parse(number: &str) -> Option<(i32, u32)> {
+pub(super) fn parse(number: &str) -> Option<(i32, u32)> {
     let (year, serial) = number.strip_prefix('D')?.split_once('-')?;
     let read = (year.parse().ok()?, serial.parse().ok()?);
     (read.1 > 0 && format(read.0, read.1) == number).then_some(read)

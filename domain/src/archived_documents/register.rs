@@ -38,6 +38,11 @@ pub struct NewDocument {
     pub attached_to: Option<Attachment>,
 }
 
+/// Returns `true` for a registry number of the year of the registration.
+pub(crate) fn is_number(number: &str, registered_on: NaiveDate) -> bool {
+    numbers::parse(number).is_some_and(|(year, _)| year == registered_on.year())
+}
+
 /// Returns the language of a document, and adds an error for a text that is no language code.
 pub(crate) fn language(text: Option<&str>, errors: &mut ValidationErrors) -> String {
     let code = text.map(str::trim).filter(|text| !text.is_empty()).unwrap_or(SWEDISH);

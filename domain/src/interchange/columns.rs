@@ -137,6 +137,24 @@ const STATUS_REPORTS: &[&str] = &[
     "reported_by",
     "reported_at",
 ];
+const ARCHIVED_DOCUMENTS: &[&str] = &[
+    "number",
+    "kind",
+    "title",
+    "language",
+    "dated_on",
+    "registered_on",
+    "versions",
+    "agreement",
+    "member",
+    "organisation",
+    "activity",
+    "cost_booked_on",
+    "cost_description",
+    "cost_occurrence",
+];
+const ARCHIVED_FILES: &[&str] =
+    &["document", "version", "name", "media_type", "sha256", "size", "uploaded_at", "file"];
 const EXPORT_BATCHES: &[&str] =
     &["number", "made_at", "through_on", "vouchers", "vouchers_sha256", "sha256", "file"];
 const VOUCHERS: &[&str] = &["source", "invoice", "reference", "series", "year", "number", "batch"];
@@ -170,6 +188,8 @@ impl File {
             Self::Grants => GRANTS,
             Self::Requisitions => REQUISITIONS,
             Self::StatusReports => STATUS_REPORTS,
+            Self::ArchivedDocuments => ARCHIVED_DOCUMENTS,
+            Self::ArchivedFiles => ARCHIVED_FILES,
             Self::ExportBatches => EXPORT_BATCHES,
             Self::Vouchers => VOUCHERS,
             Self::BooksClosing => BOOKS_CLOSING,
@@ -223,6 +243,7 @@ impl File {
             Self::Requisitions => &["withdrawn_on", "withdrawal_reason"],
             Self::Costs => &["vat", "supplier", "reference", "agreement", "reverses", "reason"],
             Self::Grants => &["agreement", "reverses", "reason"],
+            Self::ArchivedDocuments => &["erased_on", "erasure_reason"],
             Self::Vouchers => &["part"],
             Self::Allocations
             | Self::TaxDecisions
@@ -231,6 +252,7 @@ impl File {
             | Self::FeeCharges
             | Self::InvoiceDocuments
             | Self::CostFiles
+            | Self::ArchivedFiles
             | Self::StatusReports
             | Self::ExportBatches
             | Self::BooksClosing => &[],

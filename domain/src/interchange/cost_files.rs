@@ -100,7 +100,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let key = line.draft.activity.clone();
         let cost = match activities.find(&mut line, "activity", Some(&key)) {
             Some(activity) => {
-                let found = cost_of(import.tx(), activity, &line.draft).await?;
+                let Draft { booked_on, description, occurrence, .. } = &line.draft;
+                let key = (*booked_on, description.as_str(), *occurrence);
+                let found = cost_of(import.tx(), activity, key).await?;
                 if found.is_none() {
                     line.error("description", "is not that of a cost with this day and number");
                 }
@@ -132,17 +134,18 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// Returns the cost that a row is about.
-async fn cost_of(
+/// Returns the cost of an activity with this day and description, and this number among several of
+/// these.
+pub(super) async fn cost_of(
     tx: &impl ConnectionTrait,
     activity: ActivityId,
-    draft: &Draft,
+    (booked_on, description, occurrence): (NaiveDate, &str, i32),
 ) -> Result<Option<cost::Model>> {
     let found = cost::Entity::find()
         .filter(cost::Column::ActivityId.eq(activity))
-        .filter(cost::Column::BookedOn.eq(draft.booked_on))
-        .filter(cost::Column::Description.eq(draft.description.as_str()))
-        .filter(cost::Column::Occurrence.eq(draft.occurrence));
+        .filter(cost::Column::BookedOn.eq(booked_on))
+        .filter(cost::Column::Description.eq(description))
+        .filter(cost::Column::Occurrence.eq(occurrence));
     Ok(found.one(tx).await?)
 }
 

@@ -4,9 +4,9 @@
 //! the API has none; its key is its id in 32 hexadecimal digits.
 
 use ::entity::{
-    activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch,
-    fee_schedule, grant, invoice, member, organisation, partial::PartialRow, reference_rate,
-    requisition, status_report, tax_decision, template_version,
+    activity, agreement, allocation, archived_document, bank_payment, books_closing, contact, cost,
+    export_batch, fee_schedule, grant, invoice, member, organisation, partial::PartialRow,
+    reference_rate, requisition, status_report, tax_decision, template_version,
 };
 use sea_orm::EntityTrait;
 use uuid::Uuid;
@@ -55,6 +55,7 @@ identified!(
     grant,
     requisition,
     status_report,
+    archived_document,
     reference_rate,
     books_closing,
     export_batch,

@@ -21,6 +21,7 @@ mod accounts;
 mod activities;
 mod agreements;
 mod allocations;
+mod archive;
 mod attachments;
 mod bank_payments;
 mod booking_details;
@@ -105,6 +106,10 @@ pub enum File {
     Requisitions,
     /// Status reports of activities.
     StatusReports,
+    /// Documents of the archive.
+    ArchivedDocuments,
+    /// Versions of these documents; the bytes are separate files.
+    ArchivedFiles,
     /// Batches of vouchers that were exported to the bookkeeping program; the exported files are
     /// separate files.
     ExportBatches,

@@ -72,6 +72,17 @@ pub(crate) async fn attach(
     }
 }
 
+/// Stores a version of an archived document within the change that imports it. An erased one has no
+/// bytes.
+pub(crate) async fn store_version(change: &mut Change, row: Model, bytes: Vec<u8>) -> Result<()> {
+    store_content(change.tx(), &row.sha256, bytes).await?;
+    audit::insert(change, row.clone()).await?;
+    let Model { id, sha256, size, archived_document_id, version, .. } = row;
+    let (document_id, version) =
+        (archived_document_id.unwrap_or_default(), version.unwrap_or_default());
+    change.record(None, Some(&DocumentFile { id, document_id, version, sha256, size }))
+}
+
 /// Stores the voucher of a cost within the change that imports it.
 pub(crate) async fn store_for_cost(
     change: &mut Change,

@@ -8,9 +8,9 @@ use std::{fs, io, path::Path};
 use self::session::Export;
 pub use self::session::Exported;
 use super::{
-    File, Watcher, accounts, activities, agreements, allocations, bank_payments, books_closing,
-    cost_files, fee_schedules, invoices, members, organisations, reference_rates, requisitions,
-    tax_decisions, templates, unusable, vouchers,
+    File, Watcher, accounts, activities, agreements, allocations, archive, bank_payments,
+    books_closing, cost_files, fee_schedules, invoices, members, organisations, reference_rates,
+    requisitions, tax_decisions, templates, unusable, vouchers,
 };
 use crate::{auth::viewer::Permission, context::Context, error::Result, output::OwnFiles};
 
@@ -59,6 +59,8 @@ pub async fn export(
     accounts::export_grants(&mut export).await?;
     requisitions::export(&mut export).await?;
     activities::export_status_reports(&mut export).await?;
+    archive::export(&mut export).await?;
+    archive::export_files(&mut export).await?;
     vouchers::export(&mut export).await?;
     books_closing::export(&mut export).await?;
     export.finish(own, to).await

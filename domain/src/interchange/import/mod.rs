@@ -13,9 +13,9 @@ pub use self::{
     report::{BadRow, FileReport, ImportError, MAX_BAD_ROWS, Report},
 };
 use super::{
-    File, Watcher, accounts, activities, agreements, allocations, bank_payments, books_closing,
-    cost_files, fee_schedules, invoices, members, organisations, reference_rates, requisitions,
-    staging, tax_decisions, templates, unusable, vouchers,
+    File, Watcher, accounts, activities, agreements, allocations, archive, bank_payments,
+    books_closing, cost_files, fee_schedules, invoices, members, organisations, reference_rates,
+    requisitions, staging, tax_decisions, templates, unusable, vouchers,
 };
 use crate::{
     audit::{self, Action},
@@ -115,6 +115,8 @@ async fn write(
     accounts::import_grants(&mut import).await?;
     requisitions::import(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
+    archive::import(&mut import).await?;
+    archive::import_files(&mut import).await?;
     vouchers::import(&mut import).await?;
     books_closing::import(&mut import).await?;
     import.finish(ignored, dry_run).await
