@@ -11,6 +11,7 @@ use ::entity::{
 
 use crate::{
     agreements, archived_documents,
+    audit::reads,
     context::Context,
     error::Result,
     ledger,
@@ -18,7 +19,10 @@ use crate::{
 };
 
 /// Returns a file with its bytes; `None` if there is none, it was erased, or the viewer may not
-/// read it.
+/// read it. The read of a file of an archived document is logged.
+///
+/// # Errors
+/// CONFLICT with the reason BUSY if far too many reads wait to be written.
 pub async fn read(
     ctx: Context<'_>,
     id: StoredFileId,
@@ -31,6 +35,7 @@ pub async fn read(
         if found.is_none_or(|document| document.erased_on.is_some()) {
             return Ok(None);
         }
+        reads::note_document(ctx, document)?;
     }
     Ok(stored_files::content(ctx.db.read(), &row.sha256).await?.map(|bytes| (row, bytes)))
 }

@@ -152,6 +152,8 @@ id! {
     StoredFileId: StoredFile,
     /// Id of an archived document.
     ArchivedDocumentId: ArchivedDocument,
+    /// Id of a row in the log of who read archived documents.
+    ArchivedDocumentReadId: ArchivedDocumentRead,
     /// An audit entry's: its revision in the low half.
     AuditEntryId: AuditEntry,
 }
@@ -165,7 +167,7 @@ mod tests {
         activity fee_schedule tax_decision cost grant status_report template template_version \
         agreement signature acknowledgement invoice invoice_line payment reminder requisition \
         adjustment bank_payment export_batch books_closing reference_rate token_revocation \
-        stored_file archived_document audit_entry";
+        stored_file archived_document archived_document_read audit_entry";
 
     #[test]
     fn global_ids_stay_readable() {

@@ -25,6 +25,7 @@ pub mod agreement_document;
 pub mod agreement_parameters;
 pub mod allocation;
 pub mod archived_document;
+pub mod archived_document_read;
 pub mod attribution;
 pub mod audit_entry;
 pub mod bank_payment;

@@ -85,6 +85,7 @@ mod m2026_12_04_90_command_runs;
 mod m2026_12_05_30_list_search;
 mod m2026_12_05_31_list_orders;
 mod m2026_12_06_10_archived_documents;
+mod m2026_12_06_11_archived_document_reads;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -161,6 +162,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_05_30_list_search::Migration),
             Box::new(m2026_12_05_31_list_orders::Migration),
             Box::new(m2026_12_06_10_archived_documents::Migration),
+            Box::new(m2026_12_06_11_archived_document_reads::Migration),
         ]
     }
 }

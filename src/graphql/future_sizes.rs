@@ -27,7 +27,7 @@ use super::{
         template_drift::TemplateDeviation,
         types::Agreement,
     },
-    archived_documents::types::ArchivedDocument,
+    archived_documents::{reads::ArchivedDocumentRead, types::ArchivedDocument},
     audit::types::AuditEntry,
     batch::{Batch, BatchRow},
     connection::{self, ConnectionNode},
@@ -196,6 +196,7 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     sizes.add_list::<Agreement>();
     sizes.add_list::<AgreementTemplate>();
     sizes.add_list::<ArchivedDocument>();
+    sizes.add_list::<ArchivedDocumentRead>();
     sizes.add_list::<AuditEntry>();
     sizes.add_list::<BankPayment>();
     sizes.add_list::<Payment>();
@@ -261,6 +262,7 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             reminders,
             document_list,
             archived_documents,
+            archived_document_reads,
             rates,
             revenue,
             audit,

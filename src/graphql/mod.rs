@@ -89,6 +89,7 @@ pub struct Query(
     receivables::queries::ReminderQuery,
     document_list::queries::DocumentQuery,
     archived_documents::queries::ArchivedDocumentQuery,
+    archived_documents::reads::ArchivedDocumentReadQuery,
     interest::queries::RateQuery,
     revenue::queries::RevenueQuery,
     audit::queries::AuditQuery,

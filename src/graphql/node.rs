@@ -227,6 +227,7 @@ async fn of_type(
             of_archive_type(ctx, node_type, ids).await?
         }
         NodeType::ContactRead
+        | NodeType::ArchivedDocumentRead
         | NodeType::Decision
         | NodeType::Acknowledgement
         | NodeType::ExportBatch

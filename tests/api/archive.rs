@@ -1,6 +1,6 @@
 //! The archive: registration with a number, versions, readers, erasure, and what `verify` finds.
 
-use domain::stored_files::uploads;
+use domain::{audit::reads, auth::viewer::Viewer, stored_files::uploads};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -267,6 +267,43 @@ on_both!(a_document_that_no_law_demands_can_be_erased, |app| async move {
     assert_eq!(app.get(of_two).await.status, 404);
     let verified = app.program().arg("verify").output().unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+});
+
+on_both!(who_opened_a_document_is_logged_by_day, |app| async move {
+    let document = registered(&app, None).await;
+    let link = "{ archivedDocuments { nodes { file { url } } } }";
+    let read = async |caller: Caller<'_>| {
+        let answer = caller.query(link).await;
+        let url =
+            answer["archivedDocuments"]["nodes"][0]["file"]["url"].as_str().unwrap().to_owned();
+        caller.get(url.split('?').next().unwrap()).await.status
+    };
+    for _ in 0..2 {
+        assert_eq!(read(app.board()).await, 200);
+    }
+    reads::write(&app.db).await.unwrap();
+    let log = "query($id: ID) { archivedDocumentReads(filter: { archivedDocumentId: $id }) {
+        totalCount nodes { reader readOn readCount firstAt document { number } } } }";
+    let shown =
+        app.auditor().ask(log, json!({ "id": document })).await["archivedDocumentReads"].clone();
+    assert_eq!(shown["totalCount"], 1, "a link alone is no read: {shown}");
+    let line = &shown["nodes"][0];
+    assert_eq!(
+        (&line["readOn"], &line["readCount"], &line["firstAt"], &line["document"]["number"]),
+        (&json!("2026-11-21"), &json!(2), &json!(NOW), &json!("D2026-0001"))
+    );
+    assert_eq!(read(app.board()).await, 200);
+    reads::write(&app.db).await.unwrap();
+    let shown =
+        app.office().ask(log, json!({ "id": document })).await["archivedDocumentReads"].clone();
+    assert_eq!((&shown["totalCount"], &shown["nodes"][0]["readCount"]), (&json!(1), &json!(3)));
+    let of_board = app.board().ask(log, json!({ "id": document })).await;
+    assert_eq!(of_board["archivedDocumentReads"]["totalCount"], 0);
+    let operator = Viewer::operator("retention");
+    let day = "2026-11-22".parse().unwrap();
+    assert_eq!(reads::delete_before(app.context(&operator), day).await.unwrap(), 1);
+    let shown = app.office().ask(log, json!({ "id": document })).await;
+    assert_eq!(shown["archivedDocumentReads"]["totalCount"], 0);
 });
 
 on_both!(bytes_that_only_an_erased_document_had_vanish_with_another_upload, |app| async move {

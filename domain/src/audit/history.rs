@@ -58,6 +58,7 @@ impl History {
             NodeType::BooksClosing => Self::Record(Form::BooksClosing, &[SubjectKind::Books]),
             NodeType::TokenRevocation => Self::Record(Form::TokenRevocation, &[SubjectKind::Token]),
             NodeType::ContactRead
+            | NodeType::ArchivedDocumentRead
             | NodeType::Decision
             | NodeType::Signature
             | NodeType::StoredFile

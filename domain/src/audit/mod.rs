@@ -10,6 +10,7 @@ pub mod clock_acceptance;
 pub mod clock_order;
 mod continuity;
 pub mod date_order;
+pub mod document_reads;
 mod entries;
 pub mod forms;
 mod gaps;

@@ -1,4 +1,4 @@
-//! The contact reads that are in memory and not yet written.
+//! The reads of contacts and archived documents that are in memory and not yet written.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
     },
 };
 
-use ::entity::id::ContactId;
+use ::entity::id::{ArchivedDocumentId, ContactId};
 use chrono::{DateTime, NaiveDate, Utc};
 
-/// Unwritten reads: the times and the count for each reader, contact and day in Sweden.
+/// Unwritten reads: the times and the count for each reader, object and day in Sweden.
 #[derive(Debug, Default)]
 pub struct Reads {
     noted: Mutex<HashMap<Key, Times>>,
@@ -20,7 +20,16 @@ pub struct Reads {
     pub(super) writing: tokio::sync::Mutex<()>,
 }
 
-pub(super) type Key = (Arc<str>, ContactId, NaiveDate);
+pub(super) type Key = (Arc<str>, ReadObject, NaiveDate);
+
+/// The object of a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ReadObject {
+    /// A contact.
+    Contact(ContactId),
+    /// An archived document, one of whose files was opened.
+    Document(ArchivedDocumentId),
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {

@@ -1,5 +1,6 @@
-//! The log of contact reads. A read is noted in memory while the request is answered, so that
-//! readers don't wait for writers, and written soon after. The log is not part of the hash chain.
+//! The log of contact reads, and the noting of reads of archived documents. A read is noted in
+//! memory while the request is answered, so that readers don't wait for writers, and written soon
+//! after. The logs are not part of the hash chain.
 
 use std::{
     cmp::max as latest,
@@ -10,7 +11,7 @@ use std::{
 
 use ::entity::{
     contact_read::{Column, Entity, Model},
-    id::{ContactId, ContactReadId},
+    id::{ArchivedDocumentId, ContactId, ContactReadId},
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -22,8 +23,9 @@ pub use super::pending_reads::ReadMark;
 use super::{
     action::Action,
     change::begin,
+    document_reads,
     forms::ContactReadsRemoval,
-    pending_reads::{Key, Times},
+    pending_reads::{Key, ReadObject, Times},
 };
 use crate::{
     activity_slugs::ListFilter,
@@ -51,14 +53,26 @@ const DELAY: Duration = Duration::from_secs(2);
 /// CONFLICT with the reason BUSY if far too many reads wait to be written: contacts can't be read
 /// without a log.
 pub fn note(ctx: Context<'_>, contacts: impl IntoIterator<Item = ContactId>) -> Result<()> {
+    note_each(ctx, contacts.into_iter().map(ReadObject::Contact))
+}
+
+/// Notes that the viewer opens a file of this archived document.
+///
+/// # Errors
+/// As [`note`].
+pub fn note_document(ctx: Context<'_>, document: ArchivedDocumentId) -> Result<()> {
+    note_each(ctx, [ReadObject::Document(document)])
+}
+
+fn note_each(ctx: Context<'_>, objects: impl IntoIterator<Item = ReadObject>) -> Result<()> {
     let (now, reader) = (ctx.clock.now(), Arc::<str>::from(ctx.viewer.subject.as_str()));
     let mut noted = ctx.db.reads.lock();
-    for contact in contacts {
+    for object in objects {
         if let Some(mark) = ctx.read_mark {
             mark.set();
         }
         let is_full = noted.len() >= MAX_UNWRITTEN;
-        match noted.entry((Arc::clone(&reader), contact, day_of(now))) {
+        match noted.entry((Arc::clone(&reader), object, day_of(now))) {
             Entry::Occupied(mut known) => {
                 let times = known.get_mut();
                 (times.last_at, times.count) = (latest(times.last_at, now), times.count + 1);
@@ -98,17 +112,27 @@ pub async fn write(db: &Database) -> Result<()> {
 }
 
 async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
-    let row = |((reader, contact, day), times): (&Key, &Times)| Model {
-        id: ContactReadId::new(),
-        reader: reader.to_string(),
-        contact_id: *contact,
-        day: *day,
-        first_at: times.first_at,
-        last_at: times.last_at,
-        times: times.count,
-    };
-    let rows: Vec<_> = noted.iter().map(row).collect();
+    let (mut rows, mut of_documents) = (Vec::new(), Vec::new());
+    for ((reader, object, day), times) in noted {
+        match object {
+            ReadObject::Contact(contact) => rows.push(Model {
+                id: ContactReadId::new(),
+                reader: reader.to_string(),
+                contact_id: *contact,
+                day: *day,
+                first_at: times.first_at,
+                last_at: times.last_at,
+                times: times.count,
+            }),
+            ReadObject::Document(document) => {
+                of_documents.push(document_reads::row(reader, *document, *day, times));
+            }
+        }
+    }
     let tx = db.write().await?;
+    for batch in of_documents.chunks(BATCH) {
+        document_reads::add(&tx, batch.to_vec()).await?;
+    }
     for batch in rows.chunks(BATCH) {
         // Another server may have written earlier or later reads.
         let earlier = "CASE WHEN excluded.first_at < contact_read.first_at THEN excluded.first_at ELSE contact_read.first_at END";
@@ -131,13 +155,13 @@ pub async fn write_continuously(db: Database) {
     loop {
         tokio::time::sleep(DELAY).await;
         if let Err(error) = write(&db).await {
-            tracing::warn!(?error, "what was noted of who read contacts waits to be written");
+            tracing::warn!(?error, "what was noted of who read what waits to be written");
         }
     }
 }
 
-/// Removes the rows of days before this one. Returns their number, which the trail records unless
-/// it is zero.
+/// Removes the rows of days before this one from the logs of contacts and of archived documents.
+/// Returns their number, which the trail records unless it is zero.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may manage the register; CONFLICT with the reason BUSY if other
@@ -146,7 +170,8 @@ pub async fn delete_before(ctx: Context<'_>, day: NaiveDate) -> Result<u64> {
     ctx.require(Permission::ManageRegister)?;
     let mut change = begin(ctx, Action::ContactReadsForget).await?;
     let lines =
-        Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
+        Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected
+            + document_reads::delete_before(change.tx(), day).await?;
     if lines > 0 {
         change.record(None, Some(&ContactReadsRemoval { before: day, lines }))?;
     }

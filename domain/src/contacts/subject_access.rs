@@ -20,8 +20,9 @@ use crate::{
 
 /// Columns that may contain a person's name or e-mail address: the table, the column that
 /// identifies the owner of the row, and the column with the name or e-mail address.
-pub const MENTIONS: [(&str, &str, &str); 12] = [
+pub const MENTIONS: [(&str, &str, &str); 13] = [
     ("agreement_signature", "agreement_id", "name"),
+    ("archived_document_read", "document_id", "reader"),
     ("audit_entry", "subject_id", "actor"),
     ("bank_payment", "id", "payer_name"),
     ("contact", "id", "email"),

@@ -3,14 +3,14 @@
 
 use ::entity::{
     acknowledgement, activity, activity_funding, activity_text, adjustment, agreement,
-    agreement_document, agreement_parameters, allocation, archived_document, attribution,
-    audit_entry, bank_payment, bank_payment_part, books_closing, contact, contact_area,
-    contact_read, cost, decision, export_batch, fee_charge, fee_schedule, grant,
-    idempotent_outcome, idempotent_request, invoice, invoice_content, invoice_file, invoice_line,
-    member, member_billing, member_former_name, member_municipality, organisation, payment,
-    person_key, reference_rate, reminder, requisition, revenue_member_year, revenue_month,
-    sealed_entry, signature, status_report, status_report_text, stored_file, tax_decision,
-    template, template_text, template_version, token_revocation, voucher,
+    agreement_document, agreement_parameters, allocation, archived_document,
+    archived_document_read, attribution, audit_entry, bank_payment, bank_payment_part,
+    books_closing, contact, contact_area, contact_read, cost, decision, export_batch, fee_charge,
+    fee_schedule, grant, idempotent_outcome, idempotent_request, invoice, invoice_content,
+    invoice_file, invoice_line, member, member_billing, member_former_name, member_municipality,
+    organisation, payment, person_key, reference_rate, reminder, requisition, revenue_member_year,
+    revenue_month, sealed_entry, signature, status_report, status_report_text, stored_file,
+    tax_decision, template, template_text, template_version, token_revocation, voucher,
 };
 use sea_orm::{
     ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable,
@@ -47,6 +47,7 @@ pub fn dated_columns() -> Vec<Dated> {
         agreement_parameters,
         allocation,
         archived_document,
+        archived_document_read,
         attribution,
         audit_entry,
         bank_payment,

@@ -78,7 +78,7 @@ impl Kind {
     pub fn tables(self) -> &'static [&'static str] {
         match self {
             Self::FormerContacts => &["contact"],
-            Self::ContactReads => &["contact_read"],
+            Self::ContactReads => &["contact_read", "archived_document_read"],
             Self::EndedAgreements => &[
                 "agreement",
                 "agreement_document",

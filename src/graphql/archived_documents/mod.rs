@@ -3,4 +3,5 @@
 pub mod mutations;
 mod payloads;
 pub mod queries;
+pub mod reads;
 pub mod types;

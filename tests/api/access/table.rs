@@ -207,7 +207,9 @@ fn question_of_economy(schema: &Schema, samples: &Samples, name: &str) -> Questi
         "bankPayments" => (one(2), &["Betalaren Alfa"], &[], &[]),
         "payments" => (one(2), &["BG-ALFA"], &["BG-BETA"], &[]),
         // The samples have none; tests/api/economy/invoices/ has those of several buyers.
-        "refunds" | "reminders" | "documents" | "archivedDocuments" => (one(1), &[], &[], &[]),
+        "refunds" | "reminders" | "documents" | "archivedDocuments" | "archivedDocumentReads" => {
+            (one(1), &[], &[], &[])
+        }
         "revenue" => {
             let input = "(input: { from: \"2026-01-01\", to: \"2026-12-31\", committed: true, groupBy: [ACTIVITY, MEMBER, YEAR, QUARTER, MONTH] })";
             (format!("{{ {} }}", widest(input, 2)), &["11311.31"], &["22422.42"], &[])

@@ -7,11 +7,11 @@ use domain::{
 };
 use entity::id::{
     AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, ArchivedDocumentId,
-    AuditEntryId, BankPaymentId, BooksClosingId, ContactAreaId, ContactId, ContactReadId, CostId,
-    DecisionId, ExportBatchId, FeeScheduleId, GrantId, Identifier, InvoiceId, InvoiceLineId,
-    MemberId, NodeType, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
-    SignatureId, StatusReportId, StoredFileId, TaxDecisionId, TemplateId, TemplateVersionId,
-    TokenRevocationId,
+    ArchivedDocumentReadId, AuditEntryId, BankPaymentId, BooksClosingId, ContactAreaId, ContactId,
+    ContactReadId, CostId, DecisionId, ExportBatchId, FeeScheduleId, GrantId, Identifier,
+    InvoiceId, InvoiceLineId, MemberId, NodeType, OrganisationId, PaymentId, ReferenceRateId,
+    ReminderId, RequisitionId, SignatureId, StatusReportId, StoredFileId, TaxDecisionId,
+    TemplateId, TemplateVersionId, TokenRevocationId,
 };
 use samregister::graphql::{
     agreements::queries::counterparty,
@@ -25,7 +25,7 @@ const LONGEST: usize = 200;
 type OfType = fn(&str, Result<NodeId, InvalidId>) -> bool;
 
 /// The checks of all types.
-const OF_TYPES: [OfType; 32] = [
+const OF_TYPES: [OfType; 33] = [
     of_type::<MemberId>,
     of_type::<ContactAreaId>,
     of_type::<AllocationId>,
@@ -57,6 +57,7 @@ const OF_TYPES: [OfType; 32] = [
     of_type::<TokenRevocationId>,
     of_type::<StoredFileId>,
     of_type::<ArchivedDocumentId>,
+    of_type::<ArchivedDocumentReadId>,
     of_type::<AuditEntryId>,
 ];
 

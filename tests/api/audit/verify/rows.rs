@@ -362,6 +362,7 @@ const NOT_OF_THE_REGISTER: &[(&str, &str)] = &[
         "the keys that the trail's personal data is sealed with: checked with the trail",
     ),
     ("contact_read", "the log of who read contacts, written next to the trail"),
+    ("archived_document_read", "the log of who opened documents, written next to the trail"),
     ("idempotent_request", "answers to be given again, kept for a day"),
     ("sealed_entry", "which entries a person's key sealed fields of: checked with the trail"),
     ("agreement_in_force_later", "empty after each change"),

@@ -97,6 +97,11 @@ const SHORT_LISTS: &[(&str, &[&str])] = &[
 /// fields of the times that apply, and the reason.
 const RECORDS_WITHOUT_ID: &[(&str, &[&str], &str)] = &[
     ("AgreementDocument", &["Agreement.offeredAt"], "made by the offer, and never changed"),
+    (
+        "ArchivedDocumentRead",
+        &["ArchivedDocumentRead.firstAt", "ArchivedDocumentRead.lastAt"],
+        "no part of the audit trail",
+    ),
     ("ContactRead", &["ContactRead.firstAt", "ContactRead.lastAt"], "no part of the audit trail"),
     ("DeadlineSnooze", &["DeadlineSnooze.snoozedAt"], "made, and never changed"),
     (

@@ -183,6 +183,7 @@ fn fields_say_what_their_values_depend_on() {
             "Document.pdfUrl",
             "Invoice.pdfUrl",
             "Invoice.peppolUrl",
+            "Query.archivedDocumentReads",
             "Query.contactExport",
             "Query.contactReads",
             "Query.contacts",
