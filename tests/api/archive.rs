@@ -431,6 +431,37 @@ on_both!(the_archive_is_exported_and_imported_as_it_was, |app| async move {
     }
 });
 
+on_both!(agreements_without_a_document_are_a_list, |app| async move {
+    let register_of = Register::fill(&app).await;
+    let imported = "key,number,kind,direction,activity,counterparty,template,template_version,\
+        starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,\
+        fee_basis,fee_amount,fee_per_mille,vat_rate\n\
+        a,2020-0001,PARTICIPATION,INCOME,bip,m3,,,2020-02-01,,1,,2020-01-10T09:00:00Z,2020-01-20,,,,,\n\
+        b,2020-0002,PARTICIPATION,INCOME,bip,m4,,,2020-02-01,,1,,2020-01-10T09:00:00Z,2020-01-20,,,,,\n";
+    app.import(&[("agreements.csv", imported)]).await;
+    agreed(&app, register_of.draft(0, "bip", "2026-01-01")).await;
+    let list = async |has_document: bool| {
+        let document = format!(
+            "{{ agreements(filter: {{ hasDocument: {has_document} }}, orderBy: {{ field: NUMBER }}) {{
+                nodes {{ id number }} }} }}"
+        );
+        let answer = app.office().query(&document).await;
+        let nodes = answer["agreements"]["nodes"].as_array().unwrap().clone();
+        let numbers: Vec<String> =
+            nodes.iter().map(|node| node["number"].as_str().unwrap().to_owned()).collect();
+        (numbers, nodes)
+    };
+    let (numbers_without, nodes) = list(false).await;
+    assert_eq!(numbers_without, ["2020-0001", "2020-0002"]);
+    assert_eq!(list(true).await.0, ["2026-0001"]);
+    let document = registered(&app, nodes[0]["id"].as_str()).await;
+    assert_eq!(list(false).await.0, ["2020-0002"]);
+    assert_eq!(list(true).await.0, ["2020-0001", "2026-0001"]);
+    let erase = json!({ "archivedDocumentId": document, "reason": "Fel avtal" });
+    done(&app.office(), "archivedDocumentErase", "id", erase).await;
+    assert_eq!(list(false).await.0, ["2020-0001", "2020-0002"]);
+});
+
 on_both!(what_has_documents_is_not_removed, |app| async move {
     let new = json!({ "name": "Fel", "joinedOn": "2027-01-01" });
     let member = app.office().does("memberAdmit", "id", new).await["memberAdmit"]["id"].clone();

@@ -18,6 +18,7 @@ mod eligibility;
 pub mod fee;
 pub mod former_notice_ends;
 pub mod give_notice;
+mod has_document;
 pub mod integrity;
 mod integrity_rules;
 pub mod lifecycle;
@@ -111,6 +112,9 @@ pub struct Filter {
     pub has_activity: Option<bool>,
     /// `true`: replaces an agreement that the viewer can read. `false`: replaces none.
     pub has_predecessor: Option<bool>,
+    /// `true`: it has a document: that of the offer, a scanned signed copy or an archived one;
+    /// `false`: it has none.
+    pub has_document: Option<bool>,
     /// Words, or beginnings of words, that must all occur in the number, the counterparty's names,
     /// the activity or the parameters: see [`search`].
     pub search: Option<String>,
@@ -210,6 +214,10 @@ fn narrow(ctx: Context<'_>, mut select: SelectStatement, filter: &Filter) -> Sel
     }
     if let Some(has_predecessor) = filter.has_predecessor {
         select.cond_where(replaces(ctx, has_predecessor));
+    }
+    if let Some(has_document) = filter.has_document {
+        let found = has_document::has_document();
+        select.cond_where(if has_document { found } else { found.not() });
     }
     let text = filter.search.as_deref();
     select.and_where_option(search::filter(

@@ -67,6 +67,9 @@ pub struct AgreementFilter {
     has_activity: Option<bool>,
     /// `true`: replaces an agreement that you may see. `false`: replaces none.
     has_predecessor: Option<bool>,
+    /// `true`: it has a document: the PDF of the offer, a scanned signed copy, or an archived
+    /// document; `false`: it has none.
+    has_document: Option<bool>,
     /// All of these words occur in the number, the counterparty's present and former names, the
     /// activity or the parameters. A word may be the beginning of a longer one. Case and accents
     /// are ignored, but å, ä and ö are letters of their own.
@@ -100,6 +103,7 @@ impl AgreementFilter {
                 .map(|id| row_id::<TemplateVersionId>(&id, "filter.templateVersionId", errors)),
             has_activity: self.has_activity,
             has_predecessor: self.has_predecessor,
+            has_document: self.has_document,
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             include_snoozed: self.include_snoozed,
         }
