@@ -7,6 +7,7 @@ pub mod activities;
 pub mod agreements;
 pub mod api;
 mod api_client;
+pub mod archive;
 pub mod backup;
 pub mod break_even;
 pub mod checkpoint;

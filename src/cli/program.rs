@@ -5,8 +5,8 @@ use std::{env::ArgsOs, ffi::OsString, path::PathBuf, process::ExitCode, time::Du
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{
-    CONFIG, Failure, Outcome, Result, activities, agreements, api, backup, break_even, checkpoint,
-    clock, completions, config,
+    CONFIG, Failure, Outcome, Result, activities, agreements, api, archive, backup, break_even,
+    checkpoint, clock, completions, config,
     connect::COMMAND,
     contact, doctor, expiring, export,
     failure::{is_json_wanted, summary},
@@ -67,6 +67,7 @@ enum Command {
     Migrate(migrate::Options),
     Import(import::Options),
     Export(export::Options),
+    Archive(archive::Options),
     Payments(payments::Options),
     Templates(templates::Options),
     Token(token::Options),
@@ -167,6 +168,7 @@ impl Command {
             Self::Migrate(options) => migrate::run(options).await,
             Self::Import(options) => import::run(options).await,
             Self::Export(options) => export::run(options).await,
+            Self::Archive(options) => archive::run(options).await,
             Self::Payments(options) => payments::run(options).await,
             Self::Templates(options) => templates::run(options).await,
             Self::Token(options) => token::run(options).await,

@@ -436,14 +436,16 @@ on_both!(agreements_without_a_document_are_a_list, |app| async move {
     let imported = "key,number,kind,direction,activity,counterparty,template,template_version,\
         starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,\
         fee_basis,fee_amount,fee_per_mille,vat_rate\n\
-        a,2020-0001,PARTICIPATION,INCOME,bip,m3,,,2020-02-01,,1,,2020-01-10T09:00:00Z,2020-01-20,,,,,\n\
-        b,2020-0002,PARTICIPATION,INCOME,bip,m4,,,2020-02-01,,1,,2020-01-10T09:00:00Z,2020-01-20,,,,,\n";
+        a,2020-0001,PARTICIPATION,INCOME,bip,m3,,,\
+        2020-02-01,,1,,2020-01-10T09:00:00Z,2020-01-20,,,,,\n\
+        b,2020-0002,PARTICIPATION,INCOME,bip,m4,,,\
+        2020-02-01,,1,,2020-01-10T09:00:00Z,2020-01-20,,,,,\n";
     app.import(&[("agreements.csv", imported)]).await;
     agreed(&app, register_of.draft(0, "bip", "2026-01-01")).await;
     let list = async |has_document: bool| {
         let document = format!(
-            "{{ agreements(filter: {{ hasDocument: {has_document} }}, orderBy: {{ field: NUMBER }}) {{
-                nodes {{ id number }} }} }}"
+            "{{ agreements(filter: {{ hasDocument: {has_document} }},
+                orderBy: {{ field: NUMBER }}) {{ nodes {{ id number }} }} }}"
         );
         let answer = app.office().query(&document).await;
         let nodes = answer["agreements"]["nodes"].as_array().unwrap().clone();
@@ -460,6 +462,52 @@ on_both!(agreements_without_a_document_are_a_list, |app| async move {
     let erase = json!({ "archivedDocumentId": document, "reason": "Fel avtal" });
     done(&app.office(), "archivedDocumentErase", "id", erase).await;
     assert_eq!(list(false).await.0, ["2020-0001", "2020-0002"]);
+});
+
+on_both!(scanned_contracts_are_registered_by_their_names, |app| async move {
+    let register_of = Register::fill(&app).await;
+    agreed(&app, register_of.draft(0, "bip", "2026-01-01")).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("2026-0001 Förbund 00.pdf", PDF),
+        ("2026-0009.pdf", PDF),
+        ("2026-0001_bild.pdf", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice()),
+        ("2026-0001.txt", b"text"),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut program = app.program();
+        program.args(["archive", "import"]).arg(folder.path()).args(arguments);
+        let output = program.output().unwrap();
+        let (out, err) = (output.stdout, output.stderr);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&err));
+        (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    };
+    let (planned, said) = run(&["--dry-run"]);
+    for (file, result) in [
+        ("2026-0001 Förbund 00.pdf", "registreras"),
+        ("2026-0001_bild.pdf", "ingen PDF"),
+        ("2026-0009.pdf", "inget avtal"),
+    ] {
+        let line = planned.lines().find(|line| line.contains(file));
+        assert!(line.is_some_and(|line| line.contains(result)), "{file}: {planned}");
+    }
+    assert!(!planned.contains("2026-0001.txt"), "{planned}");
+    assert!(said.contains("2 files not registered"), "{said}");
+    assert!(said.contains("nothing was changed: a dry run"), "{said}");
+    assert_eq!(numbers(&app.office(), "").await, [""; 0]);
+    let (done, _) = run(&[]);
+    assert!(done.contains("registrerad"), "{done}");
+    let (again, _) = run(&[]);
+    assert!(again.contains("fanns redan"), "{again}");
+    let list = "{ archivedDocuments { nodes { kind title file { name } } } }";
+    let found = app.office().query(list).await["archivedDocuments"]["nodes"].clone();
+    let expected = json!([{
+        "kind": "SIGNED_CONTRACT", "title": "Undertecknat avtal 2026-0001",
+        "file": { "name": "2026-0001 Förbund 00.pdf" },
+    }]);
+    assert_eq!(found, expected);
 });
 
 on_both!(what_has_documents_is_not_removed, |app| async move {

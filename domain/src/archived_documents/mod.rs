@@ -4,6 +4,7 @@
 
 pub mod attachment;
 pub mod erase;
+pub mod intake;
 pub(crate) mod integrity;
 mod loading;
 mod numbers;

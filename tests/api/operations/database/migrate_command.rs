@@ -148,6 +148,7 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
         "serve --no-migrate --bind 127.0.0.1:0",
         "import .",
         "export exported",
+        "archive import .",
         "expiring",
         "revenue --from 2026-01-01 --to 2026-12-31",
         "scenario --year 2026 --per-mille 2",

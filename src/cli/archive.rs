@@ -1,0 +1,175 @@
+//! `samregister archive`: intake of scanned contracts.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, Outcome, Result, context, count, open, put, say, settings, table};
+use documents::{Cell, Column, Grid, Kind};
+use domain::{
+    archived_documents::intake::{self, Candidate, Match, Taken},
+    auth::viewer::Viewer,
+    config::Settings,
+    context::Context,
+    error::Error,
+    files,
+    stored_files::uploads::NewFile,
+};
+
+/// Register scanned documents in the archive
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Report which scanned contracts belong to which agreements:
+    samregister archive import ./skannat --dry-run
+  Register them:
+    samregister archive import ./skannat")]
+pub struct Options {
+    #[command(subcommand)]
+    subcommand: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Import(Import),
+}
+
+/// Register a folder of scanned contracts
+///
+/// Each PDF in the folder whose name is the number or the key of an agreement, or begins with it,
+/// as "2020-0007 Gotland.pdf", becomes an archived document of that agreement, with the next
+/// registry number. A file that the archive has already is left out, so that the command can be
+/// repeated. Each file is a change of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  samregister archive import ./skannat --dry-run")]
+struct Import {
+    /// Folder of the files
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Only report what would be registered
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A file with its agreement, and what became of it.
+struct Line {
+    file: String,
+    agreement: Option<String>,
+    result: &'static str,
+    number: Option<String>,
+}
+
+/// Registers a folder of scanned contracts.
+///
+/// # Errors
+/// Fails if the folder or a file can't be read; files before it stay registered.
+pub async fn run(options: Options) -> Result {
+    let Command::Import(Import { folder, dry_run }) = options.subcommand;
+    let paths = pdfs(&folder)?;
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let viewer = Viewer::operator("archive import");
+    let taken = take_all(context(&db, &viewer), &settings, paths, dry_run).await;
+    db.close().await?;
+    let lines = taken?;
+    put(table(&grid(&lines)))?;
+    let left = lines.iter().filter(|line| line.number.is_none() && !is_planned(line)).count();
+    if left > 0 {
+        say(&format!("{} not registered", count(left, "file")));
+    }
+    say(if dry_run { "nothing was changed: a dry run" } else { "imported" });
+    Ok(Outcome::Done)
+}
+
+/// Result of a file that a dry run would register.
+const PLANNED: &str = "registreras";
+
+fn is_planned(line: &Line) -> bool {
+    line.result == PLANNED
+}
+
+/// Returns the PDF files of a folder, by name.
+fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable =
+        |cause: std::io::Error| Failure::new(format!("cannot read {}: {cause}", folder.display()));
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("pdf")) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+async fn take_all(
+    ctx: Context<'_>,
+    settings: &Settings,
+    paths: Vec<PathBuf>,
+    is_dry_run: bool,
+) -> Result<Vec<Line>> {
+    let candidates = intake::candidates(ctx).await?;
+    let mut lines = Vec::with_capacity(paths.len());
+    for path in paths {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let line = match intake::matching(&candidates, &file) {
+            Match::One(candidate) => {
+                let max_bytes = settings.limits.upload_bytes as u64;
+                let bytes = files::read(&path, max_bytes).map_err(|cause| {
+                    Failure::new(format!("cannot read {}: {cause}", path.display()))
+                })?;
+                take(ctx, candidate, file, bytes, is_dry_run).await?
+            }
+            Match::None => left_out(file, "inget avtal"),
+            Match::Several => left_out(file, "flera avtal"),
+        };
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+fn left_out(file: String, result: &'static str) -> Line {
+    Line { file, agreement: None, result, number: None }
+}
+
+async fn take(
+    ctx: Context<'_>,
+    candidate: &Candidate,
+    file: String,
+    bytes: Vec<u8>,
+    is_dry_run: bool,
+) -> Result<Line> {
+    let new = NewFile { name: file.clone(), media_type: None, bytes };
+    let (result, number) = match intake::take(ctx, candidate, new, is_dry_run).await {
+        Ok(Taken::Registered(number)) => ("registrerad", Some(number)),
+        Ok(Taken::Known(number)) => ("fanns redan", Some(number)),
+        Ok(Taken::Planned) => (PLANNED, None),
+        Ok(Taken::NotPdf) => ("ingen PDF", None),
+        Err(Error::Invalid(_)) => ("otillåtet filnamn", None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Line { file, agreement: Some(candidate.number.clone()), result, number })
+}
+
+fn grid(lines: &[Line]) -> Grid {
+    let columns = vec![
+        Column::new("file", "Fil", Kind::Text),
+        Column::new("agreement", "Avtal", Kind::Text),
+        Column::new("result", "Resultat", Kind::Text),
+        Column::new("number", "Diarienummer", Kind::Text),
+    ];
+    let text = |text: Option<&String>| text.map_or(Cell::Empty, |text| Cell::Text(text.clone()));
+    let rows = lines.iter().map(|line| {
+        vec![
+            Cell::Text(line.file.clone()),
+            text(line.agreement.as_ref()),
+            Cell::Text(line.result.to_owned()),
+            text(line.number.as_ref()),
+        ]
+    });
+    Grid { columns, rows: rows.collect(), total: None }
+}
