@@ -162,7 +162,7 @@ fn select(mut from: SelectStatement, kind: Kind, own: Columns, filter: &Filter) 
 }
 
 /// Returns the day of the offer in UTC; the expression is the same as in the index.
-fn offered_on(backend: DbBackend) -> SimpleExpr {
+pub(crate) fn offered_on(backend: DbBackend) -> SimpleExpr {
     Expr::cust(if backend == DbBackend::Postgres {
         "CAST(\"agreement\".\"offered_at\" AT TIME ZONE 'UTC' AS date)"
     } else {

@@ -61,6 +61,7 @@ pub mod vouchers;
 pub mod ledger;
 pub mod revenue;
 pub mod archived_documents;
+pub mod diary;
 pub mod file_access;
 pub mod change_feed;
 pub mod interchange;

@@ -37,6 +37,7 @@ pub mod contact_read;
 pub mod cost;
 pub mod decision;
 pub mod decision_use;
+pub mod diary_entry;
 pub mod export_batch;
 pub mod fee_charge;
 pub mod fee_schedule;

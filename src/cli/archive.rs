@@ -1,29 +1,34 @@
-//! `samregister archive`: intake of scanned contracts.
+//! `samregister archive`: intake of scanned contracts, and the diary.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Failure, Outcome, Result, context, count, open, put, say, settings, table};
-use documents::{Cell, Column, Grid, Kind};
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     archived_documents::intake::{self, Candidate, Match, Taken},
     auth::viewer::Viewer,
     config::Settings,
     context::Context,
+    diary::{self, Filter},
     error::Error,
     files,
     stored_files::uploads::NewFile,
 };
+use entity::diary_entry;
 
-/// Register scanned documents in the archive
+/// Register scanned documents in the archive, and list the diary
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   Report which scanned contracts belong to which agreements:
     samregister archive import ./skannat --dry-run
   Register them:
-    samregister archive import ./skannat")]
+    samregister archive import ./skannat
+  Export the diary of a year:
+    samregister archive diary --from 2026-01-01 --to 2026-12-31 --format csv > diarium.csv")]
 pub struct Options {
     #[command(subcommand)]
     subcommand: Command,
@@ -32,6 +37,7 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     Import(Import),
+    Diary(Diary),
 }
 
 /// Register a folder of scanned contracts
@@ -53,6 +59,38 @@ struct Import {
     dry_run: bool,
 }
 
+/// List everything with a registry number (diarium)
+///
+/// Archived documents, agreements that were offered, issued invoices and credit notes, and
+/// requisitions, by the day on which they got their numbers.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  samregister archive diary --from 2026-01-01
+  samregister archive diary --format csv > diarium.csv")]
+struct Diary {
+    /// First day
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last day
+    #[arg(long, value_name = "DATE")]
+    to: Option<NaiveDate>,
+    /// Words that must all occur in the record
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// Format of the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Table for a terminal
+    Table,
+    /// CSV for programs and spreadsheets (RFC 4180)
+    Csv,
+}
+
 /// A file with its agreement, and what became of it.
 struct Line {
     file: String,
@@ -61,12 +99,54 @@ struct Line {
     number: Option<String>,
 }
 
-/// Registers a folder of scanned contracts.
+/// Runs the command.
 ///
 /// # Errors
-/// Fails if the folder or a file can't be read; files before it stay registered.
+/// Fails if the database can't be opened, or the folder or a file can't be read; files before it
+/// stay registered.
 pub async fn run(options: Options) -> Result {
-    let Command::Import(Import { folder, dry_run }) = options.subcommand;
+    match options.subcommand {
+        Command::Import(options) => import(options).await,
+        Command::Diary(options) => list(options).await,
+    }
+}
+
+/// Lists the diary.
+async fn list(options: Diary) -> Result {
+    let settings = settings()?;
+    let db = open(&settings).await?;
+    let viewer = Viewer::operator("archive diary");
+    let Diary { from, to, search, format } = options;
+    let filter = Filter { kinds: Vec::new(), from, to, search };
+    let found = diary::all(context(&db, &viewer), &filter).await;
+    db.close().await?;
+    let grid = entries(&found?);
+    put(match format {
+        Format::Csv => sheet::csv(&grid)?,
+        Format::Table => table(&grid).into_bytes(),
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn entries(found: &[diary_entry::Model]) -> Grid {
+    let columns = vec![
+        Column::new("registered_on", "Dag", Kind::Day),
+        Column::new("number", "Nummer", Kind::Text),
+        Column::new("title", "Titel", Kind::Text),
+    ];
+    let row = |entry: &diary_entry::Model| {
+        vec![
+            Cell::Day(entry.registered_on),
+            Cell::Text(entry.number.clone()),
+            Cell::Text(entry.title.clone()),
+        ]
+    };
+    Grid { columns, rows: found.iter().map(row).collect(), total: None }
+}
+
+/// Registers a folder of scanned contracts.
+async fn import(options: Import) -> Result {
+    let Import { folder, dry_run } = options;
     let paths = pdfs(&folder)?;
     let settings = settings()?;
     let db = open(&settings).await?;

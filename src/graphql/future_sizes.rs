@@ -33,6 +33,7 @@ use super::{
     connection::{self, ConnectionNode},
     contacts::types::{Contact, ContactArea, ContactRead},
     decisions::types::DecisionUse,
+    diary::types::DiaryEntry,
     document_list::types::Document,
     fees::{self, types::FeeSchedule},
     interest,
@@ -202,6 +203,7 @@ fn measure(ctx: &Context<'_>) -> BTreeMap<String, usize> {
     sizes.add_list::<Payment>();
     sizes.add_list::<Refund>();
     sizes.add_list::<Reminder>();
+    sizes.add_list::<DiaryEntry>();
     sizes.add_list::<Document>();
     sizes.add_list::<Contact>();
     sizes.add_list::<ContactArea>();
@@ -263,6 +265,7 @@ fn measure_roots(sizes: &mut Sizes<'_, '_>) {
             document_list,
             archived_documents,
             archived_document_reads,
+            diary,
             rates,
             revenue,
             audit,

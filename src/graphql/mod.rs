@@ -16,6 +16,7 @@ pub mod cost;
 pub mod decisions;
 #[cfg(test)]
 mod declared_columns;
+pub mod diary;
 pub mod document_list;
 pub mod error_codes;
 pub mod errors;
@@ -90,6 +91,7 @@ pub struct Query(
     document_list::queries::DocumentQuery,
     archived_documents::queries::ArchivedDocumentQuery,
     archived_documents::reads::ArchivedDocumentReadQuery,
+    diary::queries::DiaryQuery,
     interest::queries::RateQuery,
     revenue::queries::RevenueQuery,
     audit::queries::AuditQuery,

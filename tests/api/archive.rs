@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::{App, NOW, on_both},
     caller::Caller,
+    fixtures::Samples,
     lifecycle_fixtures::{Register, agreed, drafted, raw},
     register_files::{bad_rows, exported, try_import},
     uploads::{PDF, upload, uploaded},
@@ -508,6 +509,52 @@ on_both!(scanned_contracts_are_registered_by_their_names, |app| async move {
         "file": { "name": "2026-0001 Förbund 00.pdf" },
     }]);
     assert_eq!(found, expected);
+});
+
+on_both!(the_diary_lists_what_has_a_number, |app| async move {
+    let samples = Samples::fill(&app).await;
+    registered(&app, Some(samples.id("alfa"))).await;
+    let list = async |caller: Caller<'_>, filter: &str| {
+        let document = format!(
+            "{{ diary(filter: {{ {filter} }}, orderBy: {{ field: REGISTERED_ON }}) {{
+                totalCount nodes {{ kind number title node {{ id }} }} }} }}"
+        );
+        let answer = caller.query(&document).await["diary"].clone();
+        let nodes = answer["nodes"].as_array().unwrap().clone();
+        assert_eq!(answer["totalCount"], nodes.len());
+        assert!(nodes.iter().all(|node| node["node"]["id"].is_string()), "{nodes:?}");
+        let name = |node: &Value| {
+            let [title, number] = ["title", "number"].map(|name| node[name].as_str().unwrap());
+            format!("{title} {number}")
+        };
+        nodes.iter().map(name).collect::<Vec<_>>()
+    };
+    let mut all = list(app.office(), "").await;
+    all.sort();
+    let expected = [
+        "Avtal 2026-7001",
+        "Avtal 2026-7002",
+        "Avtal 2026-7003",
+        "Brev om lokaler D2026-0001",
+        "Faktura 8801",
+        "Faktura 8802",
+    ];
+    assert_eq!(all, expected);
+    let of_alfa = ["Avtal 2026-7001", "Faktura 8801", "Brev om lokaler D2026-0001"];
+    assert_eq!(list(app.member(samples.id("alfa")), "").await, of_alfa, "the earliest first");
+    for (filter, expected) in [
+        ("kind: [ARCHIVED_DOCUMENT]", &["Brev om lokaler D2026-0001"][..]),
+        ("search: \"brev\"", &["Brev om lokaler D2026-0001"]),
+        ("registeredFrom: \"2026-03-02\", registeredTo: \"2026-03-02\"", &["Faktura 8802"]),
+    ] {
+        assert_eq!(list(app.office(), filter).await, expected, "{filter}");
+    }
+    let mut program = app.program();
+    program.args(["archive", "diary", "--to", "2026-03-01", "--format", "csv"]);
+    let output = program.output().unwrap();
+    let csv = String::from_utf8(output.stdout).unwrap();
+    assert!(csv.lines().any(|line| line.contains("2026-03-01") && line.contains("8801")), "{csv}");
+    assert!(!csv.contains("8802"), "{csv}");
 });
 
 on_both!(what_has_documents_is_not_removed, |app| async move {

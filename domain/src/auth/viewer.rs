@@ -166,7 +166,8 @@ pub struct Viewer {
 pub(super) const OPERATOR: &str = "samregister ";
 /// The operators: subcommands and background tasks of the program, and the names of such subjects
 /// in other systems. No token may have a subject that looks like one of these.
-pub(super) const OPERATORS: [&str; 38] = [
+pub(super) const OPERATORS: [&str; 39] = [
+    "archive diary",
     "archive import",
     "break-even",
     "checkpoint",

@@ -210,6 +210,7 @@ fn question_of_economy(schema: &Schema, samples: &Samples, name: &str) -> Questi
         "refunds" | "reminders" | "documents" | "archivedDocuments" | "archivedDocumentReads" => {
             (one(1), &[], &[], &[])
         }
+        "diary" => (one(0), &["2026-7001", "\"8801\""], &["2026-7002", "\"8802\""], &[]),
         "revenue" => {
             let input = "(input: { from: \"2026-01-01\", to: \"2026-12-31\", committed: true, groupBy: [ACTIVITY, MEMBER, YEAR, QUARTER, MONTH] })";
             (format!("{{ {} }}", widest(input, 2)), &["11311.31"], &["22422.42"], &[])

@@ -8,7 +8,7 @@ use crate::repository::source_files::{
 };
 
 /// The nouns of the domain in order: each may use those before it.
-const RULES: [&str; 31] = [
+const RULES: [&str; 32] = [
     "term_sql",
     "books",
     "members",
@@ -33,6 +33,7 @@ const RULES: [&str; 31] = [
     "file_access",
     "document_list",
     "decision_list",
+    "diary",
     "change_feed",
     "interchange",
     "retention",

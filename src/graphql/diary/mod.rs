@@ -1,0 +1,4 @@
+//! GraphQL API of the diary.
+
+pub mod queries;
+pub mod types;
