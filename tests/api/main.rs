@@ -6,7 +6,6 @@ mod support;
 mod access;
 mod activities;
 mod agreements;
-mod archive;
 mod audit;
 mod economy;
 mod interchange;

@@ -230,16 +230,17 @@ async fn input_of_books(app: &App, samples: &Samples, name: &str, permit: usize)
         "deadlineUnsnooze" => {
             json!({ "agreementId": id(["avtal alfa", "avtal beta"][permit % 2]) })
         }
-        "archivedDocumentRegister" => {
-            crate::archive::input(&uploaded(&app.office(), "brev.pdf").await, Some(id("bip")))
-        }
+        "archivedDocumentRegister" => crate::interchange::archive::input(
+            &uploaded(&app.office(), "brev.pdf").await,
+            Some(id("bip")),
+        ),
         "archivedDocumentReplace" => {
-            let document = crate::archive::registered(app, Some(id("bip"))).await;
+            let document = crate::interchange::archive::registered(app, Some(id("bip"))).await;
             let file = uploaded(&app.office(), "brev-2.pdf").await;
             json!({ "archivedDocumentId": document, "fileId": file })
         }
         "archivedDocumentErase" => {
-            let document = crate::archive::registered(app, Some(id("bip"))).await;
+            let document = crate::interchange::archive::registered(app, Some(id("bip"))).await;
             json!({ "archivedDocumentId": document, "reason": "Gallrad" })
         }
         "statusReportFile" => {

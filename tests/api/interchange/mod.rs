@@ -1,5 +1,6 @@
 //! CSV files of the register, and documents of every kind.
 
+pub mod archive;
 mod blocked_writers;
 mod csv;
 pub mod documents;
