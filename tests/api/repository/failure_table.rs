@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// The tests that the table names, as `database::outages::a_test`.
+/// The tests that the table names, as `operations::database::outages::a_test`.
 fn named(text: &str) -> Vec<&str> {
     let rows = text.lines().filter(|line| line.starts_with("| "));
     rows.flat_map(|row| row.split('`').skip(1).step_by(2))
