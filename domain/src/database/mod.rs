@@ -22,12 +22,13 @@ mod pool_state;
 mod pools;
 mod pooler;
 mod primary;
-mod private_copy;
+pub(crate) mod private_copy;
 mod replica;
 pub mod replica_facts;
 mod replica_reads;
 mod replicas;
 mod revision;
+mod series;
 mod servers;
 mod session;
 mod server_connection;
@@ -65,9 +66,8 @@ pub(crate) use self::{
     batch::Batch,
     busy::{WRITE_LOCK_TIMEOUT, busy},
     common_commit::CommonCommit,
-    latest_series::LatestSeries,
     part::Parts,
-    private_copy::PrivateCopy,
+    series::LatestSeries,
     sql::{EACH, among_numbers, each, fixed_day, fixed_word},
     usage::note_rows,
     writers::Sharing,

@@ -23,7 +23,7 @@ use crate::{
     books::Closing,
     config::Network,
     context::Context,
-    database::{Database, PrivateCopy},
+    database::{Database, private_copy::PrivateCopy},
     error::Error,
 };
 
