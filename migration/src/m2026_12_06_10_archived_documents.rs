@@ -1,5 +1,5 @@
-//! Archived documents with their registry numbers. Each version is an uploaded file; the files of an
-//! erased document lose their bytes, which become empty.
+//! Archived documents with their registry numbers. Each version is an uploaded file; the files of
+//! an erased document lose their bytes, which become empty.
 
 use sea_orm_migration::prelude::*;
 

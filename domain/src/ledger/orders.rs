@@ -27,7 +27,8 @@ pub enum Field {
     Party,
 }
 
-/// Returns an order of the ledger. An order by a name is one of the rows that [`super::list`] reads.
+/// Returns an order of the ledger. An order by a name is one of the rows that [`super::list`]
+/// reads.
 #[must_use]
 pub fn order<M: Booked>(backend: DbBackend, field: Field, descending: bool) -> Order {
     let columns = M::COLUMNS;

@@ -64,6 +64,10 @@ const HEADERS: &[(&str, &str)] = &[
         "status_reports.csv",
         "activity,period,health,summary,deviations,next_steps,reported_by,reported_at",
     ),
+    (
+        "archived_documents.csv",
+        "number,kind,title,language,dated_on,registered_on,versions,agreement,member,organisation,activity,cost_booked_on,cost_description,cost_occurrence,erased_on,erasure_reason",
+    ),
 ];
 
 /// The activities of the network; the lead in question leads one of the first two.
@@ -255,6 +259,7 @@ impl Draw {
             }
             self.row(is_open, "members.csv", &format!("{who},{billing},{}", end.1));
             self.contacts_of(is_open, &key, "", "");
+            self.documents_of(is_open, &format!(",{key}"));
             for year in 2025..=2027 {
                 if self.chance(is_open, 70) {
                     let amount = self.amount(is_open);
@@ -311,6 +316,19 @@ impl Draw {
             );
             self.row(is_seen, "contacts.csv", &row);
             self.contacts[usize::from(!is_seen)].push(format!("k{n}"));
+        }
+    }
+
+    /// Documents of the archive that are attached to an agreement or a member. Their files are
+    /// erased.
+    fn documents_of(&mut self, is_seen: bool, attached_to: &str) {
+        for _ in 0..self.up_to(is_seen, 2) {
+            let number = self.number(is_seen);
+            let title = self.one_of(is_seen, &["Brev", "Bilaga", "Årsrapport"]);
+            let row = format!(
+                "D2026-{number:04},OTHER,{title} {number},sv,2026-01-15,2026-02-01,1,{attached_to},,,,,,2026-11-01,Gallrat"
+            );
+            self.row(is_seen, "archived_documents.csv", &row);
         }
     }
 
@@ -393,6 +411,7 @@ impl Draw {
                     let number = format!("2026-{}", 7000 + self.number(is_seen));
                     let row = format!("{key},{number},{kind},{activity},{}", party.key);
                     self.agreement(is_seen, &row, true, party.is_member);
+                    self.documents_of(is_seen, &format!("{key},"));
                     self.agreements.insert((party.key.clone(), activity), (key, is_seen));
                 }
                 let is_seen = party.is_seen && self.visibility(&[Of::DraftAgreement], owner);
