@@ -12,7 +12,7 @@ use crate::graphql::{
 };
 use domain::{
     archived_documents::{self, Filter},
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// Filter of archived documents. All conditions must hold; an empty list is no condition.
@@ -53,7 +53,7 @@ impl ArchivedDocumentFilter {
             dated_from,
             dated_to,
             is_erased: self.is_erased,
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }

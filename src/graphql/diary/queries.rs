@@ -12,7 +12,7 @@ use crate::graphql::{
 };
 use domain::{
     diary::{self, Filter},
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// Filter of the diary. All conditions must hold; an empty list is no condition.
@@ -38,7 +38,7 @@ impl DiaryFilter {
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
             from,
             to,
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::graphql::{
 };
 use domain::{
     document_list::{self, Filter},
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// Filter of documents. All conditions must hold; an empty list is no condition.
@@ -50,7 +50,7 @@ impl DocumentFilter {
             activities: slugs(self.activity_slugs, "activity_slugs", errors),
             from,
             to,
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }

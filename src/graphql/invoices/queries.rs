@@ -83,7 +83,7 @@ impl InvoiceFilter {
             due_to,
             overpaid: self.overpaid,
             differences: self.difference.into_iter().flatten().map(Into::into).collect(),
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }

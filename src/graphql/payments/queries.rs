@@ -12,7 +12,7 @@ use crate::graphql::{
     scalars::{Date, Parsed, day_range, row_id},
 };
 use domain::{
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
     invoices::parts::{self, Field, Filter},
 };
 
@@ -52,7 +52,7 @@ impl PaymentFilter {
             booked_from,
             booked_to,
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }
@@ -93,7 +93,7 @@ impl RefundFilter {
             booked_from,
             booked_to,
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }

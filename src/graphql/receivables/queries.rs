@@ -11,7 +11,7 @@ use crate::graphql::{
     scalars::{Date, Parsed, day_range, row_id},
 };
 use domain::{
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
     invoices::parts::{self, Field, Filter},
 };
 
@@ -41,7 +41,7 @@ impl ReminderFilter {
             buyer: self.buyer_id.and_then(|id| buyer(&id, errors)),
             from,
             to,
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             ..Filter::default()
         }
     }

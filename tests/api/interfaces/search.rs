@@ -1,7 +1,7 @@
 //! The search: by prefixes of words, in whatever spelling, and never by what its words could mean
 //! to a database.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use domain::{
     audit::{self, Action},
@@ -467,3 +467,48 @@ on_both!(the_search_goes_by_its_index, |app| async move {
         rows.iter().map(|row| row.try_get_by_index(position).unwrap()).collect();
     assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
 });
+
+/// Returns the lists of the schema whose filter has a `search`.
+fn searched_lists() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
+    let schema = std::fs::read_to_string(path).unwrap();
+    let (mut kind, mut field) = ("", "");
+    let (mut filters, mut lists) = (Vec::new(), Vec::new());
+    for line in schema.lines() {
+        let text = line.trim();
+        if line.starts_with("input ") || line.starts_with("type ") {
+            kind = line.split_whitespace().nth(1).unwrap();
+        } else if line.starts_with('\t') && !line.starts_with("\t\t") {
+            field = text.split(['(', ':']).next().unwrap();
+        }
+        if text.starts_with("search: String") {
+            filters.push(kind);
+        } else if let ("Query", Some(filter)) = (kind, text.strip_prefix("filter: ")) {
+            lists.push((field, filter.trim_end_matches([',', '!'])));
+        }
+    }
+    let lists = lists.into_iter().filter(|(_, filter)| filters.contains(filter));
+    lists.map(|(field, _)| field.to_owned()).collect()
+}
+
+on_both!(
+    every_list_refuses_a_search_that_is_too_long_or_has_control_characters,
+    |app| async move {
+        let lists = searched_lists();
+        assert!(lists.len() > 15, "{lists:?}");
+        let office = app.office();
+        for list in lists {
+            for (text, code) in
+                [("ord ".repeat(76), "TOO_LONG"), ("a\u{1}b".to_owned(), "CONTROL_CHARACTERS")]
+            {
+                let document = format!(
+                    "query($text: String!) {{ {list}(filter: {{ search: $text }}) {{ totalCount }} }}"
+                );
+                let answer = office.ask(&document, json!({ "text": text })).await;
+                assert_eq!(answer.bad_fields(), ["filter.search"], "{list}");
+                let problem = &answer.json["errors"][0]["extensions"]["fields"][0];
+                assert_eq!(problem["code"], code, "{list}: {problem}");
+            }
+        }
+    }
+);

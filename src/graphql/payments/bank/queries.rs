@@ -11,7 +11,7 @@ use crate::graphql::{
     scalars::{Date, Parsed, day_range},
 };
 use domain::{
-    error::{Result, ValidationErrors},
+    error::{LINE, Result, ValidationErrors},
     payments::bank::{self, Filter},
 };
 
@@ -41,7 +41,7 @@ impl BankPaymentFilter {
             findings: self.finding.into_iter().flatten().map(Into::into).collect(),
             from,
             to,
-            search: self.search,
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }
