@@ -6,6 +6,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use documents::sha256;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::{
     attachment::Attachment,
@@ -77,7 +78,7 @@ pub async fn candidates(ctx: Context<'_>) -> Result<Vec<Candidate>> {
         let names = [Some(number.as_str()), row.import_key.as_deref()];
         Some(Candidate {
             id: row.id,
-            names: names.into_iter().flatten().map(str::to_lowercase).collect(),
+            names: names.into_iter().flatten().map(folded).collect(),
             dated_on: row.signed_on.unwrap_or(row.starts_on),
             number,
         })
@@ -90,7 +91,7 @@ pub async fn candidates(ctx: Context<'_>) -> Result<Vec<Candidate>> {
 /// counts.
 #[must_use]
 pub fn matching<'a>(candidates: &'a [Candidate], file_name: &str) -> Match<'a> {
-    let name = file_name.to_lowercase();
+    let name = folded(file_name);
     let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
     let length = |candidate: &Candidate| {
         let own = candidate.names.iter().filter(|own| is_named_after(stem, own));
@@ -107,9 +108,15 @@ pub fn matching<'a>(candidates: &'a [Candidate], file_name: &str) -> Match<'a> {
     }
 }
 
+/// Returns a name in small letters, in the composed form: some systems write å as an a with a ring.
+fn folded(name: &str) -> String {
+    name.nfc().collect::<String>().to_lowercase()
+}
+
+/// Returns `true` if a file's name begins with the name, and no letter, mark or digit follows.
 fn is_named_after(stem: &str, name: &str) -> bool {
-    let rest = stem.strip_prefix(name);
-    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    let is_part = |char: char| char.is_alphanumeric() || is_combining_mark(char);
+    stem.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_part))
 }
 
 /// Registers a scanned contract of an agreement, unless its bytes are in the archive already. A dry
@@ -178,6 +185,8 @@ mod tests {
             candidate("2020-0002", "avtal-1-bilaga"),
             candidate("2020-0003", "dubbel"),
             candidate("2020-0004", "Dubbel"),
+            candidate("2020-0005", "ind-a"),
+            candidate("2020-0006", "ind-åland"),
         ];
         for (name, expected) in [
             ("2020-0001.pdf", Some(0)),
@@ -188,6 +197,12 @@ mod tests {
             ("avtal-12.pdf", None),
             ("2020.pdf", None),
             (".pdf", None),
+            ("ind-a.pdf", Some(4)),
+            ("ind-åland.pdf", Some(5)),
+            // As macOS writes it.
+            ("ind-a\u{30a}land skannat.pdf", Some(5)),
+            ("ind-a\u{30a}.pdf", None),
+            ("ind-a\u{20dd}.pdf", None),
         ] {
             let expected = expected.map_or(Match::None, |at: usize| Match::One(&candidates[at]));
             assert_eq!(matching(&candidates, name), expected, "{name}");
