@@ -33,11 +33,14 @@ fn format(year: i32, serial: u32) -> String {
     format!("D{year}-{serial:04}")
 }
 
+/// Largest serial number: a register has no million documents of a year.
+const MAX_SERIAL: u32 = 999_999;
+
 /// Returns the year and the serial number of a registry number; `None` for a text of another form.
 pub(super) fn parse(number: &str) -> Option<(i32, u32)> {
     let (year, serial) = number.strip_prefix('D')?.split_once('-')?;
     let read = (year.parse().ok()?, serial.parse().ok()?);
-    (read.1 > 0 && format(read.0, read.1) == number).then_some(read)
+    ((1..=MAX_SERIAL).contains(&read.1) && format(read.0, read.1) == number).then_some(read)
 }
 
 /// Returns a sentence for each number of another form, and for each year without one of the numbers

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     archived_documents::{attachment::Attachment, register},
+    clock::day_of,
     database::{among, among_words},
     error::{LINE, Result},
     stored_files,
@@ -217,6 +218,24 @@ async fn by_numbers(
     Ok(found.into_iter().map(|row| (row.number.clone(), row)).collect())
 }
 
+/// Adds an error for each day that no document could have got in this register.
+fn check_days(line: &mut Line<Draft>, today: NaiveDate) {
+    let Draft { kind, dated_on, registered_on, erased_on, .. } = line.draft;
+    if registered_on > today {
+        line.error("registered_on", "must not be after today");
+    }
+    if dated_on > registered_on {
+        line.error("dated_on", "must not be after registered_on");
+    }
+    let Some(erased_on) = erased_on else { return };
+    if erased_on < registered_on || erased_on > today {
+        line.error("erased_on", "must be from registered_on to today");
+    }
+    if matches!(kind, ArchivedDocumentKind::Minutes | ArchivedDocumentKind::Decision) {
+        line.error("erased_on", "must be empty: minutes and decisions are never erased");
+    }
+}
+
 /// Adds an error for each way in which a row contradicts the stored document.
 fn compare(line: &mut Line<Draft>, before: &Model, after: &Model) {
     let may_differ = Model {
@@ -241,7 +260,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let numbers = lines.iter().map(|line| line.draft.number.as_str()).collect();
     let existing = by_numbers(import.tx(), numbers).await?;
     let mut batch = Batch::default();
+    let today = day_of(import.change.at());
     for mut line in lines {
+        check_days(&mut line, today);
         let attached_to = objects.find(import.tx(), &mut line).await?;
         let (before, draft) = (existing.get(&line.draft.number), &line.draft);
         let row = Model {

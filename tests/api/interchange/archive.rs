@@ -423,6 +423,11 @@ on_both!(the_archive_is_exported_and_imported_as_it_was, |app| async move {
     for (from, to, reason) in [
         ("Brev om lokaler", "Brev om annat", "it never changes"),
         ("D2026-0001", "D2025-0001", "of the year of registered_on"),
+        ("D2026-0001", "D2026-4294967295", "must be as D2026-0001"),
+        ("2026-11-20,2026-11-21,2", "2026-11-22,2026-11-21,2", "must not be after registered_on"),
+        ("2026-11-21,2,", "2026-11-22,2,", "must not be after today"),
+        ("D2026-0004,OTHER", "D2026-0004,MINUTES", "are never erased"),
+        (",2026-11-21,Gallrad", ",2026-11-20,Gallrad", "from registered_on to today"),
     ] {
         let mut changed = files.clone();
         changed
