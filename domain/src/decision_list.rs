@@ -131,6 +131,14 @@ fn sources(ctx: Context<'_>) -> [Source; 3] {
     [activities, agreements, fee_schedules]
 }
 
+/// Returns the id of a decision as its uses are joined to it. The plus makes SQLite begin with the
+/// decisions, in the order of an index, and find the uses of each: it can't estimate how many uses
+/// there are, and would sort all of them.
+fn joined(backend: DbBackend) -> SimpleExpr {
+    let plus = if backend == DbBackend::Sqlite { "+" } else { "" };
+    Expr::cust(format!("{plus}\"decision\".\"id\""))
+}
+
 /// Selects the decisions of a table that match the filter.
 fn uses(backend: DbBackend, source: Source, filter: &Filter) -> SelectStatement {
     let Source { kind, table, id, decision_id, visible, words: (noun, subject) } = source;
@@ -145,7 +153,7 @@ fn uses(backend: DbBackend, source: Source, filter: &Filter) -> SelectStatement 
         .expr_as(decided_on(backend), Alias::new("decided_key"))
         .expr_as(body(backend), Alias::new("body_key"))
         .from(table)
-        .inner_join(decision::Entity, decision_column(decision::Column::Id).eq(decision_id))
+        .inner_join(decision::Entity, joined(backend).eq(decision_id))
         .cond_where(visible)
         .take();
     if !filter.subjects.is_empty() && !filter.subjects.contains(&kind) {
