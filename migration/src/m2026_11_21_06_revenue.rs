@@ -1,6 +1,6 @@
 //! Revenue by activity and month, kept up to date in the transaction that issues, credits or pays.
 //!
-//! Summing 600 000 lines takes seconds whoever asks; these rows number activities × months whatever
+//! Summing 600 000 lines takes seconds each time; these rows number activities × months whatever
 //! is invoiced.
 
 crate::change!(

@@ -1,5 +1,5 @@
 //! The template library keeps what was published: agreements were made from it, so its text never
-//! changes, whoever writes.
+//! changes, whichever program writes.
 //!
 //! A version goes from draft to published to retired, and stays. Writing again what is there
 //! already changes nothing and is let be.
@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Whether an update of a version does what no deed does: NEW is it afterwards, OLD before.
+/// Whether an update of a version does what no rule does: NEW is it afterwards, OLD before.
 const BROKEN: &str = "(
     NEW.id <> OLD.id OR NEW.template_id <> OLD.template_id OR NEW.version <> OLD.version
     OR (OLD.state = 'DRAFT' AND NEW.state = 'RETIRED')

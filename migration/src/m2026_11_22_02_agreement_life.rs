@@ -1,7 +1,7 @@
 //! The life of an agreement: a member takes part in an activity by one agreement at a time, and
 //! what was offered never changes.
 //!
-//! Both hold by the database itself, whoever writes. What is frozen is an agreement whose text the
+//! Both hold by the database itself, for each writer. What is frozen is an agreement whose text the
 //! register keeps; imported history without one may be corrected by importing it again.
 
 use sea_orm_migration::prelude::*;
@@ -29,7 +29,7 @@ const OWN_LAST: &str = "CASE WHEN renewal_months IS NOT NULL AND notice_given_on
 const TAKES_PART: &str = "kind = 'PARTICIPATION' AND member_id IS NOT NULL AND signed_on IS NOT NULL AND withdrawn_on IS NULL \
                           AND (replaced_from IS NULL OR replaced_from > starts_on)";
 
-/// Whether an update changes what was offered, or does what no deed does: signing, withdrawing and
+/// Whether an update changes what was offered, or does what no rule does: signing, withdrawing and
 /// giving notice happen once, only notice changes the end, and only what is withdrawn stops being a
 /// successor.
 fn frozen(differs: &str) -> String {

@@ -1,5 +1,5 @@
 //! The search index: the folded words of whatever is searched for, and which of it they must be
-//! made anew for.
+//! rebuilt for.
 //!
 //! The words are made by the program, which knows Swedish letters; the database knows which rows
 //! they are made of. Whatever way such a row is written, a trigger notes whose words are stale, so

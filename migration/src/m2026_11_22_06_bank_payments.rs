@@ -1,7 +1,7 @@
 //! Payments of the bank's files, reversals of payments, and one reminder of an invoice a day.
 //!
 //! What a file of the bank told is kept as it was told, by the database itself. A payment is taken
-//! back by one below nought that names it, so that neither day's books change afterwards.
+//! back by one below zero that names it, so that neither day's books change afterwards.
 
 use sea_orm_migration::prelude::*;
 
@@ -46,7 +46,7 @@ fn changed(differs: &str) -> String {
     format!("({})", changed.join(" OR "))
 }
 
-/// SQLite can't drop a check, so that the table is made anew, and the one that refers to it.
+/// SQLite can't drop a check, so that the table is rebuilt, and the one that refers to it.
 const REVERSALS_ON_SQLITE: &str = "
 CREATE TABLE payment_before AS SELECT id, invoice_id, received_on, amount, reference FROM payment;
 CREATE TABLE payment_line_before AS SELECT payment_id, line_id, net, vat FROM payment_line;

@@ -1,7 +1,7 @@
 //! The life of an invoice: what it says as a document and its files are kept for ever, an issued
 //! one never changes, and a year's fee is invoiced once.
 //!
-//! All of it holds by the database itself, whoever writes. What follows from payments and credit
+//! All of it holds by the database itself, for each writer. What follows from payments and credit
 //! notes is no part of the document, and an import may still tell the register its own key and the
 //! reference that an old invoice was paid with.
 

@@ -24,7 +24,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// SQLite can't change a check, so that the table is made anew, and the one that refers to it.
+/// SQLite can't change a check, so that the table is rebuilt, and the one that refers to it.
 const ON_SQLITE: &str = "
 CREATE TABLE bank_payment_before AS SELECT * FROM bank_payment;
 CREATE TABLE bank_payment_part_before AS SELECT * FROM bank_payment_part;

@@ -15,7 +15,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// SQLite can't change a constraint, so that the table is made anew.
+/// SQLite can't change a constraint, so that the table is rebuilt.
 const TABLE: &str = "
 ALTER TABLE fee_charge RENAME TO fee_charge_before;
 CREATE TABLE fee_charge (
