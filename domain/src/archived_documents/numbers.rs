@@ -67,6 +67,31 @@ pub(super) fn violations<'n>(numbers: impl IntoIterator<Item = &'n str>) -> Vec<
     found
 }
 
+/// Returns the last serial number of each year.
+pub(super) fn last<'n>(numbers: impl IntoIterator<Item = &'n str>) -> BTreeMap<i32, u32> {
+    let mut last = BTreeMap::new();
+    for (year, serial) in numbers.into_iter().filter_map(parse) {
+        let highest = last.entry(year).or_insert(serial);
+        *highest = serial.max(*highest);
+    }
+    last
+}
+
+/// Returns each number after the last of its year that does not follow another one, and the missing
+/// number before it.
+pub(super) fn gaps_after<'n>(
+    last: &BTreeMap<i32, u32>,
+    numbers: impl IntoIterator<Item = &'n str>,
+) -> Vec<(String, String)> {
+    let all: BTreeSet<(i32, u32)> = numbers.into_iter().filter_map(parse).collect();
+    let is_after_gap = |&&(year, serial): &&(i32, u32)| {
+        let last = last.get(&year).copied().unwrap_or_default();
+        serial > last && serial > 1 && !all.contains(&(year, serial - 1))
+    };
+    let named = |&(year, serial): &(i32, u32)| (format(year, serial), format(year, serial - 1));
+    all.iter().filter(is_after_gap).map(named).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +109,28 @@ mod tests {
         ] {
             assert_eq!(parse(number), expected, "{number}");
         }
+    }
+
+    #[test]
+    fn gaps_after_the_last_numbers_are_found() {
+        let before = last(["D2026-0001", "D2026-0004", "D2027-0001", "x"]);
+        assert_eq!(before, BTreeMap::from([(2026, 4), (2027, 1)]));
+        let now = [
+            "D2025-0001",
+            "D2026-0001",
+            "D2026-0003",
+            "D2026-0004",
+            "D2026-0005",
+            "D2027-0001",
+            "D2027-0003",
+            "D2027-0004",
+            "D2028-0002",
+        ];
+        let named = |number: &str, missing: &str| (number.to_owned(), missing.to_owned());
+        assert_eq!(
+            gaps_after(&before, now),
+            [named("D2027-0003", "D2027-0002"), named("D2028-0002", "D2028-0001")]
+        );
     }
 
     #[test]

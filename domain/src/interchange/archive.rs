@@ -31,7 +31,7 @@ use super::{
     row::{Cells, Line},
 };
 use crate::{
-    archived_documents::{attachment::Attachment, register},
+    archived_documents::{attachment::Attachment, integrity::State, register},
     clock::day_of,
     database::{among, among_words},
     error::{LINE, Result},
@@ -197,15 +197,16 @@ impl Objects {
 }
 
 /// Imports archived_documents.csv. A document is identified by its number. It never changes, but
-/// may get further versions.
-pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
-    let Some(mut table) = import.open(File::ArchivedDocuments)? else { return Ok(()) };
+/// may get further versions. Returns the state of the archive before; `None` without the file.
+pub(super) async fn import(import: &mut Import<'_>) -> Result<Option<State>> {
+    let Some(mut table) = import.open(File::ArchivedDocuments)? else { return Ok(None) };
+    let before = State::load(import.tx()).await?;
     while let Some(mut lines) = import.chunk(&mut table, read)? {
         let number = |draft: &Draft| draft.number.clone();
         import.check_names(File::ArchivedDocuments, &mut lines, "number", number).await?;
         merge(import, lines).await?;
     }
-    Ok(())
+    Ok(Some(before))
 }
 
 /// Returns the documents with these numbers.

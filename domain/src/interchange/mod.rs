@@ -22,6 +22,7 @@ mod activities;
 mod agreements;
 mod allocations;
 mod archive;
+mod archive_integrity;
 mod attachments;
 mod bank_payments;
 mod booking_details;

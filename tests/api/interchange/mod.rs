@@ -1,6 +1,7 @@
 //! CSV files of the register, and documents of every kind.
 
 pub mod archive;
+mod archive_integrity;
 mod blocked_writers;
 mod csv;
 pub mod documents;

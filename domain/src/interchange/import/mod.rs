@@ -13,9 +13,9 @@ pub use self::{
     report::{BadRow, FileReport, ImportError, MAX_BAD_ROWS, Report},
 };
 use super::{
-    File, Watcher, accounts, activities, agreements, allocations, archive, bank_payments,
-    books_closing, cost_files, fee_schedules, invoices, members, organisations, reference_rates,
-    requisitions, staging, tax_decisions, templates, unusable, vouchers,
+    File, Watcher, accounts, activities, agreements, allocations, archive, archive_integrity,
+    bank_payments, books_closing, cost_files, fee_schedules, invoices, members, organisations,
+    reference_rates, requisitions, staging, tax_decisions, templates, unusable, vouchers,
 };
 use crate::{
     audit::{self, Action},
@@ -115,8 +115,9 @@ async fn write(
     accounts::import_grants(&mut import).await?;
     requisitions::import(&mut import).await?;
     activities::import_status_reports(&mut import).await?;
-    archive::import(&mut import).await?;
+    let archive_before = archive::import(&mut import).await?;
     archive::import_files(&mut import).await?;
+    archive_integrity::check(&mut import, archive_before).await?;
     vouchers::import(&mut import).await?;
     books_closing::import(&mut import).await?;
     import.finish(ignored, dry_run).await
