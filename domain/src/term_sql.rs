@@ -121,6 +121,32 @@ fn not_ended_by(on: NaiveDate) -> Condition {
     Condition::all().add(not_by(Column::ReplacedFrom, on)).add(end_is_ahead)
 }
 
+/// Returns the SQL of the last day in force unless notice is given: [`Term::final_day`].
+#[must_use]
+pub fn final_day(backend: DbBackend) -> String {
+    let own = "CASE WHEN \"agreement\".\"renewal_months\" IS NULL \
+        OR \"agreement\".\"notice_given_on\" IS NOT NULL THEN \"agreement\".\"ends_on\" END";
+    let before_successor = if backend == DbBackend::Postgres {
+        "(\"agreement\".\"replaced_from\" - 1)"
+    } else {
+        "date(\"agreement\".\"replaced_from\", '-1 day')"
+    };
+    format!(
+        "CASE WHEN ({own}) < {before_successor} THEN ({own}) \
+         ELSE COALESCE({before_successor}, ({own})) END"
+    )
+}
+
+/// Returns the condition that the agreement was withdrawn by `on`, or its last day was before,
+/// whether it was signed or not.
+#[must_use]
+pub fn is_over(backend: DbBackend, on: NaiveDate) -> Condition {
+    let has_ended = Expr::cust(final_day(backend)).lt(fixed_day(on));
+    Condition::any()
+        .add(by(Column::WithdrawnOn, on))
+        .add(Condition::all().add(column(Column::WithdrawnOn).is_null()).add(has_ended))
+}
+
 fn is(status: Status, on: NaiveDate) -> Condition {
     let alive = Condition::all().add(not_by(Column::WithdrawnOn, on));
     let signed = alive.clone().add(by(Column::SignedOn, on));

@@ -13,7 +13,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, ExprTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{Alias, CaseStatement, Expr, Func, Query},
 };
 
@@ -91,7 +91,7 @@ fn names_payer() -> Condition {
 
 /// Selects the archived documents that the law demands for a time: contracts and appendices whose
 /// agreement does not continue, and vouchers of costs.
-fn demanded(on: NaiveDate) -> Condition {
+fn demanded(backend: DbBackend, on: NaiveDate) -> Condition {
     use archived_document::Column;
     let own = |column: Column| Expr::col((archived_document::Entity, column));
     let kinds = |kinds: [ArchivedDocumentKind; 2]| kinds.map(ArchivedDocumentKind::word);
@@ -104,7 +104,7 @@ fn demanded(on: NaiveDate) -> Condition {
     let over = Query::select()
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
-        .cond_where(term_sql::has_status(&[Status::Ended, Status::Withdrawn], on))
+        .cond_where(term_sql::is_over(backend, on))
         .take();
     let has_ended = Condition::any()
         .add(own(Column::AgreementId).is_null())
@@ -115,16 +115,24 @@ fn demanded(on: NaiveDate) -> Condition {
         .add(has_ended)
 }
 
-/// The day on which the retention period of an archived document starts: its own day, or that of
-/// the end of its agreement or of its cost if that is later; null if the agreement has no last day.
-const LAST_DAY: &str = "CASE \
-    WHEN agreement_id IS NOT NULL THEN (\
-        SELECT CASE WHEN a.ends_on < dated_on THEN dated_on ELSE a.ends_on END \
-        FROM agreement a WHERE a.id = agreement_id) \
-    WHEN cost_id IS NOT NULL THEN (\
-        SELECT CASE WHEN c.booked_on < dated_on THEN dated_on ELSE c.booked_on END \
-        FROM cost c WHERE c.id = cost_id) \
-    ELSE dated_on END";
+/// Returns the SQL of the day on which the retention period of an archived document starts: its own
+/// day, or that of the end of its agreement or of its cost if that is later; null if the agreement
+/// has no last day. Must agree with the rule of `archivedDocumentErase`.
+fn last_day(backend: DbBackend) -> String {
+    let of_agreement =
+        format!("COALESCE(\"agreement\".\"withdrawn_on\", {})", term_sql::final_day(backend));
+    let (own, of_cost) = ("\"archived_document\".\"dated_on\"", "\"cost\".\"booked_on\"");
+    format!(
+        "CASE WHEN \"archived_document\".\"agreement_id\" IS NOT NULL THEN (\
+           SELECT CASE WHEN {of_agreement} < {own} THEN {own} ELSE {of_agreement} END \
+           FROM \"agreement\" \
+           WHERE \"agreement\".\"id\" = \"archived_document\".\"agreement_id\") \
+         WHEN \"archived_document\".\"cost_id\" IS NOT NULL THEN (\
+           SELECT CASE WHEN {of_cost} < {own} THEN {own} ELSE {of_cost} END \
+           FROM \"cost\" WHERE \"cost\".\"id\" = \"archived_document\".\"cost_id\") \
+         ELSE {own} END"
+    )
+}
 
 /// Returns the bank payments whose payers may be erased today by the network's decision, the
 /// earliest first; at most 1000.
@@ -185,7 +193,7 @@ async fn holding(
         Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new(kind.tables()[0])).take();
     if let Some(day) = kind.day() {
         let day = match kind {
-            Kind::ArchivedDocuments => Expr::cust(LAST_DAY),
+            Kind::ArchivedDocuments => Expr::cust(last_day(db.get_database_backend())),
             _ => Expr::col(Alias::new(day)),
         };
         select.expr(day.clone().min());
@@ -200,7 +208,7 @@ async fn holding(
         } else if kind == Kind::Payers {
             select.cond_where(names_payer());
         } else if kind == Kind::ArchivedDocuments {
-            select.cond_where(demanded(on));
+            select.cond_where(demanded(db.get_database_backend(), on));
         } else if kind == Kind::EndedAgreements {
             select.cond_where(term_sql::has_status(&[Status::Ended], on));
         }

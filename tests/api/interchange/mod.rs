@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod archive_integrity;
+mod archive_retention;
 mod blocked_writers;
 mod csv;
 pub mod documents;
