@@ -87,6 +87,9 @@ pub async fn apply_all<R: ItemRule>(
     ctx.require(R::PERMISSION)?;
     require_number::<R>(items.len())?;
     let mut unprepared = rule.prepare(ctx, &items).await?;
+    if !unprepared.is_empty() {
+        ctx.expect_new().await?;
+    }
     if let Some(index) = unprepared.iter().position(|(_, error)| !concerns_item(error)) {
         return Err(unprepared.swap_remove(index).1);
     }

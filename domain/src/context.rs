@@ -67,4 +67,14 @@ impl<'a> Context<'a> {
     pub fn require(&self, permission: Permission) -> Result<()> {
         self.viewer.require(permission)
     }
+
+    /// Fails with CONFLICT `REPEATED` if another request with the same key has performed the
+    /// mutation, which is then answered from its outcome. A rule calls it before it rejects what it
+    /// read before its change: that request may be the reason.
+    pub(crate) async fn expect_new(&self) -> Result<()> {
+        match self.idempotency.filter(|mutation| mutation.is_by(&self.viewer.subject)) {
+            Some(mutation) => mutation.expect_new(self.db.read(), self.clock.now()).await,
+            None => Ok(()),
+        }
+    }
 }

@@ -52,8 +52,16 @@ pub async fn offer(
     ctx.require(Permission::ManageAgreements)?;
     errors.finish()?;
     let _permit = OFFER_LOCK.lock().await;
+    ctx.expect_new().await?;
     for _ in 0..ATTEMPTS {
-        let expected = Facts::of(ctx.db.read(), id, ctx.clock.now()).await?;
+        let expected = match Facts::of(ctx.db.read(), id, ctx.clock.now()).await {
+            Ok(expected) => expected,
+            Err(error) => {
+                // Offered by another server meanwhile, by a request with the same key.
+                ctx.expect_new().await?;
+                return Err(error);
+            }
+        };
         let rendered = expected.clone().render(ctx, network).await?;
         let (change, facts) = begin(ctx, id).await?;
         if facts == expected {
@@ -198,6 +206,7 @@ impl ItemRule for OfferEach<'_> {
     ) -> BoxFuture<'a, Result<Vec<Rejected>>> {
         Box::pin(async move {
             self._permit = Some(OFFER_LOCK.lock().await);
+            ctx.expect_new().await?;
             let mut rejected = Vec::new();
             let all = Self::load(ctx, items, &mut rejected).await;
             if !rejected.is_empty() {

@@ -1,5 +1,6 @@
 //! Bulk mutations with an Idempotency-Key: no item is done twice.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
         app::{App, on_both},
         caller::Answer,
         invoicing_fixtures::{course, drafted, fill, member, violations},
+        lifecycle_fixtures::{self, Register},
     },
 };
 
@@ -86,3 +88,42 @@ fn is_rebuilt_again(again: &Answer, before: &Answer) {
     assert_eq!((again.status, again.text()), (before.status, before.text()));
     assert_eq!(again.header("idempotency-replayed"), "rebuilt");
 }
+
+// The second request waits for the first one's offers, and then finds no drafts.
+on_both!(offers_of_two_requests_with_one_key_are_answered_alike, |app| async move {
+    let register_of = Register::fill(&app).await;
+    let other = app.by(&app.url()).await;
+    let new = async |n: usize| {
+        lifecycle_fixtures::drafted(&app, register_of.draft(n, "bip", "2026-01-01")).await
+    };
+    let one = json!({ "agreementId": new(0).await });
+    let all =
+        json!({ "items": [{ "agreementId": new(1).await }, { "agreementId": new(2).await }] });
+    let each = json!({
+        "items": [{ "agreementId": new(3).await }, { "agreementId": new(4).await }],
+        "partial": true,
+    });
+    let of_items = "results { agreement { number } }";
+    let (first, second) = (app.office(), other.office());
+    for (key, body) in [
+        ("one", mutation("agreementOffer", "agreement { number }", &one)),
+        ("all", mutation("agreementsOffer", of_items, &all)),
+        ("each", mutation("agreementsOffer", of_items, &each)),
+    ] {
+        let asked = [post(&app, &first, key, &body), post(&other, &second, key, &body)];
+        let answers = join_all(asked).await;
+        assert!(answers[0].json["errors"].is_null(), "{}", answers[0].text());
+        assert_eq!(answers[1].text(), answers[0].text(), "{key}");
+    }
+    let list = "{ agreements { nodes { number } } }";
+    let found = app.office().query(list).await;
+    let mut numbers: Vec<&str> = found["agreements"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|node| node["number"].as_str())
+        .collect();
+    numbers.sort_unstable();
+    let expected = ["2026-0001", "2026-0002", "2026-0003", "2026-0004", "2026-0005"];
+    assert_eq!(numbers, expected);
+});
