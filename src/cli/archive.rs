@@ -1,6 +1,9 @@
 //! `samregister archive`: intake of scanned contracts, and the diary.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
@@ -45,7 +48,8 @@ enum Command {
 /// Each PDF in the folder whose name is the number or the key of an agreement, or begins with it,
 /// as "2020-0007 Gotland.pdf", becomes an archived document of that agreement, with the next
 /// registry number. A file that the archive has already is left out, so that the command can be
-/// repeated. Each file is a change of its own.
+/// repeated. Each file is a change of its own. A file that can't be read, or is too large, is
+/// reported and left out; the exit code is then 1.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -97,13 +101,14 @@ struct Line {
     agreement: Option<String>,
     result: &'static str,
     number: Option<String>,
+    is_unread: bool,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// Fails if the database can't be opened, or the folder or a file can't be read; files before it
-/// stay registered.
+/// Fails if the database can't be opened, or the folder can't be read; after the others are done,
+/// also if a file can't be read. Files before a failure stay registered.
 pub async fn run(options: Options) -> Result {
     match options.subcommand {
         Command::Import(options) => import(options).await,
@@ -151,15 +156,21 @@ async fn import(options: Import) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let viewer = Viewer::operator("archive import");
-    let taken = take_all(context(&db, &viewer), &settings, paths, dry_run).await;
+    let mut lines = Vec::with_capacity(paths.len());
+    let taken = take_all(context(&db, &viewer), &settings, paths, dry_run, &mut lines).await;
     db.close().await?;
-    let lines = taken?;
+    // Also after a failure: the files before it are registered.
     put(table(&grid(&lines)))?;
+    taken?;
     let left = lines.iter().filter(|line| line.number.is_none() && !is_planned(line)).count();
     if left > 0 {
         say(&format!("{} not registered", count(left, "file")));
     }
     say(if dry_run { "nothing was changed: a dry run" } else { "imported" });
+    let unread = lines.iter().filter(|line| line.is_unread).count();
+    if unread > 0 {
+        return Err(Failure::new(format!("{} could not be read", count(unread, "file"))));
+    }
     Ok(Outcome::Done)
 }
 
@@ -173,7 +184,7 @@ fn is_planned(line: &Line) -> bool {
 /// Returns the PDF files of a folder, by name.
 fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable =
-        |cause: std::io::Error| Failure::new(format!("cannot read {}: {cause}", folder.display()));
+        |cause: io::Error| Failure::new(format!("cannot read {}: {cause}", folder.display()));
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -186,34 +197,42 @@ fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Takes the files in their order, and adds a line for each.
 async fn take_all(
     ctx: Context<'_>,
     settings: &Settings,
     paths: Vec<PathBuf>,
     is_dry_run: bool,
-) -> Result<Vec<Line>> {
+    lines: &mut Vec<Line>,
+) -> Result<()> {
     let candidates = intake::candidates(ctx).await?;
-    let mut lines = Vec::with_capacity(paths.len());
+    let max_bytes = settings.limits.upload_bytes as u64;
     for path in paths {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let line = match intake::matching(&candidates, &file) {
-            Match::One(candidate) => {
-                let max_bytes = settings.limits.upload_bytes as u64;
-                let bytes = files::read(&path, max_bytes).map_err(|cause| {
-                    Failure::new(format!("cannot read {}: {cause}", path.display()))
-                })?;
-                take(ctx, candidate, file, bytes, is_dry_run).await?
-            }
+        lines.push(match intake::matching(&candidates, &file) {
+            Match::One(candidate) => match files::read(&path, max_bytes) {
+                Ok(bytes) => take(ctx, candidate, file, bytes, is_dry_run).await?,
+                Err(cause) => unread(candidate, file, &cause),
+            },
             Match::None => left_out(file, "inget avtal"),
             Match::Several => left_out(file, "flera avtal"),
-        };
-        lines.push(line);
+        });
     }
-    Ok(lines)
+    Ok(())
 }
 
 fn left_out(file: String, result: &'static str) -> Line {
-    Line { file, agreement: None, result, number: None }
+    Line { file, agreement: None, result, number: None, is_unread: false }
+}
+
+/// Returns the line of a file that can't be read.
+fn unread(candidate: &Candidate, file: String, cause: &io::Error) -> Line {
+    let result = match cause.kind() {
+        io::ErrorKind::FileTooLarge => "för stor",
+        _ => "kan inte läsas",
+    };
+    let agreement = Some(candidate.number.clone());
+    Line { file, agreement, result, number: None, is_unread: true }
 }
 
 async fn take(
@@ -232,7 +251,8 @@ async fn take(
         Err(Error::Invalid(_)) => ("otillåtet filnamn", None),
         Err(error) => return Err(error.into()),
     };
-    Ok(Line { file, agreement: Some(candidate.number.clone()), result, number })
+    let agreement = Some(candidate.number.clone());
+    Ok(Line { file, agreement, result, number, is_unread: false })
 }
 
 fn grid(lines: &[Line]) -> Grid {

@@ -9,3 +9,4 @@ pub mod documents;
 mod import_statements;
 mod invoice_files;
 pub mod round_trip;
+mod scanned_contracts;
