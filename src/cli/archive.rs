@@ -11,14 +11,14 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Failure, Outcome, Result, context, count, open, put, say, settings, table};
 use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
-    archived_documents::intake::{self, Candidate, Match, Taken},
+    archived_documents::intake::{self, Candidate, Match, Plan, Taken},
     auth::viewer::Viewer,
     config::Settings,
     context::Context,
     diary::{self, Filter},
     error::Error,
     files,
-    stored_files::uploads::NewFile,
+    stored_files::{file_name, uploads::NewFile},
 };
 use entity::diary_entry;
 
@@ -101,6 +101,8 @@ struct Line {
     agreement: Option<String>,
     result: &'static str,
     number: Option<String>,
+    /// It is in the archive, or a dry run found that it would be.
+    is_done: bool,
     is_unread: bool,
 }
 
@@ -162,7 +164,7 @@ async fn import(options: Import) -> Result {
     // Also after a failure: the files before it are registered.
     put(table(&grid(&lines)))?;
     taken?;
-    let left = lines.iter().filter(|line| line.number.is_none() && !is_planned(line)).count();
+    let left = lines.iter().filter(|line| !line.is_done).count();
     if left > 0 {
         say(&format!("{} not registered", count(left, "file")));
     }
@@ -172,13 +174,6 @@ async fn import(options: Import) -> Result {
         return Err(Failure::new(format!("{} could not be read", count(unread, "file"))));
     }
     Ok(Outcome::Done)
-}
-
-/// Result of a file that a dry run would register.
-const PLANNED: &str = "registreras";
-
-fn is_planned(line: &Line) -> bool {
-    line.result == PLANNED
 }
 
 /// Returns the PDF files of a folder, by name.
@@ -207,11 +202,12 @@ async fn take_all(
 ) -> Result<()> {
     let candidates = intake::candidates(ctx).await?;
     let max_bytes = settings.limits.upload_bytes as u64;
+    let mut plan = is_dry_run.then(Plan::new);
     for path in paths {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         lines.push(match intake::matching(&candidates, &file) {
             Match::One(candidate) => match files::read(&path, max_bytes) {
-                Ok(bytes) => take(ctx, candidate, file, bytes, is_dry_run).await?,
+                Ok(bytes) => take(ctx, candidate, file, bytes, plan.as_mut()).await?,
                 Err(cause) => unread(candidate, file, &cause),
             },
             Match::None => left_out(file, "inget avtal"),
@@ -222,7 +218,7 @@ async fn take_all(
 }
 
 fn left_out(file: String, result: &'static str) -> Line {
-    Line { file, agreement: None, result, number: None, is_unread: false }
+    Line { file, agreement: None, result, number: None, is_done: false, is_unread: false }
 }
 
 /// Returns the line of a file that can't be read.
@@ -232,7 +228,7 @@ fn unread(candidate: &Candidate, file: String, cause: &io::Error) -> Line {
         _ => "kan inte läsas",
     };
     let agreement = Some(candidate.number.clone());
-    Line { file, agreement, result, number: None, is_unread: true }
+    Line { file, agreement, result, number: None, is_done: false, is_unread: true }
 }
 
 async fn take(
@@ -240,19 +236,20 @@ async fn take(
     candidate: &Candidate,
     file: String,
     bytes: Vec<u8>,
-    is_dry_run: bool,
+    plan: Option<&mut Plan>,
 ) -> Result<Line> {
     let new = NewFile { name: file.clone(), media_type: None, bytes };
-    let (result, number) = match intake::take(ctx, candidate, new, is_dry_run).await {
-        Ok(Taken::Registered(number)) => ("registrerad", Some(number)),
-        Ok(Taken::Known(number)) => ("fanns redan", Some(number)),
-        Ok(Taken::Planned) => (PLANNED, None),
-        Ok(Taken::NotPdf) => ("ingen PDF", None),
-        Err(Error::Invalid(_)) => ("otillåtet filnamn", None),
+    let (result, number, is_done) = match intake::take(ctx, candidate, new, plan).await {
+        Ok(Taken::Registered(number)) => ("registrerad", Some(number), true),
+        Ok(Taken::Known(number)) => ("fanns redan", Some(number), true),
+        Ok(Taken::Planned) => ("registreras", None, true),
+        Ok(Taken::PlannedBefore) => ("samma som en tidigare fil", None, true),
+        Ok(Taken::NotPdf) => ("ingen PDF", None, false),
+        Err(Error::Invalid(_)) => ("otillåtet filnamn", None, false),
         Err(error) => return Err(error.into()),
     };
     let agreement = Some(candidate.number.clone());
-    Ok(Line { file, agreement, result, number, is_unread: false })
+    Ok(Line { file, agreement, result, number, is_done, is_unread: false })
 }
 
 fn grid(lines: &[Line]) -> Grid {
@@ -265,7 +262,7 @@ fn grid(lines: &[Line]) -> Grid {
     let text = |text: Option<&String>| text.map_or(Cell::Empty, |text| Cell::Text(text.clone()));
     let rows = lines.iter().map(|line| {
         vec![
-            Cell::Text(line.file.clone()),
+            Cell::Text(file_name::to_show(&line.file)),
             text(line.agreement.as_ref()),
             Cell::Text(line.result.to_owned()),
             text(line.number.as_ref()),

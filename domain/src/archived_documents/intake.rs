@@ -1,5 +1,7 @@
 //! Intake of scanned contracts: files whose names begin with the number or the key of an agreement.
 
+use std::collections::HashSet;
+
 use ::entity::{
     agreement, archived_document, id::AgreementId, kind::ArchivedDocumentKind, stored_file,
 };
@@ -57,6 +59,8 @@ pub enum Taken {
     Registered(String),
     /// It will be registered.
     Planned,
+    /// An equal file will be registered before it.
+    PlannedBefore,
     /// The archive has it already, with this number.
     Known(String),
     /// It is no PDF.
@@ -119,8 +123,11 @@ fn is_named_after(stem: &str, name: &str) -> bool {
     stem.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_part))
 }
 
+/// The files that a dry run has planned to register: their agreements and their SHA-256.
+pub type Plan = HashSet<(AgreementId, String)>;
+
 /// Registers a scanned contract of an agreement, unless its bytes are in the archive already. A dry
-/// run changes nothing.
+/// run has a plan, to which the file is added; nothing is changed then.
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, INVALID for a name that no file may have.
@@ -128,16 +135,22 @@ pub async fn take(
     ctx: Context<'_>,
     candidate: &Candidate,
     file: NewFile,
-    is_dry_run: bool,
+    plan: Option<&mut Plan>,
 ) -> Result<Taken> {
     ctx.require(Permission::ManageRegister)?;
     if stored_files::media_type(&file.bytes, Some(PDF)).is_err() {
         return Ok(Taken::NotPdf);
     }
-    if let Some(number) = known(ctx, candidate.id, &sha256(&file.bytes)).await? {
+    let digest = sha256(&file.bytes);
+    if let Some(number) = known(ctx, candidate.id, &digest).await? {
         return Ok(Taken::Known(number));
     }
-    if is_dry_run {
+    if let Some(plan) = plan {
+        if plan.contains(&(candidate.id, digest.clone())) {
+            return Ok(Taken::PlannedBefore);
+        }
+        uploads::check(&file)?;
+        plan.insert((candidate.id, digest));
         return Ok(Taken::Planned);
     }
     let uploaded = uploads::upload(ctx, file).await?;

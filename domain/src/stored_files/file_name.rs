@@ -59,6 +59,20 @@ pub fn to_save(name: &str, media_type: &str) -> String {
     if has_ending_of(&name, media_type) { name } else { format!("{name}.{ending}") }
 }
 
+/// Returns a name for a terminal: control characters and invisible ones are escaped, as `\u{202e}`.
+#[must_use]
+pub fn to_show(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for char in name.chars() {
+        if char.is_control() || is_invisible(char) {
+            shown.extend(char.escape_unicode());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
 /// `true` for a character that changes how others are shown, or shows nothing (the category Cf of
 /// Unicode, and the separators of lines and paragraphs).
 fn is_invisible(char: char) -> bool {
@@ -113,6 +127,17 @@ mod tests {
         let named = problem("bild.exe", "image/jpeg").map(|problem| problem.message.into_owned());
         let expected = "must end with .jpg / .jpeg, as its content is image/jpeg";
         assert_eq!(named.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_is_invisible_is_shown_escaped() {
+        for (name, expected) in [
+            ("Avtal å–ö.pdf", "Avtal å–ö.pdf"),
+            ("a\u{202e}fdp.exe", "a\\u{202e}fdp.exe"),
+            ("a\nb\u{1b}[31m", "a\\u{a}b\\u{1b}[31m"),
+        ] {
+            assert_eq!(to_show(name), expected);
+        }
     }
 
     #[test]

@@ -59,21 +59,7 @@ pub fn require(ctx: Context<'_>) -> Result<()> {
 /// CONFLICT `BUSY`.
 pub async fn upload(ctx: Context<'_>, new: NewFile) -> Result<Model> {
     require(ctx)?;
-    let mut errors = ValidationErrors::default();
-    let name = errors.text("name", &new.name, LINE);
-    let media_type = match media_type::detect(&new.bytes, new.media_type.as_deref()) {
-        Ok(media_type) => {
-            if let Some(problem) = file_name::problem(&name, media_type) {
-                errors.add("name", problem);
-            }
-            media_type
-        }
-        Err(problem) => {
-            errors.add("media_type", problem);
-            ""
-        }
-    };
-    errors.finish()?;
+    let (name, media_type) = check(&new)?;
     let row = Model {
         id: StoredFileId::new(),
         sha256: sha256(&new.bytes),
@@ -92,6 +78,29 @@ pub async fn upload(ctx: Context<'_>, new: NewFile) -> Result<Model> {
     Entity::insert(row.clone().into_active_model()).exec_without_returning(&tx).await?;
     ctx.db.commit(tx, None).await?;
     Ok(row)
+}
+
+/// Checks a file. Returns its name as it is stored, and its media type.
+///
+/// # Errors
+/// INVALID naming every bad field.
+pub(crate) fn check(new: &NewFile) -> Result<(String, &'static str)> {
+    let mut errors = ValidationErrors::default();
+    let name = errors.text("name", &new.name, LINE);
+    let media_type = match media_type::detect(&new.bytes, new.media_type.as_deref()) {
+        Ok(media_type) => {
+            if let Some(problem) = file_name::problem(&name, media_type) {
+                errors.add("name", problem);
+            }
+            media_type
+        }
+        Err(problem) => {
+            errors.add("media_type", problem);
+            ""
+        }
+    };
+    errors.finish()?;
+    Ok((name, media_type))
 }
 
 /// Stores bytes, unless they are stored already. Bytes that were erased are stored again.

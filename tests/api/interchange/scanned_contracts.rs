@@ -48,3 +48,31 @@ on_both!(a_file_that_can_not_be_read_stops_no_other, |app| async move {
     }
     assert_eq!(documents(&app).await, 1);
 });
+
+on_both!(a_dry_run_says_what_the_import_does, |app| async move {
+    let register_of = Register::fill(&app).await;
+    agreed(&app, register_of.draft(0, "bip", "2026-01-01")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let other = [PDF, b" "].concat();
+    for (name, bytes) in [
+        ("2026-0001 a.pdf", PDF),
+        ("2026-0001 b.pdf", PDF),
+        ("2026-0001 c\u{202e}d.pdf", other.as_slice()),
+        ("2026-0001 e\u{1b}[31m.pdf", other.as_slice()),
+    ] {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let (planned, said, _) = import(&app, folder.path(), &["--dry-run"]);
+    has(&planned, "2026-0001 a.pdf", "registreras");
+    has(&planned, "2026-0001 b.pdf", "samma som en tidigare fil");
+    let (done, said_after, _) = import(&app, folder.path(), &[]);
+    has(&done, "2026-0001 a.pdf", "registrerad");
+    has(&done, "2026-0001 b.pdf", "fanns redan");
+    for (table, said) in [(&planned, &said), (&done, &said_after)] {
+        has(table, "2026-0001 c\\u{202e}d.pdf", "otillåtet filnamn");
+        has(table, "2026-0001 e\\u{1b}[31m.pdf", "otillåtet filnamn");
+        assert!(!table.contains(['\u{202e}', '\u{1b}']), "{table}");
+        assert!(said.contains("2 files not registered"), "{said}");
+    }
+    assert_eq!(documents(&app).await, 1);
+});
