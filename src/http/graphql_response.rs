@@ -1,9 +1,9 @@
 //! GraphQL responses over HTTP: media type, status, and errors without data when nothing was
 //! executed.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
-use async_graphql::{Name, Response as Answer, ServerError, Value};
+use async_graphql::{Name, PathSegment, Response as Answer, ServerError, Value};
 use axum::{
     body::{Body, Bytes},
     extract::{Request, State},
@@ -24,7 +24,7 @@ use crate::graphql::{
 use domain::{
     codes::{Code, LimitReason},
     error::{ConflictReason, Error},
-    idempotency::Mutations,
+    idempotency::{Mutations, Outcome},
 };
 
 /// A serialized answer to an executed document.
@@ -54,7 +54,8 @@ impl Written {
         size: &AnswerSize,
         language: Language,
     ) -> Self {
-        name_committed(&mut answer, mutations);
+        let failed = failed_items(&answer);
+        name_committed(&mut answer, failed.as_ref(), mutations);
         let localized = language::localized(&answer.errors, language).into_owned();
         let english = std::mem::replace(&mut answer.errors, localized);
         let mut buffer = Bounded { bytes: Vec::new(), most: size.left() };
@@ -100,34 +101,87 @@ impl io::Write for Bounded {
 /// ones, with the ids of the changed objects.
 fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer {
     let request_id = uuid::Uuid::now_v7().to_string();
-    let committed = mutations.committed_outcomes();
+    let (committed, failed) = (mutations.committed_outcomes(), failed_items(&answer));
     if committed.is_empty() {
-        return errors::refused(size.exceeded(), &request_id);
+        let mut cut = errors::refused(size.exceeded(), &request_id);
+        for error in &mut cut.errors {
+            name_failed(error, failed.as_ref());
+        }
+        return cut;
     }
     let words = "The answer of the mutation is too large. Its changes are committed: see extensions.committed.";
     let mut cut =
         errors::refused(Error::limit(LimitReason::AnswerTooLarge, "mutation", words), &request_id);
-    name_committed(&mut cut, mutations);
+    name_committed(&mut cut, failed.as_ref(), mutations);
     cut.extensions = answer.extensions;
     cut
 }
 
 /// Adds the committed mutations to errors about an answer's size: the ids of the changed objects by
-/// response key.
-fn name_committed(answer: &mut Answer, mutations: &Mutations) {
+/// response key. Of bulk mutations it adds the ids of each item that was done, and the errors of
+/// those that were not.
+fn name_committed(answer: &mut Answer, failed: Option<&Value>, mutations: &Mutations) {
     let too_large = answer.errors.iter_mut().filter(|error| {
         extension(error, "reason") == Some(&LimitReason::AnswerTooLarge.word().into())
     });
+    let ids = |outcome: &Outcome| {
+        Value::List(outcome.objects.iter().map(|id| Value::from(id.to_string())).collect())
+    };
     for error in too_large {
-        let committed = mutations.committed_outcomes().into_iter().map(|(key, outcome)| {
-            let ids = outcome.objects.iter().map(|id| Value::from(id.to_string())).collect();
-            (Name::new(key), Value::List(ids))
-        });
-        error
-            .extensions
-            .get_or_insert_default()
-            .set("committed", Value::Object(committed.collect()));
+        let committed = mutations.committed_outcomes().into_iter();
+        let committed = committed.map(|(key, outcome)| (Name::new(key), ids(&outcome))).collect();
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("committed", Value::Object(committed));
+        let items = mutations.committed_items();
+        if !items.is_empty() {
+            let done = |(position, outcome): (usize, Outcome)| {
+                object([("item", Value::from(position)), ("ids", ids(&outcome))])
+            };
+            let of_mutation = |(key, items): (String, BTreeMap<usize, Outcome>)| {
+                (Name::new(key), Value::List(items.into_iter().map(done).collect()))
+            };
+            let items = items.into_iter().map(of_mutation).collect();
+            extensions.set("committedItems", Value::Object(items));
+        }
+        name_failed(error, failed);
     }
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Object(fields.into_iter().map(|(name, value)| (Name::new(name), value)).collect())
+}
+
+/// Adds the items of bulk mutations that failed to an error.
+fn name_failed(error: &mut ServerError, failed: Option<&Value>) {
+    if let Some(failed) = failed {
+        error.extensions.get_or_insert_default().set("failedItems", failed.clone());
+    }
+}
+
+/// Returns the items of bulk mutations that failed, by response key: each with its position, and the
+/// code and the reason of its error. `None` if there are none.
+fn failed_items(answer: &Answer) -> Option<Value> {
+    let mut failed = BTreeMap::<&str, BTreeMap<u64, Value>>::new();
+    for error in &answer.errors {
+        let (Some(PathSegment::Field(key)), Some(Value::Number(item))) =
+            (error.path.first(), extension(error, "item"))
+        else {
+            continue;
+        };
+        let value = |name| extension(error, name).cloned().unwrap_or_default();
+        let of_item = object([
+            ("item", Value::Number(item.clone())),
+            ("code", value("code")),
+            ("reason", value("reason")),
+        ]);
+        let position = item.as_u64().unwrap_or_default();
+        failed.entry(key).or_default().entry(position).or_insert(of_item);
+    }
+    let of_mutation = |(key, items): (&str, BTreeMap<u64, Value>)| {
+        (Name::new(key), Value::List(items.into_values().collect()))
+    };
+    let is_empty = failed.is_empty();
+    (!is_empty).then(|| Value::Object(failed.into_iter().map(of_mutation).collect()))
 }
 
 /// An answer without data.

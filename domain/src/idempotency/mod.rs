@@ -8,9 +8,12 @@
 
 mod outcome;
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ::entity::{
@@ -105,13 +108,35 @@ impl Mutations {
         committed.into_iter().map(|(_, response_key)| response_key).collect()
     }
 
-    /// Returns the outcomes of the committed mutations, by their response keys.
+    /// Returns the outcomes of the committed mutations, by their response keys; those of items by
+    /// their positions.
     #[must_use]
     pub fn committed_outcomes(&self) -> Vec<(String, Outcome)> {
         let outcomes = self.outcomes();
-        reported(&outcomes)
+        let first = |mutation: &str| outcomes.iter().position(|known| known.mutation() == mutation);
+        let mut committed: Vec<&Committed> = reported(&outcomes).collect();
+        committed.sort_by_key(|known| (first(known.mutation()), known.item()));
+        committed
+            .into_iter()
             .map(|known| (known.response_key.clone(), known.outcome.clone()))
             .collect()
+    }
+
+    /// Returns the outcomes of the committed items of bulk mutations, by the response keys of these
+    /// and the positions of the items.
+    #[must_use]
+    pub fn committed_items(&self) -> BTreeMap<String, BTreeMap<usize, Outcome>> {
+        let mut committed = BTreeMap::<String, BTreeMap<usize, Outcome>>::new();
+        for known in self.outcomes().iter() {
+            let items = match known.item() {
+                Some(item) => vec![(item, known.outcome.clone())],
+                None => known.outcome.items().unwrap_or_default().into_iter().enumerate().collect(),
+            };
+            if !items.is_empty() {
+                committed.entry(known.mutation().to_owned()).or_default().extend(items);
+            }
+        }
+        committed
     }
 
     /// Returns `true` if the response to any mutation was built from the outcome of an earlier
@@ -136,13 +161,24 @@ impl Mutations {
 /// Returns the committed mutations without the items of those that are complete.
 fn reported(outcomes: &[Committed]) -> impl Iterator<Item = &Committed> {
     outcomes.iter().filter(move |known| {
-        let mutation = known.response_key.split_once(ITEM).map(|(mutation, _)| mutation);
-        let is = |name: &str| outcomes.iter().any(|other| other.response_key == name);
-        mutation.is_none_or(|mutation| !is(mutation))
+        let is_complete = || outcomes.iter().any(|other| other.response_key == known.mutation());
+        known.item().is_none() || !is_complete()
     })
 }
 
 impl Committed {
+    /// Returns the response key of the mutation, without the position of an item.
+    fn mutation(&self) -> &str {
+        self.response_key
+            .split_once(ITEM)
+            .map_or(self.response_key.as_str(), |(mutation, _)| mutation)
+    }
+
+    /// Returns the position of the item of a bulk mutation; `None` for a mutation.
+    fn item(&self) -> Option<usize> {
+        self.response_key.split_once(ITEM)?.1.parse().ok()
+    }
+
     /// Reads the stored outcome of an earlier request.
     fn earlier(row: idempotent_outcome::Model) -> Result<Self> {
         let idempotent_outcome::Model { response_key, revision, outcome, .. } = row;
@@ -220,16 +256,15 @@ impl MutationField {
     /// Records that every item of this bulk mutation was tried; those that were committed have
     /// their own outcomes.
     pub(crate) fn items_performed(&self) {
-        let of_items: Vec<Committed> = self
+        let mut of_items: Vec<Committed> = self
             .mutations
             .outcomes()
             .iter()
-            .filter(|known| {
-                let item = known.response_key.strip_prefix(&self.response_key);
-                item.is_some_and(|item| item.starts_with(ITEM))
-            })
+            .filter(|known| known.item().is_some() && known.mutation() == self.response_key)
             .cloned()
             .collect();
+        // Those of an earlier request come in any order.
+        of_items.sort_by_key(Committed::item);
         let Some(revision) = of_items.iter().map(|known| known.revision).max() else { return };
         let objects = of_items.into_iter().flat_map(|known| known.outcome.objects).collect();
         self.committed(Outcome { objects, ..Outcome::default() }, revision);

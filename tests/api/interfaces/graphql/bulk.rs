@@ -256,3 +256,28 @@ on_both!(results_are_loaded_by_the_same_statements_for_any_number_of_items, |app
     }
     assert_eq!(counts[0], counts[1]);
 });
+
+on_both!(an_answer_that_is_too_large_names_the_items_that_failed, |app| async move {
+    let register = Register::fill(&app).await;
+    let app = app.with(&[("SAMREGISTER_MAX_ANSWER_BYTES", "2000")]);
+    let of = |amount: &str, n: usize| {
+        let member = register.id(&format!("Förbund {n:02}"));
+        json!({ "memberId": member, "year": 2031, "amount": amount })
+    };
+    let items = json!([of("1.00", 0), of("-1.00", 1), of("3.00", 2)]);
+    let names: String = (0..100).map(|n| format!("a{n}: name ")).collect();
+    let input = json!({ "items": items, "partial": true });
+    let selection = format!("member {{ {names} }}");
+    let done = bulk(&app.finance(), "allocationsSet", input, &selection).await;
+    let extensions = &done.error()["extensions"];
+    assert_eq!(extensions["reason"], "ANSWER_TOO_LARGE", "{}", done.text());
+    let expected = json!({ "allocationsSet": [{ "item": 1, "code": "INVALID", "reason": null }] });
+    assert_eq!(extensions["failedItems"], expected);
+    let committed = extensions["committed"]["allocationsSet"].as_array().unwrap();
+    let of_items = extensions["committedItems"]["allocationsSet"].as_array().unwrap();
+    let positions: Vec<&Value> = of_items.iter().map(|item| &item["item"]).collect();
+    assert_eq!(positions, [&json!(0), &json!(2)]);
+    let ids: Vec<Value> =
+        of_items.iter().flat_map(|item| item["ids"].as_array().unwrap().clone()).collect();
+    assert_eq!((ids.is_empty(), &ids), (false, committed));
+});
