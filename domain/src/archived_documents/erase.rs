@@ -69,9 +69,15 @@ async fn ends_of(
     Ok(rows.iter().filter_map(end_of).collect())
 }
 
-/// Erases the bytes of all versions of a document. The document stays in the archive with its
-/// number, and its files with their SHA-256. Bytes that another file has as well remain stored for
-/// that file. `errors` are those already found in the input.
+/// Returns the name of an erased file, `D2026-0001-1.pdf`: that of the upload may name a person.
+pub(crate) fn erased_name(number: &str, version: Option<i32>, media_type: &str) -> String {
+    let version = version.unwrap_or(1);
+    stored_files::file_name::to_save(&format!("{number}-{version}"), media_type)
+}
+
+/// Erases the bytes and the names of all versions of a document. The document stays in the archive
+/// with its number, and its files with their SHA-256. Bytes that another file has as well remain
+/// stored for that file. `errors` are those already found in the input.
 ///
 /// # Errors
 /// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field,
@@ -99,6 +105,10 @@ pub async fn erase(
         .all(change.tx())
         .await?;
     stored_files::removal::remove_bytes(&change, &files).await?;
+    for file in files {
+        let name = erased_name(&before.number, file.version, &file.media_type);
+        audit::replace(&change, stored_file::Model { name, ..file }).await?;
+    }
     change.commit_with(Outcome::of(id)).await?;
     // A failure here does not undo the erasure.
     if let Err(error) = ctx.db.truncate_wal().await {

@@ -31,7 +31,7 @@ use super::{
     row::{Cells, Line},
 };
 use crate::{
-    archived_documents::{attachment::Attachment, integrity::State, register},
+    archived_documents::{attachment::Attachment, erase, integrity::State, register},
     clock::day_of,
     database::{among, among_words},
     error::{LINE, Result},
@@ -373,11 +373,15 @@ async fn merge_files(import: &mut Import<'_>, lines: Vec<Line<FileDraft>>) -> Re
             import.count(File::ArchivedFiles, RowEffect::Unchanged);
             continue;
         }
+        let name = match document.erased_on {
+            Some(_) => erase::erased_name(&document.number, Some(draft.version), &draft.media_type),
+            None => draft.name,
+        };
         let row = stored_file::Model {
             id: StoredFileId::new(),
             sha256: draft.sha256,
             media_type: draft.media_type,
-            name: draft.name,
+            name,
             size: draft.size.into(),
             uploaded_at: draft.uploaded_at,
             archived_document_id: Some(document.id),

@@ -89,11 +89,11 @@ impl ArchivedDocumentMutation {
         Some(Box::pin(replace(ctx, *input)).await)
     }
 
-    /// Erases the bytes of all versions of a document (gallring). The document stays in the archive
-    /// with its number, and its files with their SHA-256. CONFLICT with reason RETAINED while it
-    /// must be retained: minutes and decisions always; contracts, appendices and vouchers of costs
-    /// through the seventh year after their day, and after the end of the agreement; ERASED if it
-    /// is erased.
+    /// Erases the bytes and names of all versions of a document (gallring). The document stays
+    /// in the archive with its number, and its files with their SHA-256. CONFLICT with reason
+    /// RETAINED while it must be retained: minutes and decisions always; contracts, appendices and
+    /// vouchers of costs through the seventh year after their day, and after the end of the
+    /// agreement; ERASED if it is erased.
     ///
     /// Requires the role OFFICE.
     async fn archived_document_erase(

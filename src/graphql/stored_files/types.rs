@@ -33,7 +33,8 @@ impl StoredFile {
         DateTime(self.0.uploaded_at)
     }
 
-    /// Name of the file, as it was uploaded.
+    /// Name of the file, as it was uploaded; after the erasure of its archived document, the number
+    /// and version of that, as `D2026-0001-1.pdf`.
     async fn name(&self) -> &str {
         &self.0.name
     }

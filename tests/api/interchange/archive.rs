@@ -237,7 +237,7 @@ on_both!(a_document_that_no_law_demands_can_be_erased, |app| async move {
         (&json!("2026-11-21"), &json!("Gallrad enligt plan"), &json!("D2026-0001"))
     );
     assert!(erased["file"].is_null());
-    assert_eq!(erased["files"][0]["name"], "brev.pdf", "its entry stays");
+    assert_eq!(erased["files"][0]["name"], "D2026-0001-1.pdf", "its entry stays, without its name");
     assert_eq!(
         (&erased["viewerCanErase"], &erased["viewerCanReplace"]),
         (&json!(false), &json!(false))
@@ -408,6 +408,8 @@ on_both!(the_archive_is_exported_and_imported_as_it_was, |app| async move {
     );
     assert!(text.contains(",bip,2026-06-01,Lokal,1,,\n"), "{text}");
     assert!(text.contains(",2026-11-21,Gallrad\n"), "{text}");
+    let versions = String::from_utf8_lossy(&files["archived_files.csv"]).into_owned();
+    assert!(versions.contains("\nD2026-0004,1,D2026-0004-1.pdf,"), "{versions}");
     let other = app.another().await;
     try_import(&other, &files).await.unwrap();
     let again = exported(&other).await;
