@@ -7,6 +7,7 @@ use crate::{
     audit::item_changes::ItemChanges,
     auth::viewer::Permission,
     context::Context,
+    database::busy,
     error::{Error, FieldError, FieldErrorCode, Origin, Result, ValidationErrors, field_path},
     idempotency::{FromOutcome, Outcome, Performed},
 };
@@ -14,7 +15,7 @@ use crate::{
 /// A rule that a bulk mutation applies to each of its items. It makes one change for an item.
 pub trait ItemRule: Send + Sync {
     /// Input of an item.
-    type Item: Send + Sync + 'static;
+    type Item: Clone + Send + Sync + 'static;
     /// Result of an item.
     type Output: FromOutcome + Send + 'static;
     /// Permission that the rule requires.
@@ -31,6 +32,12 @@ pub trait ItemRule: Send + Sync {
         _items: &'a [NewItem<Self::Item>],
     ) -> BoxFuture<'a, Result<Vec<Rejected>>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Returns `true` if [`ItemRule::apply`] failed with `BUSY` since the register has changed after
+    /// the items were prepared. They are then prepared again.
+    fn is_outdated(&self) -> bool {
+        false
     }
 
     /// Applies the rule to the item at `position`.
@@ -73,6 +80,9 @@ impl<R: FromOutcome> FromOutcome for Items<R> {
     }
 }
 
+/// Maximum number of times that items are prepared because the register changed meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// Applies a rule to all items in one transaction. If any item is rejected, the others are checked
 /// too, and nothing is changed.
 ///
@@ -86,7 +96,22 @@ pub async fn apply_all<R: ItemRule>(
 ) -> Result<Applied<R::Output>> {
     ctx.require(R::PERMISSION)?;
     require_number::<R>(items.len())?;
-    let mut unprepared = rule.prepare(ctx, &items).await?;
+    for _ in 0..ATTEMPTS {
+        if let Some(applied) = prepare_and_apply(ctx, rule, &items).await? {
+            return Ok(applied);
+        }
+    }
+    Err(busy())
+}
+
+/// Prepares the items and applies the rule to all of them. Returns `None` if the register has
+/// changed in between: everything is rolled back then.
+async fn prepare_and_apply<R: ItemRule>(
+    ctx: Context<'_>,
+    rule: &mut R,
+    items: &[NewItem<R::Item>],
+) -> Result<Option<Applied<R::Output>>> {
+    let mut unprepared = rule.prepare(ctx, items).await?;
     if !unprepared.is_empty() {
         ctx.expect_new().await?;
     }
@@ -95,15 +120,22 @@ pub async fn apply_all<R: ItemRule>(
     }
     if !unprepared.is_empty() {
         let named = |(position, error)| (position, of_item(position, error));
-        return Ok(Applied::Rejected(unprepared.into_iter().map(named).collect()));
+        return Ok(Some(Applied::Rejected(unprepared.into_iter().map(named).collect())));
     }
     let rule: &R = rule;
     let mutation = ctx.idempotency.filter(|mutation| mutation.is_by(&ctx.viewer.subject));
     let changes = ItemChanges::begin(ctx.db, mutation, ctx.clock.now()).await?;
     let (mut done, mut rejected) = (Vec::with_capacity(items.len()), Vec::new());
-    for (position, new) in items.into_iter().enumerate() {
-        match rule.apply(ctx.for_items(&changes), position, new).await {
+    for (position, new) in items.iter().enumerate() {
+        match rule.apply(ctx.for_items(&changes), position, new.clone()).await {
             Ok(output) => done.push(output),
+            Err(error) if error.is_busy() && rule.is_outdated() => {
+                // After a rejection nothing will be done: the item was checked, as it should be.
+                if rejected.is_empty() {
+                    changes.undo().await?;
+                    return Ok(None);
+                }
+            }
             Err(error) if concerns_item(&error) && !error.is_busy() => {
                 rejected.push((position, of_item(position, error)));
             }
@@ -112,10 +144,10 @@ pub async fn apply_all<R: ItemRule>(
     }
     if !rejected.is_empty() {
         changes.undo().await?;
-        return Ok(Applied::Rejected(rejected));
+        return Ok(Some(Applied::Rejected(rejected)));
     }
     changes.commit(ctx.db, mutation, ctx.clock.now()).await?;
-    Ok(Applied::All(done))
+    Ok(Some(Applied::All(done)))
 }
 
 /// Applies a rule to the items in order, each in a transaction of its own with an outcome of its

@@ -1,5 +1,7 @@
 //! Offers drafts: in one transaction, a draft gets its number and its text is frozen.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ::entity::{agreement::Model, agreement_document, id::AgreementId};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use documents::{
@@ -154,15 +156,17 @@ pub struct OfferEach<'n> {
     network: &'n Network,
     /// The rendered offers in the order of the items; empty if each has a transaction of its own.
     rendered: Vec<(Facts, Rendered)>,
-    /// Held from the rendering to the commit.
-    _permit: Option<MutexGuard<'static, ()>>,
+    /// Held from the first rendering to the commit.
+    permit: Option<MutexGuard<'static, ()>>,
+    /// `true` if a draft or the next number changed after the rendering.
+    is_outdated: AtomicBool,
 }
 
 impl<'n> OfferEach<'n> {
     /// Returns the rule with the settings of the network.
     #[must_use]
     pub fn new(network: &'n Network) -> Self {
-        Self { network, rendered: Vec::new(), _permit: None }
+        Self { network, rendered: Vec::new(), permit: None, is_outdated: AtomicBool::new(false) }
     }
 
     /// Loads the data of the drafts, with consecutive numbers. Adds the errors of those that can't
@@ -205,8 +209,12 @@ impl ItemRule for OfferEach<'_> {
         items: &'a [NewItem<AgreementId>],
     ) -> BoxFuture<'a, Result<Vec<Rejected>>> {
         Box::pin(async move {
-            self._permit = Some(OFFER_LOCK.lock().await);
+            if self.permit.is_none() {
+                self.permit = Some(OFFER_LOCK.lock().await);
+            }
             ctx.expect_new().await?;
+            self.rendered.clear();
+            self.is_outdated.store(false, Ordering::SeqCst);
             let mut rejected = Vec::new();
             let all = Self::load(ctx, items, &mut rejected).await;
             if !rejected.is_empty() {
@@ -222,6 +230,10 @@ impl ItemRule for OfferEach<'_> {
         })
     }
 
+    fn is_outdated(&self) -> bool {
+        self.is_outdated.load(Ordering::SeqCst)
+    }
+
     fn apply<'a>(
         &'a self,
         ctx: Context<'a>,
@@ -234,13 +246,13 @@ impl ItemRule for OfferEach<'_> {
                 return Ok(id);
             };
             let (change, facts) = begin(ctx, id).await?;
-            let rendered = if facts == *expected {
-                rendered.clone()
-            } else {
-                // Another process has offered an agreement meanwhile, or changed this one.
-                facts.clone().render(ctx, self.network).await?
-            };
-            freeze(change, facts, rendered).await?;
+            if facts != *expected {
+                // Another process has offered an agreement meanwhile, or changed this one. It is
+                // not rendered here, where all writers would wait for it.
+                self.is_outdated.store(true, Ordering::SeqCst);
+                return Err(busy());
+            }
+            freeze(change, facts, rendered.clone()).await?;
             Ok(id)
         })
     }

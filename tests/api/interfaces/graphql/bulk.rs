@@ -1,6 +1,14 @@
 //! Bulk mutations: all items or none, or each in a transaction of its own, with the errors of every
 //! item.
 
+use std::time::Duration;
+
+use domain::{
+    audit::{self, Action},
+    auth::viewer::Viewer,
+    collation,
+};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -280,4 +288,47 @@ on_both!(an_answer_that_is_too_large_names_the_items_that_failed, |app| async mo
     let ids: Vec<Value> =
         of_items.iter().flat_map(|item| item["ids"].as_array().unwrap().clone()).collect();
     assert_eq!((ids.is_empty(), &ids), (false, committed));
+});
+
+on_both!(offers_are_prepared_again_when_their_numbers_were_taken, |app| async move {
+    let register = Register::fill(&app).await;
+    let new = async |n: usize, starts_on: &str| {
+        lifecycle_fixtures::drafted(&app, register.draft(n, "bip", starts_on)).await
+    };
+    let items = json!([
+        { "agreementId": new(0, "2026-12-01").await },
+        { "agreementId": new(1, "2026-12-01").await },
+    ]);
+    new(2, "2026-12-24").await;
+    // A change of another process, during which the offers are prepared: it takes their number.
+    let other = app.by(&app.url()).await;
+    let operator = Viewer::operator("import");
+    let mut change = audit::begin(other.context(&operator), Action::Import).await.unwrap();
+    let take_number = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let taken = format!(
+            "UPDATE agreement SET number = '2026-0001', number_key = '{}',
+            offered_at = '2026-11-21T08:00:00+00:00' WHERE starts_on = '2026-12-24'",
+            collation::number_key("2026-0001")
+        );
+        change.tx().execute_unprepared(&taken).await.unwrap();
+        change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
+        change.commit().await.unwrap();
+    };
+    app.statements();
+    let office = app.office();
+    let input = json!({ "items": items });
+    let offers = bulk(&office, "agreementsOffer", input, "agreement { number document { html } }");
+    let (offered, ()) = tokio::join!(offers, take_number);
+    let results = offered["agreementsOffer"]["results"].as_array().unwrap();
+    for (result, expected) in results.iter().zip(["2026-0002", "2026-0003"]) {
+        assert_eq!(result["agreement"]["number"], expected);
+        let html = result["agreement"]["document"]["html"].as_str().unwrap();
+        assert!(html.contains(expected), "{html}");
+    }
+    assert_eq!(results.len(), 2);
+    // For both before the change, for the first within it, and for both once more.
+    let statements = app.statements();
+    let of_numbers = statements.iter().filter(|sql| sql.contains("LENGTH(number_key)")).count();
+    assert_eq!(of_numbers, 2 + 1 + 2 + 2);
 });
