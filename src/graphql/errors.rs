@@ -1,6 +1,6 @@
 //! GraphQL errors: converts the errors of a finished response to messages, codes and extensions.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{
     ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value,
@@ -22,6 +22,7 @@ use domain::{
 /// position in the document and row, so that their order does not reveal which failed first. Logs
 /// the causes of internal errors.
 pub fn finish(mut response: Response, document_text: &str, request_id: &str) -> Response {
+    remove_repeated_items(&mut response.errors);
     if response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.truncate(MAX_ERRORS);
     }
@@ -50,6 +51,21 @@ pub fn finish(mut response: Response, document_text: &str, request_id: &str) -> 
         describe(error, document.as_ref(), request_id);
     }
     response
+}
+
+/// Leaves the first error of each item of a bulk mutation. Merged fields are one mutation, but the
+/// library executes each of them, and each reports the items that fail.
+fn remove_repeated_items(errors: &mut Vec<ServerError>) {
+    let mut reported = HashSet::new();
+    errors.retain(|error| {
+        let item = error.extensions.as_ref().and_then(|extensions| extensions.get("item"));
+        match (error.path.first(), item) {
+            (Some(PathSegment::Field(mutation)), Some(item)) => {
+                reported.insert((mutation.clone(), item.to_string()))
+            }
+            _ => true,
+        }
+    });
 }
 
 /// Logs the first internal cause among errors that are left out of the response.

@@ -332,3 +332,21 @@ on_both!(offers_are_prepared_again_when_their_numbers_were_taken, |app| async mo
     let of_numbers = statements.iter().filter(|sql| sql.contains("LENGTH(number_key)")).count();
     assert_eq!(of_numbers, 2 + 1 + 2 + 2);
 });
+
+on_both!(merged_fields_report_each_item_a_single_time, |app| async move {
+    let register = Register::fill(&app).await;
+    let of = |amount: &str, n: usize| {
+        let member = register.id(&format!("Förbund {n:02}"));
+        json!({ "memberId": member, "year": 2031, "amount": amount })
+    };
+    let items = json!([of("-1.00", 0), of("-2.00", 1), of("3.00", 2)]);
+    let document = "mutation($input: AllocationsSetInput!) {
+        allocationsSet(input: $input) { results { member { id } } }
+        ... on Mutation { allocationsSet(input: $input) { results { member { name } } } } }";
+    for is_partial in [false, true] {
+        let input = json!({ "items": items, "partial": is_partial });
+        let refused = app.finance().ask(document, json!({ "input": input })).await;
+        let expected = [0, 1].map(|item| (item, "INVALID".to_owned(), String::new()));
+        assert_eq!(rejected(&refused), expected, "{is_partial} {}", refused.text());
+    }
+});
