@@ -161,13 +161,22 @@ fn select(mut from: SelectStatement, kind: Kind, own: Columns, filter: &Filter) 
     from
 }
 
-/// Returns the day of the offer in UTC; the expression is the same as in the index.
+/// Returns the day of the offer in Sweden; the expression is the same as in the index. SQLite knows
+/// no time zones: there it has the summer time of the years from 1996 on, as [`crate::clock::day_of`].
 pub(crate) fn offered_on(backend: DbBackend) -> SimpleExpr {
-    Expr::cust(if backend == DbBackend::Postgres {
-        "CAST(\"agreement\".\"offered_at\" AT TIME ZONE 'UTC' AS date)"
-    } else {
-        "CAST(SUBSTR(\"agreement\".\"offered_at\", 1, 10) AS text)"
-    })
+    if backend == DbBackend::Postgres {
+        let day = "CAST(\"agreement\".\"offered_at\" AT TIME ZONE 'Europe/Stockholm' AS date)";
+        return Expr::cust(day);
+    }
+    let part =
+        |first: u8, length: u8| format!("SUBSTR(\"agreement\".\"offered_at\", {first}, {length})");
+    let (year, day, hour) = (part(1, 4), part(1, 10), part(12, 2));
+    let last_sunday = |end: &str| format!("date({year} || '{end}', '-6 days', 'weekday 0')");
+    let (from, to) = (last_sunday("-03-31"), last_sunday("-10-31"));
+    Expr::cust(format!(
+        "CAST(CASE WHEN {hour} = '23' OR ({hour} = '22' AND {day} >= {from} AND {day} < {to}) \
+         THEN date({day}, '+1 day') ELSE {day} END AS text)"
+    ))
 }
 
 /// Returns the condition that an agreement is readable and matches the filter.

@@ -86,6 +86,7 @@ mod m2026_12_05_30_list_search;
 mod m2026_12_05_31_list_orders;
 mod m2026_12_06_10_archived_documents;
 mod m2026_12_06_11_archived_document_reads;
+mod m2026_12_07_05_offer_days;
 
 /// Every change, in order.
 #[derive(Debug)]
@@ -163,6 +164,7 @@ impl MigratorTrait for Migrator {
             Box::new(m2026_12_05_31_list_orders::Migration),
             Box::new(m2026_12_06_10_archived_documents::Migration),
             Box::new(m2026_12_06_11_archived_document_reads::Migration),
+            Box::new(m2026_12_07_05_offer_days::Migration),
         ]
     }
 }

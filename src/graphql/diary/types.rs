@@ -46,7 +46,7 @@ impl DiaryEntry {
         &self.0.title
     }
 
-    /// Day on which it got its number: of the registration, of the offer (in UTC), or of issue.
+    /// Day on which it got its number: of the registration, of the offer, or of issue.
     async fn registered_on(&self) -> Date {
         Date(self.0.registered_on)
     }

@@ -59,7 +59,7 @@ impl Document {
         document_list::title(&self.0)
     }
 
-    /// Day of its creation: of the offer (in UTC), of issue, or of the reminder.
+    /// Day of its creation: of the offer, of issue, or of the reminder.
     async fn created_on(&self) -> Date {
         Date(self.0.created_on)
     }

@@ -5,6 +5,7 @@ mod archive_integrity;
 mod archive_retention;
 mod blocked_writers;
 mod csv;
+mod diary_days;
 pub mod documents;
 mod import_statements;
 mod invoice_files;
