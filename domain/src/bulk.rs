@@ -34,8 +34,8 @@ pub trait ItemRule: Send + Sync {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    /// Returns `true` if [`ItemRule::apply`] failed with `BUSY` since the register has changed after
-    /// the items were prepared. They are then prepared again.
+    /// Returns `true` if [`ItemRule::apply`] failed with `BUSY` because the register was changed
+    /// after the items were prepared. They are then prepared again.
     fn is_outdated(&self) -> bool {
         false
     }

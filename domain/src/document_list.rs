@@ -162,7 +162,8 @@ fn select(mut from: SelectStatement, kind: Kind, own: Columns, filter: &Filter) 
 }
 
 /// Returns the day of the offer in Sweden; the expression is the same as in the index. SQLite knows
-/// no time zones: there it has the summer time of the years from 1996 on, as [`crate::clock::day_of`].
+/// no time zones: there it has the summer time of the years from 1996 on, as
+/// [`crate::clock::day_of`].
 pub(crate) fn offered_on(backend: DbBackend) -> SimpleExpr {
     if backend == DbBackend::Postgres {
         let day = "CAST(\"agreement\".\"offered_at\" AT TIME ZONE 'Europe/Stockholm' AS date)";

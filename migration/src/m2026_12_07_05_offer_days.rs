@@ -8,8 +8,8 @@ CREATE INDEX agreement__offered_on__id ON agreement
     (CAST(offered_at AT TIME ZONE 'Europe/Stockholm' AS date), id) WHERE offered_at IS NOT NULL;
 ";
 
-// SQLite knows no time zones. The last hour of a day in UTC is always of the next day in Sweden, the
-// hour before it in summer time: between the last Sundays of March and October.
+// SQLite knows no time zones. The last hour of a day in UTC is always of the next day in Sweden,
+// the hour before it in summer time: between the last Sundays of March and October.
 const ON_SQLITE: &str = "
 DROP INDEX agreement__offered_on__id;
 CREATE INDEX agreement__offered_on__id ON agreement ((CAST(CASE \

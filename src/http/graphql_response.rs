@@ -158,8 +158,8 @@ fn name_failed(error: &mut ServerError, failed: Option<&Value>) {
     }
 }
 
-/// Returns the items of bulk mutations that failed, by response key: each with its position, and the
-/// code and the reason of its error. `None` if there are none.
+/// Returns the items of bulk mutations that failed, by response key: each with its position, and
+/// the code and the reason of its error. `None` if there are none.
 fn failed_items(answer: &Answer) -> Option<Value> {
     let mut failed = BTreeMap::<&str, BTreeMap<u64, Value>>::new();
     for error in &answer.errors {

@@ -1,6 +1,8 @@
 //! Random registers of which a viewer sees one part. The part that it may not see is generated
 //! independently, so that registers that look equal to the viewer differ in all else.
 
+mod archive;
+
 use std::collections::BTreeMap;
 
 use entity::number::luhn_digit;
@@ -68,6 +70,7 @@ const HEADERS: &[(&str, &str)] = &[
         "archived_documents.csv",
         "number,kind,title,language,dated_on,registered_on,versions,agreement,member,organisation,activity,cost_booked_on,cost_description,cost_occurrence,erased_on,erasure_reason",
     ),
+    ("archived_files.csv", "document,version,name,media_type,sha256,size,uploaded_at,file"),
 ];
 
 /// The activities of the network; the lead in question leads one of the first two.
@@ -99,6 +102,9 @@ struct Draw {
     parts: [(StdRng, Files); 2],
     /// Numbers assigned so far.
     numbers: [u32; 2],
+    /// Serial numbers of archived documents, which have no gaps: of 2026 for those that are seen,
+    /// of 2025 for the others.
+    documents: [u32; 2],
     /// Agreements with a member about an activity, and whether they are seen.
     agreements: BTreeMap<(String, &'static str), (String, bool)>,
     contacts: [Vec<String>; 2],
@@ -111,6 +117,7 @@ pub fn draw(column: &'static str, seen: u64, unseen: u64) -> Drawn {
         column,
         parts: [part(seen), part(unseen ^ 0x5eed)],
         numbers: [0, 0],
+        documents: [0, 0],
         agreements: BTreeMap::new(),
         contacts: [Vec::new(), Vec::new()],
     };
@@ -316,19 +323,6 @@ impl Draw {
             );
             self.row(is_seen, "contacts.csv", &row);
             self.contacts[usize::from(!is_seen)].push(format!("k{n}"));
-        }
-    }
-
-    /// Documents of the archive that are attached to an agreement or a member. Their files are
-    /// erased.
-    fn documents_of(&mut self, is_seen: bool, attached_to: &str) {
-        for _ in 0..self.up_to(is_seen, 2) {
-            let number = self.number(is_seen);
-            let title = self.one_of(is_seen, &["Brev", "Bilaga", "Årsrapport"]);
-            let row = format!(
-                "D2026-{number:04},OTHER,{title} {number},sv,2026-01-15,2026-02-01,1,{attached_to},,,,,,2026-11-01,Gallrat"
-            );
-            self.row(is_seen, "archived_documents.csv", &row);
         }
     }
 
